@@ -1,0 +1,89 @@
+"""What a data set of labelled images is here, and how grey levels become numbers a model can learn from."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from scratchdae.arguments import Array
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Labelled images, split into a training and a test part.
+
+    Attributes
+    ----------
+    name : str
+        What the data set is called.
+    x_train : ndarray of uint8, shape (N, D)
+        Training images, one a row, pixels row by row; grey levels from 0 (black) to 255 (white).
+    t_train : ndarray of int, shape (N,)
+        Their labels.
+    x_test : ndarray of uint8, shape (M, D)
+        Test images.
+    t_test : ndarray of int, shape (M,)
+        Their labels.
+    image_shape : (int, int)
+        Rows and columns of an image; their product is D.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape or dtype than these.
+    """
+
+    name: str
+    x_train: Array
+    t_train: Array
+    x_test: Array
+    t_test: Array
+    image_shape: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together."""
+        pixels = self.image_shape[0] * self.image_shape[1]
+        for part in ("train", "test"):
+            x, t = getattr(self, f"x_{part}"), getattr(self, f"t_{part}")
+            if x.ndim != 2 or x.shape[1] != pixels or x.dtype != np.uint8:
+                raise ValueError(
+                    f"x_{part} must be uint8 with {pixels} columns (image_shape {self.image_shape}), "
+                    f"found shape {x.shape}, dtype {x.dtype}"
+                )
+            if t.shape != (len(x),) or t.dtype.kind not in "iu":
+                raise ValueError(
+                    f"t_{part} must hold one integer label for each of the {len(x)} images of x_{part}, "
+                    f"found shape {t.shape}, dtype {t.dtype}"
+                )
+
+
+def to_float(x: Array, dtype: npt.DTypeLike = np.float64) -> Array:
+    """Return grey levels as numbers in [0, 1].
+
+    Parameters
+    ----------
+    x : ndarray of uint8 or float
+        Grey levels 0 to 255, which are divided by 255; or floats, which are taken to be scaled already and are only
+        cast.
+    dtype : dtype
+        The floating-point dtype to return.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+        `x` itself where it is of that dtype already.
+
+    Raises
+    ------
+    ValueError
+        If `x` is neither uint8 nor real floating-point (the range of other integers says nothing about white), or
+        `dtype` is not a real floating-point dtype.
+    """
+    x, target = np.asarray(x), np.dtype(dtype)
+    if target.kind != "f":
+        raise ValueError(f"dtype must be a real floating-point dtype, found {target}")
+    if x.dtype == np.uint8:
+        return np.divide(x, target.type(255), dtype=target)
+    if x.dtype.kind != "f":
+        raise ValueError(f"x must be uint8 grey levels (0 to 255) or floating-point, found dtype {x.dtype}")
+    return x.astype(target, copy=False)

@@ -1,0 +1,85 @@
+"""The frozen digits that come with the library, so that everything runs without a network.
+
+Five thousand drawings of `stroke_digits`, made once and kept in ``digits.npz``: a later change of the generator, or of
+NumPy's random streams, leaves them as they are. Their checksum stands here.
+"""
+
+import hashlib
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+
+from scratchdae import atomic
+from scratchdae.arguments import Array
+from scratchdae.datasets.dataset import Dataset
+from scratchdae.datasets.stroke_digits import SIDE, draw_labelled_digits
+
+SHA256 = "82aa61c79d655a88ff340db48d0f16df822fdf7af0541da48cf7ba2cfaacce57"
+_FILE = Path(__file__).with_name("digits.npz")
+_SEED = 2008
+_A_CLASS = {"train": 400, "test": 100}  # drawings of each digit
+
+
+def digits() -> Dataset:
+    """Return the frozen stroke digits: 4,000 for training and 1,000 for testing.
+
+    Every digit is there equally often in each part (400 and 100 times), in random order. They are drawn by a program,
+    not by people, and are easier than MNIST: a 3-nearest-neighbour classifier that learns from the 4,000 gets 97.7 %
+    of the test digits right, against 92.5 % with the first 5,000 digits of MNIST, split likewise.
+
+    Returns
+    -------
+    Dataset
+        Named "digits"; images of 28×28 pixels with 16 grey levels (0, 17, ..., 255), labels uint8. The arrays are read
+        anew at each call and may be written to.
+
+    Raises
+    ------
+    ValueError
+        If the installed file is not the published one.
+    FileNotFoundError
+        If it is missing.
+    """
+    if not _FILE.is_file():
+        raise FileNotFoundError(f"The embedded digits are missing at {_FILE}; reinstall scratchdae.")
+    content = _FILE.read_bytes()
+    found = hashlib.sha256(content).hexdigest()
+    if found != SHA256:
+        raise ValueError(f"{_FILE} is damaged: its sha256 must be {SHA256}, found {found}; reinstall scratchdae")
+    with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
+        return Dataset("digits", **{key: arrays[key] for key in arrays.files}, image_shape=(SIDE, SIDE))
+
+
+def freeze_digits(path: str | os.PathLike[str]) -> str:
+    """Draw the frozen digits again, from their seed, and write them to a file.
+
+    On the machine that made ``digits.npz``, with the same NumPy and zlib, the file comes out byte for byte. Elsewhere
+    the last bit of a sine may differ, which moves a few pixels by one of the sixteen grey levels, and a zlib may pack
+    differently.
+
+    Parameters
+    ----------
+    path : path-like
+        The file to write; written whole or not at all.
+
+    Returns
+    -------
+    str
+        The sha256 of the file written.
+    """
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, allow_pickle=False, **_draw())
+    content = buffer.getvalue()
+    atomic.write(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def _draw() -> dict[str, Array]:
+    rng = np.random.default_rng(_SEED)
+    arrays = {}
+    for part, a_class in _A_CLASS.items():
+        t = rng.permutation(np.repeat(np.arange(10, dtype=np.uint8), a_class))
+        arrays[f"x_{part}"], arrays[f"t_{part}"] = draw_labelled_digits(t, rng), t
+    return arrays

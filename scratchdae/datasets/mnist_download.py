@@ -1,0 +1,96 @@
+"""Download MNIST, from whichever mirror delivers the published bytes."""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from scratchdae.datasets.mnist_files import PUBLISHED, find, search_path, sha256
+
+MIRRORS = (
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://raw.githubusercontent.com/fgnt/mnist/master/",
+)
+_TIMEOUT = 20.0  # seconds, for a connection and for every silence after it
+
+
+def fetch_mnist(
+    root: str | os.PathLike[str] | None = None,
+    mirrors: Sequence[str] | None = None,
+    progress: bool = True,
+    published: Mapping[str, tuple[str, str]] | None = None,
+) -> Path:
+    """Download the four files of MNIST that are not there yet, 11.6 MB in all.
+
+    A file goes into place only when its sha256 is the published one. A mirror that is silent, refuses or delivers other
+    bytes is passed over for the next. A local file that differs from the published one is not replaced.
+
+    Parameters
+    ----------
+    root : path-like, optional
+        The directory to fill, which is made where it does not exist. Without it: ``$SCRATCHDAE_DATA/mnist`` if that
+        variable is set, else ``mnist`` in the cache of scratchdae.
+    mirrors : sequence of str, optional
+        Addresses of directories that hold the ``.gz`` files, the preferred first. Without it: three public ones.
+    progress : bool
+        Whether to show a progress bar on stderr.
+    published : mapping of str to (str, str), optional
+        Other files and checksums to expect: the name without ``.gz``, to the sha256 of the .gz and of the unpacked
+        file.
+
+    Returns
+    -------
+    Path
+        The directory, which now holds the files.
+
+    Raises
+    ------
+    ValueError
+        If there are no mirrors.
+    FileExistsError
+        If a file is there under a published name, but is not the published one. Nothing is downloaded then.
+    OSError
+        If a file comes from no mirror, and what each of them said. Files that arrived before it stay, whole.
+    """
+    addresses = MIRRORS if mirrors is None else tuple(mirrors)
+    if isinstance(mirrors, str) or not addresses:
+        raise ValueError(f"mirrors must be a sequence of at least one address, found {mirrors!r}")
+    directory = next(search_path(root))
+    directory.mkdir(parents=True, exist_ok=True)
+    missing = []
+    for name, sums in (PUBLISHED if published is None else published).items():
+        present = find(directory, name)
+        if present is None:
+            missing.append((name, sums[0]))
+        elif sha256(present) not in sums:
+            raise FileExistsError(f"{present} is not the published file; move it away, or fetch into another directory")
+    for name, expected in missing:
+        _fetch(directory, f"{name}.gz", expected, addresses, progress)
+    return directory
+
+
+def _fetch(directory: Path, name: str, expected: str, mirrors: Sequence[str], progress: bool) -> None:
+    import pooch
+    import requests
+
+    said = []
+    for mirror in mirrors:
+        address = f"{mirror.rstrip('/')}/{name}"
+        # Downloaded beside its place, in a directory of its own that goes away whatever happens.
+        with tempfile.TemporaryDirectory(dir=directory, prefix=".fetching-") as staging:
+            arrived = Path(staging) / name
+            try:
+                pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT)(address, str(arrived), None)
+            except requests.RequestException as error:
+                said.append(f"{address}: {error}")
+                continue
+            found = sha256(arrived)
+            if found != expected:
+                said.append(f"{address}: sha256 must be {expected}, found {found}")
+                continue
+            with arrived.open("rb+") as file:
+                os.fsync(file.fileno())
+            arrived.replace(directory / name)
+            return
+    raise OSError("\n".join([f"{name} could not be fetched from any of {len(mirrors)} mirrors:", *said]))

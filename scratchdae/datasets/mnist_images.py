@@ -1,0 +1,66 @@
+"""MNIST as a data set: 60,000 + 10,000 handwritten digits, read from the four IDX files."""
+
+import os
+from pathlib import Path
+
+from scratchdae.arguments import Array
+from scratchdae.datasets.dataset import Dataset
+from scratchdae.datasets.idx import read_idx
+from scratchdae.datasets.mnist_files import PUBLISHED, find, locate_mnist, search_path
+
+_SHAPE = (28, 28)
+
+
+def mnist(root: str | os.PathLike[str] | None = None) -> Dataset:
+    """Read MNIST from local files; nothing is downloaded.
+
+    Files that differ from the published ones are read all the same, as long as they are sound:
+    ``locate_mnist(root).published()`` tells which do. The usual split keeps the last 10,000 training images for
+    validation.
+
+    Parameters
+    ----------
+    root : path-like, optional
+        The directory of the four IDX files. Without it: ``$SCRATCHDAE_DATA/mnist``, then the cache.
+
+    Returns
+    -------
+    Dataset
+        Named "mnist", labels uint8, in the order of the files.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no directory holds all four files.
+    ValueError
+        If a file is damaged, its images are not 28×28, a label is not a digit or their numbers differ.
+
+    References
+    ----------
+    Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition, 1998.
+    """
+    files = locate_mnist(root)
+    if files is None:
+        searched = "; ".join(_what_is_missing(directory) for directory in search_path(root))
+        raise FileNotFoundError(f"MNIST was not found ({searched}); `scratchdae data fetch mnist` downloads it.")
+    x_train, t_train = _read_pair(files.train_images, files.train_labels)
+    x_test, t_test = _read_pair(files.test_images, files.test_labels)
+    return Dataset("mnist", x_train, t_train, x_test, t_test, _SHAPE)
+
+
+def _what_is_missing(directory: Path) -> str:
+    missing = [name for name in PUBLISHED if find(directory, name) is None]
+    return f"{directory} lacks {'all four files' if len(missing) == len(PUBLISHED) else ', '.join(missing)}"
+
+
+def _read_pair(images: Path, labels: Path) -> tuple[Array, Array]:
+    x, t = read_idx(images), read_idx(labels)
+    if x.ndim != 3 or x.shape[1:] != _SHAPE or len(x) == 0:
+        raise ValueError(f"{images}: images must have shape (n, 28, 28), n at least 1, found {x.shape}")
+    if t.ndim != 1:
+        raise ValueError(f"{labels}: labels must be one list of numbers, found shape {t.shape}")
+    if len(t) != len(x):
+        raise ValueError(f"{labels}: must hold one label for each of the {len(x)} images of {images}, found {len(t)}")
+    if t.max() > 9:
+        raise ValueError(f"{labels}: labels must be digits from 0 to 9, found {t.max()}")
+    return x.reshape(len(x), -1), t

@@ -1,0 +1,57 @@
+"""Threads, hypothesis profiles, and what to do without an optional package."""
+
+import os
+
+# Two BLAS threads on a busy machine can be hundreds of times slower than one on small products.
+for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import importlib.util
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") else "default")
+
+
+def require(package: str):
+    """Import an optional package; without it a test skips on a user's machine and fails in CI."""
+    if importlib.util.find_spec(package) is None:
+        message = f"needs {package}, which is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return importlib.import_module(package)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(2008)
+
+
+@pytest.fixture(scope="session")
+def torch():
+    return require("torch")
+
+
+@pytest.fixture(params=["numpy", "numba"])
+def sgd_step(request):
+    """The training step of each backend: a twin runs the tests of its reference."""
+    from scratchdae.kernels import choose
+
+    if request.param == "numba":
+        require("numba")
+    return choose(request.param).sgd_step
+
+
+@pytest.fixture(scope="session")
+def mnist_root() -> Path:
+    data = os.environ.get("SCRATCHDAE_DATA")
+    if not data or not (Path(data) / "mnist").is_dir():
+        pytest.skip("needs MNIST: set SCRATCHDAE_DATA to a folder that holds mnist/")
+    return Path(data) / "mnist"

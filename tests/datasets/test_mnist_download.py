@@ -1,0 +1,164 @@
+"""Fetching MNIST, from a real server on the loopback: good, dead, lying and dropping mirrors."""
+
+import hashlib
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from scratchdae.datasets import fetch_mnist, locate_mnist, mnist, mnist_download, mnist_files
+
+
+@pytest.fixture
+def server(packed, monkeypatch):
+    """A server whose first path component chooses how the mirror behaves; requests are recorded."""
+    requested = []
+
+    class Mirrors(BaseHTTPRequestHandler):
+        def do_GET(self):
+            requested.append(self.path)
+            behaviour, name = self.path.strip("/").split("/")
+            content = packed.get(name)
+            if behaviour == "missing" or content is None:
+                self.send_error(404)
+                return
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            if behaviour == "corrupt":
+                content = content[:-1] + bytes([content[-1] ^ 1])
+            if behaviour == "closing" or (behaviour == "images-only" and "labels" in name):
+                content = content[: len(content) // 2]
+                self.close_connection = True
+            if behaviour == "silent":
+                release.wait(10)
+            self.wfile.write(content)
+
+        def log_message(self, *args):
+            pass
+
+    release = threading.Event()
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with ThreadingHTTPServer(("127.0.0.1", 0), Mirrors) as http:
+        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        http.requested = requested
+        http.mirror = lambda behaviour: f"http://127.0.0.1:{http.server_port}/{behaviour}/"
+        yield http
+        release.set()
+        http.shutdown()
+        thread.join()
+
+
+def contents(directory):
+    return {path.name: path.read_bytes() for path in directory.iterdir()}
+
+
+def test_a_good_mirror(server, tmp_path, packed, published):
+    root = tmp_path / "new" / "mnist"
+    assert fetch_mnist(root, [server.mirror("good")], progress=False, published=published) == root
+    assert contents(root) == packed
+    assert mnist(root).t_train.tolist() == [3, 1, 4, 1, 9]
+
+
+def test_files_can_be_read_by_others(server, tmp_path, published):
+    """Temporary files are private to their owner; what goes into place must not be."""
+    fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
+    plain = tmp_path / "plain"
+    plain.touch()
+    assert {path.stat().st_mode for path in tmp_path.iterdir()} == {plain.stat().st_mode}
+
+
+@pytest.mark.parametrize("behaviour", ["missing", "corrupt", "closing"])
+def test_a_bad_mirror_gives_way_to_the_next(server, tmp_path, packed, published, behaviour):
+    mirrors = [server.mirror(behaviour), server.mirror("good")]
+    fetch_mnist(tmp_path, mirrors, progress=False, published=published)
+    assert contents(tmp_path) == packed
+    assert [path.split("/")[1] for path in server.requested] == [behaviour, "good"] * 4
+
+
+def test_a_mirror_where_nobody_listens(server, tmp_path, packed, published):
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        nobody = f"http://127.0.0.1:{closed.getsockname()[1]}/"
+    fetch_mnist(tmp_path, [nobody, server.mirror("good")], progress=False, published=published)
+    assert contents(tmp_path) == packed
+
+
+def test_a_silent_mirror_is_given_up(server, tmp_path, packed, published, monkeypatch):
+    monkeypatch.setattr(mnist_download, "_TIMEOUT", 0.1)
+    fetch_mnist(tmp_path, [server.mirror("silent"), server.mirror("good")], progress=False, published=published)
+    assert contents(tmp_path) == packed
+
+
+def test_when_all_fail_each_is_quoted_and_nothing_is_left(server, tmp_path, published):
+    mirrors = [server.mirror(behaviour) for behaviour in ("missing", "corrupt", "closing")]
+    with pytest.raises(
+        OSError, match=r"train-images-idx3-ubyte\.gz could not be fetched from any of 3 mirrors"
+    ) as raised:
+        fetch_mnist(tmp_path, mirrors, progress=False, published=published)
+    lines = str(raised.value).splitlines()[1:]
+    assert [line.startswith(mirror) for line, mirror in zip(lines, mirrors, strict=True)] == [True] * 3
+    assert "404" in lines[0]
+    assert "sha256 must be" in lines[1]
+    assert contents(tmp_path) == {}
+
+
+def test_files_that_arrived_before_the_failure_stay_whole(server, tmp_path, packed, published):
+    with pytest.raises(OSError, match=r"train-labels-idx1-ubyte\.gz could not be fetched"):
+        fetch_mnist(tmp_path, [server.mirror("images-only")], progress=False, published=published)
+    images = "train-images-idx3-ubyte.gz"
+    assert contents(tmp_path) == {images: packed[images]}
+    fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
+    assert f"/good/{images}" not in server.requested  # it went on where it stopped
+    assert contents(tmp_path) == packed
+
+
+def test_what_is_there_is_not_fetched_again(server, tmp_path, small_mnist, packed, published):
+    for name, content in list(packed.items())[:2]:
+        (tmp_path / name).write_bytes(content)
+    for name, content in list(small_mnist.items())[2:]:
+        (tmp_path / name).write_bytes(content)  # unpacked is as good
+    fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
+    assert server.requested == []
+
+
+def test_a_local_file_that_differs_is_kept(server, tmp_path, published):
+    mine = tmp_path / "train-labels-idx1-ubyte"
+    mine.write_bytes(b"mine")
+    with pytest.raises(FileExistsError, match="train-labels-idx1-ubyte is not the published file; move it away"):
+        fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
+    assert contents(tmp_path) == {mine.name: b"mine"}
+    assert server.requested == []
+
+
+def test_the_default_place_is_the_variable_then_the_cache(server, tmp_path, monkeypatch, published, no_mnist_here):
+    mirrors = [server.mirror("good")]
+    assert fetch_mnist(mirrors=mirrors, progress=False, published=published) == no_mnist_here
+    assert locate_mnist().root == no_mnist_here
+    monkeypatch.setenv("SCRATCHDAE_DATA", str(tmp_path / "data"))
+    assert fetch_mnist(mirrors=mirrors, progress=False, published=published) == tmp_path / "data" / "mnist"
+    assert locate_mnist().root == tmp_path / "data" / "mnist"
+
+
+def test_progress_goes_to_stderr(server, tmp_path, published, capsys):
+    fetch_mnist(tmp_path, [server.mirror("good")], published=published)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "100%" in captured.err
+
+
+@pytest.mark.parametrize("mirrors", [[], "http://127.0.0.1/"])
+def test_mirrors_are_checked(tmp_path, mirrors):
+    with pytest.raises(ValueError, match="mirrors must be a sequence of at least one address"):
+        fetch_mnist(tmp_path / "new", mirrors)
+    assert not (tmp_path / "new").exists()
+
+
+def test_the_defaults_are_the_published_files_over_https():
+    assert len(mnist_download.MIRRORS) == 3
+    assert all(mirror.startswith("https://") for mirror in mnist_download.MIRRORS)
+    empty = hashlib.sha256(b"").hexdigest()
+    sums = [sum_ for pair in mnist_files.PUBLISHED.values() for sum_ in pair]
+    assert len(set(sums)) == 8
+    assert all(len(sum_) == len(empty) and int(sum_, 16) for sum_ in sums)
