@@ -1,0 +1,520 @@
+"""The denoising autoencoder of Vincent et al. 2008, section 2, with its backward pass by hand.
+
+Batches are rows, so `W` is the transpose of the paper's: shape (D, H) where the paper has d' × d. With B examples,
+D visible and H hidden units::
+
+    y   = s(x̃ W + b)                                                   (1)  encode, the paper's f_θ
+    z   = s(y Wᵀ + b')      or, untied,  z = s(y W' + b')              (2)  decode, the paper's g_θ'
+    L   = Σ_k [softplus(a_z,k) − x_k a_z,k]     cross-entropy          (3)
+    L   = Σ_k (z_k − x_k)²                      squared error          (4)
+
+x̃ is the corrupted input, x the clean target, s the sigmoid, and a_y, a_z are the pre-activations of y and z.
+Backwards, with dv for the gradient of the loss with respect to v::
+
+    da_z = (z − x) / B                          from (3)               (5)
+    da_z = 2 (z − x) ⊙ z (1 − z) / B            from (4)               (6)
+    db'  = Σ_batch da_z                                                (7)
+    dW   = da_zᵀ y          the decoder's part   (dW' = yᵀ da_z)       (8)
+    dy   = da_z W                                (dy = da_z W'ᵀ)       (9)
+    da_y = dy ⊙ y (1 − y)                                              (10)
+    db   = Σ_batch da_y                                                (11)
+    dW   = x̃ᵀ da_y          the encoder's part                         (12)
+    dx̃   = da_y Wᵀ                                                     (13)
+
+With tied weights W is used twice, so its gradient is the sum of (8) and (12): leave out either and training still
+seems to work. The functions are pure; only `sgd_step` writes, and says so. The parameters are a dict of arrays: `W`
+(D, H), `b` (H,), `b_prime` (D,) and, if the weights are not tied, `W_prime` (H, D). Their dtype decides that of
+everything else.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from scratchdae import arguments, losses
+from scratchdae.activations import sigmoid, sigmoid_derivative
+from scratchdae.arguments import Array, Params, choice, matrix
+from scratchdae.initializers import Initializer, sigmoid_uniform, zeros
+
+LOSSES = ("cross_entropy", "squared_error")
+OUTPUTS = ("sigmoid", "linear")  # linear: z = a_z, for real-valued data
+
+
+def check_options(loss: str, output: str) -> None:
+    """Refuse an unknown loss or output, and the cross-entropy of a linear output.
+
+    Parameters
+    ----------
+    loss : {"cross_entropy", "squared_error"}
+        Equation (3) or (4).
+    output : {"sigmoid", "linear"}
+        What makes the reconstruction of the pre-activations.
+
+    Raises
+    ------
+    ValueError
+        If one is unknown or they do not go together.
+    """
+    choice("loss", loss, LOSSES)
+    choice("output", output, OUTPUTS)
+    if loss == "cross_entropy" and output == "linear":
+        raise ValueError("output must be 'sigmoid' for the cross-entropy, found 'linear'")
+
+
+class Cache(NamedTuple):
+    """What the forward pass leaves for the backward pass."""
+
+    x_tilde: Array  # (B, D)
+    y: Array  # (B, H)
+
+
+def encode(params: Params, x: Array) -> Array:
+    """Map inputs to their hidden representation, equation (1).
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        ``W`` (D, H) and ``b`` (H,).
+    x : ndarray, shape (B, D)
+        Inputs: corrupted in training, clean otherwise.
+
+    Returns
+    -------
+    ndarray, shape (B, H)
+        The hidden representation `y`, in [0, 1].
+
+    Raises
+    ------
+    ValueError
+        If `x` is not a floating-point matrix with D columns.
+    """
+    W, b = params["W"], params["b"]
+    x = matrix("x", x, columns=W.shape[0], dtype=W.dtype)
+    return sigmoid(x @ W + b)
+
+
+def decode(params: Params, y: Array) -> Array:
+    """Map a hidden representation to the pre-activations of its reconstruction, equation (2).
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        ``b_prime`` (D,), and ``W_prime`` (H, D) or, tied, ``W`` (D, H).
+    y : ndarray, shape (B, H)
+        Hidden representation.
+
+    Returns
+    -------
+    ndarray, shape (B, D)
+        Pre-activations `a_z`; the reconstruction is ``z = sigmoid(a_z)``, or `a_z` itself for a linear output.
+
+    Raises
+    ------
+    ValueError
+        If `y` is not a floating-point matrix with H columns.
+    """
+    W_prime = params.get("W_prime", params["W"].T)  # tied: W' = Wᵀ
+    y = matrix("y", y, columns=W_prime.shape[0], dtype=W_prime.dtype)
+    return y @ W_prime + params["b_prime"]
+
+
+def forward(params: Params, x_tilde: Array) -> tuple[Array, Cache]:
+    """Encode and decode a batch, equations (1) and (2).
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        The parameters.
+    x_tilde : ndarray, shape (B, D)
+        Inputs, corrupted in training.
+
+    Returns
+    -------
+    a_z : ndarray, shape (B, D)
+        Pre-activations of the reconstruction.
+    cache : Cache
+        What `backward` needs.
+
+    Raises
+    ------
+    ValueError
+        If `x_tilde` is not a floating-point matrix with D columns.
+    """
+    x_tilde = matrix("x_tilde", x_tilde, columns=params["W"].shape[0], dtype=params["W"].dtype)
+    y = encode(params, x_tilde)
+    a_z = decode(params, y)
+    return a_z, Cache(x_tilde, y)
+
+
+def backward(da_z: Array, cache: Cache, params: Params) -> tuple[Array, Params]:
+    """Propagate a gradient back through `forward`, equations (7) to (13).
+
+    Parameters
+    ----------
+    da_z : ndarray, shape (B, D)
+        Gradient with respect to the pre-activations of the reconstruction: any cotangent will do.
+    cache : Cache
+        From `forward`.
+    params : dict of str to ndarray
+        The parameters that `forward` was given.
+
+    Returns
+    -------
+    dx_tilde : ndarray, shape (B, D)
+        Gradient with respect to the input.
+    grads : dict of str to ndarray
+        Gradient of each parameter, under its name.
+    """
+    W, (x_tilde, y) = params["W"], cache
+    tied = "W_prime" not in params
+    W_prime = W.T if tied else params["W_prime"]
+
+    db_prime = da_z.sum(axis=0)  # (7)
+    dW_prime = y.T @ da_z  # (8), the decoder's part
+    dy = da_z @ W_prime.T  # (9)
+    da_y = dy * sigmoid_derivative(y)  # (10)
+    db = da_y.sum(axis=0)  # (11)
+    dW = x_tilde.T @ da_y  # (12), the encoder's part
+    dx_tilde = da_y @ W.T  # (13)
+
+    if tied:
+        return dx_tilde, {"W": dW + dW_prime.T, "b": db, "b_prime": db_prime}  # (8) + (12)
+    return dx_tilde, {"W": dW, "b": db, "b_prime": db_prime, "W_prime": dW_prime}
+
+
+def loss_and_grads(
+    params: Params,
+    x_tilde: Array,
+    x: Array,
+    loss: str = "cross_entropy",
+    output: str = "sigmoid",
+    reduction: str = "paper",
+) -> tuple[np.inexact, Params]:
+    """Loss of reconstructing `x` from `x_tilde`, and its gradient with respect to every parameter.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        The parameters.
+    x_tilde : ndarray, shape (B, D)
+        Corrupted inputs.
+    x : ndarray, shape (B, D)
+        Clean targets; in [0, 1] for the cross-entropy.
+    loss : {"cross_entropy", "squared_error"}
+        Equation (3) or (4).
+    output : {"sigmoid", "linear"}
+        Linear reconstructions, for real-valued data, go with the squared error only (Vincent et al. 2010, section 2.1).
+    reduction : {"paper", "mean"}
+        Sum over D and mean over B, or mean over B·D.
+
+    Returns
+    -------
+    loss : scalar
+        The loss.
+    grads : dict of str to ndarray
+        Gradient of each parameter, under its name.
+
+    Raises
+    ------
+    ValueError
+        If a shape, a range or an option does not fit.
+    """
+    x = matrix("x", x, columns=params["W"].shape[0], dtype=params["W"].dtype)
+    a_z, cache = forward(params, x_tilde)
+    value, da_z = output_loss(a_z, x, loss, output, reduction)
+    _, grads = backward(da_z, cache, params)
+    return value, grads
+
+
+def output_loss(a_z: Array, x: Array, loss: str, output: str, reduction: str) -> tuple[np.inexact, Array]:
+    """Loss of a reconstruction and its gradient with respect to the pre-activations, equations (3) to (6).
+
+    Parameters
+    ----------
+    a_z : ndarray, shape (B, D)
+        Pre-activations of the reconstruction.
+    x : ndarray, shape (B, D)
+        Clean targets.
+    loss : {"cross_entropy", "squared_error"}
+        Equation (3) or (4).
+    output : {"sigmoid", "linear"}
+        What makes the reconstruction of the pre-activations.
+    reduction : {"paper", "mean"}
+        Sum over D and mean over B, or mean over B·D.
+
+    Returns
+    -------
+    loss : scalar
+        The loss.
+    da_z : ndarray, shape (B, D)
+        Its gradient.
+
+    Raises
+    ------
+    ValueError
+        If a shape, a range or an option does not fit, or if the cross-entropy is asked of a linear output.
+    """
+    check_options(loss, output)
+    if loss == "cross_entropy":
+        return losses.cross_entropy(a_z, x, reduction)  # (3), (5)
+    if output == "linear":
+        return losses.squared_error(a_z, x, reduction)
+    z = sigmoid(a_z)
+    value, dz = losses.squared_error(z, x, reduction)  # (4)
+    return value, dz * sigmoid_derivative(z)  # (6)
+
+
+def sgd_step(
+    params: Params,
+    x_tilde: Array,
+    x: Array,
+    lr: float,
+    loss: str = "cross_entropy",
+    output: str = "sigmoid",
+    reduction: str = "paper",
+    l2: float = 0.0,
+) -> tuple[float, bool]:
+    """Take one step of stochastic gradient descent, in place. Its compiled twin is `scratchdae.kernels.sgd_step`.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        The parameters, which are overwritten.
+    x_tilde : ndarray, shape (B, D)
+        Corrupted inputs.
+    x : ndarray, shape (B, D)
+        Clean targets.
+    lr : float
+        Learning rate.
+    loss, output, reduction : str
+        As in `loss_and_grads`.
+    l2 : float
+        Coefficient of ``Σ W²`` over the weights.
+
+    Returns
+    -------
+    loss : float
+        The loss before the step, without the penalty.
+    finite : bool
+        False if the loss or a gradient was NaN or infinite; then no parameter was changed.
+
+    Raises
+    ------
+    ValueError
+        If a shape, a range or an option does not fit; then no parameter was changed either.
+    """
+    lr = arguments.number("lr", lr, at_least=0)
+    value, grads = loss_and_grads(params, x_tilde, x, loss, output, reduction)
+    _, decay = losses.l2_penalty(params, l2) if l2 else (0, {})
+    if not np.isfinite(value) or arguments.first_nonfinite(grads) is not None:
+        return float(value), False
+    for name, array in params.items():
+        array -= lr * (grads[name] + decay[name] if name in decay else grads[name])
+    return float(value), True
+
+
+class DenoisingAutoencoder:
+    """An autoencoder's sizes, options and parameters in one object, which is what `scratchdae.fit` trains.
+
+    Parameters
+    ----------
+    n_visible, n_hidden : int
+        D and H, each at least 1.
+    rng : numpy.random.Generator
+        Source of the first weights.
+    tied : bool
+        Whether the decoder's weights are the encoder's, transposed; the paper calls it optional.
+    loss, output, reduction : str
+        As in `loss_and_grads`.
+    dtype : {float64, float32}
+        Of the parameters and so of everything computed with them.
+    initializer : Initializer
+        Draws the weights; biases begin at zero.
+
+    Attributes
+    ----------
+    params : dict of str to ndarray
+        ``W`` (D, H), ``b`` (H,), ``b_prime`` (D,) and, untied, ``W_prime`` (H, D).
+
+    Raises
+    ------
+    ValueError
+        If a size or an option does not fit.
+    """
+
+    def __init__(
+        self,
+        n_visible: int,
+        n_hidden: int,
+        rng: np.random.Generator,
+        *,
+        tied: bool = True,
+        loss: str = "cross_entropy",
+        output: str = "sigmoid",
+        reduction: str = "paper",
+        dtype: npt.DTypeLike = np.float64,
+        initializer: Initializer = sigmoid_uniform,
+    ) -> None:
+        arguments.generator("rng", rng)
+        self._configure(n_visible, n_hidden, tied, loss, output, reduction, dtype)
+        D, H = self.n_visible, self.n_hidden
+        self.params: Params = {
+            "W": initializer((D, H), rng, self.dtype),
+            "b": zeros((H,), dtype=self.dtype),
+            "b_prime": zeros((D,), dtype=self.dtype),
+        }
+        if not tied:
+            self.params["W_prime"] = initializer((H, D), rng, self.dtype)
+
+    def _configure(
+        self, n_visible: int, n_hidden: int, tied: bool, loss: str, output: str, reduction: str, dtype: npt.DTypeLike
+    ) -> None:
+        self.n_visible = arguments.integer("n_visible", n_visible)
+        self.n_hidden = arguments.integer("n_hidden", n_hidden)
+        self.tied = bool(tied)
+        self.dtype = np.dtype(choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
+        check_options(loss, output)
+        choice("reduction", reduction, losses.REDUCTIONS)
+        self.options = {"loss": loss, "output": output, "reduction": reduction}
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], params: Params) -> "DenoisingAutoencoder":
+        """Rebuild a model from its configuration and parameters, as a checkpoint holds them.
+
+        Parameters
+        ----------
+        config : dict
+            What the attribute `config` gave.
+        params : dict of str to ndarray
+            The parameters.
+
+        Returns
+        -------
+        DenoisingAutoencoder
+            The model; it shares the arrays.
+
+        Raises
+        ------
+        ValueError
+            If names, shapes or dtypes of the parameters are not those that the configuration asks for.
+        """
+        model = cls.__new__(cls)
+        options = {name: value for name, value in config.items() if name != "model"}
+        try:
+            model._configure(**options)
+        except TypeError:
+            raise ValueError(f"config must be that of a denoising autoencoder, found {config}") from None
+        D, H = model.n_visible, model.n_hidden
+        expected: dict[str, tuple[int, ...]] = {"W": (D, H), "b": (H,), "b_prime": (D,)}
+        if not model.tied:
+            expected["W_prime"] = (H, D)
+        arguments.shapes("params", params, expected)
+        model.params = params
+        model.dtype = np.dtype(params["W"].dtype)
+        return model
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Sizes and options, ready for JSON.
+
+        Returns
+        -------
+        dict
+            What `from_config` takes.
+        """
+        sizes = {"n_visible": self.n_visible, "n_hidden": self.n_hidden, "tied": self.tied}
+        return {"model": "autoencoder", **sizes, **self.options, "dtype": self.dtype.name}
+
+    def check(self, x: Array, target: Array) -> None:
+        """Refuse a batch that does not fit the model.
+
+        Parameters
+        ----------
+        x : ndarray, shape (B, D)
+            Inputs.
+        target : ndarray, shape (B, D)
+            Clean targets; in [0, 1] for the cross-entropy.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit.
+        """
+        matrix("x", x, columns=self.n_visible)
+        matrix("target", target, columns=self.n_visible)
+        if self.options["loss"] == "cross_entropy":
+            arguments.unit_interval("target", target)
+
+    def loss_and_grads(self, params: Params, x_tilde: Array, x: Array) -> tuple[np.inexact, Params]:
+        """Evaluate `loss_and_grads` with the model's options.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            The parameters; the model's own are `params`.
+        x_tilde : ndarray, shape (B, D)
+            Corrupted inputs.
+        x : ndarray, shape (B, D)
+            Clean targets.
+
+        Returns
+        -------
+        loss : scalar
+            The loss.
+        grads : dict of str to ndarray
+            Gradient of each parameter.
+        """
+        return loss_and_grads(params, x_tilde, x, **self.options)
+
+    def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
+        """Evaluate the loss alone.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            The parameters.
+        x_tilde : ndarray, shape (B, D)
+            Inputs, clean or corrupted.
+        x : ndarray, shape (B, D)
+            Clean targets.
+
+        Returns
+        -------
+        scalar
+            The loss.
+        """
+        a_z, _ = forward(params, x_tilde)
+        x = matrix("x", x, columns=self.n_visible, dtype=params["W"].dtype)
+        return output_loss(a_z, x, **self.options)[0]
+
+    def encode(self, x: Array) -> Array:
+        """Return the hidden representation of clean inputs.
+
+        Parameters
+        ----------
+        x : ndarray, shape (B, D)
+            Inputs.
+
+        Returns
+        -------
+        ndarray, shape (B, H)
+            The representation.
+        """
+        return encode(self.params, x)
+
+    def reconstruct(self, x: Array) -> Array:
+        """Return the reconstruction of inputs, taken as they are.
+
+        Parameters
+        ----------
+        x : ndarray, shape (B, D)
+            Inputs, clean or corrupted.
+
+        Returns
+        -------
+        ndarray, shape (B, D)
+            The reconstruction.
+        """
+        a_z, _ = forward(self.params, x)
+        return a_z if self.options["output"] == "linear" else sigmoid(a_z)

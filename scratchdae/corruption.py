@@ -1,0 +1,283 @@
+"""Corruption processes q(x̃ | x): what destroys part of an input before it is encoded.
+
+Corruption is for training only: encoding and evaluation see clean data unless asked. Each process takes the clean
+batch, a level and a generator, and returns a new array of the same dtype. The level is ``nu``, a fraction of the
+components, for all but Gaussian noise, whose level is a standard deviation.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchdae.arguments import Array, choice, generator, matrix, number
+from scratchdae.schedules import Constant, Geometric, Linear, parse
+
+
+def exact_mask(shape: tuple[int, int], nu: float, rng: np.random.Generator) -> Array:
+    """Choose the same number of components in every example, without replacement.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Shape (B, D) of the batch.
+    nu : float
+        Fraction destroyed; the count is ``round(nu * D)``, halves to even.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of bool, shape (B, D)
+        True where a component is destroyed.
+
+    Raises
+    ------
+    ValueError
+        If `nu` lies outside [0, 1] or `rng` is no generator.
+    """
+    count = round(number("nu", nu, at_least=0, at_most=1) * shape[1])
+    mask = np.zeros(shape, dtype=bool)
+    if count:
+        # The `count` smallest of D independent uniforms are a uniformly drawn subset.
+        order = generator("rng", rng).random(shape, dtype=np.float32).argpartition(count - 1, axis=1)
+        np.put_along_axis(mask, order[:, :count], True, axis=1)
+    return mask
+
+
+def bernoulli_mask(shape: tuple[int, int], nu: float, rng: np.random.Generator) -> Array:
+    """Choose each component independently with probability `nu`.
+
+    Parameters
+    ----------
+    shape : (int, int)
+        Shape (B, D) of the batch.
+    nu : float
+        Probability of being destroyed.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray of bool, shape (B, D)
+        True where a component is destroyed.
+
+    Raises
+    ------
+    ValueError
+        If `nu` lies outside [0, 1] or `rng` is no generator.
+    """
+    return generator("rng", rng).random(shape, dtype=np.float32) < number("nu", nu, at_least=0, at_most=1)
+
+
+def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
+    """Set ``round(nu * D)`` components of every example to 0 (Vincent et al. 2008, section 2.3).
+
+    Not to be confused with dropout: nothing is rescaled, and the target stays the clean input.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, D)
+        Clean batch.
+    nu : float
+        Fraction destroyed, in [0, 1].
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (B, D)
+        The corrupted batch.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no batch, `nu` no fraction or `rng` no generator.
+    """
+    x = matrix("x", x)
+    return np.where(exact_mask(x.shape, nu, rng), x.dtype.type(0), x)
+
+
+def bernoulli_masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
+    """Set each component to 0 with probability `nu`, as the Theano tutorial does.
+
+    It departs from the paper, whose count is exact; here it is only nu·D on average.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, D)
+        Clean batch.
+    nu : float
+        Probability of destruction, in [0, 1].
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (B, D)
+        The corrupted batch.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no batch, `nu` no fraction or `rng` no generator.
+    """
+    x = matrix("x", x)
+    return np.where(bernoulli_mask(x.shape, nu, rng), x.dtype.type(0), x)
+
+
+def salt_and_pepper(x: Array, nu: float, rng: np.random.Generator) -> Array:
+    """Set ``round(nu * D)`` components of every example to 0 or 1, by a fair coin (Vincent et al. 2010, section 3.3).
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, D)
+        Clean batch, meant to lie in [0, 1].
+    nu : float
+        Fraction destroyed, in [0, 1].
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (B, D)
+        The corrupted batch. About half of the destroyed components of a binary input keep their value.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no batch, `nu` no fraction or `rng` no generator.
+    """
+    x = matrix("x", x)
+    mask = exact_mask(x.shape, nu, rng)
+    coin = rng.random(x.shape, dtype=np.float32) < 0.5
+    return np.where(mask, coin.astype(x.dtype), x)
+
+
+def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
+    """Add independent normal noise of standard deviation `sigma` (Vincent et al. 2010, section 3.3).
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, D)
+        Clean batch.
+    sigma : float
+        Standard deviation, in the units of `x`, at least 0.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape (B, D)
+        The corrupted batch; it leaves [0, 1], and nothing clips it.
+
+    Raises
+    ------
+    ValueError
+        If `x` is no batch, `sigma` is negative or `rng` no generator.
+    """
+    x = matrix("x", x)
+    noise = generator("rng", rng).standard_normal(x.shape).astype(x.dtype)
+    x_tilde: Array = x + x.dtype.type(number("sigma", sigma, at_least=0)) * noise
+    return x_tilde
+
+
+CORRUPTIONS = {
+    "masking": masking,
+    "bernoulli": bernoulli_masking,
+    "salt_and_pepper": salt_and_pepper,
+    "gaussian": gaussian,
+}
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """A corruption process whose level follows a schedule; it prints as it is parsed, ``masking:0.3``.
+
+    Attributes
+    ----------
+    kind : {"masking", "bernoulli", "salt_and_pepper", "gaussian"}
+        Which process.
+    level : float, Constant, Linear or Geometric
+        The fraction `nu`, or the standard deviation for Gaussian noise.
+
+    Raises
+    ------
+    ValueError
+        If the process is unknown or a level it will reach is out of range.
+    """
+
+    kind: str
+    level: float | Constant | Linear | Geometric
+
+    def __post_init__(self) -> None:
+        choice("corruption", self.kind, CORRUPTIONS)
+        if not callable(self.level):
+            object.__setattr__(self, "level", Constant(number("corruption level", self.level)))
+        at_most = np.inf if self.kind == "gaussian" else 1.0
+        for end in (self.at(0), self.at(10**9)):  # schedules are monotone
+            number(f"{self.kind} level", end, at_least=0, at_most=at_most)
+
+    @classmethod
+    def parse(cls, text: str) -> "Corruption | None":
+        """Read ``KIND:LEVEL``, for example ``masking:0.3`` or ``gaussian:linear(0.5, 0.1, 10)``.
+
+        Parameters
+        ----------
+        text : str
+            A kind and its level, or ``none``.
+
+        Returns
+        -------
+        Corruption or None
+            The process, or None for no corruption at all.
+
+        Raises
+        ------
+        ValueError
+            If it is neither.
+        """
+        if text == "none":
+            return None
+        kind, colon, level = text.partition(":")
+        choice("corruption", kind, CORRUPTIONS)
+        if not colon:
+            raise ValueError(f"corruption must be KIND:LEVEL, for example masking:0.3, found {text!r}")
+        return cls(kind, parse("corruption level", level))
+
+    def at(self, epoch: int) -> float:
+        """Return the level of an epoch.
+
+        Parameters
+        ----------
+        epoch : int
+            Counted from 0.
+
+        Returns
+        -------
+        float
+            The level.
+        """
+        assert callable(self.level)
+        return self.level(epoch)
+
+    def corrupt(self, x: Array, rng: np.random.Generator, epoch: int = 0) -> Array:
+        """Corrupt a batch.
+
+        Parameters
+        ----------
+        x : ndarray, shape (B, D)
+            Clean batch.
+        rng : numpy.random.Generator
+            Source of randomness.
+        epoch : int
+            Counted from 0; it sets the level.
+
+        Returns
+        -------
+        ndarray, shape (B, D)
+            The corrupted batch.
+        """
+        return CORRUPTIONS[self.kind](x, self.at(epoch), rng)
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.level}"

@@ -1,0 +1,63 @@
+"""Compiled twins: the same names and signatures as the NumPy reference, the only place that imports numba.
+
+A twin is never read first and never right by itself: it runs the tests of its reference.
+"""
+
+import importlib.util
+from collections.abc import Callable
+from typing import NamedTuple
+
+from scratchdae import autoencoder
+from scratchdae.arguments import choice
+
+BACKENDS = ("auto", "numpy", "numba")
+
+
+class Backend(NamedTuple):
+    """Which training step was taken, and why."""
+
+    name: str
+    reason: str
+    sgd_step: Callable[..., tuple[float, bool]]
+
+
+def numba_available() -> bool:
+    """Tell whether the compiled core can be used.
+
+    Returns
+    -------
+    bool
+        True where numba, and scipy for the BLAS inside its kernels, are installed. Nothing is imported.
+    """
+    return all(importlib.util.find_spec(package) is not None for package in ("numba", "scipy"))
+
+
+def choose(backend: str = "auto") -> Backend:
+    """Choose the training step of the tied-weight autoencoder.
+
+    Parameters
+    ----------
+    backend : {"auto", "numpy", "numba"}
+        ``auto`` takes the compiled twin where it can.
+
+    Returns
+    -------
+    Backend
+        The name of what was taken, the reason in words, and the step.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown, or numba is asked for where it is not installed.
+    """
+    choice("backend", backend, BACKENDS)
+    if backend == "numpy":
+        return Backend("numpy", "asked for", autoencoder.sgd_step)
+    if not numba_available():
+        reason = "numba and scipy are not installed: pip install 'scratchdae[fast]'"
+        if backend == "numba":
+            raise ValueError(f"backend must be 'auto' or 'numpy' here, found 'numba' ({reason})")
+        return Backend("numpy", reason, autoencoder.sgd_step)
+    from scratchdae.kernels.sgd_step import sgd_step
+
+    return Backend("numba", "asked for" if backend == "numba" else "numba is installed", sgd_step)

@@ -1,0 +1,155 @@
+"""The checker is itself checked: it passes what is right, and catches each bug that is planted."""
+
+import numpy as np
+import pytest
+
+from scratchdae import autoencoder, gradcheck, losses
+from scratchdae.activations import sigmoid_derivative
+
+B, D, H = 5, 7, 4  # unequal, so that no transpose can hide
+
+
+@pytest.fixture
+def problem(rng):
+    params = {"W": rng.normal(0, 0.7, (D, H)), "b": rng.normal(0, 0.5, H), "b_prime": rng.normal(0, 0.5, D)}
+    x = rng.random((B, D))
+    return params, x * (rng.random((B, D)) > 0.4), x
+
+
+def gradients(params, x_tilde, x, bug=None):
+    """The backward pass once more, with one mistake in it."""
+    W = params["W"]
+    a_z, (_, y) = autoencoder.forward(params, x_tilde)
+    loss, da_z = losses.cross_entropy(a_z, x)
+    if bug == "target is the corrupted input":
+        da_z = losses.cross_entropy(a_z, x_tilde)[1]
+    da_y = (da_z @ W) * (1 if bug == "y(1 - y) missing" else sigmoid_derivative(y))
+    source = x if bug == "x for x_tilde" else x_tilde
+    encoder, decoder = source.T @ da_y, da_z.T @ y
+    if bug == "wrong transpose":
+        encoder = (da_y.T @ source).reshape(D, H)
+    grads = {
+        "W": {"decoder term missing": encoder, "encoder term missing": decoder}.get(bug, encoder + decoder),
+        "b": da_y[0] if bug == "bias not summed" else da_y.sum(axis=0),
+        "b_prime": da_z.sum(axis=0),
+    }
+    factor = {"half": 0.5, "D times": D, "B times": B, "1/D": 1 / D, "sign": -1, "0.05 % off": 1.0005}.get(bug)
+    if factor:
+        grads = {name: factor * value for name, value in grads.items()}
+    if bug == "0.05 % off in one entry":
+        grads["W"][np.unravel_index(np.abs(grads["W"]).argmax(), (D, H))] *= 1.0005
+    return loss, grads
+
+
+BUGS = [
+    "decoder term missing", "encoder term missing", "x for x_tilde", "target is the corrupted input", "y(1 - y) missing",
+    "wrong transpose", "bias not summed", "half", "D times", "B times", "1/D", "sign", "0.05 % off", "0.05 % off in one entry",
+]  # fmt: skip
+WHERE = {
+    "decoder term missing": {"W"}, "encoder term missing": {"W"}, "x for x_tilde": {"W"}, "wrong transpose": {"W"},
+    "0.05 % off in one entry": {"W"}, "bias not summed": {"b"}, "y(1 - y) missing": {"W", "b"},
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("method", ["complex", "central", "auto"])
+def test_right_gradients_pass_with_room_to_spare(problem, method):
+    params, x_tilde, x = problem
+    report = gradcheck.check(lambda p: gradients(p, x_tilde, x), params, method)
+    report.raise_on_failure()
+    worst = max(row.error for row in (*report.rows, report.direction))
+    assert worst < (3e-9 if method == "central" else 3e-15)  # measured: 4e-10 and 5e-16
+    assert report.order == pytest.approx(2, abs=0.05)
+    assert report.method == ("central" if method == "central" else "complex")
+
+
+@pytest.mark.parametrize("method", ["complex", "central"])
+@pytest.mark.parametrize("bug", BUGS)
+def test_each_planted_bug_is_caught_and_located(problem, method, bug):
+    params, x_tilde, x = problem
+    report = gradcheck.check(lambda p: gradients(p, x_tilde, x, bug), params, method)
+    assert not report.ok
+    assert {row.name for row in report.rows if not row.ok} == WHERE.get(bug, set(params))
+    assert not report.direction.ok
+    with pytest.raises(AssertionError, match="FAIL"):
+        report.raise_on_failure()
+
+
+@pytest.mark.parametrize("bug", [bug for bug in BUGS if "one entry" not in bug])
+def test_taylor_order_alone_catches_it_without_a_tolerance(problem, bug):
+    params, x_tilde, x = problem
+    report = gradcheck.check(lambda p: gradients(p, x_tilde, x, bug), params)
+    assert report.order < 1.5 if bug != "0.05 % off" else report.order < 2.5
+
+
+def test_the_report_names_the_entry_and_both_values(problem):
+    params, x_tilde, x = problem
+
+    def wrong(p):
+        loss, grads = gradients(p, x_tilde, x)
+        grads["b"] = grads["b"] + np.array([0, 0, 0.25, 0])
+        return loss, grads
+
+    report = gradcheck.check(wrong, params)
+    row = next(row for row in report.rows if row.name == "b")
+    assert row.index == (2,)
+    assert row.analytic - row.numeric == pytest.approx(0.25, rel=1e-12)
+    text = str(report)
+    assert "FAIL  b" in text
+    assert "(2,)" in text
+    assert f"{row.numeric:.9e}" in text
+
+
+def test_code_that_drops_the_imaginary_part_falls_back_to_differences(rng):
+    params = {"w": rng.uniform(0.5, 1, 4)}
+
+    def absolute(p):  # abs is not analytic: of a complex number it is the modulus
+        return np.abs(p["w"]).sum() ** 2, {"w": 2 * np.abs(p["w"]).sum() * np.sign(p["w"].real)}
+
+    def real(p):
+        w = np.asarray(p["w"], dtype=np.float64)  # a cast that warns, and would lose the derivative
+        return (w**3).sum(), {"w": 3 * w**2}
+
+    def scalar(p):
+        return float((p["w"] ** 3).sum()), {"w": 3 * p["w"] ** 2}
+
+    for function in (absolute, real, scalar):
+        report = gradcheck.check(function, params)
+        assert report.method == "central"
+        report.raise_on_failure()
+    with pytest.raises(ValueError, match="does not take complex arrays"):
+        gradcheck.check(scalar, params, "complex")
+
+
+def test_a_users_own_model(rng):
+    """Two parameters of three and no axes, a loss of one's own."""
+    params = {"kernel": rng.normal(size=(2, 3, 2)), "scale": np.array(0.7)}
+    x = rng.normal(size=(4, 2))
+
+    def loss_and_grads(p):
+        h = np.tanh(np.einsum("bi,ijk->bjk", x, p["kernel"]))
+        dh = p["scale"] * (1 - h * h)
+        return p["scale"] * h.sum(), {"kernel": np.einsum("bi,bjk->ijk", x, dh), "scale": h.sum()}
+
+    gradcheck.check(loss_and_grads, params).raise_on_failure()
+
+
+def test_large_arrays_are_sampled_and_the_direction_sees_the_rest(rng):
+    params = {"w": rng.normal(size=5000)}
+    bad = 4321
+
+    def wrong_somewhere(p):
+        grads = 2 * p["w"].copy()
+        grads[bad] *= 3
+        return (p["w"] ** 2).sum(), {"w": grads}
+
+    report = gradcheck.check(wrong_somewhere, params, max_entries=20)
+    assert report.rows[0].entries == 20
+    assert not report.direction.ok
+
+
+def test_parameters_are_left_alone(problem):
+    params, x_tilde, x = problem
+    before = {name: value.copy() for name, value in params.items()}
+    gradcheck.check(lambda p: gradients(p, x_tilde, x), params)
+    for name, value in params.items():
+        np.testing.assert_array_equal(value, before[name])
