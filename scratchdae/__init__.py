@@ -1,0 +1,50 @@
+"""Denoising autoencoders from scratch in NumPy, readable like the paper (Vincent et al. 2008, 2010).
+
+Begin with `scratchdae.autoencoder`. Importing the package loads NumPy and nothing heavier.
+"""
+
+from scratchdae import (
+    activations,
+    autoencoder,
+    checkpoint,
+    corruption,
+    datasets,
+    gradcheck,
+    initializers,
+    kernels,
+    losses,
+    optimizers,
+    schedules,
+    training,
+)
+from scratchdae.autoencoder import DenoisingAutoencoder
+from scratchdae.checkpoint import load_model
+from scratchdae.corruption import Corruption
+from scratchdae.history import History
+from scratchdae.run import streams
+from scratchdae.training import NonFiniteError, evaluate, fit
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "Corruption",
+    "DenoisingAutoencoder",
+    "History",
+    "NonFiniteError",
+    "activations",
+    "autoencoder",
+    "checkpoint",
+    "corruption",
+    "datasets",
+    "evaluate",
+    "fit",
+    "gradcheck",
+    "initializers",
+    "kernels",
+    "load_model",
+    "losses",
+    "optimizers",
+    "schedules",
+    "streams",
+    "training",
+]

@@ -1,0 +1,107 @@
+"""What every chapter has in common: its options, its threads, its figure and its result file.
+
+A chapter begins with ``chapter = Chapter.begin("NN_name")`` and ends with ``chapter.finish(figure, numbers)``. Run as a
+script it takes ``--quick``, ``--seed`` and ``--out``; opened as a notebook it takes the defaults.
+"""
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from scratchdae import atomic
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+@dataclass(frozen=True)
+class Chapter:
+    """A chapter's options, and where its results go.
+
+    Attributes
+    ----------
+    name : str
+        Stem of the script, of the figure and of the result file.
+    quick : bool
+        Whether to run in under five seconds, on less data, with the same checks.
+    seed : int
+        Of everything random.
+    out : Path
+        Folder of the figure and the result file.
+    """
+
+    name: str
+    quick: bool
+    seed: int
+    out: Path
+
+    @classmethod
+    def begin(cls, name: str, arguments: Sequence[str] | None = None) -> "Chapter":
+        """Read the options, and keep the BLAS and numba to one thread unless the environment says otherwise.
+
+        On small products two threads of a busy machine can be hundreds of times slower than one.
+
+        Parameters
+        ----------
+        name : str
+            Stem of the chapter's script.
+        arguments : sequence of str, optional
+            In place of the command line's; a notebook has none.
+
+        Returns
+        -------
+        Chapter
+            The options.
+        """
+        script = Path(sys.argv[0]).resolve()
+        if arguments is None:
+            arguments = sys.argv[1:] if script.stem == name else []
+        checkout = script.parents[1] if script.stem == name and (script.parents[1] / "figures").is_dir() else Path()
+        parser = argparse.ArgumentParser(prog=f"{name}.py", description=f"Run chapter {name}, check it and draw it.")
+        parser.add_argument("--quick", action="store_true", help="under five seconds, on less data, the same checks")
+        parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
+        parser.add_argument("--out", type=Path, help="folder of the figure and the numbers (default: figures/)")
+        options = parser.parse_args(arguments)
+        if options.seed < 0:
+            parser.error(f"--seed must be at least 0, found {options.seed}")
+        out = options.out or checkout / "figures" / ("quick" if options.quick else "")
+        _limit_threads()
+        return cls(name, options.quick, options.seed, out)
+
+    def finish(self, figure: "Figure", numbers: Mapping[str, Any]) -> None:
+        """Save the figure and the numbers behind it, and say where.
+
+        Parameters
+        ----------
+        figure : matplotlib.figure.Figure
+            The chapter's one figure.
+        numbers : mapping
+            What was measured, ready for JSON; NaN is refused, because a result that is none should not look like one.
+        """
+        self.out.mkdir(parents=True, exist_ok=True)
+        content = {"chapter": self.name, "quick": self.quick, "seed": self.seed, **numbers}
+        text = json.dumps(content, indent=2, allow_nan=False, default=_plain) + "\n"
+        atomic.write(self.out / f"{self.name}.json", text.encode())
+        with atomic.replacing(self.out / f"{self.name}.png") as temporary:
+            figure.savefig(temporary, dpi=110, metadata={"Software": None})
+        print(f"figure  {self.out / f'{self.name}.png'}\nnumbers {self.out / f'{self.name}.json'}")
+
+
+def _plain(value: Any) -> Any:
+    """Turn NumPy's numbers and arrays into Python's, rounded to what a reader of JSON wants."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
+
+
+def _limit_threads() -> None:
+    if not any(name in os.environ for name in THREADS):
+        from threadpoolctl import threadpool_limits
+
+        threadpool_limits(1)  # NumPy's BLAS is loaded already: the environment would come too late for it
+        os.environ["NUMBA_NUM_THREADS"] = "1"

@@ -1,0 +1,114 @@
+"""What training recorded, an epoch a line: as arrays in memory, as JSON lines on disk.
+
+Nothing in it depends on the clock, so two runs with the same seed leave the same bytes.
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchdae import atomic
+from scratchdae.arguments import Array
+
+Record = dict[str, Any]
+
+
+class History:
+    """The records of a run's epochs.
+
+    Parameters
+    ----------
+    records : iterable of dict
+        One an epoch: ``epoch`` (counted from 1), ``loss`` (mean over the epoch's batches, on corrupted inputs,
+        without the penalty), ``penalty`` (after the epoch), ``validation_loss`` (on clean inputs unless asked
+        otherwise), ``lr`` and ``corruption`` (the level). What a run does not have is None.
+    backend : str
+        What computed the steps, and why.
+    """
+
+    def __init__(self, records: Iterable[Record] = (), backend: str = "") -> None:
+        self.records: list[Record] = list(records)
+        self.backend = backend
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def __iter__(self) -> Iterator[Record]:
+        return iter(self.records)
+
+    def __getitem__(self, name: str) -> Array:
+        """Return one quantity over the epochs.
+
+        Parameters
+        ----------
+        name : str
+            A key of the records.
+
+        Returns
+        -------
+        ndarray, shape (epochs,)
+            Its values; NaN for None.
+
+        Raises
+        ------
+        KeyError
+            If no record has it.
+        """
+        return np.array([np.nan if record[name] is None else record[name] for record in self.records])
+
+    @property
+    def best_epoch(self) -> int | None:
+        """The epoch of the least validation loss.
+
+        Returns
+        -------
+        int or None
+            Counted from 1; None without validation.
+        """
+        losses = self["validation_loss"]
+        return None if np.isnan(losses).all() else int(self["epoch"][np.nanargmin(losses)])
+
+    def write(self, path: str | os.PathLike[str]) -> None:
+        """Write the records as JSON lines, whole or not at all.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        """
+        lines = (json.dumps(record, allow_nan=False) + "\n" for record in self)
+        atomic.write(path, "".join(lines).encode())
+
+    @classmethod
+    def read(cls, path: str | os.PathLike[str]) -> "History":
+        """Read the records from JSON lines.
+
+        Parameters
+        ----------
+        path : path-like
+            A file that `write` made.
+
+        Returns
+        -------
+        History
+            The records.
+
+        Raises
+        ------
+        ValueError
+            If a line is not a JSON object.
+        """
+        records = []
+        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+            try:
+                record = json.loads(line)
+            except ValueError as error:
+                raise ValueError(f"{path}, line {number}: expected JSON, found {line[:40]!r} ({error})") from None
+            if not isinstance(record, dict):
+                raise ValueError(f"{path}, line {number}: expected a JSON object, found {line[:40]!r}")
+            records.append(record)
+        return cls(records)

@@ -1,0 +1,142 @@
+"""Filters, reconstructions, curves: each takes a matplotlib Axes, draws on it, and returns it. Nothing else draws."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from scratchdae.arguments import Array, integer
+from scratchdae.history import History
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+BLUE, ORANGE, GREY = "#1f5fa8", "#d9622b", "#8a8a8a"  # told apart in print and by colour-blind readers
+
+
+def tile(images: Array, image_shape: tuple[int, int], columns: int, gap: float = np.nan) -> Array:
+    """Lay images out on a grid, row by row, one pixel apart.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, D)
+        One image a row.
+    image_shape : (int, int)
+        Rows and columns of each; their product is D.
+    columns : int
+        Images a row of the grid.
+    gap : float
+        The value between images; NaN is drawn as background.
+
+    Returns
+    -------
+    ndarray
+        The picture; places left over hold `gap`.
+
+    Raises
+    ------
+    ValueError
+        If the images are not of that shape.
+    """
+    height, width = image_shape
+    if images.ndim != 2 or images.shape[1] != height * width or len(images) == 0:
+        raise ValueError(
+            f"images must have shape (N, {height * width}) for image_shape {image_shape}, found {images.shape}"
+        )
+    columns = min(integer("columns", columns), len(images))
+    rows = -(-len(images) // columns)
+    picture = np.full((rows * (height + 1) - 1, columns * (width + 1) - 1), gap)
+    for k, image in enumerate(images):
+        top, left = (k // columns) * (height + 1), (k % columns) * (width + 1)
+        picture[top : top + height, left : left + width] = image.reshape(height, width)
+    return picture
+
+
+def filters(ax: "Axes", W: Array, image_shape: tuple[int, int], n: int = 100, columns: int = 20) -> "Axes":
+    """Draw the weights of hidden units as images, the units of largest norm first, each on its own grey scale.
+
+    As in figure 3 of Vincent et al. 2008: black is the most negative weight of a filter, white the most positive,
+    mid-grey is zero.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    W : ndarray, shape (D, H)
+        Weights of the encoder.
+    image_shape : (int, int)
+        Rows and columns of an input image.
+    n : int
+        How many units to show.
+    columns : int
+        Units a row.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`.
+    """
+    norms = np.linalg.norm(W, axis=0)
+    chosen = np.argsort(-norms, kind="stable")[:n]
+    images = W.T[chosen] / np.maximum(np.abs(W.T[chosen]).max(axis=1, keepdims=True), np.finfo(W.dtype).tiny)
+    ax.imshow(tile(images, image_shape, columns), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
+    ax.set_axis_off()
+    return ax
+
+
+def reconstructions(
+    ax: "Axes", corrupted: Array, reconstructed: Array, clean: Array, image_shape: tuple[int, int], n: int = 15
+) -> "Axes":
+    """Draw triples in three rows: corrupted input, reconstruction, clean target.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    corrupted, reconstructed, clean : ndarray, shape (N, D)
+        The images, in [0, 1].
+    image_shape : (int, int)
+        Rows and columns of an image.
+    n : int
+        How many to show.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`.
+    """
+    n = min(n, len(clean))
+    images = np.concatenate([corrupted[:n], reconstructed[:n], clean[:n]])
+    ax.imshow(tile(images, image_shape, n), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+    height = image_shape[0] + 1
+    ax.set_yticks([height / 2 + row * height for row in range(3)], ["corrupted", "reconstructed", "clean"])
+    ax.set_xticks([])
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def curves(ax: "Axes", history: History, unit: str = "nats per example") -> "Axes":
+    """Draw training and validation loss against the epoch.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    history : History
+        A run's epochs.
+    unit : str
+        What the loss is measured in.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`.
+    """
+    ax.plot(history["epoch"], history["loss"], "o-", color=BLUE, markersize=3, label="training, corrupted inputs")
+    if not np.isnan(history["validation_loss"]).all():
+        ax.plot(history["epoch"], history["validation_loss"], "s--", color=ORANGE, markersize=3, label="validation")
+    ax.set_xlabel("epoch")
+    ax.set_ylabel(f"loss ({unit})")
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax

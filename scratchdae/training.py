@@ -1,0 +1,345 @@
+"""The one epoch loop: batches, corruption, schedules, validation, early stopping, history, checkpoints.
+
+Every model trains through `fit`. Its data may be uint8 images or a memory map: a batch at a time becomes
+floating-point, never the whole set. Initialisation, shuffling and corruption draw from separate streams, so
+changing one does not disturb another, and a run that was killed and resumed ends in the same bits as one that was
+not.
+"""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from scratchdae import atomic, checkpoint, kernels
+from scratchdae.arguments import Array, Params, choice, first_nonfinite, integer, number
+from scratchdae.autoencoder import DenoisingAutoencoder
+from scratchdae.corruption import Corruption
+from scratchdae.datasets import to_float
+from scratchdae.history import History
+from scratchdae.losses import l2_penalty
+from scratchdae.optimizers import SGD, Optimizer
+from scratchdae.run import Run, fingerprint, streams
+from scratchdae.schedules import Constant, Schedule
+
+EVALUATION_BATCH = 1000  # examples at a time outside training: it bounds the memory
+
+
+class Model(Protocol):
+    """What the loop asks of a model."""
+
+    params: Params
+    dtype: np.dtype[Any]
+
+    @property
+    def config(self) -> dict[str, Any]: ...  # sizes and options, ready for JSON
+
+    def check(self, x: Array, target: Array, /) -> None: ...  # refuses a batch that does not fit
+
+    def loss(self, params: Params, x: Array, target: Array, /) -> np.inexact: ...
+
+    def loss_and_grads(self, params: Params, x: Array, target: Array, /) -> tuple[np.inexact, Params]: ...
+
+
+class NonFiniteError(ArithmeticError):
+    """A loss or a gradient became NaN or infinite; the message says in which epoch, batch and array."""
+
+
+def fit(
+    model: Model,
+    x: Array,
+    target: Array | None = None,
+    *,
+    epochs: int,
+    lr: float | Schedule,
+    batch_size: int = 20,
+    optimizer: Optimizer | None = None,
+    corruption: Corruption | None = None,
+    l2: float = 0.0,
+    validation: Array | tuple[Array, Array] | None = None,
+    corrupt_validation: bool = False,
+    patience: int | None = None,
+    seed: int = 0,
+    backend: str = "auto",
+    out: str | os.PathLike[str] | None = None,
+    resume: bool = False,
+    progress: bool = True,
+) -> History:
+    """Train a model by minibatch gradient descent; its parameters are replaced.
+
+    Parameters
+    ----------
+    model : Model
+        For example a `DenoisingAutoencoder`.
+    x : ndarray, shape (N, ...)
+        Inputs, one example a row: uint8 grey levels, which are scaled to [0, 1], or floating-point numbers, taken
+        as they are. A memory map is read a batch at a time.
+    target : ndarray, shape (N, ...), optional
+        What to reconstruct or predict; the clean input if left out.
+    epochs : int
+        How often to go through the data. A resumed run may be given more.
+    lr : float or schedule
+        Learning rate, per epoch.
+    batch_size : int
+        Examples a step; the last batch of an epoch may be shorter.
+    optimizer : Optimizer, optional
+        Update rule; plain `SGD` if left out.
+    corruption : Corruption, optional
+        Drawn afresh for every batch.
+    l2 : float
+        Coefficient of the penalty ``Σ W²``.
+    validation : ndarray or (ndarray, ndarray), optional
+        Inputs, or inputs and targets, to evaluate after each epoch.
+    corrupt_validation : bool
+        Whether to corrupt the validation inputs, every epoch with the same draws. Otherwise they are clean.
+    patience : int, optional
+        Stop after so many epochs without a lower validation loss, and keep the best parameters.
+    seed : int
+        Of the shuffling and the corruption.
+    backend : {"auto", "numpy", "numba"}
+        What computes the steps; `History.backend` says which it was, and why.
+    out : path-like, optional
+        Folder to leave ``checkpoint.safetensors``, ``history.jsonl`` and ``config.json`` in, after every epoch.
+    resume : bool
+        Continue the run in `out`; begin it if there is none yet.
+    progress : bool
+        Whether to show a progress bar, on a terminal.
+
+    Returns
+    -------
+    History
+        Losses, learning rates and corruption levels by epoch.
+
+    Raises
+    ------
+    ValueError
+        If data and model do not fit, an option is out of range, `out` holds a run and `resume` is not given, or the run
+        to resume had other options or other data. Nothing has been written or changed then.
+    NonFiniteError
+        If a loss or a gradient becomes NaN or infinite. The model keeps its last finite parameters, `out` the last
+        whole epoch.
+    """
+    target = x if target is None else target
+    x_valid, target_valid = validation if isinstance(validation, tuple) else (validation, validation)
+    epochs, batch_size = integer("epochs", epochs), integer("batch_size", batch_size)
+    schedule = lr if callable(lr) else Constant(number("lr", lr, above=0))
+    for epoch in (0, epochs - 1):
+        number("lr", schedule(epoch), at_least=0)
+    number("l2", l2, at_least=0)
+    optimizer = SGD() if optimizer is None else optimizer
+    if patience is not None:
+        integer("patience", patience)
+        if x_valid is None:
+            raise ValueError("patience needs validation data to watch, found validation=None")
+    if corrupt_validation and (corruption is None or x_valid is None):
+        raise ValueError("corrupt_validation needs a corruption and validation data, found None")
+    if resume and out is None:
+        raise ValueError("resume needs the folder of the run, found out=None")
+    _check_data("x", x, target, model)
+    if x_valid is not None and target_valid is not None:
+        _check_data("validation", x_valid, target_valid, model)
+    step = _choose_step(model, optimizer, backend)
+
+    config = {
+        "model": model.config,
+        "training": {
+            "batch_size": batch_size,
+            "lr": str(schedule),
+            "optimizer": str(optimizer),
+            "corruption": str(corruption or "none"),
+            "l2": float(l2),
+            "corrupt_validation": corrupt_validation,
+            "patience": patience,
+            "seed": seed,
+        },
+        "data": {"train": fingerprint(x, target), "validation": fingerprint(x_valid, target_valid)},
+        "backend": step.name,
+    }
+    params = {name: np.array(value, order="C") for name, value in model.params.items()}
+    history = History(backend=f"{step.name} ({step.reason})")
+    run = Run(config, params, optimizer.init(params), streams(seed), history, keep_best=patience is not None)
+    if out is not None:
+        out = Path(out)
+        if (out / checkpoint.FILE).exists():
+            if not resume:
+                raise ValueError(f"{out} holds a run already; resume it, or choose another folder")
+            run.load(out / checkpoint.FILE)
+        out.mkdir(parents=True, exist_ok=True)
+        atomic.write(out / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+        run.history.write(out / "history.jsonl")  # a run killed between its two files is one line behind
+
+    from tqdm import tqdm
+
+    done, silent = len(run.history) * len(x), None if progress else True  # None: silent where there is no terminal
+    bar = tqdm(total=epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
+    try:
+        # Non-finite numbers are looked for, so NumPy need not warn of them as well.
+        with bar, np.errstate(over="ignore", invalid="ignore"):
+            while len(run.history) < epochs and not run.stalled(patience):
+                epoch = len(run.history)
+                rate, level = schedule(epoch), corruption.at(epoch) if corruption else None
+                total = 0.0
+                for batch, index in enumerate(_batches(len(x), batch_size, run.streams.shuffling)):
+                    clean = to_float(x[index], model.dtype)
+                    t = clean if target is x else _gather(target, index, model)
+                    noisy = corruption.corrupt(clean, run.streams.corruption, epoch) if corruption else clean
+                    loss, finite = step.take(run, noisy, t, rate, l2)
+                    if not finite:
+                        _report_nonfinite(model, run.params, noisy, t, loss, epoch, batch, rate)
+                    total += loss * len(index)
+                    bar.update(len(index))
+                penalty = float(l2_penalty(run.params, l2)[0]) if l2 else 0.0
+                valid = None
+                if x_valid is not None and target_valid is not None:
+                    noise = (corruption, epoch, streams(seed).validation) if corrupt_validation and corruption else None
+                    valid = evaluate(model, x_valid, target_valid, params=run.params, noise=noise)
+                for name, value in (("training loss", total), ("penalty", penalty), ("validation loss", valid or 0.0)):
+                    if not np.isfinite(value):
+                        raise NonFiniteError(f"the {name} became {value} in epoch {epoch + 1}, with lr = {rate:g}")
+                run.record(
+                    {
+                        "epoch": epoch + 1,
+                        "loss": total / len(x),
+                        "penalty": penalty,
+                        "validation_loss": valid,
+                        "lr": rate,
+                        "corruption": level,
+                    }
+                )
+                bar.set_postfix(epoch=epoch + 1, loss=f"{total / len(x):.4g}")
+                if out is not None:
+                    run.save(Path(out) / checkpoint.FILE)
+                    run.history.write(Path(out) / "history.jsonl")
+    finally:
+        model.params = run.params
+    model.params = run.kept_params()
+    return run.history
+
+
+def evaluate(
+    model: Model,
+    x: Array,
+    target: Array | None = None,
+    *,
+    params: Params | None = None,
+    noise: tuple[Corruption, int, np.random.Generator] | None = None,
+) -> float:
+    """Return the mean loss over a data set, a thousand examples at a time.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    x : ndarray, shape (N, ...)
+        Inputs, uint8 or floating-point.
+    target : ndarray, shape (N, ...), optional
+        Targets; the inputs if left out.
+    params : dict of str to ndarray, optional
+        Parameters to use in place of the model's.
+    noise : (Corruption, int, numpy.random.Generator), optional
+        Corruption, epoch and generator, to evaluate on corrupted inputs; they are clean otherwise.
+
+    Returns
+    -------
+    float
+        The loss, in the model's reduction.
+    """
+    target = x if target is None else target
+    params = model.params if params is None else params
+    total = 0.0
+    for start in range(0, len(x), EVALUATION_BATCH):
+        rows = slice(start, start + EVALUATION_BATCH)
+        clean = to_float(x[rows], model.dtype)
+        t = clean if target is x else _gather(target, rows, model)
+        noisy = clean
+        if noise is not None:
+            corruption, epoch, rng = noise
+            noisy = corruption.corrupt(clean, rng, epoch)
+        total += float(model.loss(params, noisy, t)) * len(clean)
+    return total / len(x)
+
+
+class _Step(NamedTuple):
+    """How a batch changes the parameters of a run: ``take(run, x_tilde, target, lr, l2) -> (loss, finite)``."""
+
+    name: str
+    reason: str
+    take: Callable[["Run", Array, Array, float, float], tuple[float, bool]]
+
+
+def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
+    """Take the fused step where there is one, otherwise gradients and an update rule."""
+    if isinstance(model, DenoisingAutoencoder) and optimizer == SGD():
+        chosen, options = kernels.choose(backend), model.options
+
+        def fused(run: "Run", x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, bool]:
+            return chosen.sgd_step(run.params, x_tilde, target, lr, l2=l2, **options)
+
+        return _Step(chosen.name, chosen.reason, fused)
+
+    what = f"{type(model).__name__} with {optimizer}"
+    if choice("backend", backend, kernels.BACKENDS) == "numba":
+        raise ValueError(f"backend must be 'auto' or 'numpy' for {what}, which has no compiled twin, found 'numba'")
+
+    def general(run: "Run", x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, bool]:
+        value, grads = model.loss_and_grads(run.params, x_tilde, target)
+        if not np.isfinite(value) or first_nonfinite(grads) is not None:
+            return float(value), False
+        if l2:
+            decay = l2_penalty(run.params, l2)[1]
+            grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}
+        run.params, run.optimizer_state = optimizer.update(run.params, grads, run.optimizer_state, lr)
+        return float(value), True
+
+    return _Step("numpy", "asked for" if backend == "numpy" else f"no compiled twin for {what}", general)
+
+
+def _batches(n: int, batch_size: int, rng: np.random.Generator) -> list[Array]:
+    order = rng.permutation(n)
+    return [order[start : start + batch_size] for start in range(0, n, batch_size)]
+
+
+def _gather(target: Array, rows: Any, model: Model) -> Array:
+    """Return a batch of targets: images and numbers as floats, labels as they are."""
+    batch: Array = target[rows]
+    return batch if batch.ndim == 1 else to_float(batch, model.dtype)
+
+
+def _check_data(name: str, x: Array, target: Array, model: Model) -> None:
+    """Refuse data that do not fit the model, before anything is written; floats are read through once for NaN."""
+    for what, array in ((name, x), (f"{name}'s target", target)):
+        if not isinstance(array, np.ndarray) or array.ndim < 1 or len(array) == 0:
+            found = f"{type(array).__name__} {np.shape(array)}"
+            raise ValueError(f"{what} must be an array of at least one example, found {found}")
+    if len(x) != len(target):
+        raise ValueError(f"{name} and its target must have as many examples, found {len(x)} and {len(target)}")
+    checked = len(x) if x.dtype.kind == "f" or target.dtype.kind == "f" else 1
+    for start in range(0, checked, EVALUATION_BATCH):
+        rows = slice(start, min(start + EVALUATION_BATCH, checked))
+        clean = to_float(x[rows], model.dtype)
+        if not np.isfinite(clean).all():
+            row = start + int(np.argwhere(~np.isfinite(clean))[0][0])
+            raise ValueError(f"{name} must be finite, found NaN or inf in example {row}")
+        t = clean if target is x else _gather(target, rows, model)
+        try:
+            model.check(clean, t)
+        except ValueError as error:
+            raise ValueError(f"{name} does not fit the model: {error}") from None
+
+
+def _report_nonfinite(
+    model: Model, params: Params, x_tilde: Array, target: Array, loss: float, epoch: int, batch: int, lr: float
+) -> None:
+    grads = model.loss_and_grads(params, x_tilde, target)[1]
+    name = first_nonfinite(grads)
+    if not np.isfinite(loss):
+        what = f"the loss became {loss}"
+    else:
+        what = f"the gradient of {name!r} is not finite (the loss was {loss:.6g})"
+    raise NonFiniteError(
+        f"{what} in epoch {epoch + 1}, batch {batch + 1}; the learning rate was {lr:g}. "
+        "The step was not taken: a smaller learning rate, smaller first weights or data of a smaller scale may help"
+    )

@@ -1,0 +1,204 @@
+"""A run that is killed and resumed ends in the same bits; a file that is no checkpoint is refused with a sentence."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from scratchdae import Corruption, DenoisingAutoencoder, checkpoint, fit, load_model, streams
+from scratchdae.schedules import Geometric
+
+FILES = ("checkpoint.safetensors", "history.jsonl", "config.json")
+
+TRAIN = """
+import sys
+import numpy as np
+import scratchdae as s
+x = np.random.default_rng(0).random((120, 30)).astype(np.float32)
+model = s.DenoisingAutoencoder(30, 40, s.streams(0).initialisation, dtype=np.float32)
+print("ready", flush=True)
+s.fit(model, x[:100], epochs=60, lr=s.schedules.Linear(0.2, 0.05, 60), corruption=s.Corruption("masking", 0.3), validation=x[100:],
+      patience=60, l2=1e-5, batch_size=7, out=sys.argv[1], backend=sys.argv[2], resume=True)
+"""
+
+
+def contents(folder):
+    return {name: (folder / name).read_bytes() for name in FILES}
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_killed_at_any_moment_and_resumed_ends_in_the_same_bits(tmp_path, backend):
+    def start(out):
+        return subprocess.Popen([sys.executable, "-c", TRAIN, str(out), backend], stdout=subprocess.PIPE)
+
+    begin = time.monotonic()
+    whole = start(tmp_path / "whole")
+    whole.communicate()
+    assert whole.returncode == 0
+    patience, rng = 4 * (time.monotonic() - begin), np.random.default_rng(0)
+
+    kills = 0
+    for attempt in range(25):
+        process = start(tmp_path / "killed")
+        process.stdout.read(5)  # the imports are done: from here on the clock hits the training
+        if attempt < 24:
+            # Wait for the next change on disk, then a moment more: kills fall before, between and after the writes.
+            history = tmp_path / "killed" / "history.jsonl"
+            size, end = history.stat().st_size if history.exists() else -1, time.monotonic() + patience
+            while (
+                process.poll() is None
+                and time.monotonic() < end
+                and (history.stat().st_size if history.exists() else -1) == size
+            ):
+                time.sleep(0.0002)
+            time.sleep(rng.uniform(0, 0.02))
+            process.send_signal(signal.SIGKILL)
+        process.communicate()
+        kills += process.returncode == -signal.SIGKILL
+        if process.returncode == 0:
+            break
+    assert process.returncode == 0
+    assert kills >= 3
+    assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+
+
+def train(out, epochs, *, resume=False, **options):
+    x = np.random.default_rng(0).random((30, 12))
+    model = DenoisingAutoencoder(12, 5, streams(0).initialisation)
+    arguments = {"lr": 0.1, "corruption": Corruption("masking", 0.25), "validation": x[20:], "seed": 4, **options}
+    history = fit(model, arguments.pop("x", x[:20]), epochs=epochs, out=out, resume=resume, batch_size=6, **arguments)
+    return model, history
+
+
+@pytest.mark.parametrize("patience", [None, 2])
+def test_resumed_in_parts_is_the_whole(tmp_path, patience):
+    lr = Geometric(0.05, 5.0, 12)
+    whole, history = train(tmp_path / "whole", 12, lr=lr, patience=patience)
+    for epochs in (1, 5, 12):
+        parts, again = train(tmp_path / "parts", epochs, resume=True, lr=lr, patience=patience)
+    assert contents(tmp_path / "parts") == contents(tmp_path / "whole")
+    assert again.records == history.records
+    for name, value in whole.params.items():
+        np.testing.assert_array_equal(value, parts.params[name])
+        np.testing.assert_array_equal(value, load_model(tmp_path / "parts").params[name])
+
+
+def test_history_is_mended_from_the_checkpoint(tmp_path):
+    """Killed between its two files, a run's history is one line behind."""
+    train(tmp_path / "run", 3)
+    before = contents(tmp_path / "run")
+    lines = before["history.jsonl"].splitlines(keepends=True)
+    (tmp_path / "run" / "history.jsonl").write_bytes(b"".join(lines[:-1]))
+    train(tmp_path / "run", 3, resume=True)
+    assert contents(tmp_path / "run") == before
+
+
+def test_torch_opens_it(tmp_path, torch):
+    from safetensors.torch import load_file
+
+    model, _ = train(tmp_path / "run", 2)
+    tensors = load_file(tmp_path / "run" / checkpoint.FILE)
+    np.testing.assert_array_equal(tensors["W"].numpy(), model.params["W"])
+
+
+def test_an_existing_run_is_not_overwritten(tmp_path):
+    train(tmp_path / "run", 1)
+    before = contents(tmp_path / "run")
+    with pytest.raises(ValueError, match="holds a run already; resume it, or choose another folder"):
+        train(tmp_path / "run", 1)
+    assert contents(tmp_path / "run") == before
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"lr": 0.2}, r"training\.lr = '0\.1'.*'0\.2'"),
+        ({"seed": 5}, r"training\.seed = 4"),
+        ({"corruption": None}, r"training\.corruption = 'masking:0\.25'.*'none'"),
+        ({"patience": 2}, r"training\.patience = None"),
+        ({"x": np.zeros((20, 12))}, r"data\.train\.sha256_of_sample"),
+        ({"x": np.zeros((21, 12))}, r"data\.train\.s"),
+        ({"backend": "numpy"}, r"backend = 'numba' and cannot be resumed with 'numpy'"),
+    ],
+)
+def test_resuming_with_other_options_is_refused(tmp_path, options, what):
+    train(tmp_path / "run", 2)
+    before = contents(tmp_path / "run")
+    with pytest.raises(ValueError, match=what):
+        train(tmp_path / "run", 3, resume=True, **options)
+    assert contents(tmp_path / "run") == before
+
+
+def test_truncated_anywhere_is_refused(tmp_path):
+    train(tmp_path / "run", 2)
+    whole = (tmp_path / "run" / checkpoint.FILE).read_bytes()
+    cut = tmp_path / "cut.safetensors"
+    for length in [0, 1, 7, 8, 9, 100, len(whole) // 2, len(whole) - 1]:
+        cut.write_bytes(whole[:length])
+        with pytest.raises(ValueError, match="is not a whole safetensors file"):
+            checkpoint.load(cut)
+    with pytest.raises(FileNotFoundError, match="there is no checkpoint here"):
+        checkpoint.load(tmp_path / "nothing")
+
+
+def _state(**changes):
+    model = DenoisingAutoencoder(3, 2, streams(0).initialisation)
+    state = {"format": 1, "config": {"model": model.config}, "kept": "", "history": [], "generators": {}}
+    return model.params, state | changes
+
+
+@pytest.mark.parametrize(
+    ("metadata", "what"),
+    [
+        (None, "no checkpoint of scratchdae"),
+        ({"format": "pt"}, "no checkpoint of scratchdae"),
+        ({"scratchdae": "not JSON"}, "has a header that is no checkpoint's"),
+        ({"scratchdae": "[]"}, "has a header that is no checkpoint's"),
+        ({"scratchdae": "{}"}, "has a header that is no checkpoint's"),
+        (
+            {"scratchdae": json.dumps(_state(format=2)[1])},
+            "has checkpoint format 2, this version of scratchdae reads format 1",
+        ),
+        ({"scratchdae": json.dumps(_state(config={})[1])}, "does not say which model it holds"),
+        (
+            {"scratchdae": json.dumps(_state(config={"model": {"model": "GAN"}})[1])},
+            "does not say which model it holds",
+        ),
+        ({"scratchdae": json.dumps(_state(config={"model": {"model": "autoencoder"}})[1])}, "config must be that of"),
+        ({"scratchdae": json.dumps(_state(kept="best")[1])}, r"params must hold \['W', 'b', 'b_prime'\], found \[\]"),
+    ],
+)
+def test_foreign_files_are_refused(tmp_path, metadata, what):
+    save_file(_state()[0], tmp_path / "foreign.safetensors", metadata=metadata)
+    with pytest.raises(ValueError, match=what):
+        load_model(tmp_path / "foreign.safetensors")
+
+
+def test_arrays_that_are_not_the_models_are_refused(tmp_path):
+    params, state = _state()
+    for wrong in ({"W": params["W"]}, params | {"W": params["W"].T}, params | {"b": params["b"].astype(np.float32)}):
+        checkpoint.save(tmp_path / checkpoint.FILE, wrong, state)
+        with pytest.raises(ValueError, match="params"):
+            load_model(tmp_path)
+
+
+def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
+    train(tmp_path / "run", 1)
+    before = contents(tmp_path / "run")
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        train(tmp_path / "run", 2, resume=True)
+    monkeypatch.undo()
+    assert contents(tmp_path / "run") == before
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(FILES)
+    train(tmp_path / "run", 2, resume=True)
