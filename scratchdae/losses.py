@@ -109,6 +109,124 @@ def squared_error(z: Array, x: Array, reduction: str = "paper") -> tuple[np.inex
     return (error * error).sum() / n, 2 * error / n
 
 
+def absolute_error(z: Array, x: Array, reduction: str = "paper") -> tuple[np.inexact, Array]:
+    """Absolute error ``L = Σ_k |z_k - x_k|``, whose best constant is the median, where that of the square is the mean.
+
+    Parameters
+    ----------
+    z : ndarray, shape (B, D)
+        Reconstruction.
+    x : ndarray, shape (B, D)
+        Targets, of any range.
+    reduction : {"paper", "mean"}
+        Sum over D and mean over B, or mean over B·D (then it is the mean absolute error).
+
+    Returns
+    -------
+    loss : scalar
+        The loss, in units of `x`.
+    dz : ndarray, shape (B, D)
+        Its gradient with respect to `z`: ``sign(z - x) / B``, or ``/ (B·D)``; 0 where they are equal, as in PyTorch.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ or the reduction is unknown.
+    """
+    z, x = matrix("z", z), matrix("x", x)
+    same_shape("x", x, "z", z)
+    n = divisor(z.shape, reduction)
+    error = z - x
+    sign = np.sign(error.real)  # not abs, which would drop the imaginary part of a complex step
+    return (sign * error).sum() / n, sign / n
+
+
+def huber(z: Array, x: Array, reduction: str = "paper", delta: float = 1.0) -> tuple[np.inexact, Array]:
+    """Huber's loss: half the squared error up to `delta`, and its tangent beyond (Huber 1964).
+
+    With e = z - x it is ``L = Σ_k e_k² / 2`` where ``|e_k| <= δ``, and ``δ (|e_k| - δ/2)`` elsewhere. Not to be
+    confused with PyTorch's ``smooth_l1_loss``, which is this divided by δ; its ``huber_loss`` and Keras' are this.
+
+    Parameters
+    ----------
+    z : ndarray, shape (B, D)
+        Reconstruction.
+    x : ndarray, shape (B, D)
+        Targets, of any range.
+    reduction : {"paper", "mean"}
+        Sum over D and mean over B, or mean over B·D.
+    delta : float
+        Where the square ends, positive, in units of `x`.
+
+    Returns
+    -------
+    loss : scalar
+        The loss, in squared units of `x`.
+    dz : ndarray, shape (B, D)
+        Its gradient with respect to `z`: the error, cut to [-δ, δ], ``/ B`` or ``/ (B·D)``.
+
+    Raises
+    ------
+    ValueError
+        If shapes differ, the reduction is unknown or `delta` is not positive.
+    """
+    z, x = matrix("z", z), matrix("x", x)
+    same_shape("x", x, "z", z)
+    delta, n = number("delta", delta, above=0), divisor(z.shape, reduction)
+    error = z - x
+    sign = np.sign(error.real)
+    near = sign * error.real <= delta
+    entries = np.where(near, error * error / 2, delta * (sign * error - delta / 2))
+    return entries.sum() / n, np.where(near, error, delta * sign) / n
+
+
+def softmax_cross_entropy(a: Array, t: Array, reduction: str = "paper") -> tuple[np.inexact, Array]:
+    """Cross-entropy of class labels, from the pre-activations (logits) of a softmax.
+
+    ``L = -log softmax(a)_t = log Σ_k exp(a_k - a_t)``, in nats. The largest pre-activation is taken out and the rest
+    goes through log1p, so the loss of a confident right answer is small, and neither 0 nor rounded. Not to be confused
+    with `cross_entropy`, of D independent units. An example has one term, so the two reductions are one: the mean
+    over B.
+
+    Parameters
+    ----------
+    a : ndarray, shape (B, K)
+        Pre-activations, one a class.
+    t : ndarray of int, shape (B,)
+        Labels, from 0 to K - 1.
+    reduction : {"paper", "mean"}
+        Mean over B, either way.
+
+    Returns
+    -------
+    loss : scalar
+        The loss in nats.
+    da : ndarray, shape (B, K)
+        Its gradient: ``(softmax(a) - one_hot(t)) / B``.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit, a label is no integer from 0 to K - 1, or the reduction is unknown.
+    """
+    a, t = matrix("a", a), np.asarray(t)
+    choice("reduction", reduction, REDUCTIONS)
+    n, n_classes = a.shape
+    if t.shape != (n,) or t.dtype.kind not in "iu":
+        raise ValueError(f"t must be {n} integer labels, found {t.dtype} of shape {t.shape}")
+    if t.min() < 0 or t.max() >= n_classes:
+        raise ValueError(f"t must lie in 0 to {n_classes - 1}, found labels from {t.min()} to {t.max()}")
+    rows, largest = np.arange(n), a.real.argmax(axis=1)
+    shifted = a - a[rows, largest][:, None]
+    e = np.exp(shifted)
+    e[rows, largest] = 0
+    rest = e.sum(axis=1)
+    e[rows, largest] = 1
+    da = e / (1 + rest)[:, None]
+    da[rows, t] -= 1
+    return (np.log1p(rest) - shifted[rows, t]).sum() / n, da / n
+
+
 def l2_penalty(params: Params, l2: float) -> tuple[float, Params]:
     """Weight decay's penalty ``l2 · Σ W²`` over all weight matrices; biases are free.
 

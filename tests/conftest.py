@@ -39,6 +39,30 @@ def torch():
     return require("torch")
 
 
+@pytest.fixture(scope="session")
+def jax():
+    """JAX in double precision, which it does not have by default."""
+    jax = require("jax")
+    jax.config.update("jax_enable_x64", True)
+    return jax
+
+
+@pytest.fixture(scope="session")
+def optax(jax):
+    del jax
+    return require("optax")
+
+
+@pytest.fixture(scope="session")
+def keras(jax):
+    """Keras in double precision, computing with JAX."""
+    del jax
+    os.environ["KERAS_BACKEND"] = "jax"
+    keras = require("keras")
+    keras.config.set_floatx("float64")
+    return keras
+
+
 @pytest.fixture(params=["numpy", "numba"])
 def sgd_step(request):
     """The training step of each backend: a twin runs the tests of its reference."""

@@ -1,0 +1,152 @@
+"""Clipping: what keeps one exploding gradient from undoing the training so far."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchdae.arguments import Params, choice, number
+from scratchdae.optimizers.rule import CONVENTIONS, Optimizer
+
+
+def global_norm(grads: Params) -> float:
+    """Return the norm of all gradients, taken as one vector.
+
+    Parameters
+    ----------
+    grads : dict of str to ndarray
+        The gradients.
+
+    Returns
+    -------
+    float
+        ``sqrt(Σ dθ²)`` over every entry of every array, summed in float64, where float32's squares do not overflow.
+    """
+    return float(np.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in grads.values())))
+
+
+def clip_by_norm(grads: Params, max_norm: float, convention: str = "optax") -> Params:
+    """Shorten the gradients to a global norm, and leave shorter ones alone (Pascanu et al. 2013, algorithm 1).
+
+    Their direction is kept. Not to be confused with Keras' ``clipnorm``, which shortens each array by itself; this is
+    its ``global_clipnorm``.
+
+    Parameters
+    ----------
+    grads : dict of str to ndarray
+        The gradients.
+    max_norm : float
+        The largest norm, positive.
+    convention : {"optax", "keras", "torch"}
+        optax and Keras multiply by ``max_norm / norm``, so the norm becomes `max_norm`; PyTorch by
+        ``max_norm / (norm + 1e-6)``, where that is below 1.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The clipped gradients. NaN and inf do not vanish: an infinite entry becomes NaN.
+
+    Raises
+    ------
+    ValueError
+        If `max_norm` is not positive or the convention is unknown.
+    """
+    max_norm = number("max_norm", max_norm, above=0)
+    norm = global_norm(grads)
+    if choice("convention", convention, CONVENTIONS) == "torch":
+        norm += 1e-6
+    if not norm > max_norm:  # NaN too: it stays to be seen
+        return dict(grads)
+    return {name: g * (max_norm / norm) for name, g in grads.items()}
+
+
+def clip_by_value(grads: Params, limit: float) -> Params:
+    """Cut every entry of the gradients to [−limit, limit].
+
+    Unlike `clip_by_norm` this changes the direction. All frameworks do the same.
+
+    Parameters
+    ----------
+    grads : dict of str to ndarray
+        The gradients.
+    limit : float
+        The largest size of an entry, positive.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The clipped gradients; NaN stays NaN.
+
+    Raises
+    ------
+    ValueError
+        If `limit` is not positive.
+    """
+    limit = number("limit", limit, above=0)
+    return {name: np.minimum(np.maximum(g, -limit), limit) for name, g in grads.items()}
+
+
+@dataclass(frozen=True)
+class Clipped:
+    """An update rule that sees gradients of a bounded norm: what to pass to `scratchdae.fit`.
+
+    Attributes
+    ----------
+    rule : Optimizer
+        The update rule.
+    max_norm : float
+        The largest global norm, positive.
+    convention : {"optax", "keras", "torch"}
+        As in `clip_by_norm`.
+    """
+
+    rule: Optimizer
+    max_norm: float
+    convention: str = "optax"
+
+    def __post_init__(self) -> None:
+        number("max_norm", self.max_norm, above=0)
+        choice("convention", self.convention, CONVENTIONS)
+
+    def __str__(self) -> str:
+        return f"Clipped({self.rule}, max_norm={self.max_norm!r}, convention={self.convention!r})"
+
+    def init(self, params: Params) -> Params:
+        """Return the state of the rule before the first step.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            The parameters.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The rule's state: clipping remembers nothing.
+        """
+        return self.rule.init(params)
+
+    def update(self, params: Params, grads: Params, state: Params, lr: float) -> tuple[Params, Params]:
+        """Clip, then take the rule's step.
+
+        Parameters
+        ----------
+        params, grads : dict of str to ndarray
+            The parameters, and their gradients under the same names.
+        state : dict of str to ndarray
+            From `init`, or from the last step.
+        lr : float
+            Learning rate, at least 0.
+
+        Returns
+        -------
+        params : dict of str to ndarray
+            New arrays; the old ones are untouched.
+        state : dict of str to ndarray
+            The state to pass to the next step.
+
+        Raises
+        ------
+        ValueError
+            If the learning rate is negative or not finite, or names or shapes differ.
+        """
+        return self.rule.update(params, clip_by_norm(grads, self.max_norm, self.convention), state, lr)
