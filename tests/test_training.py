@@ -59,10 +59,8 @@ def test_every_example_is_visited_once_an_epoch(x, batch_size, monkeypatch):
 def test_the_loop_is_the_equations_applied_in_order(x):
     """One epoch against a loop written here: the streams, the corruption, the schedules, the penalty."""
     trained = model()
-    history = fit(
-        trained, x, epochs=3, lr=Geometric(0.2, 0.05, 3), corruption=Corruption("masking", Linear(0.5, 0.25, 3)), l2=0.01, batch_size=5,
-        seed=9, backend="numpy",
-    )  # fmt: skip
+    lr, corruption = Geometric(0.2, 0.05, 3), Corruption("masking", Linear(0.5, 0.25, 3))
+    history = fit(trained, x, epochs=3, lr=lr, corruption=corruption, l2=0.01, batch_size=5, seed=9, backend="numpy")
     params, (_, shuffling, corrupting, _) = model().params, streams(9)
     losses = []
     for lr, nu in zip((0.2, 0.1, 0.05), (0.5, 0.375, 0.25), strict=True):
