@@ -10,7 +10,7 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from scratchdae.losses import l2_penalty
 from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.run import Run, fingerprint, streams
 from scratchdae.schedules import Constant, Schedule
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 EVALUATION_BATCH = 1000  # examples at a time outside training: it bounds the memory
 
@@ -176,40 +179,23 @@ def fit(
     done, silent = len(run.history) * len(x), None if progress else True  # None: silent where there is no terminal
     bar = tqdm(total=epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
     try:
-        # Non-finite numbers are looked for, so NumPy need not warn of them as well.
-        with bar, np.errstate(over="ignore", invalid="ignore"):
+        with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below
             while len(run.history) < epochs and not run.stalled(patience):
                 epoch = len(run.history)
-                rate, level = schedule(epoch), corruption.at(epoch) if corruption else None
-                total = 0.0
-                for batch, index in enumerate(_batches(len(x), batch_size, run.streams.shuffling)):
-                    clean = to_float(x[index], model.dtype)
-                    t = clean if target is x else _gather(target, index, model)
-                    noisy = corruption.corrupt(clean, run.streams.corruption, epoch) if corruption else clean
-                    loss, finite = step.take(run, noisy, t, rate, l2)
-                    if not finite:
-                        _report_nonfinite(model, run.params, noisy, t, loss, epoch, batch, rate)
-                    total += loss * len(index)
-                    bar.update(len(index))
+                rate = schedule(epoch)
+                loss = _one_epoch(model, run, step, x, target, batch_size, rate, corruption, l2, bar)
                 penalty = float(l2_penalty(run.params, l2)[0]) if l2 else 0.0
                 valid = None
                 if x_valid is not None and target_valid is not None:
-                    noise = (corruption, epoch, streams(seed).validation) if corrupt_validation and corruption else None
+                    noise = (corruption, epoch, streams(seed).validation) if corruption and corrupt_validation else None
                     valid = evaluate(model, x_valid, target_valid, params=run.params, noise=noise)
-                for name, value in (("training loss", total), ("penalty", penalty), ("validation loss", valid or 0.0)):
+                for name, value in (("training loss", loss), ("penalty", penalty), ("validation loss", valid or 0.0)):
                     if not np.isfinite(value):
                         raise NonFiniteError(f"the {name} became {value} in epoch {epoch + 1}, with lr = {rate:g}")
-                run.record(
-                    {
-                        "epoch": epoch + 1,
-                        "loss": total / len(x),
-                        "penalty": penalty,
-                        "validation_loss": valid,
-                        "lr": rate,
-                        "corruption": level,
-                    }
-                )
-                bar.set_postfix(epoch=epoch + 1, loss=f"{total / len(x):.4g}")
+                level = corruption.at(epoch) if corruption else None
+                losses = {"loss": loss, "penalty": penalty, "validation_loss": valid}
+                run.record({"epoch": epoch + 1, **losses, "lr": rate, "corruption": level})
+                bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.4g}")
                 if out is not None:
                     run.save(Path(out) / checkpoint.FILE)
                     run.history.write(Path(out) / "history.jsonl")
@@ -297,6 +283,32 @@ def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
     return _Step("numpy", "asked for" if backend == "numpy" else f"no compiled twin for {what}", general)
 
 
+def _one_epoch(
+    model: Model,
+    run: Run,
+    step: _Step,
+    x: Array,
+    target: Array,
+    batch_size: int,
+    lr: float,
+    corruption: Corruption | None,
+    l2: float,
+    bar: "tqdm[Any]",
+) -> float:
+    """Take a step for every batch; return the mean of their losses, each weighted by its examples."""
+    epoch, total = len(run.history), 0.0
+    for batch, index in enumerate(_batches(len(x), batch_size, run.streams.shuffling)):
+        clean = to_float(x[index], model.dtype)
+        t = clean if target is x else _gather(target, index, model)
+        x_tilde = corruption.corrupt(clean, run.streams.corruption, epoch) if corruption else clean
+        loss, finite = step.take(run, x_tilde, t, lr, l2)
+        if not finite:
+            _report_nonfinite(model, run.params, x_tilde, t, loss, epoch, batch, lr)
+        total += loss * len(index)
+        bar.update(len(index))
+    return total / len(x)
+
+
 def _batches(n: int, batch_size: int, rng: np.random.Generator) -> list[Array]:
     order = rng.permutation(n)
     return [order[start : start + batch_size] for start in range(0, n, batch_size)]
@@ -332,7 +344,7 @@ def _check_data(name: str, x: Array, target: Array, model: Model) -> None:
 
 def _report_nonfinite(
     model: Model, params: Params, x_tilde: Array, target: Array, loss: float, epoch: int, batch: int, lr: float
-) -> None:
+) -> NoReturn:
     grads = model.loss_and_grads(params, x_tilde, target)[1]
     name = first_nonfinite(grads)
     if not np.isfinite(loss):
