@@ -16,11 +16,11 @@ import numpy as np
 
 from scratchdae import atomic, checkpoint, kernels
 from scratchdae.arguments import Array, Params, choice, first_nonfinite, integer, number
-from scratchdae.autoencoder import DenoisingAutoencoder
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import to_float
 from scratchdae.history import History
 from scratchdae.losses import l2_penalty
+from scratchdae.model import DenoisingAutoencoder
 from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.run import Run, fingerprint, streams
 from scratchdae.schedules import Constant, Schedule
@@ -129,8 +129,9 @@ def fit(
     x_valid, target_valid = validation if isinstance(validation, tuple) else (validation, validation)
     epochs, batch_size = integer("epochs", epochs), integer("batch_size", batch_size)
     schedule = lr if callable(lr) else Constant(number("lr", lr, above=0))
-    for epoch in (0, epochs - 1):
-        number("lr", schedule(epoch), at_least=0)
+    rates = [number("lr", schedule(epoch), at_least=0) for epoch in range(epochs)]
+    if max(rates) == 0:
+        raise ValueError(f"lr must be greater than 0 in some epoch, found {schedule}")
     number("l2", l2, at_least=0)
     optimizer = SGD() if optimizer is None else optimizer
     if patience is not None:
