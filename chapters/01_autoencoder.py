@@ -7,7 +7,8 @@
 #
 # Quite often it is one line of the backward pass. This chapter writes the whole autoencoder in plain NumPy, derives its
 # gradient line by line, *proves* it right with three independent measurements, and then drops one term at a time. Every
-# one of the broken gradients goes on to lower the loss; every one is caught, by name, in a few milliseconds.
+# one of the broken gradients can be made to lower the loss, most at the first attempt; every one is caught, by name, in
+# a fraction of a second.
 
 # %% [markdown]
 # ## The claim
@@ -405,7 +406,8 @@ for report in reports.values():
     report.raise_on_failure()
 assert 1 / 4 < measured_best / best_step < 4, f"bottom of the V: {measured_best:.1e} found, {best_step:.1e} predicted"
 assert truncation_error < 0.01, f"truncation must be |third derivative| h²/6 within 1 %, off by {truncation_error:.1%}"
-assert 1 / 3 < round_off.min() <= round_off.max() < 5, f"round-off must be about ε|f|/h, found {round_off} of it"
+assert 1 / 3 < np.median(round_off) < 3, f"round-off must be about ε|f|/h, found {np.median(round_off):.2f} of it"
+assert round_off.max() < 6, f"round-off must nowhere be far above ε|f|/h, found {round_off.max():.2f} of it"
 assert flat.max() < 1e-15, f"the complex step must be flat at round-off, found {flat.max():.1e}"
 assert central_error.min() > 1e4 * flat.max(), "a central difference must lose four digits to the complex step"
 
@@ -507,6 +509,11 @@ for ax in (left, centre, trap):
 # variant is *ahead* after the first epoch, then stands still, while its weights go on growing. Nobody who watches one
 # curve would suspect the gradient.
 #
+# **Why the missing slope looks like a learning rate.** $y(1 - y) \le 1/4$, and much less where a unit saturates.
+# Without it the encoder's part is at least four times too large, and at the shared learning rate the loss is NaN within
+# an epoch. Whoever divides the rate by ten, as everybody would, is rewarded: now it trains. (So its curve is at another
+# learning rate than the rest, and compares with them only as a user would compare.)
+#
 # **Why the factor 1/2 is different.** It is a learning rate half as large, no more: the same path, slower. It is still
 # a wrong gradient of the loss that is reported, and the check says so (all three parameters, error 1 in units of
 # max|g|: the measured derivative is twice the claimed one). Mixing up the sum over $D$ with the mean is a factor $D$ of
@@ -518,9 +525,10 @@ for ax in (left, centre, trap):
 # that stops above passes it, and so does an entry-by-entry test with the tolerance 1e-2 that one often sees. The
 # complex step, with a tolerance of 1e-12, does not.
 #
-# **Where the V comes from** was derived above: the measured bottom and the predicted $h^*$ agree within the
-# spacing of the steps or two. Nothing in it is particular to autoencoders. In float32 $\varepsilon$ is $2^{-24}$,
-# the best step about 800 times larger, and three digits are left: check gradients in float64.
+# **Where the V comes from** was derived above; the points lie on the prediction, and so does their lowest one, as
+# nearly as round-off, which is random, lets one say. Nothing in it is particular to autoencoders. In float32
+# $\varepsilon$ is $2^{-24}$, the best step about 800 times larger, and three digits are left: check gradients in
+# float64.
 
 # %% [markdown]
 # ## Exercises
