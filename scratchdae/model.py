@@ -143,7 +143,9 @@ class DenoisingAutoencoder:
         if self.options["loss"] == "cross_entropy":
             arguments.unit_interval("target", target)
 
-    def loss_and_grads(self, params: Params, x_tilde: Array, x: Array) -> tuple[np.inexact, Params]:
+    def loss_and_grads(
+        self, params: Params, x_tilde: Array, x: Array, rng: np.random.Generator | None = None
+    ) -> tuple[np.inexact, Params]:
         """Evaluate the loss and its gradients with the model's options.
 
         Parameters
@@ -154,6 +156,8 @@ class DenoisingAutoencoder:
             Corrupted inputs.
         x : ndarray, shape (B, D)
             Clean targets.
+        rng : numpy.random.Generator, optional
+            Not used: nothing in the model is random. The loop hands it to networks with noise or dropout inside.
 
         Returns
         -------
@@ -162,6 +166,7 @@ class DenoisingAutoencoder:
         grads : dict of str to ndarray
             Gradient of each parameter.
         """
+        del rng
         return autoencoder.loss_and_grads(params, x_tilde, x, **self.options)
 
     def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
