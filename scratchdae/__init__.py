@@ -17,10 +17,10 @@ from scratchdae import (
     schedules,
     training,
 )
-from scratchdae.autoencoder import DenoisingAutoencoder
 from scratchdae.checkpoint import load_model
 from scratchdae.corruption import Corruption
 from scratchdae.history import History
+from scratchdae.model import DenoisingAutoencoder
 from scratchdae.run import streams
 from scratchdae.training import NonFiniteError, evaluate, fit
 

@@ -104,4 +104,4 @@ def _limit_threads() -> None:
         from threadpoolctl import threadpool_limits
 
         threadpool_limits(1)  # NumPy's BLAS is loaded already: the environment would come too late for it
-        os.environ["NUMBA_NUM_THREADS"] = "1"
+        os.environ.update(dict.fromkeys(THREADS, "1"))  # but not for the BLAS of SciPy, which the kernels load

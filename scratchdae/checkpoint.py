@@ -14,7 +14,7 @@ import numpy as np
 
 from scratchdae import atomic
 from scratchdae.arguments import Array, Params
-from scratchdae.autoencoder import DenoisingAutoencoder
+from scratchdae.model import DenoisingAutoencoder
 
 FILE = "checkpoint.safetensors"
 FORMAT = 1

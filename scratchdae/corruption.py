@@ -265,8 +265,8 @@ class Corruption:
 
         Parameters
         ----------
-        x : ndarray, shape (B, D)
-            Clean batch.
+        x : ndarray, shape (B, D) or (B, ...)
+            Clean batch; the components of an example are counted together, whatever its shape.
         rng : numpy.random.Generator
             Source of randomness.
         epoch : int
@@ -274,10 +274,10 @@ class Corruption:
 
         Returns
         -------
-        ndarray, shape (B, D)
+        ndarray, shape of `x`
             The corrupted batch.
         """
-        return CORRUPTIONS[self.kind](x, self.at(epoch), rng)
+        return CORRUPTIONS[self.kind](x.reshape(len(x), -1), self.at(epoch), rng).reshape(x.shape)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.level}"

@@ -84,7 +84,13 @@ def filters(ax: "Axes", W: Array, image_shape: tuple[int, int], n: int = 100, co
 
 
 def reconstructions(
-    ax: "Axes", corrupted: Array, reconstructed: Array, clean: Array, image_shape: tuple[int, int], n: int = 15
+    ax: "Axes",
+    corrupted: Array,
+    reconstructed: Array,
+    clean: Array,
+    image_shape: tuple[int, int],
+    n: int = 15,
+    labels: tuple[str, str, str] = ("corrupted", "reconstructed", "clean"),
 ) -> "Axes":
     """Draw triples in three rows: corrupted input, reconstruction, clean target.
 
@@ -98,6 +104,8 @@ def reconstructions(
         Rows and columns of an image.
     n : int
         How many to show.
+    labels : (str, str, str)
+        What to call the rows.
 
     Returns
     -------
@@ -107,15 +115,20 @@ def reconstructions(
     n = min(n, len(clean))
     images = np.concatenate([corrupted[:n], reconstructed[:n], clean[:n]])
     ax.imshow(tile(images, image_shape, n), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    height = image_shape[0] + 1
-    ax.set_yticks([height / 2 + row * height for row in range(3)], ["corrupted", "reconstructed", "clean"])
+    height = image_shape[0]
+    ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(3)], labels)
     ax.set_xticks([])
     ax.tick_params(length=0)
     ax.spines[:].set_visible(False)
     return ax
 
 
-def curves(ax: "Axes", history: History, unit: str = "nats per example") -> "Axes":
+def curves(
+    ax: "Axes",
+    history: History,
+    unit: str = "nats per example",
+    labels: tuple[str, str] = ("training, corrupted inputs", "validation"),
+) -> "Axes":
     """Draw training and validation loss against the epoch.
 
     Parameters
@@ -126,15 +139,17 @@ def curves(ax: "Axes", history: History, unit: str = "nats per example") -> "Axe
         A run's epochs.
     unit : str
         What the loss is measured in.
+    labels : (str, str)
+        What to call the training and the validation loss.
 
     Returns
     -------
     matplotlib.axes.Axes
         `ax`.
     """
-    ax.plot(history["epoch"], history["loss"], "o-", color=BLUE, markersize=3, label="training, corrupted inputs")
+    ax.plot(history["epoch"], history["loss"], "o-", color=BLUE, markersize=3, label=labels[0])
     if not np.isnan(history["validation_loss"]).all():
-        ax.plot(history["epoch"], history["validation_loss"], "s--", color=ORANGE, markersize=3, label="validation")
+        ax.plot(history["epoch"], history["validation_loss"], "s--", color=ORANGE, markersize=3, label=labels[1])
     ax.set_xlabel("epoch")
     ax.set_ylabel(f"loss ({unit})")
     ax.grid(alpha=0.3)

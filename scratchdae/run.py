@@ -19,9 +19,14 @@ class Streams(NamedTuple):
     shuffling: np.random.Generator
     corruption: np.random.Generator
     validation: np.random.Generator
+    layers: np.random.Generator
 
 
-RESUMED_STREAMS = ("shuffling", "corruption")  # the others are spent before the first epoch, or begin anew in each
+RESUMED_STREAMS = (
+    "shuffling",
+    "corruption",
+    "layers",
+)  # the others are spent before the first epoch, or begin anew in each
 
 
 def streams(seed: int) -> Streams:
@@ -35,8 +40,8 @@ def streams(seed: int) -> Streams:
     Returns
     -------
     Streams
-        For the first weights, the order of the examples, their corruption, and that of validation data where it is
-        asked for.
+        For the first weights, the order of the examples, their corruption, that of validation data where it is asked
+        for, and layers that draw, such as dropout.
 
     Raises
     ------

@@ -10,20 +10,23 @@ import json
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
 import numpy as np
 
 from scratchdae import atomic, checkpoint, kernels
 from scratchdae.arguments import Array, Params, choice, first_nonfinite, integer, number
-from scratchdae.autoencoder import DenoisingAutoencoder
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import to_float
-from scratchdae.history import History
+from scratchdae.history import History, Record
 from scratchdae.losses import l2_penalty
+from scratchdae.model import DenoisingAutoencoder
 from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.run import Run, fingerprint, streams
 from scratchdae.schedules import Constant, Schedule
+
+if TYPE_CHECKING:
+    from tqdm import tqdm
 
 EVALUATION_BATCH = 1000  # examples at a time outside training: it bounds the memory
 
@@ -41,7 +44,9 @@ class Model(Protocol):
 
     def loss(self, params: Params, x: Array, target: Array, /) -> np.inexact: ...
 
-    def loss_and_grads(self, params: Params, x: Array, target: Array, /) -> tuple[np.inexact, Params]: ...
+    def loss_and_grads(
+        self, params: Params, x: Array, target: Array, rng: np.random.Generator | None, /
+    ) -> tuple[np.inexact, Params]: ...  # the generator is given in training: noise and dropout draw from it
 
 
 class NonFiniteError(ArithmeticError):
@@ -67,6 +72,7 @@ def fit(
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
+    on_epoch: Callable[[Record, Params], None] | None = None,
 ) -> History:
     """Train a model by minibatch gradient descent; its parameters are replaced.
 
@@ -107,6 +113,9 @@ def fit(
         Continue the run in `out`; begin it if there is none yet.
     progress : bool
         Whether to show a progress bar, on a terminal.
+    on_epoch : callable, optional
+        Called after every epoch with its record and the parameters, which it must not change: to watch what the
+        history does not hold.
 
     Returns
     -------
@@ -126,8 +135,9 @@ def fit(
     x_valid, target_valid = validation if isinstance(validation, tuple) else (validation, validation)
     epochs, batch_size = integer("epochs", epochs), integer("batch_size", batch_size)
     schedule = lr if callable(lr) else Constant(number("lr", lr, above=0))
-    for epoch in (0, epochs - 1):
-        number("lr", schedule(epoch), at_least=0)
+    rates = [number("lr", schedule(epoch), at_least=0) for epoch in range(epochs)]
+    if max(rates) == 0:
+        raise ValueError(f"lr must be greater than 0 in some epoch, found {schedule}")
     number("l2", l2, at_least=0)
     optimizer = SGD() if optimizer is None else optimizer
     if patience is not None:
@@ -176,40 +186,25 @@ def fit(
     done, silent = len(run.history) * len(x), None if progress else True  # None: silent where there is no terminal
     bar = tqdm(total=epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
     try:
-        # Non-finite numbers are looked for, so NumPy need not warn of them as well.
-        with bar, np.errstate(over="ignore", invalid="ignore"):
+        with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below
             while len(run.history) < epochs and not run.stalled(patience):
                 epoch = len(run.history)
-                rate, level = schedule(epoch), corruption.at(epoch) if corruption else None
-                total = 0.0
-                for batch, index in enumerate(_batches(len(x), batch_size, run.streams.shuffling)):
-                    clean = to_float(x[index], model.dtype)
-                    t = clean if target is x else _gather(target, index, model)
-                    noisy = corruption.corrupt(clean, run.streams.corruption, epoch) if corruption else clean
-                    loss, finite = step.take(run, noisy, t, rate, l2)
-                    if not finite:
-                        _report_nonfinite(model, run.params, noisy, t, loss, epoch, batch, rate)
-                    total += loss * len(index)
-                    bar.update(len(index))
+                rate = schedule(epoch)
+                loss = _one_epoch(model, run, step, x, target, batch_size, rate, corruption, l2, bar)
                 penalty = float(l2_penalty(run.params, l2)[0]) if l2 else 0.0
                 valid = None
                 if x_valid is not None and target_valid is not None:
-                    noise = (corruption, epoch, streams(seed).validation) if corrupt_validation and corruption else None
+                    noise = (corruption, epoch, streams(seed).validation) if corruption and corrupt_validation else None
                     valid = evaluate(model, x_valid, target_valid, params=run.params, noise=noise)
-                for name, value in (("training loss", total), ("penalty", penalty), ("validation loss", valid or 0.0)):
+                for name, value in (("training loss", loss), ("penalty", penalty), ("validation loss", valid or 0.0)):
                     if not np.isfinite(value):
                         raise NonFiniteError(f"the {name} became {value} in epoch {epoch + 1}, with lr = {rate:g}")
-                run.record(
-                    {
-                        "epoch": epoch + 1,
-                        "loss": total / len(x),
-                        "penalty": penalty,
-                        "validation_loss": valid,
-                        "lr": rate,
-                        "corruption": level,
-                    }
-                )
-                bar.set_postfix(epoch=epoch + 1, loss=f"{total / len(x):.4g}")
+                level = corruption.at(epoch) if corruption else None
+                losses = {"loss": loss, "penalty": penalty, "validation_loss": valid}
+                run.record({"epoch": epoch + 1, **losses, "lr": rate, "corruption": level})
+                if on_epoch is not None:
+                    on_epoch(run.history.records[-1], run.params)
+                bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.4g}")
                 if out is not None:
                     run.save(Path(out) / checkpoint.FILE)
                     run.history.write(Path(out) / "history.jsonl")
@@ -263,11 +258,14 @@ def evaluate(
 
 
 class _Step(NamedTuple):
-    """How a batch changes the parameters of a run: ``take(run, x_tilde, target, lr, l2) -> (loss, finite)``."""
+    """How a batch changes the parameters of a run: ``take(run, x_tilde, target, lr, l2) -> (loss, culprit)``.
+
+    The culprit is the loss or the first gradient that is not finite, by name; then no step was taken.
+    """
 
     name: str
     reason: str
-    take: Callable[["Run", Array, Array, float, float], tuple[float, bool]]
+    take: Callable[[Run, Array, Array, float, float], tuple[float, str | None]]
 
 
 def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
@@ -275,8 +273,11 @@ def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
     if isinstance(model, DenoisingAutoencoder) and optimizer == SGD():
         chosen, options = kernels.choose(backend), model.options
 
-        def fused(run: "Run", x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, bool]:
-            return chosen.sgd_step(run.params, x_tilde, target, lr, l2=l2, **options)
+        def fused(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, str | None]:
+            loss, finite = chosen.sgd_step(run.params, x_tilde, target, lr, l2=l2, **options)
+            if finite:
+                return loss, None
+            return loss, _culprit(loss, model.loss_and_grads(run.params, x_tilde, target)[1])
 
         return _Step(chosen.name, chosen.reason, fused)
 
@@ -284,17 +285,44 @@ def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
     if choice("backend", backend, kernels.BACKENDS) == "numba":
         raise ValueError(f"backend must be 'auto' or 'numpy' for {what}, which has no compiled twin, found 'numba'")
 
-    def general(run: "Run", x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, bool]:
-        value, grads = model.loss_and_grads(run.params, x_tilde, target)
-        if not np.isfinite(value) or first_nonfinite(grads) is not None:
-            return float(value), False
+    def general(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, str | None]:
+        value, grads = model.loss_and_grads(run.params, x_tilde, target, run.streams.layers)
+        culprit = _culprit(float(value), grads)
+        if culprit is not None:
+            return float(value), culprit
         if l2:
             decay = l2_penalty(run.params, l2)[1]
             grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}
         run.params, run.optimizer_state = optimizer.update(run.params, grads, run.optimizer_state, lr)
-        return float(value), True
+        return float(value), None
 
     return _Step("numpy", "asked for" if backend == "numpy" else f"no compiled twin for {what}", general)
+
+
+def _one_epoch(
+    model: Model,
+    run: Run,
+    step: _Step,
+    x: Array,
+    target: Array,
+    batch_size: int,
+    lr: float,
+    corruption: Corruption | None,
+    l2: float,
+    bar: "tqdm[Any]",
+) -> float:
+    """Take a step for every batch; return the mean of their losses, each weighted by its examples."""
+    epoch, total = len(run.history), 0.0
+    for batch, index in enumerate(_batches(len(x), batch_size, run.streams.shuffling)):
+        clean = to_float(x[index], model.dtype)
+        t = clean if target is x else _gather(target, index, model)
+        x_tilde = corruption.corrupt(clean, run.streams.corruption, epoch) if corruption else clean
+        loss, culprit = step.take(run, x_tilde, t, lr, l2)
+        if culprit is not None:
+            _report_nonfinite(loss, culprit, epoch, batch, lr)
+        total += loss * len(index)
+        bar.update(len(index))
+    return total / len(x)
 
 
 def _batches(n: int, batch_size: int, rng: np.random.Generator) -> list[Array]:
@@ -330,15 +358,16 @@ def _check_data(name: str, x: Array, target: Array, model: Model) -> None:
             raise ValueError(f"{name} does not fit the model: {error}") from None
 
 
-def _report_nonfinite(
-    model: Model, params: Params, x_tilde: Array, target: Array, loss: float, epoch: int, batch: int, lr: float
-) -> None:
-    grads = model.loss_and_grads(params, x_tilde, target)[1]
+def _culprit(loss: float, grads: Params) -> str | None:
+    """Name what is not finite, if anything is."""
     name = first_nonfinite(grads)
     if not np.isfinite(loss):
-        what = f"the loss became {loss}"
-    else:
-        what = f"the gradient of {name!r} is not finite (the loss was {loss:.6g})"
+        return "the loss"
+    return None if name is None else f"the gradient of {name!r}"
+
+
+def _report_nonfinite(loss: float, culprit: str, epoch: int, batch: int, lr: float) -> NoReturn:
+    what = f"the loss became {loss}" if culprit == "the loss" else f"{culprit} is not finite (the loss was {loss:.6g})"
     raise NonFiniteError(
         f"{what} in epoch {epoch + 1}, batch {batch + 1}; the learning rate was {lr:g}. "
         "The step was not taken: a smaller learning rate, smaller first weights or data of a smaller scale may help"

@@ -31,7 +31,7 @@ def problem(sizes, tied, seed, dtype=np.float64):
 
 
 def max_error(a, b):
-    """Largest difference between two sets of arrays, in units of their own max, and no less than 1e-3 of the largest."""
+    """Largest difference between two sets of arrays, in units of their max, no less than 1e-3 of the largest."""
     floor = 1e-3 * max(np.abs(value).max() for value in b.values()) or 1
     return max(np.abs(a[name] - b[name]).max() / max(np.abs(b[name]).max(), floor) for name in b)
 

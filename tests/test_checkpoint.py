@@ -23,13 +23,18 @@ import scratchdae as s
 x = np.random.default_rng(0).random((120, 30)).astype(np.float32)
 model = s.DenoisingAutoencoder(30, 40, s.streams(0).initialisation, dtype=np.float32)
 print("ready", flush=True)
-s.fit(model, x[:100], epochs=60, lr=s.schedules.Linear(0.2, 0.05, 60), corruption=s.Corruption("masking", 0.3), validation=x[100:],
-      patience=60, l2=1e-5, batch_size=7, out=sys.argv[1], backend=sys.argv[2], resume=True)
+lr, corruption = s.schedules.Linear(0.2, 0.05, 60), s.Corruption("masking", 0.3)
+s.fit(model, x[:100], epochs=60, lr=lr, corruption=corruption, validation=x[100:], patience=60, l2=1e-5, batch_size=7,
+      out=sys.argv[1], backend=sys.argv[2], resume=True)
 """
 
 
 def contents(folder):
     return {name: (folder / name).read_bytes() for name in FILES}
+
+
+def length(path):
+    return path.stat().st_size if path.exists() else -1
 
 
 @pytest.mark.parametrize("backend", ["numpy", "numba"])

@@ -83,6 +83,15 @@ def test_level_follows_its_schedule():
     assert first / last == pytest.approx(5, rel=1e-9)
 
 
+def test_images_are_corrupted_as_their_rows_are(rng):
+    x = rng.random((3, 4, 5, 2))
+    for kind in CORRUPTIONS:
+        corruption = Corruption(kind, 0.4)
+        images = corruption.corrupt(x, np.random.default_rng(1))
+        rows = corruption.corrupt(x.reshape(3, -1), np.random.default_rng(1))
+        np.testing.assert_array_equal(images.reshape(3, -1), rows)
+
+
 @pytest.mark.parametrize("text", ["masking:0.3", "bernoulli:0.25", "salt_and_pepper:geometric(0.5, 0.1, 3)"])
 def test_prints_as_it_is_parsed(text):
     assert str(Corruption.parse(text)) == text

@@ -41,14 +41,16 @@ def gradients(params, x_tilde, x, bug=None):
     return loss, grads
 
 
-BUGS = [
-    "decoder term missing", "encoder term missing", "x for x_tilde", "target is the corrupted input", "y(1 - y) missing",
-    "wrong transpose", "bias not summed", "half", "D times", "B times", "1/D", "sign", "0.05 % off", "0.05 % off in one entry",
-]  # fmt: skip
-WHERE = {
-    "decoder term missing": {"W"}, "encoder term missing": {"W"}, "x for x_tilde": {"W"}, "wrong transpose": {"W"},
-    "0.05 % off in one entry": {"W"}, "bias not summed": {"b"}, "y(1 - y) missing": {"W", "b"},
-}  # fmt: skip
+WHERE = {  # the parameters whose gradient each bug spoils; all of them where it says nothing
+    "decoder term missing": {"W"},
+    "encoder term missing": {"W"},
+    "x for x_tilde": {"W"},
+    "wrong transpose": {"W"},
+    "0.05 % off in one entry": {"W"},
+    "bias not summed": {"b"},
+    "y(1 - y) missing": {"W", "b"},
+}
+BUGS = [*WHERE, "target is the corrupted input", "half", "D times", "B times", "1/D", "sign", "0.05 % off"]
 
 
 @pytest.mark.parametrize("method", ["complex", "central", "auto"])

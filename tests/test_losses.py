@@ -1,4 +1,4 @@
-"""Each loss and its gradient come from one function; the complex step, mpmath and PyTorch say whether they belong together."""
+"""Each loss and its gradient come from one function; three oracles say whether they belong together."""
 
 from functools import partial
 

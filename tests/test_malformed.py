@@ -192,6 +192,7 @@ CASES = {
     "lr negative": (train(lr=-0.1), "lr must be a finite number"),
     "lr NaN": (train(lr=np.nan), "lr must be a finite number"),
     "lr in words": (train(lr="fast"), "lr must be a finite number"),
+    "lr zero throughout": (train(lr=schedules.Constant(0)), "lr must be greater than 0 in some epoch"),
     "lr that turns negative": (train(lr=schedules.Linear(0.1, -0.1, 3), epochs=3), "lr must be a finite number, at least 0"),
     "l2 negative": (train(l2=-1), "l2 must be a finite number"),
     "patience without validation": (train(patience=3), "patience needs validation data"),

@@ -59,11 +59,9 @@ def test_every_example_is_visited_once_an_epoch(x, batch_size, monkeypatch):
 def test_the_loop_is_the_equations_applied_in_order(x):
     """One epoch against a loop written here: the streams, the corruption, the schedules, the penalty."""
     trained = model()
-    history = fit(
-        trained, x, epochs=3, lr=Geometric(0.2, 0.05, 3), corruption=Corruption("masking", Linear(0.5, 0.25, 3)), l2=0.01, batch_size=5,
-        seed=9, backend="numpy",
-    )  # fmt: skip
-    params, (_, shuffling, corrupting, _) = model().params, streams(9)
+    lr, corruption = Geometric(0.2, 0.05, 3), Corruption("masking", Linear(0.5, 0.25, 3))
+    history = fit(trained, x, epochs=3, lr=lr, corruption=corruption, l2=0.01, batch_size=5, seed=9, backend="numpy")
+    params, (_, shuffling, corrupting, _, _) = model().params, streams(9)
     losses = []
     for lr, nu in zip((0.2, 0.1, 0.05), (0.5, 0.375, 0.25), strict=True):
         total, order = 0.0, shuffling.permutation(23)
@@ -216,6 +214,17 @@ def test_history_on_disk_is_the_history_in_memory(x, tmp_path):
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["training"]["lr"] == "0.1"
     assert config["data"]["train"]["shape"] == [15, 12]
+
+
+def test_on_epoch_sees_every_record_and_its_parameters(x):
+    seen = []
+    trained = model()
+    history = fit(
+        trained, x, epochs=3, lr=0.1, on_epoch=lambda record, params: seen.append((record, params["W"].copy()))
+    )
+    assert [record for record, _ in seen] == history.records
+    assert (seen[0][1] != seen[1][1]).any()
+    np.testing.assert_array_equal(seen[-1][1], trained.params["W"])
 
 
 def test_progress_bar_is_silent_without_a_terminal(x, capsys):

@@ -53,11 +53,14 @@ def choose(backend: str = "auto") -> Backend:
     choice("backend", backend, BACKENDS)
     if backend == "numpy":
         return Backend("numpy", "asked for", autoencoder.sgd_step)
-    if not numba_available():
-        reason = "numba and scipy are not installed: pip install 'scratchdae[fast]'"
-        if backend == "numba":
-            raise ValueError(f"backend must be 'auto' or 'numpy' here, found 'numba' ({reason})")
-        return Backend("numpy", reason, autoencoder.sgd_step)
-    from scratchdae.kernels.sgd_step import sgd_step
-
-    return Backend("numba", "asked for" if backend == "numba" else "numba is installed", sgd_step)
+    reason = "numba and scipy are not installed: pip install 'scratchdae[fast]'"
+    if numba_available():
+        try:
+            from scratchdae.kernels.sgd_step import sgd_step
+        except ImportError as error:
+            reason = f"numba is installed but cannot be imported: {error}"
+        else:
+            return Backend("numba", "asked for" if backend == "numba" else "numba is installed", sgd_step)
+    if backend == "numba":
+        raise ValueError(f"backend must be 'auto' or 'numpy' here, found 'numba' ({reason})")
+    return Backend("numpy", reason, autoencoder.sgd_step)

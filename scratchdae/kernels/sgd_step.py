@@ -2,9 +2,8 @@
 
 What it does differently: the matrix products stay with BLAS, where they already run at the machine's speed.
 Everything between them, which in NumPy is a dozen passes over (B, D) and (B, H) arrays each with a temporary of its
-own, is one pass apiece: sigmoid, loss and gradient together going forward, the derivative and the bias's sum
-together going back. The update adds the two parts of dW and the weight decay to W in one pass, so dW is never
-stored as a sum.
+own, is one pass apiece: bias, sigmoid, loss and gradient together going forward, weight decay and update together at
+the end.
 
 ``fastmath`` holds only what lets a sum vectorise: NaN and inf stay what they are.
 """

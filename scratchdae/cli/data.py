@@ -1,0 +1,155 @@
+"""``scratchdae data``: say which data sets are here, download MNIST, draw more digits."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchdae import atomic, datasets
+from scratchdae.arguments import integer
+
+
+def add(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Declare the subcommands and their options.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Where to add them.
+    """
+    group = commands.add_parser("data", help="list the data sets, fetch MNIST, draw digits", allow_abbrev=False)
+    group.set_defaults(run=None, parser=group)
+    actions = group.add_subparsers(title="commands", metavar="COMMAND")
+
+    parser = actions.add_parser("list", help="where they are, and whether they are as published", allow_abbrev=False)
+    parser.set_defaults(run=show, parser=parser)
+    parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
+
+    parser = actions.add_parser("fetch", help="download MNIST and verify its checksums", allow_abbrev=False)
+    parser.set_defaults(run=fetch, parser=parser)
+    parser.add_argument("name", choices=("mnist",))
+    parser.add_argument("--root", metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/mnist, or the cache)")
+
+    parser = actions.add_parser("draw", help="draw stroke digits with the library's own pen", allow_abbrev=False)
+    parser.set_defaults(run=draw, parser=parser)
+    parser.add_argument("n", type=int, metavar="N", help="how many")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="FILE", help=".npz: images x, labels t; .npy: images alone"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="of the drawings (0)")
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print where each data set is.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0, or 1 if files are there but cannot be read.
+    """
+    lines, sound = describe(options.root)
+    print("\n".join(lines))
+    return 0 if sound else 1
+
+
+def fetch(options: argparse.Namespace) -> int:
+    """Download MNIST, where it is not there yet.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    OSError
+        If no mirror delivers the published files.
+    """
+    print(f"mnist   is in {datasets.fetch_mnist(options.root)}")
+    return 0
+
+
+def draw(options: argparse.Namespace) -> int:
+    """Draw digits and write them to a file, whole or not at all.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError
+        If the number, the seed or the file's suffix is refused.
+    OSError
+        If the file cannot be written.
+    """
+    out: Path = options.out
+    if out.suffix not in (".npz", ".npy"):
+        raise ValueError(f"--out must end in .npz or .npy, found {out}")
+    if out.is_dir() or not out.parent.is_dir():
+        raise ValueError(f"--out must be a file in a folder that exists, found {out}")
+    rng = np.random.default_rng(integer("seed", options.seed, at_least=0))
+    x, t = datasets.draw_digits(options.n, rng)
+    with atomic.replacing(out) as temporary:
+        if out.suffix == ".npz":
+            np.savez_compressed(temporary, x=x, t=t)
+        else:
+            np.save(temporary, x)
+    what = "images x and labels t" if out.suffix == ".npz" else "images, ready to be memory-mapped"
+    print(f"{out}: {len(x)} {what}, 28×28, uint8, seed {options.seed}")
+    return 0
+
+
+def describe(root: str | None = None) -> tuple[list[str], bool]:
+    """Say where each data set is, how large, and whether its files are the published ones.
+
+    Parameters
+    ----------
+    root : str, optional
+        The folder of MNIST.
+
+    Returns
+    -------
+    lines : list of str
+        For people.
+    sound : bool
+        False if files are there but cannot be read.
+    """
+    lines, sound = [], True
+    try:
+        lines.append(f"digits  embedded, sha256 as published: {_sizes(datasets.digits())}")
+    except (ValueError, OSError) as error:
+        lines, sound = [f"digits  damaged: {error}"], False
+    files = datasets.locate_mnist(root)
+    if files is None:
+        where = f" in {root}" if root else ""
+        return [*lines, f"mnist   not found{where}; `scratchdae data fetch mnist` downloads it"], sound
+    try:
+        lines.append(f"mnist   in {files.root}: {_sizes(datasets.mnist(root))}")
+    except (ValueError, OSError) as error:
+        lines, sound = [*lines, f"mnist   in {files.root}, damaged: {error}"], False
+    for name, published in files.published().items():
+        lines.append(f"        {name}: {'sha256 as published' if published else 'not the published bytes'}")
+    return lines, sound
+
+
+def _sizes(dataset: datasets.Dataset) -> str:
+    rows, columns = dataset.image_shape
+    return f"{len(dataset.x_train)} training and {len(dataset.x_test)} test images of {rows}×{columns}"

@@ -1,0 +1,121 @@
+"""``scratchdae gradcheck``: check the gradient of a small autoencoder."""
+
+import argparse
+from typing import Any
+
+import numpy as np
+
+from scratchdae import gradcheck
+from scratchdae.arguments import integer
+from scratchdae.autoencoder import LOSSES, OUTPUTS
+from scratchdae.corruption import bernoulli_masking
+from scratchdae.losses import REDUCTIONS
+from scratchdae.model import DenoisingAutoencoder
+
+VISIBLE, HIDDEN, BATCH_SIZE = 7, 5, 3  # unequal, so that a transposed matrix cannot hide
+
+
+def add(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Declare the subcommand and its options.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Where to add it.
+    """
+    parser = commands.add_parser(
+        "gradcheck",
+        help="check the gradient of a small autoencoder",
+        description="Check the backward pass of a small autoencoder, in float64, against its own loss.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    parser.add_argument("--visible", type=int, default=VISIBLE, metavar="D", help=f"visible units ({VISIBLE})")
+    parser.add_argument("--hidden", type=int, default=HIDDEN, metavar="H", help=f"hidden units ({HIDDEN})")
+    parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, metavar="B", help=f"examples ({BATCH_SIZE})")
+    parser.add_argument("--untied", action="store_true", help="give the decoder weights of its own")
+    parser.add_argument("--loss", choices=LOSSES, default="cross_entropy", help="(cross_entropy)")
+    parser.add_argument("--output", choices=OUTPUTS, default="sigmoid", help="(sigmoid)")
+    parser.add_argument("--reduction", choices=REDUCTIONS, default="paper", help="(paper)")
+    parser.add_argument("--method", choices=gradcheck.METHODS, default="auto", help="(auto)")
+    parser.add_argument("--seed", type=int, default=0, help="of the weights, the batch and the direction (0)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Check and print the report.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0 if the gradient is right, otherwise 1.
+
+    Raises
+    ------
+    ValueError
+        If an option is refused.
+    """
+    report = check(
+        options.visible,
+        options.hidden,
+        options.batch_size,
+        tied=not options.untied,
+        loss=options.loss,
+        output=options.output,
+        reduction=options.reduction,
+        method=options.method,
+        seed=options.seed,
+    )
+    print(report)
+    return 0 if report.ok else 1
+
+
+def check(
+    visible: int = VISIBLE,
+    hidden: int = HIDDEN,
+    batch_size: int = BATCH_SIZE,
+    *,
+    tied: bool = True,
+    loss: str = "cross_entropy",
+    output: str = "sigmoid",
+    reduction: str = "paper",
+    method: str = "auto",
+    seed: int = 0,
+) -> gradcheck.Report:
+    """Check the gradient of an autoencoder at random weights, biases and data.
+
+    Parameters
+    ----------
+    visible, hidden, batch_size : int
+        D, H and B.
+    tied : bool
+        Whether the decoder's weights are the encoder's, transposed.
+    loss, output, reduction : str
+        As in `scratchdae.autoencoder.loss_and_grads`.
+    method : {"auto", "complex", "central"}
+        As in `scratchdae.gradcheck.check`.
+    seed : int
+        Of everything random.
+
+    Returns
+    -------
+    gradcheck.Report
+        What was found.
+
+    Raises
+    ------
+    ValueError
+        If an argument does not fit.
+    """
+    rng = np.random.default_rng(integer("seed", seed, at_least=0))
+    integer("batch_size", batch_size)
+    model = DenoisingAutoencoder(visible, hidden, rng, tied=tied, loss=loss, output=output, reduction=reduction)
+    for bias in ("b", "b_prime"):  # zero at first, where a factor in their gradient could hide
+        model.params[bias] = rng.normal(0, 0.5, model.params[bias].shape)
+    x = rng.random((batch_size, visible))
+    x_tilde = bernoulli_masking(x, 0.3, rng)
+    return gradcheck.check(lambda params: model.loss_and_grads(params, x_tilde, x), model.params, method, rng=rng)

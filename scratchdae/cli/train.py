@@ -1,0 +1,280 @@
+"""``scratchdae train``: train an autoencoder, leave its run and three pictures."""
+
+import argparse
+import shlex
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchdae import checkpoint, kernels
+from scratchdae.arguments import integer
+from scratchdae.autoencoder import LOSSES, OUTPUTS
+from scratchdae.cli import pictures, training_data
+from scratchdae.cli.threads import limited
+from scratchdae.cli.training_data import TrainingData
+from scratchdae.corruption import CORRUPTIONS, Corruption
+from scratchdae.datasets import to_float
+from scratchdae.history import History, Record
+from scratchdae.losses import REDUCTIONS
+from scratchdae.model import DenoisingAutoencoder
+from scratchdae.run import streams
+from scratchdae.schedules import Constant, Schedule, parse
+from scratchdae.training import evaluate, fit
+
+_SHOWN = 15  # examples in the picture of reconstructions
+
+
+def add(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Declare the subcommand and its options.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Where to add it.
+    """
+    parser = commands.add_parser(
+        "train",
+        help="train a denoising autoencoder on digits, MNIST or a file",
+        description="Train a denoising autoencoder; leave checkpoint, history, configuration and three pictures.",
+        epilog="A schedule is a number, linear(FIRST, LAST, EPOCHS) or geometric(FIRST, LAST, EPOCHS). "
+        "Ctrl-C keeps the last whole epoch; --resume goes on from it, to the same bits.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    data = parser.add_argument_group("data")
+    data.add_argument("--data", default="digits", metavar="digits|mnist|FILE", help="or a .npz or .npy (digits)")
+    data.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
+    data.add_argument("--limit", type=int, metavar="N", help="use the first N training examples only")
+    data.add_argument(
+        "--validation", type=float, default=1 / 6, metavar="FRACTION", help="held out of those, from the end (1/6)"
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument("--hidden", type=int, default=500, metavar="H", help="hidden units (500)")
+    model.add_argument("--untied", action="store_true", help="give the decoder weights of its own")
+    model.add_argument("--loss", choices=LOSSES, default="cross_entropy", help="(cross_entropy)")
+    model.add_argument("--output", choices=OUTPUTS, default="sigmoid", help="linear for real-valued data (sigmoid)")
+    model.add_argument(
+        "--reduction", choices=REDUCTIONS, default="paper", help="sum over components, or mean, in the loss (paper)"
+    )
+    model.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(float32)")
+    training = parser.add_argument_group("training")
+    training.add_argument(
+        "--corruption",
+        default="masking:0.3",
+        metavar="KIND:LEVEL|none",
+        help=f"{', '.join(CORRUPTIONS)}; the level is a schedule (masking:0.3)",
+    )
+    training.add_argument("--epochs", type=int, default=15, metavar="N", help="a resumed run may be given more (15)")
+    training.add_argument("--lr", default="0.1", metavar="SCHEDULE", help="learning rate (0.1)")
+    training.add_argument("--batch-size", type=int, default=20, metavar="B", help="(20)")
+    training.add_argument("--l2", type=float, default=0.0, metavar="C", help="penalty C·ΣW² (0)")
+    training.add_argument(
+        "--patience", type=int, metavar="N", help="stop after N epochs without a lower validation loss, keep the best"
+    )
+    training.add_argument("--corrupt-validation", action="store_true", help="validate on corrupted inputs")
+    training.add_argument("--seed", type=int, default=0, help="of the weights, the order and the corruption (0)")
+    training.add_argument("--backend", choices=kernels.BACKENDS, default="auto", help="(auto)")
+    training.add_argument(
+        "--threads", type=int, metavar="N", help="of the BLAS; it decides the last bits (1, or as in the environment)"
+    )
+    training.add_argument("--no-progress", action="store_true", help="no progress bar")
+    result = parser.add_argument_group("result")
+    result.add_argument("--out", type=Path, metavar="RUN", help="folder of the run (runs/ and the name of the data)")
+    result.add_argument("--resume", action="store_true", help="go on with the run that is there")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Train, and say what was done.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError, OSError
+        If an option or a file is refused; nothing was written then.
+    NonFiniteError
+        If the training diverges; the last whole epoch is kept.
+    KeyboardInterrupt
+        After Ctrl-C, with how to resume as its message.
+    """
+    out = options.out or Path("runs") / Path(options.data).stem
+    try:
+        with limited(options.threads) as threads:
+            _train(options, out, threads)
+    except KeyboardInterrupt:
+        again = [*options.arguments, *(() if options.resume else ("--resume",))]
+        raise KeyboardInterrupt(
+            f"interrupted after {_epochs_done(out)} of {options.epochs} epochs; "
+            f"to go on: {shlex.join(['scratchdae', *again])}"
+        ) from None
+    return 0
+
+
+def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
+    seed = integer("seed", options.seed, at_least=0)
+    corruption = Corruption.parse(options.corruption)
+    parsed = parse("lr", options.lr)
+    lr = parsed.level if isinstance(parsed, Constant) else parsed
+    if out.exists() and not out.is_dir():
+        raise ValueError(f"--out must be a folder, found the file {out}")
+    data = training_data.load(options.data, options.root, options.limit, options.validation)
+    _check_range(data, options)
+    model = DenoisingAutoencoder(
+        data.train.shape[1],
+        options.hidden,
+        streams(seed).initialisation,
+        tied=not options.untied,
+        loss=options.loss,
+        output=options.output,
+        reduction=options.reduction,
+        dtype=options.dtype,
+    )
+    backend = kernels.choose(options.backend)
+    sizes = f"{model.n_visible} → {model.n_hidden} → {model.n_visible}, {'tied' if model.tied else 'untied'} weights"
+    _say("data", f"{data.sizes()}, from {data.source}")
+    _say("model", f"{sizes}, {options.output} output, {options.loss}, {options.dtype}")
+    _say("backend", f"{backend.name} ({backend.reason}), {threads}")
+
+    before = _epochs_done(out) if options.resume else 0
+    history, seconds = _fit(model, data, corruption, lr, out, options)
+    _report(model, data, history, before, seconds, options)
+    _draw(model, data, corruption, history, out, options)
+    _say("pictures", ", ".join(str(out / name) for name in pictures.NAMES))
+
+
+def _check_range(data: TrainingData, options: argparse.Namespace) -> None:
+    """Refuse data that the loss or the dtype cannot hold; NaN and inf are left to `fit`, which says where they are."""
+    if not np.isfinite([data.low, data.high]).all():
+        return
+    if options.loss == "cross_entropy" and not (data.low >= 0 and data.high <= 1):
+        raise ValueError(
+            f"the cross-entropy needs data in [0, 1], found values from {data.low:.6g} to {data.high:.6g}: "
+            "scale them, or use --loss squared_error --output linear"
+        )
+    if max(-data.low, data.high) > float(np.finfo(options.dtype).max):
+        raise ValueError(
+            f"{options.dtype} cannot hold the data, whose values go from {data.low:.6g} to {data.high:.6g}"
+        )
+
+
+def _fit(
+    model: DenoisingAutoencoder,
+    data: TrainingData,
+    corruption: Corruption | None,
+    lr: float | Schedule,
+    out: Path,
+    options: argparse.Namespace,
+) -> tuple[History, float]:
+    start = time.perf_counter()
+    history = fit(
+        model,
+        data.train,
+        epochs=options.epochs,
+        lr=lr,
+        batch_size=options.batch_size,
+        corruption=corruption,
+        l2=options.l2,
+        validation=data.validation,
+        corrupt_validation=options.corrupt_validation,
+        patience=options.patience,
+        seed=options.seed,
+        backend=options.backend,
+        out=out,
+        resume=options.resume,
+        progress=not options.no_progress,
+    )
+    return history, time.perf_counter() - start
+
+
+def _report(
+    model: DenoisingAutoencoder,
+    data: TrainingData,
+    history: History,
+    before: int,
+    seconds: float,
+    options: argparse.Namespace,
+) -> None:
+    trained = len(history) - before
+    if trained:
+        rate = trained * len(data.train) / seconds
+        since = f", after {before} before" if before else ""
+        _say(
+            "trained",
+            f"{trained} epoch{'s' if trained > 1 else ''}{since}, in {seconds:.1f} s: {rate:,.0f} examples a second",
+        )
+    else:
+        _say("trained", f"nothing was left to train: the run has {before} epoch{'s' if before > 1 else ''}")
+    kept = _kept(history, options)
+    if options.patience is not None:
+        _say("kept", f"the parameters after epoch {kept['epoch']}, whose validation loss is the lowest")
+    losses = [f"training {kept['loss']:.6g} ({_inputs(options.corruption != 'none')})"]
+    if kept["validation_loss"] is not None:
+        losses.append(f"validation {kept['validation_loss']:.6g} ({_inputs(options.corrupt_validation)})")
+    if data.test is not None:
+        losses.append(f"test {evaluate(model, data.test):.6g} ({_inputs(False)})")
+    _say("loss", f"{', '.join(losses)}; {_unit(options)}")
+
+
+def _draw(
+    model: DenoisingAutoencoder,
+    data: TrainingData,
+    corruption: Corruption | None,
+    history: History,
+    out: Path,
+    options: argparse.Namespace,
+) -> None:
+    parts = (("Test", data.test), ("Held-out", data.validation), ("Training", data.train))
+    which, examples = next((name, x) for name, x in parts if x is not None)
+    clean, epoch = to_float(examples[:_SHOWN], model.dtype), int(_kept(history, options)["epoch"])
+    noisy, noise = None, "no corruption"
+    if corruption is not None:
+        noisy = corruption.corrupt(clean, streams(options.seed).validation, epoch - 1)
+        noise = f"{corruption.kind}:{corruption.at(epoch - 1):.3g}"
+    filters, reconstructions, loss = (out / name for name in pictures.NAMES)
+    pictures.draw_filters(filters, model, data.image_shape)
+    title = f"{which} examples, {noise}, after epoch {epoch}"
+    pictures.draw_reconstructions(reconstructions, model, clean, noisy, data.image_shape, title)
+    labels = (
+        f"training, {_inputs(corruption is not None)} (mean over the epoch)",
+        f"validation, {_inputs(options.corrupt_validation)} (after the epoch)",
+    )
+    how = f"{model.n_hidden} hidden units, {corruption or 'no corruption'}, lr {options.lr}"
+    title = f"Trained on {Path(options.data).name}: {how}"
+    pictures.draw_losses(loss, history, _unit(options), title, labels)
+
+
+def _epochs_done(out: Path) -> int:
+    """Return how many epochs the run in a folder has; 0 without a run."""
+    if not (out / checkpoint.FILE).is_file():
+        return 0
+    records = checkpoint.load(out)[1].get("history")
+    return len(records) if isinstance(records, list) else 0
+
+
+def _kept(history: History, options: argparse.Namespace) -> Record:
+    """Return the epoch whose parameters the run ends with: the best if it was to stop early, otherwise the last."""
+    best = history.best_epoch if options.patience is not None else None
+    return history.records[-1 if best is None else best - 1]
+
+
+def _unit(options: argparse.Namespace) -> str:
+    what = "nats" if options.loss == "cross_entropy" else "squared error"
+    return f"{what} per {'example' if options.reduction == 'paper' else 'component'}"
+
+
+def _inputs(corrupted: bool) -> str:
+    return "corrupted inputs" if corrupted else "clean inputs"
+
+
+def _say(label: str, text: str) -> None:
+    print(f"{label:<9} {text}", flush=True)
