@@ -12,6 +12,7 @@ from scratchdae import (
     gradcheck,
     initializers,
     kernels,
+    layers,
     losses,
     optimizers,
     schedules,
@@ -20,7 +21,9 @@ from scratchdae import (
 from scratchdae.checkpoint import load_model
 from scratchdae.corruption import Corruption
 from scratchdae.history import History
+from scratchdae.layer_statistics import layer_statistics
 from scratchdae.model import DenoisingAutoencoder
+from scratchdae.network import Sequential
 from scratchdae.run import streams
 from scratchdae.training import NonFiniteError, evaluate, fit
 
@@ -31,6 +34,7 @@ __all__ = [
     "DenoisingAutoencoder",
     "History",
     "NonFiniteError",
+    "Sequential",
     "activations",
     "autoencoder",
     "checkpoint",
@@ -41,6 +45,8 @@ __all__ = [
     "gradcheck",
     "initializers",
     "kernels",
+    "layer_statistics",
+    "layers",
     "load_model",
     "losses",
     "optimizers",

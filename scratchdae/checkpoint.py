@@ -15,10 +15,11 @@ import numpy as np
 from scratchdae import atomic
 from scratchdae.arguments import Array, Params
 from scratchdae.model import DenoisingAutoencoder
+from scratchdae.network import Sequential
 
 FILE = "checkpoint.safetensors"
 FORMAT = 1
-MODELS = {"autoencoder": DenoisingAutoencoder}
+MODELS: dict[str, Any] = {"autoencoder": DenoisingAutoencoder, "sequential": Sequential}
 
 
 def save(path: str | os.PathLike[str], arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
@@ -36,7 +37,7 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Array], state: Mappi
     from safetensors.numpy import save as serialize
 
     header = json.dumps({"format": FORMAT, **state}, allow_nan=False)
-    contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    contiguous = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     atomic.write(path, serialize(contiguous, metadata={"scratchdae": header}))
 
 
@@ -87,7 +88,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Params, dict[str, Any]]:
     return arrays, state
 
 
-def load_model(path: str | os.PathLike[str]) -> DenoisingAutoencoder:
+def load_model(path: str | os.PathLike[str]) -> Any:
     """Rebuild the trained model of a run: with its best parameters if it was to stop early, otherwise with the last.
 
     Parameters
@@ -97,8 +98,8 @@ def load_model(path: str | os.PathLike[str]) -> DenoisingAutoencoder:
 
     Returns
     -------
-    DenoisingAutoencoder
-        The model.
+    DenoisingAutoencoder or Sequential
+        The model, of the class that was saved.
 
     Raises
     ------

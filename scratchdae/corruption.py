@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchdae.arguments import Array, choice, generator, matrix, number
-from scratchdae.schedules import Constant, Geometric, Linear, parse
+from scratchdae.schedules import AnySchedule, Constant, parse
 
 
 def exact_mask(shape: tuple[int, int], nu: float, rng: np.random.Generator) -> Array:
@@ -197,7 +197,7 @@ class Corruption:
     ----------
     kind : {"masking", "bernoulli", "salt_and_pepper", "gaussian"}
         Which process.
-    level : float, Constant, Linear or Geometric
+    level : float or schedule
         The fraction `nu`, or the standard deviation for Gaussian noise.
 
     Raises
@@ -207,14 +207,15 @@ class Corruption:
     """
 
     kind: str
-    level: float | Constant | Linear | Geometric
+    level: float | AnySchedule
 
     def __post_init__(self) -> None:
         choice("corruption", self.kind, CORRUPTIONS)
         if not callable(self.level):
             object.__setattr__(self, "level", Constant(number("corruption level", self.level)))
         at_most = np.inf if self.kind == "gaussian" else 1.0
-        for end in (self.at(0), self.at(10**9)):  # schedules are monotone
+        # Schedules rise or fall all the way, but for a warm-up, which turns where it ends.
+        for end in (self.at(0), self.at(getattr(self.level, "epochs", 0)), self.at(10**9)):
             number(f"{self.kind} level", end, at_least=0, at_most=at_most)
 
     @classmethod

@@ -15,12 +15,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 import numpy as np
 
 from scratchdae import atomic, checkpoint, kernels
-from scratchdae.arguments import Array, Params, choice, first_nonfinite, integer, number
+from scratchdae.arguments import Array, Params, first_nonfinite, integer, number
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import to_float
 from scratchdae.history import History, Record
+from scratchdae.layers import backend as layer_backend
 from scratchdae.losses import l2_penalty
 from scratchdae.model import DenoisingAutoencoder
+from scratchdae.network import Sequential
 from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.run import Run, fingerprint, streams
 from scratchdae.schedules import Constant, Schedule
@@ -139,6 +141,7 @@ def fit(
     if max(rates) == 0:
         raise ValueError(f"lr must be greater than 0 in some epoch, found {schedule}")
     number("l2", l2, at_least=0)
+    integer("seed", seed, at_least=0)
     optimizer = SGD() if optimizer is None else optimizer
     if patience is not None:
         integer("patience", patience)
@@ -168,6 +171,7 @@ def fit(
         "data": {"train": fingerprint(x, target), "validation": fingerprint(x_valid, target_valid)},
         "backend": step.name,
     }
+    config = json.loads(json.dumps(config))  # as a checkpoint returns it: tuples have become lists
     params = {name: np.array(value, order="C") for name, value in model.params.items()}
     history = History(backend=f"{step.name} ({step.reason})")
     run = Run(config, params, optimizer.init(params), streams(seed), history, keep_best=patience is not None)
@@ -282,11 +286,17 @@ def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
         return _Step(chosen.name, chosen.reason, fused)
 
     what = f"{type(model).__name__} with {optimizer}"
-    if choice("backend", backend, kernels.BACKENDS) == "numba":
+    chosen = kernels.choose(backend)  # refuses what there is not
+    if isinstance(model, Sequential):
+        name, reason = chosen.name, f"{chosen.reason}; the loops of layers that have a twin"
+    elif backend == "numba":
         raise ValueError(f"backend must be 'auto' or 'numpy' for {what}, which has no compiled twin, found 'numba'")
+    else:
+        name, reason = "numpy", "asked for" if backend == "numpy" else f"no compiled twin for {what}"
 
     def general(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, str | None]:
-        value, grads = model.loss_and_grads(run.params, x_tilde, target, run.streams.layers)
+        with layer_backend(name):
+            value, grads = model.loss_and_grads(run.params, x_tilde, target, run.streams.layers)
         culprit = _culprit(float(value), grads)
         if culprit is not None:
             return float(value), culprit
@@ -296,7 +306,7 @@ def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
         run.params, run.optimizer_state = optimizer.update(run.params, grads, run.optimizer_state, lr)
         return float(value), None
 
-    return _Step("numpy", "asked for" if backend == "numpy" else f"no compiled twin for {what}", general)
+    return _Step(name, reason, general)
 
 
 def _one_epoch(

@@ -158,7 +158,7 @@ CASES = [
     (f"{GOOD} --lr inf", "lr must be a number, linear.*found 'inf'"),
     (f"{GOOD} --lr fast", "lr must be a number, linear.*found 'fast'"),
     (f"{GOOD} --lr linear(0.1,0.01)", r"lr must be a number, linear.*found 'linear\(0.1,0.01\)'"),
-    (f"{GOOD} --lr cosine(0.1,0.01,5)", "lr must be a number, linear.*found 'cosine"),
+    (f"{GOOD} --lr spiral(0.1,0.01,5)", "lr must be a number, linear.*found 'spiral"),
     (f"{GOOD} --lr geometric(0.1,0,5)", "lr must be a number, linear.*found 'geometric"),
     (f"{GOOD} --lr linear(-0.1,0.1,5)", "lr must be a finite number, at least 0, found -0.1"),
     (f"{GOOD} --corruption masking:1.5", "masking level must be a finite number, at least 0 and at most 1, found 1.5"),

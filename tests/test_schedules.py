@@ -79,7 +79,7 @@ def test_cosine_is_slow_at_both_ends():
         (Cosine(0.5, 0.1, 9), lambda s, o: s.CosineAnnealingLR(o, 8, eta_min=0.1)),
         (Linear(0.5, 0.1, 9), lambda s, o: s.LinearLR(o, 1.0, 0.2, 8)),
     ],
-    ids=str,
+    ids=["step", "exponential", "cosine", "linear"],
 )
 def test_torch_agrees(torch, ours, theirs):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=0.5)

@@ -38,7 +38,9 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "train",
         help="train a denoising autoencoder on digits, MNIST or a file",
         description="Train a denoising autoencoder; leave checkpoint, history, configuration and three pictures.",
-        epilog="A schedule is a number, linear(FIRST, LAST, EPOCHS) or geometric(FIRST, LAST, EPOCHS). "
+        epilog="A schedule is a number, linear(FIRST, LAST, EPOCHS), geometric(FIRST, LAST, EPOCHS), "
+        "cosine(FIRST, LAST, EPOCHS), step(FIRST, FACTOR, EVERY), exponential(FIRST, FACTOR) or "
+        "warmup(EPOCHS, SCHEDULE). "
         "Ctrl-C keeps the last whole epoch; --resume goes on from it, to the same bits.",
         allow_abbrev=False,
     )

@@ -1,0 +1,401 @@
+"""A sequence of layers that trains as the autoencoder does: for the architectures beyond the paper.
+
+Parameters live in one flat dict, ``conv2d_1.W`` and so on, so that the optimizers, the checkpoints and the gradient
+check need to know nothing about layers. A loss that has a stable form from pre-activations takes them:
+cross-entropy of a network that ends in a `Sigmoid` is computed before it.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from scratchdae import losses
+from scratchdae.arguments import Array, Params, choice, generator, shapes, unit_interval
+from scratchdae.layers import LAYERS, Layer, Sigmoid
+
+LOSSES: dict[str, Callable[[Array, Array, str], tuple[np.inexact, Array]]] = {
+    "squared_error": losses.squared_error,
+    "absolute_error": losses.absolute_error,
+    "huber": losses.huber,
+    "cross_entropy": losses.cross_entropy,  # of Bernoulli outputs: the last layer is a Sigmoid
+    "softmax_cross_entropy": losses.softmax_cross_entropy,  # of class labels: the output is logits
+}
+
+
+class Sequential:
+    """Layers one after the other, with their parameters, built for one shape of input.
+
+    Parameters
+    ----------
+    layers : sequence of Layer
+        From the input to the output.
+    input_shape : tuple of int
+        Shape of one example, for images (height, width, channels).
+    rng : numpy.random.Generator
+        Source of the first weights.
+    loss : str
+        One of `LOSSES`.
+    reduction : {"mean", "paper"}
+        Mean over all entries, as the frameworks have it, or the paper's sum over an example and mean over the batch.
+    output_shape : tuple of int, optional
+        Shape that the output must have: the input's, if left out, since an autoencoder reconstructs its input;
+        (classes,) of any number for the softmax cross-entropy.
+    dtype : {float64, float32}
+        Of the parameters and so of everything computed with them.
+
+    Attributes
+    ----------
+    names : tuple of str
+        The layers' names: their kind and a count.
+    shapes : tuple of tuple of int
+        Shape of one example before the first layer and after each.
+    params : dict of str to ndarray
+        ``NAME.ARRAY`` to its value.
+
+    Raises
+    ------
+    ValueError
+        If a layer cannot take what the one before it gives, naming it, what it got and what it expected; or if an
+        option does not fit.
+    """
+
+    def __init__(
+        self,
+        layers: Sequence[Layer],
+        input_shape: tuple[int, ...],
+        rng: np.random.Generator,
+        *,
+        loss: str = "squared_error",
+        reduction: str = "mean",
+        output_shape: tuple[int, ...] | None = None,
+        dtype: npt.DTypeLike = np.float64,
+    ) -> None:
+        generator("rng", rng)
+        self._configure(layers, input_shape, loss, reduction, output_shape, dtype)
+        self.params: Params = {}
+        for name, layer, shape in zip(self.names, self.layers, self.shapes, strict=False):
+            drawn = layer.init(shape, rng, self.dtype)
+            self.params |= {f"{name}.{key}": value for key, value in drawn.items()}
+
+    def _configure(
+        self,
+        layers: Sequence[Layer],
+        input_shape: tuple[int, ...],
+        loss: str,
+        reduction: str,
+        output_shape: tuple[int, ...] | None,
+        dtype: npt.DTypeLike,
+    ) -> None:
+        self.layers = tuple(layers)
+        self.loss_name = choice("loss", loss, LOSSES)
+        self.reduction = choice("reduction", reduction, losses.REDUCTIONS)
+        self.dtype = np.dtype(choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
+        if not self.layers:
+            raise ValueError("layers must hold at least one layer, found none")
+        counts: Counter[str] = Counter()
+        names = []
+        for layer in self.layers:
+            kind = type(layer).__name__.lower()
+            counts[kind] += 1
+            names.append(f"{kind}_{counts[kind]}")
+        self.names = tuple(names)
+        found = [tuple(int(side) for side in input_shape)]
+        for name, layer in zip(self.names, self.layers, strict=True):
+            try:
+                found.append(layer.output_shape(found[-1]))
+            except ValueError as error:
+                raise ValueError(f"{name}: {error}") from None
+        self.shapes = tuple(found)
+        if loss == "cross_entropy" and not isinstance(self.layers[-1], Sigmoid):
+            raise ValueError(f"the cross-entropy needs a last layer Sigmoid, found {self.layers[-1]}")
+        labels = loss == "softmax_cross_entropy"
+        if labels and len(self.shapes[-1]) != 1:
+            raise ValueError(f"the softmax cross-entropy needs an output of shape (classes,), found {self.shapes[-1]}")
+        expected = self.shapes[-1 if labels else 0] if output_shape is None else tuple(output_shape)
+        if self.shapes[-1] != expected:
+            why = "that of the input, which is to be reconstructed" if output_shape is None else "as asked for"
+            raise ValueError(f"{self.names[-1]}: the output must have shape {expected}, {why}, found {self.shapes[-1]}")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Layers, sizes and options, ready for JSON.
+
+        Returns
+        -------
+        dict
+            What `from_config` takes.
+        """
+        return {
+            "model": "sequential",
+            "layers": [{"layer": type(layer).__name__, **asdict(layer)} for layer in self.layers],  # type: ignore[call-overload]
+            "input_shape": list(self.shapes[0]),
+            "output_shape": list(self.shapes[-1]),
+            "loss": self.loss_name,
+            "reduction": self.reduction,
+            "dtype": self.dtype.name,
+        }
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any], params: Params) -> "Sequential":
+        """Rebuild a network from its configuration and parameters, as a checkpoint holds them.
+
+        Parameters
+        ----------
+        config : dict
+            What the attribute `config` gave, through JSON or not.
+        params : dict of str to ndarray
+            The parameters.
+
+        Returns
+        -------
+        Sequential
+            The network; it shares the arrays.
+
+        Raises
+        ------
+        ValueError
+            If names, shapes or dtypes of the parameters are not those that the configuration asks for.
+        """
+        network = cls.__new__(cls)
+        try:
+            described = [dict(entry) for entry in config["layers"]]
+            layers = [LAYERS[entry.pop("layer")](**_tuples(entry)) for entry in described]
+            options = {name: config[name] for name in ("input_shape", "loss", "reduction", "output_shape", "dtype")}
+        except (KeyError, TypeError) as error:
+            raise ValueError(f"config must be that of a sequential network ({error!r})") from None
+        network._configure(layers, **options)
+        rng = np.random.default_rng(0)
+        expected = {
+            f"{name}.{key}": value.shape
+            for name, layer, shape in zip(network.names, network.layers, network.shapes, strict=False)
+            for key, value in layer.init(shape, rng, network.dtype).items()
+        }
+        if expected:
+            shapes("params", params, expected)
+        network.params = params
+        return network
+
+    def check(self, x: Array, target: Array) -> None:
+        """Refuse a batch that does not fit the network.
+
+        Parameters
+        ----------
+        x : ndarray, shape (B, ...)
+            Inputs, of the shape that the network was built for.
+        target : ndarray, shape (B, ...) or (B,)
+            Of the output's shape; labels for the softmax cross-entropy.
+
+        Raises
+        ------
+        ValueError
+            If it does not fit.
+        """
+        if x.shape[1:] != self.shapes[0]:
+            raise ValueError(f"x must have shape (B, {_sides(self.shapes[0])}), found {x.shape}")
+        if self.loss_name == "softmax_cross_entropy":
+            classes = self.shapes[-1][0]
+            if target.ndim != 1 or target.dtype.kind not in "iu" or target.min() < 0 or target.max() >= classes:
+                raise ValueError(
+                    f"target must be integer labels from 0 to {classes - 1}, found {target.dtype} {target.shape}"
+                )
+        elif target.shape[1:] != self.shapes[-1]:
+            raise ValueError(f"target must have shape (B, {_sides(self.shapes[-1])}), found {target.shape}")
+        elif self.loss_name == "cross_entropy":
+            unit_interval("target", target)
+
+    def forward(
+        self, params: Params, x: Array, rng: np.random.Generator | None = None, depth: int | None = None
+    ) -> tuple[Array, list[Any]]:
+        """Pass a batch through the layers.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            The parameters.
+        x : ndarray, shape (B, ...)
+            Inputs.
+        rng : numpy.random.Generator, optional
+            Given in training: noise and dropout act. Otherwise they do not.
+        depth : int, optional
+            How many layers to pass; all of them if left out.
+
+        Returns
+        -------
+        output : ndarray, shape (B, ...)
+            What the last of them gives.
+        caches : list
+            What `backward` needs, one entry a layer passed.
+        """
+        caches: list[Any] = []
+        for name, layer in list(zip(self.names, self.layers, strict=True))[:depth]:
+            x, cache = layer.forward(self.own(params, name), x, rng)
+            caches.append(cache)
+        return x, caches
+
+    def backward(self, caches: list[Any], d_output: Array) -> tuple[Array, Params]:
+        """Propagate a gradient back through the layers that `forward` passed.
+
+        Parameters
+        ----------
+        caches : list
+            From `forward`.
+        d_output : ndarray, shape (B, ...)
+            Gradient with respect to what it returned.
+
+        Returns
+        -------
+        d_input : ndarray, shape (B, ...)
+            Gradient with respect to the input.
+        grads : dict of str to ndarray
+            Gradient of each parameter passed, under its name.
+        """
+        grads: Params = {}
+        for index in reversed(range(len(caches))):
+            d_output, own = self.layers[index].backward(caches[index], d_output)
+            grads |= {f"{self.names[index]}.{key}": value for key, value in own.items()}
+        return d_output, grads
+
+    def loss_and_grads(
+        self, params: Params, x: Array, target: Array, rng: np.random.Generator | None = None
+    ) -> tuple[np.inexact, Params]:
+        """Loss of a batch, and its gradient with respect to every parameter.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            The parameters; the network's own are `params`.
+        x : ndarray, shape (B, ...)
+            Inputs.
+        target : ndarray, shape (B, ...) or (B,)
+            Of the output's shape; labels for the softmax cross-entropy.
+        rng : numpy.random.Generator, optional
+            Given in training: noise and dropout act.
+
+        Returns
+        -------
+        loss : scalar
+            The loss.
+        grads : dict of str to ndarray
+            Gradient of each parameter, in the order of `params`.
+        """
+        output, caches = self.forward(params, x, rng, self.depth)
+        value, d_output = self.output_loss(output, target)
+        _, grads = self.backward(caches, d_output)
+        return value, {name: grads[name] for name in params}
+
+    def loss(self, params: Params, x: Array, target: Array) -> np.inexact:
+        """Loss of a batch, without noise or dropout.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            The parameters.
+        x : ndarray, shape (B, ...)
+            Inputs.
+        target : ndarray, shape (B, ...) or (B,)
+            Targets.
+
+        Returns
+        -------
+        scalar
+            The loss.
+        """
+        return self.output_loss(self.forward(params, x, depth=self.depth)[0], target)[0]
+
+    def predict(self, x: Array) -> Array:
+        """Return the network's output for clean inputs; logits where the loss is the softmax cross-entropy.
+
+        Parameters
+        ----------
+        x : ndarray, shape (B, ...)
+            Inputs, floating-point.
+
+        Returns
+        -------
+        ndarray, shape (B, ...)
+            The output of the last layer.
+        """
+        return self.forward(self.params, np.asarray(x, self.dtype))[0]
+
+    def summary(self) -> str:
+        """Describe the network: layer, output shape, parameters.
+
+        Returns
+        -------
+        str
+            A table of one line a layer and the total.
+        """
+        rows = [("layer", "output shape", "parameters"), ("input", f"({_sides(self.shapes[0])})", "0")]
+        for name, shape in zip(self.names, self.shapes[1:], strict=True):
+            count = sum(value.size for value in self.own(self.params, name).values())
+            rows.append((name, f"({_sides(shape)})", f"{count:,}"))
+        rows.append(("total", "", f"{sum(value.size for value in self.params.values()):,}"))
+        widths = [max(len(row[k]) for row in rows) for k in range(3)]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
+        rule = "-" * len(lines[0])
+        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+
+    @staticmethod
+    def own(params: Params, name: str) -> Params:
+        """Return the parameters of one layer under their own names.
+
+        Parameters
+        ----------
+        params : dict of str to ndarray
+            Parameters of the network.
+        name : str
+            The layer.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Its parameters.
+        """
+        prefix = f"{name}."
+        return {key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)}
+
+    @property
+    def depth(self) -> int:
+        """How many layers come before the loss.
+
+        Returns
+        -------
+        int
+            All of them, but for a last `Sigmoid` whose place the cross-entropy takes.
+        """
+        return len(self.layers) - (self.loss_name == "cross_entropy")
+
+    def output_loss(self, output: Array, target: Array) -> tuple[np.inexact, Array]:
+        """Loss of an output and its gradient.
+
+        Parameters
+        ----------
+        output : ndarray, shape (B, ...)
+            What the last layer before the loss gave.
+        target : ndarray, shape (B, ...) or (B,)
+            Targets.
+
+        Returns
+        -------
+        loss : scalar
+            The loss.
+        d_output : ndarray, shape (B, ...)
+            Its gradient with respect to the output.
+        """
+        rows = len(output)
+        t = target if self.loss_name == "softmax_cross_entropy" else target.reshape(rows, -1)
+        value, d_output = LOSSES[self.loss_name](output.reshape(rows, -1), t, self.reduction)
+        return value, d_output.reshape(output.shape)
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return ", ".join(map(str, shape))
+
+
+def _tuples(fields: dict[str, Any]) -> dict[str, Any]:
+    """Turn the lists that JSON made of tuples back."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in fields.items()}
