@@ -1,0 +1,71 @@
+"""Threads for compiled loops that give up the interpreter lock.
+
+Each twin cuts its work into parts that write to different places, and the parts do not depend on the number of threads
+where a sum is taken over them: the same bits come out on one core and on eight. Plain threads rather than numba's
+``prange``, whose thread pools do not survive a fork and, one of them, not two callers at a time.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import Any
+
+import numba
+
+_PARTS = 4  # a thread's: another program on one of the cores then delays a quarter of its share, not all of it
+
+
+@lru_cache(maxsize=1)
+def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+    """Return the pool of this process; a forked child, which has no threads yet, makes its own."""
+    del process
+    return ThreadPoolExecutor(threads, thread_name_prefix="scratchdae")
+
+
+def _count() -> int:
+    """Return how many threads numba may use, without having it start its own."""
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
+def run(function: Callable[..., None], starts: list[int], stops: list[int], *arguments: Any) -> None:
+    """Call a compiled function for every part, in as many threads as numba may use (``NUMBA_NUM_THREADS``).
+
+    Parameters
+    ----------
+    function : callable
+        Takes `arguments`, then where the part begins and ends.
+    starts, stops : list of int
+        The parts.
+    *arguments : object
+        What each part gets.
+    """
+    threads = _count()
+    if threads == 1 or len(starts) == 1:
+        for start, stop in zip(starts, stops, strict=True):
+            function(*arguments, start, stop)
+        return
+    pool = _pool(os.getpid(), threads)
+    for part in [pool.submit(function, *arguments, *ends) for ends in zip(starts, stops, strict=True)]:
+        part.result()
+
+
+def parts(n: int, least: int = 1) -> tuple[list[int], list[int]]:
+    """Cut n units of work, for loops whose result does not depend on where.
+
+    Parameters
+    ----------
+    n : int
+        Number of units.
+    least : int
+        Fewest units that are worth a part.
+
+    Returns
+    -------
+    starts, stops : list of int
+        Where each part begins and ends.
+    """
+    threads = _count()
+    count = 1 if threads == 1 else max(1, min(n // least, _PARTS * threads))
+    ends = [n * k // count for k in range(count + 1)]
+    return ends[:-1], ends[1:]

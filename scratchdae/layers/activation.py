@@ -1,0 +1,186 @@
+"""Activations as layers: y = f(a), entry by entry, on top of `scratchdae.activations`.
+
+Every derivative is a function of the value, so the output is all that the backward pass keeps::
+
+    y = f(a)                                                           (1)
+    da = dy ⊙ f'(a)                                                    (2)
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from scratchdae import activations
+from scratchdae.activations import ACTIVATIONS
+from scratchdae.arguments import Array, Params, number
+from scratchdae.layers import twins
+from scratchdae.layers.inputs import batch, cotangent
+from scratchdae.layers.parameterless import Parameterless
+
+
+def relu(a: Array) -> Array:
+    """Rectify.
+
+    Parameters
+    ----------
+    a : ndarray
+        Pre-activations, of any shape.
+
+    Returns
+    -------
+    ndarray
+        max(a, 0); NaN stays NaN.
+    """
+    return activations.relu(a)
+
+
+def relu_gradient(dy: Array, y: Array) -> Array:
+    """Let the gradient through where the unit is active.
+
+    Parameters
+    ----------
+    dy : ndarray
+        Gradient with respect to the values.
+    y : ndarray
+        The values.
+
+    Returns
+    -------
+    ndarray
+        ``dy`` times 1 where y > 0, times 0 elsewhere: a NaN or inf in `dy` shows everywhere.
+    """
+    return dy * (y.real > 0)  # a mask of bytes, a quarter of what the derivative itself would take
+
+
+class _Activation(Parameterless):
+    """What all have in common; a subclass names its function."""
+
+    _name: ClassVar[str]
+
+    def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
+        """Compute the values, equation (1).
+
+        Parameters
+        ----------
+        params : dict
+            Empty.
+        x : ndarray, shape (B, ...)
+            Pre-activations.
+        rng : numpy.random.Generator, optional
+            Not used: nothing is drawn.
+
+        Returns
+        -------
+        y : ndarray, shape (B, ...)
+            Values.
+        cache : ndarray, shape (B, ...)
+            The values, which are what `backward` needs.
+
+        Raises
+        ------
+        ValueError
+            If `x` is not floating-point.
+        """
+        del params, rng
+        y = self._value(batch("x", x, [None] * (x.ndim - 1)))  # (1)
+        return y, y
+
+    def backward(self, cache: Array, d_output: Array) -> tuple[Array, Params]:
+        """Propagate a gradient back, equation (2).
+
+        Parameters
+        ----------
+        cache : ndarray, shape (B, ...)
+            From `forward`.
+        d_output : ndarray, shape (B, ...)
+            Gradient with respect to the values.
+
+        Returns
+        -------
+        da : ndarray, shape (B, ...)
+            Gradient with respect to the pre-activations.
+        grads : dict
+            Empty.
+
+        Raises
+        ------
+        ValueError
+            If the gradient's shape is not that of the values.
+        """
+        return self._gradient(cotangent(d_output, cache.shape, cache.dtype), cache), {}  # (2)
+
+    def _value(self, a: Array) -> Array:
+        return ACTIVATIONS[self._name].value(a)
+
+    def _gradient(self, dy: Array, y: Array) -> Array:
+        da: Array = dy * ACTIVATIONS[self._name].derivative(y)
+        return da
+
+
+@dataclass(frozen=True)
+class Sigmoid(_Activation):
+    """The sigmoid 1 / (1 + exp(−a)), between 0 and 1, for outputs that are probabilities or grey levels.
+
+    A cross-entropy after it is better computed before it, from the pre-activations: `scratchdae.network` does.
+    """
+
+    _name: ClassVar[str] = "sigmoid"
+
+
+@dataclass(frozen=True)
+class Tanh(_Activation):
+    """The hyperbolic tangent, between −1 and 1."""
+
+    _name: ClassVar[str] = "tanh"
+
+
+@dataclass(frozen=True)
+class Identity(_Activation):
+    """The pre-activation itself: where a place for an activation must be filled by none."""
+
+    _name: ClassVar[str] = "identity"
+
+    def _gradient(self, dy: Array, y: Array) -> Array:
+        del y
+        return dy
+
+
+@dataclass(frozen=True)
+class ReLU(_Activation):
+    """The rectifier max(a, 0); its derivative at the kink is 0, as the frameworks choose."""
+
+    _name: ClassVar[str] = "relu"
+
+    def _value(self, a: Array) -> Array:
+        value: Array = twins.loops("activation", a).relu(a)
+        return value
+
+    def _gradient(self, dy: Array, y: Array) -> Array:
+        gradient: Array = twins.loops("activation", dy, y).relu_gradient(dy, y)
+        return gradient
+
+
+@dataclass(frozen=True)
+class LeakyReLU(_Activation):
+    """The leaky rectifier: a where it is positive, slope · a elsewhere, so that no unit is ever dead.
+
+    PyTorch's default slope is 0.01 as here, Keras' is 0.3. Not to be confused with PReLU, whose slope is learnt.
+
+    Attributes
+    ----------
+    slope : float
+        The slope below zero, positive: the sign of the value must tell the side of the kink.
+    """
+
+    slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        number("slope", self.slope, above=0)
+
+    def _value(self, a: Array) -> Array:
+        return activations.leaky_relu(a, self.slope)
+
+    def _gradient(self, dy: Array, y: Array) -> Array:
+        da: Array = dy * activations.leaky_relu_derivative(y, self.slope)
+        return da

@@ -1,0 +1,160 @@
+"""Upsampling: every pixel repeated, the reverse path of pooling in a convolutional autoencoder."""
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from scratchdae.arguments import Array, Params
+from scratchdae.layers import twins
+from scratchdae.layers.inputs import batch, cotangent
+from scratchdae.layers.parameterless import Parameterless
+from scratchdae.layers.windows import image_shape, pair
+
+
+def upsample(x: Array, factor: tuple[int, int]) -> Array:
+    """Repeat every pixel.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, H, W, C)
+        Images.
+    factor : (int, int)
+        How often, down and across.
+
+    Returns
+    -------
+    ndarray, shape (B, H·factor, W·factor, C)
+        Larger images.
+    """
+    (B, H, W, C), (fh, fw) = x.shape, factor
+    repeated = np.broadcast_to(x[:, :, None, :, None], (B, H, fh, W, fw, C))
+    return repeated.reshape(B, H * fh, W * fw, C)
+
+
+def block_sums(dy: Array, factor: tuple[int, int]) -> Array:
+    """Sum the gradient over the copies of each pixel.
+
+    Parameters
+    ----------
+    dy : ndarray, shape (B, H·factor, W·factor, C)
+        Gradient with respect to the larger images.
+    factor : (int, int)
+        How often each pixel was repeated, down and across.
+
+    Returns
+    -------
+    ndarray, shape (B, H, W, C)
+        Gradient with respect to the images.
+    """
+    fh, fw = factor
+    sums = dy[:, ::fh, ::fw].copy()
+    for i in range(fh):
+        for j in range(fw):
+            if i or j:
+                sums += dy[:, i::fh, j::fw]
+    return sums
+
+
+class _Cache(NamedTuple):
+    shape: tuple[int, ...]  # of the outputs
+    dtype: np.dtype
+
+
+@dataclass(frozen=True)
+class UpSampling2D(Parameterless):
+    """Every pixel repeated, its nearest neighbour taken: (H, W, C) to (H·factor, W·factor, C).
+
+    ::
+
+        y_hwk = x_{⌊h/factor⌋, ⌊w/factor⌋, k}                              (1)
+        dx_hwk = Σ dy over the copies of the pixel                         (2)
+
+    Keras' layer of that name with its default interpolation, PyTorch's ``Upsample(scale_factor=factor)``. Not to be
+    confused with unpooling, which puts each value back where the maximum stood, nor with bilinear interpolation.
+
+    Attributes
+    ----------
+    factor : int or (int, int)
+        How often each pixel is repeated, down and across.
+    """
+
+    factor: int | tuple[int, int] = 2
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "factor", pair("factor", self.factor))
+
+    def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
+        """Return the shape of an output, without the batch axis.
+
+        Parameters
+        ----------
+        input_shape : (int, int, int)
+            Height, width, channels.
+
+        Returns
+        -------
+        tuple of int
+            Height and width times the factor, channels.
+
+        Raises
+        ------
+        ValueError
+            If the input is no image.
+        """
+        (height, width, channels), (fh, fw) = image_shape(input_shape), pair("factor", self.factor)
+        return height * fh, width * fw, channels
+
+    def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
+        """Repeat the pixels, equation (1).
+
+        Parameters
+        ----------
+        params : dict
+            Empty.
+        x : ndarray, shape (B, H, W, C)
+            Images.
+        rng : numpy.random.Generator, optional
+            Not used: nothing is drawn.
+
+        Returns
+        -------
+        y : ndarray, shape (B, H·factor, W·factor, C)
+            Larger images.
+        cache : tuple
+            What `backward` needs.
+
+        Raises
+        ------
+        ValueError
+            If `x` does not hold images.
+        """
+        del params, rng
+        x = batch("x", x, (None, None, None))
+        y = twins.loops("upsampling", x).upsample(x, self.factor)  # (1)
+        return y, _Cache(y.shape, x.dtype)
+
+    def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
+        """Propagate a gradient back, equation (2).
+
+        Parameters
+        ----------
+        cache : tuple
+            From `forward`.
+        d_output : ndarray, shape (B, H·factor, W·factor, C)
+            Gradient with respect to the outputs.
+
+        Returns
+        -------
+        dx : ndarray, shape (B, H, W, C)
+            Gradient with respect to the images.
+        grads : dict
+            Empty.
+
+        Raises
+        ------
+        ValueError
+            If the gradient's shape is not that of the outputs.
+        """
+        dy = cotangent(d_output, cache.shape, cache.dtype)
+        return twins.loops("upsampling", dy).block_sums(dy, self.factor), {}  # (2)
