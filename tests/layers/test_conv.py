@@ -339,5 +339,5 @@ def test_without_numba_everything_works(rng, monkeypatch):
     from scratchdae.layers import twins
 
     assert twins.loops("correlation", rng.normal(size=3)) is correlation
-    with pytest.raises(ValueError, match="numba is not installed"), backend("numba"):
+    with pytest.raises(ValueError, match="numba and scipy are not installed"), backend("numba"):
         pass
