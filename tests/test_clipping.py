@@ -70,8 +70,21 @@ def test_each_planted_bug_is_caught(bug, wrong):
         (lambda: clip_by_norm({"W": np.ones(2)}, 1, "numpy"), "convention must be one of"),
         (lambda: clip_by_value({"W": np.ones(2)}, -1), "limit must be a finite number, greater than 0"),
         (lambda: Clipped(SGD(), np.inf), "max_norm must be a finite number"),
+        (lambda: Clipped(SGD(), limit=0), "limit must be a finite number"),
+        (lambda: Clipped(SGD()), "max_norm or limit must be given"),
     ],
 )
 def test_is_refused_by_name(call, what):
     with pytest.raises(ValueError, match=what):
         call()
+
+
+def test_a_clipped_rule_clips_entries_first_and_then_the_norm():
+    params, grads = {"w": np.zeros(3)}, {"w": np.array([30.0, -4.0, 0.5])}
+    for rule, step in (
+        (Clipped(SGD(), limit=3.0), [3, -3, 0.5]),
+        (Clipped(SGD(), max_norm=1.0), grads["w"] / np.linalg.norm(grads["w"])),
+        (Clipped(SGD(), max_norm=1.0, limit=3.0), np.array([3, -3, 0.5]) / np.linalg.norm([3, -3, 0.5])),
+    ):
+        np.testing.assert_allclose(rule.update(params, grads, {}, 1.0)[0]["w"], -np.asarray(step), rtol=1e-14)
+    assert str(Clipped(SGD(), limit=3.0)) == "Clipped(SGD(), limit=3.0, convention='optax')"

@@ -24,6 +24,7 @@ from scratchdae.layers import (
     Tanh,
     UpSampling2D,
 )
+from scratchdae.losses import l2_penalty
 from scratchdae.optimizers import Adam, RMSprop
 
 
@@ -153,15 +154,18 @@ def largest_error(mine, theirs):
     return max(np.abs(mine[name] - theirs[name]).max() for name in theirs) / largest
 
 
-@pytest.mark.parametrize("backend", ["numpy", "auto"])
-@pytest.mark.parametrize("name", NETWORKS)
-def test_ten_steps_are_those_of_torch(torch, name, backend):
-    """Output, loss, every gradient, and ten steps of Adam, in float64."""
+CASES = [(name, backend, 0.0) for name in NETWORKS for backend in ("numpy", "auto")]
+CASES += [("one pooling", "auto", 1e-3), ("bottleneck, mended, 256", "auto", 0.0)]
+
+
+@pytest.mark.parametrize(("name", "backend", "l2"), CASES)
+def test_ten_steps_are_those_of_torch(torch, name, backend, l2):
+    """Output, loss, every gradient, and ten steps of Adam, in float64; the third convolutional one has a penalty."""
     from scratchdae.layers import backend as using
 
-    layers, input_shape = NETWORKS[name]
+    layers, input_shape = NETWORKS.get(name) or bottleneck_denoiser(first=64)
     network = Sequential(layers, input_shape, np.random.default_rng(5))
-    x, target = batch(input_shape)
+    x, target = batch(input_shape, size=1 if name.endswith("256") else 3)
     p = {key: torch.tensor(value, requires_grad=True) for key, value in network.params.items()}
     tx, t_target = torch.tensor(x), torch.tensor(target)
     theirs = torch.optim.Adam(p.values(), lr=1e-3)
@@ -171,11 +175,14 @@ def test_ten_steps_are_those_of_torch(torch, name, backend):
         for step in range(10):
             output = torch_output(torch, network, p, tx)
             value = torch.nn.functional.mse_loss(output, t_target)
+            value = value + l2 * sum((weights**2).sum() for weights in p.values() if weights.ndim >= 2)
             theirs.zero_grad()
             value.backward()
             if step == 0:
                 np.testing.assert_allclose(network.predict(x), output.detach().numpy(), rtol=0, atol=1e-12)
             loss, grads = network.loss_and_grads(params, x, target)
+            penalty, decay = l2_penalty(params, l2)
+            loss, grads = loss + penalty, {key: grad + decay.get(key, 0) for key, grad in grads.items()}
             assert loss == pytest.approx(value.item(), rel=1e-10)
             assert largest_error(grads, {key: tensor.grad.numpy() for key, tensor in p.items()}) < 1e-10
             params, state = rule.update(params, grads, state, 1e-3)

@@ -87,28 +87,36 @@ def clip_by_value(grads: Params, limit: float) -> Params:
 
 @dataclass(frozen=True)
 class Clipped:
-    """An update rule that sees gradients of a bounded norm: what to pass to `scratchdae.fit`.
+    """An update rule that sees clipped gradients: what to pass to `scratchdae.fit`.
 
     Attributes
     ----------
     rule : Optimizer
         The update rule.
-    max_norm : float
+    max_norm : float, optional
         The largest global norm, positive.
+    limit : float, optional
+        The largest size of an entry, positive; it comes first where both are given.
     convention : {"optax", "keras", "torch"}
         As in `clip_by_norm`.
     """
 
     rule: Optimizer
-    max_norm: float
+    max_norm: float | None = None
+    limit: float | None = None
     convention: str = "optax"
 
     def __post_init__(self) -> None:
-        number("max_norm", self.max_norm, above=0)
+        if self.max_norm is None and self.limit is None:
+            raise ValueError("max_norm or limit must be given, found None for both: nothing would be clipped")
+        for name in ("max_norm", "limit"):
+            if getattr(self, name) is not None:
+                number(name, getattr(self, name), above=0)
         choice("convention", self.convention, CONVENTIONS)
 
     def __str__(self) -> str:
-        return f"Clipped({self.rule}, max_norm={self.max_norm!r}, convention={self.convention!r})"
+        given = [f"{name}={getattr(self, name)!r}" for name in ("max_norm", "limit") if getattr(self, name) is not None]
+        return f"Clipped({self.rule}, {', '.join(given)}, convention={self.convention!r})"
 
     def init(self, params: Params) -> Params:
         """Return the state of the rule before the first step.
@@ -149,4 +157,8 @@ class Clipped:
         ValueError
             If the learning rate is negative or not finite, or names or shapes differ.
         """
-        return self.rule.update(params, clip_by_norm(grads, self.max_norm, self.convention), state, lr)
+        if self.limit is not None:
+            grads = clip_by_value(grads, self.limit)
+        if self.max_norm is not None:
+            grads = clip_by_norm(grads, self.max_norm, self.convention)
+        return self.rule.update(params, grads, state, lr)
