@@ -5,6 +5,8 @@ of the batch (Vincent et al. 2008, section 2.1 and equation 1); ``"mean"`` avera
 and Keras do. The two differ by the factor D, in the loss and in every gradient, and so in what a learning rate means.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
 from scratchdae.activations import sigmoid
@@ -225,6 +227,15 @@ def softmax_cross_entropy(a: Array, t: Array, reduction: str = "paper") -> tuple
     da = e / (1 + rest)[:, None]
     da[rows, t] -= 1
     return (np.log1p(rest) - shifted[rows, t]).sum() / n, da / n
+
+
+LOSSES: dict[str, Callable[[Array, Array, str], tuple[np.inexact, Array]]] = {
+    "squared_error": squared_error,
+    "absolute_error": absolute_error,
+    "huber": huber,
+    "cross_entropy": cross_entropy,
+    "softmax_cross_entropy": softmax_cross_entropy,
+}
 
 
 def l2_penalty(params: Params, l2: float) -> tuple[float, Params]:

@@ -6,7 +6,7 @@ cross-entropy of a network that ends in a `Sigmoid` is computed before it.
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -16,14 +16,6 @@ import numpy.typing as npt
 from scratchdae import losses
 from scratchdae.arguments import Array, Params, choice, generator, shapes, unit_interval
 from scratchdae.layers import LAYERS, Layer, Sigmoid
-
-LOSSES: dict[str, Callable[[Array, Array, str], tuple[np.inexact, Array]]] = {
-    "squared_error": losses.squared_error,
-    "absolute_error": losses.absolute_error,
-    "huber": losses.huber,
-    "cross_entropy": losses.cross_entropy,  # of Bernoulli outputs: the last layer is a Sigmoid
-    "softmax_cross_entropy": losses.softmax_cross_entropy,  # of class labels: the output is logits
-}
 
 
 class Sequential:
@@ -38,7 +30,7 @@ class Sequential:
     rng : numpy.random.Generator
         Source of the first weights.
     loss : str
-        One of `LOSSES`.
+        One of `scratchdae.losses.LOSSES`.
     reduction : {"mean", "paper"}
         Mean over all entries, as the frameworks have it, or the paper's sum over an example and mean over the batch.
     output_shape : tuple of int, optional
@@ -91,7 +83,7 @@ class Sequential:
         dtype: npt.DTypeLike,
     ) -> None:
         self.layers = tuple(layers)
-        self.loss_name = choice("loss", loss, LOSSES)
+        self.loss_name = choice("loss", loss, losses.LOSSES)
         self.reduction = choice("reduction", reduction, losses.REDUCTIONS)
         self.dtype = np.dtype(choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
         if not self.layers:
@@ -304,7 +296,7 @@ class Sequential:
         scalar
             The loss.
         """
-        return self.output_loss(self.forward(params, x, depth=self.depth)[0], target)[0]
+        return self.output_loss(self._output(params, x, self.depth), target)[0]
 
     def predict(self, x: Array) -> Array:
         """Return the network's output for clean inputs; logits where the loss is the softmax cross-entropy.
@@ -319,7 +311,13 @@ class Sequential:
         ndarray, shape (B, ...)
             The output of the last layer.
         """
-        return self.forward(self.params, np.asarray(x, self.dtype))[0]
+        return self._output(self.params, np.asarray(x, self.dtype), len(self.layers))
+
+    def _output(self, params: Params, x: Array, depth: int) -> Array:
+        """Pass a batch through the first layers and keep nothing for a backward pass."""
+        for name, layer in zip(self.names[:depth], self.layers, strict=False):
+            x = layer.forward(self.own(params, name), x)[0]
+        return x
 
     def summary(self) -> str:
         """Describe the network: layer, output shape, parameters.
@@ -388,7 +386,7 @@ class Sequential:
         """
         rows = len(output)
         t = target if self.loss_name == "softmax_cross_entropy" else target.reshape(rows, -1)
-        value, d_output = LOSSES[self.loss_name](output.reshape(rows, -1), t, self.reduction)
+        value, d_output = losses.LOSSES[self.loss_name](output.reshape(rows, -1), t, self.reduction)
         return value, d_output.reshape(output.shape)
 
 

@@ -30,7 +30,8 @@ from scratchdae.schedules import Constant, Schedule
 if TYPE_CHECKING:
     from tqdm import tqdm
 
-EVALUATION_BATCH = 1000  # examples at a time outside training: it bounds the memory
+EVALUATION_BATCH = 1000  # examples at a time outside training, or fewer where they are large: it bounds the memory
+EVALUATION_SIZE = 2**20  # numbers of input at a time
 
 
 class Model(Protocol):
@@ -249,8 +250,7 @@ def evaluate(
     target = x if target is None else target
     params = model.params if params is None else params
     total = 0.0
-    for start in range(0, len(x), EVALUATION_BATCH):
-        rows = slice(start, start + EVALUATION_BATCH)
+    for rows in _parts(x, len(x)):
         clean = to_float(x[rows], model.dtype)
         t = clean if target is x else _gather(target, rows, model)
         noisy = clean
@@ -340,6 +340,12 @@ def _batches(n: int, batch_size: int, rng: np.random.Generator) -> list[Array]:
     return [order[start : start + batch_size] for start in range(0, n, batch_size)]
 
 
+def _parts(x: Array, n: int) -> list[slice]:
+    """Cut the first n examples into parts whose floating-point copy stays small."""
+    size = max(1, min(EVALUATION_BATCH, EVALUATION_SIZE // max(1, x[0].size)))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
 def _gather(target: Array, rows: Any, model: Model) -> Array:
     """Return a batch of targets: images and numbers as floats, labels as they are."""
     batch: Array = target[rows]
@@ -355,11 +361,10 @@ def _check_data(name: str, x: Array, target: Array, model: Model) -> None:
     if len(x) != len(target):
         raise ValueError(f"{name} and its target must have as many examples, found {len(x)} and {len(target)}")
     checked = len(x) if x.dtype.kind == "f" or target.dtype.kind == "f" else 1
-    for start in range(0, checked, EVALUATION_BATCH):
-        rows = slice(start, min(start + EVALUATION_BATCH, checked))
+    for rows in _parts(x, checked):
         clean = to_float(x[rows], model.dtype)
         if not np.isfinite(clean).all():
-            row = start + int(np.argwhere(~np.isfinite(clean))[0][0])
+            row = rows.start + int(np.argwhere(~np.isfinite(clean))[0][0])
             raise ValueError(f"{name} must be finite, found NaN or inf in example {row}")
         t = clean if target is x else _gather(target, rows, model)
         try:

@@ -238,3 +238,15 @@ def test_auto_says_what_it_took_and_why(x):
     assert (
         "no compiled twin for DenoisingAutoencoder with" in fit(model(), x, epochs=1, lr=0.1, optimizer=Plain()).backend
     )
+
+
+def test_large_examples_are_evaluated_a_few_at_a_time(monkeypatch):
+    """The floating-point copy stays within a million numbers, however large an example is."""
+    seen = []
+    convert = training.to_float
+    monkeypatch.setattr(training, "to_float", lambda a, dtype: seen.append(a.shape) or convert(a, dtype))
+    wide = DenoisingAutoencoder(300_000, 1, streams(0).initialisation, dtype=np.float32)
+    value = evaluate(wide, np.full((7, 300_000), 51, np.uint8))
+    assert max(shape[0] for shape in seen) == 3
+    one = evaluate(wide, np.full((1, 300_000), 51, np.uint8))
+    assert value == pytest.approx(one, rel=1e-6)
