@@ -8,7 +8,6 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
 os.environ.setdefault("MPLBACKEND", "Agg")
 
 import importlib.util
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -71,11 +70,3 @@ def sgd_step(request):
     if request.param == "numba":
         require("numba")
     return choose(request.param).sgd_step
-
-
-@pytest.fixture(scope="session")
-def mnist_root() -> Path:
-    data = os.environ.get("SCRATCHDAE_DATA")
-    if not data or not (Path(data) / "mnist").is_dir():
-        pytest.skip("needs MNIST: set SCRATCHDAE_DATA to a folder that holds mnist/")
-    return Path(data) / "mnist"
