@@ -68,6 +68,8 @@ class LayerTable(list[LayerStatistics]):
             for row in rows
         )
 
+    __repr__ = __str__
+
 
 def _cell(value: float | int | None) -> str:
     if value is None:

@@ -18,6 +18,12 @@ from scratchdae.arguments import Array, Params, choice, generator, shapes, unit_
 from scratchdae.layers import LAYERS, Layer, Sigmoid
 
 
+class Table(str):
+    """Text that shows itself as it is, at the prompt too."""
+
+    __repr__ = str.__str__
+
+
 class Sequential:
     """Layers one after the other, with their parameters, built for one shape of input.
 
@@ -319,13 +325,13 @@ class Sequential:
             x = layer.forward(self.own(params, name), x)[0]
         return x
 
-    def summary(self) -> str:
+    def summary(self) -> Table:
         """Describe the network: layer, output shape, parameters.
 
         Returns
         -------
-        str
-            A table of one line a layer and the total.
+        Table
+            One line a layer and the total.
         """
         rows = [("layer", "output shape", "parameters"), ("input", f"({_sides(self.shapes[0])})", "0")]
         for name, shape in zip(self.names, self.shapes[1:], strict=True):
@@ -335,7 +341,7 @@ class Sequential:
         widths = [max(len(row[k]) for row in rows) for k in range(3)]
         lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:>{widths[2]}}" for a, b, c in rows]
         rule = "-" * len(lines[0])
-        return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
+        return Table("\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]]))
 
     @staticmethod
     def own(params: Params, name: str) -> Params:

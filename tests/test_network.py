@@ -300,6 +300,7 @@ def test_batches_that_do_not_fit():
 
 def test_summary_is_the_table_people_know():
     network = Sequential(*convolutional_one_pooling(), np.random.default_rng(0))
+    assert repr(network.summary()) == str(network.summary())
     lines = network.summary().splitlines()
     assert lines[0].split() == ["layer", "output", "shape", "parameters"]
     rows = {line.split()[0]: line for line in lines if "_" in line}
