@@ -1,0 +1,125 @@
+"""JAX as it is meant to be used: gradient and update in one compiled program, which scans over all the batches."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from scratchdae.arguments import Array, Params
+from scratchdae.benchmark.work import Work
+
+
+class JaxTrainer:
+    """A program for one step and a program for a stretch; both are compiled here, before anything is timed.
+
+    Parameters
+    ----------
+    work : Work
+        Parameters and batches.
+    """
+
+    def __init__(self, work: Work) -> None:
+        import jax
+        import jax.numpy as jnp
+
+        lr = work.lr
+
+        def loss(params: Any, x_tilde: Any, x: Any) -> Any:
+            y = jax.nn.sigmoid(x_tilde @ params["W"] + params["b"])
+            a_z = y @ params["W"].T + params["b_prime"]
+            return jnp.sum(jax.nn.softplus(a_z) - x * a_z) / len(x)
+
+        def descend(params: Any, batch: Any) -> Any:
+            value, grads = jax.value_and_grad(loss)(params, *batch)
+            return jax.tree.map(lambda p, g: p - lr * g, params, grads), value
+
+        def scan(params: Any, batches: Any) -> Any:
+            return jax.lax.scan(descend, params, batches)
+
+        self._params = {name: jnp.array(value) for name, value in work.params.items()}
+        self._batches = jnp.array(work.x_tilde), jnp.array(work.x)
+        self._first = self._batches[0][:1], self._batches[1][:1]
+        program = jax.jit(scan, donate_argnums=0)  # the old parameters make room for the new ones
+        self._step = program.lower(self._params, self._first).compile()
+        self._stretch = program.lower(self._params, self._batches).compile()
+        self._wait = jax.block_until_ready
+
+    def step(self) -> None:
+        """Take a step on the first batch."""
+        self._params, _ = self._wait(self._step(self._params, self._first))
+
+    def stretch(self) -> None:
+        """Take a step on each batch."""
+        self._params, _ = self._wait(self._stretch(self._params, self._batches))
+
+    def params(self) -> Params:
+        """Return the parameters as they are now.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The parameters.
+        """
+        return {name: np.array(value) for name, value in self._params.items()}
+
+
+def prepare(work: Work, threads: int) -> JaxTrainer:
+    """Convert everything to JAX's arrays and compile.
+
+    Parameters
+    ----------
+    work : Work
+        Parameters and batches.
+    threads : int
+        Not used: JAX reads its environment when it starts, see `environment`.
+
+    Returns
+    -------
+    JaxTrainer
+        The trainer.
+    """
+    del threads
+    import jax
+
+    jax.config.update("jax_enable_x64", work.x.dtype == np.float64)
+    return JaxTrainer(work)
+
+
+def product(a: Array, b: Array, threads: int) -> Callable[[], object]:
+    """Prepare a matrix product.
+
+    Parameters
+    ----------
+    a, b : ndarray, shape (n, n)
+        The factors.
+    threads : int
+        Not used: see `environment`.
+
+    Returns
+    -------
+    callable
+        It multiplies them.
+    """
+    del threads
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", a.dtype == np.float64)
+    left, right, multiply = jnp.array(a), jnp.array(b), jax.jit(jnp.matmul)
+    return lambda: jax.block_until_ready(multiply(left, right))
+
+
+def environment(threads: int) -> dict[str, str]:
+    """Say which variables bound the threads of JAX, whose pool has no function for it.
+
+    Parameters
+    ----------
+    threads : int
+        How many.
+
+    Returns
+    -------
+    dict of str to str
+        To be set before JAX is imported. XLA makes its pool as large as ``NPROC`` says.
+    """
+    return {"NPROC": str(threads), "JAX_PLATFORMS": "cpu"}

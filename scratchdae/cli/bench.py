@@ -1,0 +1,228 @@
+"""``scratchdae bench``: the training step beside other libraries; peak memory; growth with the data."""
+
+import argparse
+import json
+import os
+import shlex
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from scratchdae import atomic
+from scratchdae.arguments import choice, integer
+from scratchdae.benchmark import work
+from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
+from scratchdae.cli.threads import limited
+
+_ROUNDS = {"small": 5, "full": 7}
+_SCALE_ROUNDS = 3
+
+
+def add(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Declare the subcommand and its options.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Where to add it.
+    """
+    parser = commands.add_parser(
+        "bench",
+        help="time the training step beside PyTorch, JAX and NumPy on this machine",
+        description="Time the training step of a tied-weight denoising autoencoder beside other libraries: the same "
+        "work, parameters, batches and threads, in alternating rounds, each competitor checked against the NumPy "
+        "reference first. Leave bench.json and bench.png.",
+        epilog="The machine should be quiet. Exit status 1: the updates of a competitor are wrong.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    what = parser.add_mutually_exclusive_group()
+    what.add_argument("--memory", action="store_true", help="instead: peak memory of an epoch of 60,000 images")
+    what.add_argument("--scale", action="store_true", help="instead: seconds of an epoch against its images")
+    parser.add_argument(
+        "--grid", choices=tuple(work.GRIDS), help="H 500, B to 100, under a minute; or H to 2000, B to 512 (small)"
+    )
+    parser.add_argument("--peers", metavar="NAME,...", help=f"of {','.join(PEERS)} (all)")
+    parser.add_argument("--threads", type=int, metavar="N", help="for everyone (as many as processors)")
+    parser.add_argument("--rounds", type=int, metavar="N", help="(small 5, full 7, --scale 3)")
+    parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(float32)")
+    parser.add_argument("--data", choices=("digits", "mnist"), default="digits", help="(digits)")
+    parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="(runs/bench)")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure, print, and leave the files.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0; 1 if a competitor's updates are wrong, or the memory's peak is over its allowance.
+
+    Raises
+    ------
+    ValueError, OSError
+        If an option is refused, or data are not there.
+    """
+    threads = integer("threads", os.cpu_count() or 1 if options.threads is None else options.threads)
+    if options.rounds is not None:
+        integer("rounds", options.rounds)
+    if options.out.exists() and not options.out.is_dir():
+        raise ValueError(f"--out must be a folder, found the file {options.out}")
+    measured = _memory if options.memory else _scale if options.scale else _compare
+    with limited(threads), _environment(jax_scan.environment(threads)):
+        return measured(options, threads)
+
+
+def _compare(options: argparse.Namespace, threads: int) -> int:
+    from scratchdae.benchmark import figure, limits, measure, report
+
+    grid = options.grid or "small"
+    settings, rounds = work.settings(grid, options.dtype), options.rounds or _ROUNDS[grid]
+    chosen = (SCRATCHDAE, *_peers(options.peers))
+    images, about = work.load(options.data), _about(options, threads)
+    _introduce(about)
+    left_out = {one.name: reason for one in chosen if (reason := one.reason_to_leave_out()) is not None}
+    for name, reason in left_out.items():
+        _say("left out", f"{name}: {reason}")
+    competitors = [one for one in chosen if one.name not in left_out]
+    if not competitors:
+        raise ValueError("--peers must leave somebody to time, found nobody that can take part here")
+    for one in competitors:
+        _say("takes part", f"{one.name}: {one.about}")
+    best, rows = limits.measure(competitors, options.dtype, threads), list[measure.Row]()
+    _say("limits", str(best))
+    for setting in settings:
+        found = measure.measure(competitors, setting, work.prepare(setting, images), threads, rounds)
+        print("", *report.table(found), sep="\n", flush=True)
+        rows += found
+        best = best.best(limits.measure(competitors, options.dtype, threads))  # whatever slowed the last may be gone
+    result = report.Result(tuple(rows), left_out, best, images.shape[1], about)
+    print("", "median samples a second", *report.summary(result), "", sep="\n")
+    _say("limits", f"{best}; the best of {len(settings) + 1} measurements")
+    _write(options.out, "bench.json", result.as_json())
+    if not any(row.rates for row in rows):
+        (options.out / "bench.png").unlink(missing_ok=True)  # an earlier run's would belie the numbers
+    else:
+        with atomic.replacing(options.out / "bench.png") as temporary:
+            figure.draw(result).savefig(temporary, dpi=120, metadata={"Software": None})
+        _say("figure", str(options.out / "bench.png"))
+    return 0 if all(row.right for row in rows) else 1
+
+
+def _memory(options: argparse.Namespace, threads: int) -> int:
+    from scratchdae.benchmark import memory, scale
+
+    _refuse(options, "--memory", "grid", "peers", "rounds")
+    about = _about(options, threads)
+    images = work.load("mnist") if options.data == "mnist" else None
+    _introduce(about)
+    with tempfile.TemporaryDirectory(prefix="scratchdae-bench-") as folder:
+        file = Path(folder) / "images.npy"
+        if images is None:
+            scale.draw(file, memory.IMAGES)
+        else:
+            scale.write(file, len(images), [images])
+        found = memory.measure(file, options.dtype)
+    size, before, peak = (found[name] / 1e6 for name in ("file", "before", "peak"))
+    _say("file", f"{found['images']:,} images of uint8, {size:,.0f} MB, mapped into memory")
+    _say("trained", f"one epoch, H = 500, B = 20, {options.dtype}, by {found['backend']}")
+    _say("peak", f"{peak:,.0f} MB resident, {before:,.0f} MB of them before the file was read")
+    verdict = "under" if found["within"] else "NOT UNDER"
+    _say("verdict", f"{verdict} the file's size plus {found['allowance'] / 1e6:,.0f} MB")
+    _write(options.out, "memory.json", {**about, "bytes": found})
+    return 0 if found["within"] else 1
+
+
+def _scale(options: argparse.Namespace, threads: int) -> int:
+    import numpy as np
+
+    from scratchdae.benchmark import scale
+
+    _refuse(options, "--scale", "peers")
+    if options.data != "digits":
+        raise ValueError(f"--scale draws its digits and goes with --data digits, found {options.data}")
+    sizes, about = scale.SIZES[options.grid or "small"], _about(options, threads)
+    _introduce(about)
+    with tempfile.TemporaryDirectory(prefix="scratchdae-bench-") as folder:
+        file = Path(folder) / "digits.npy"
+        _say("drawing", f"{max(sizes):,} digits into a file")
+        scale.draw(file, max(sizes))
+        images = np.load(file, mmap_mode="r")
+        seconds = scale.seconds_an_epoch(images, sizes, options.rounds or _SCALE_ROUNDS, options.dtype)
+        del images  # Windows removes no file that is mapped
+    for size, times in seconds.items():
+        spread = f"({min(times):.3f} to {max(times):.3f}, {len(times)} rounds)"
+        _say(f"{size:,}", f"images: {median(times):.3f} s an epoch {spread}, {size / median(times):,.0f} a second")
+    exponent = scale.exponent(seconds)
+    _say("exponent", f"{exponent:.3f}: seconds grow as images to this power; 1 is linear")
+    rows = [
+        {"images": size, "seconds": {"median": median(times), "minimum": min(times), "maximum": max(times)}}
+        for size, times in seconds.items()
+    ]
+    _write(options.out, "scale.json", {**about, "exponent": exponent, "rows": rows})
+    return 0
+
+
+def _peers(names: str | None) -> list[Competitor]:
+    chosen = list(PEERS) if names is None else list(dict.fromkeys(name.strip() for name in names.split(",")))
+    return [PEERS[choice("--peers", name, tuple(PEERS))] for name in chosen]
+
+
+def _refuse(options: argparse.Namespace, mode: str, *names: str) -> None:
+    for name in names:
+        if getattr(options, name) is not None:
+            raise ValueError(f"--{name} does not go with {mode}")
+
+
+def _about(options: argparse.Namespace, threads: int) -> dict[str, Any]:
+    from scratchdae.benchmark import machine
+
+    return {
+        "command": shlex.join(["scratchdae", *options.arguments]),
+        "machine": machine.describe(),
+        "threads": threads,
+        "versions": machine.versions(),
+        "data": options.data,
+        "dtype": options.dtype,
+    }
+
+
+def _introduce(about: dict[str, Any]) -> None:
+    found, threads = about["machine"], about["threads"]
+    load = "" if found["load_before"] is None else f", load {found['load_before']:.1f} before"
+    _say("machine", f"{found['processor']}, {found['processors']} processors, {found['system']}{load}")
+    _say("blas", found["blas"])
+    _say("threads", f"{threads} for everyone")
+    _say("versions", ", ".join(f"{name} {version}" for name, version in about["versions"].items()))
+
+
+def _say(label: str, text: str) -> None:
+    print(f"{label:<11} {text}", flush=True)
+
+
+def _write(out: Path, name: str, content: dict[str, Any]) -> None:
+    out.mkdir(parents=True, exist_ok=True)
+    atomic.write(out / name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    _say("numbers", str(out / name))
+
+
+@contextmanager
+def _environment(variables: dict[str, str]) -> Iterator[None]:
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
