@@ -7,25 +7,15 @@ for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
 
-import importlib.util
 
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
+from optional_packages import require
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
 settings.load_profile("ci" if os.environ.get("CI") else "default")
-
-
-def require(package: str):
-    """Import an optional package; without it a test skips on a user's machine and fails in CI."""
-    if importlib.util.find_spec(package) is None:
-        message = f"needs {package}, which is not installed"
-        if os.environ.get("CI"):
-            pytest.fail(message)
-        pytest.skip(message)
-    return importlib.import_module(package)
 
 
 @pytest.fixture

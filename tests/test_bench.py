@@ -8,7 +8,7 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import require
+from optional_packages import require
 
 from scratchdae import autoencoder, datasets
 from scratchdae.benchmark import figure, limits, machine, measure, memory, report, scale, work

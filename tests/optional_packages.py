@@ -1,0 +1,17 @@
+"""Packages that a user may lack and CI may not."""
+
+import importlib
+import importlib.util
+import os
+
+import pytest
+
+
+def require(package: str):
+    """Import an optional package; without it a test skips on a user's machine and fails in CI."""
+    if importlib.util.find_spec(package) is None:
+        message = f"needs {package}, which is not installed"
+        if os.environ.get("CI"):
+            pytest.fail(message)
+        pytest.skip(message)
+    return importlib.import_module(package)

@@ -1,0 +1,150 @@
+"""The fused step of tied weights: every size of group on sizes that fill no register, and what it refuses to decide."""
+
+import numpy as np
+import pytest
+
+pytest.importorskip("numba")
+
+from scratchdae import autoencoder
+from scratchdae.kernels import fused, threads
+from scratchdae.kernels.output import decaying_exp, log1p_fraction
+from scratchdae.kernels.sgd_step import sgd_step
+
+KINDS = [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")]
+TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
+SIZES = [(1, 1, 1), (1, 13, 1), (2, 1, 5), (7, 30, 33), (20, 100, 50), (33, 29, 117), (20, 784, 500)]
+
+
+def problem(sizes, dtype, seed=0, share=0.3):
+    """Draw parameters and a batch whose inputs are mostly zeros, some of them throughout the batch."""
+    B, D, H = sizes
+    rng = np.random.default_rng(seed)
+    W = rng.uniform(-1, 1, (D, H)) / np.sqrt(max(D, H))
+    params = {"W": W, "b": rng.normal(0, 0.1, H), "b_prime": rng.normal(0, 0.1, D)}
+    x = rng.random((B, D))
+    x_tilde = x * (rng.random((B, D)) < share) * (np.arange(D) % 16 < 12)
+    return {name: value.astype(dtype) for name, value in params.items()}, x_tilde.astype(dtype), x.astype(dtype)
+
+
+def take(params, x_tilde, x, kind=0, groups=None, lr=0.05, l2=1e-3):
+    """Take a fused step with chosen groups; return its loss, or None."""
+    real = params["W"].dtype.type
+    W, b, b_prime = params["W"], params["b"], params["b_prime"]
+    return fused.step(W, b, b_prime, x_tilde, x, real(lr), real(2 * l2), real(1 / len(x)), kind, groups)
+
+
+def max_error(params, expected):
+    return max(np.abs(value - expected[name]).max() / np.abs(expected[name]).max() for name, value in params.items())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", SIZES, ids=str)
+@pytest.mark.parametrize("group", [None, 1, 2, 4, 8])
+def test_fifty_updates_are_the_reference_s(sizes, group, dtype):
+    groups = group and (group,) * 3
+    params, x_tilde, x = problem(sizes, dtype)
+    expected = {name: value.astype(np.float64) for name, value in params.items()}
+    for _ in range(50):
+        loss = take(params, x_tilde, x, groups=groups)
+        value, finite = autoencoder.sgd_step(expected, x_tilde.astype(np.float64), x.astype(np.float64), 0.05, l2=1e-3)
+        assert finite
+        assert loss == pytest.approx(value, rel=TOLERANCE[dtype])
+    assert max_error(params, expected) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", [0, 1, 2])
+@pytest.mark.parametrize("share", [0, 0.3, 1])
+def test_losses_and_densities(kind, share, dtype):
+    params, x_tilde, x = problem((9, 21, 19), dtype, share=share)
+    expected = {name: value.astype(np.float64) for name, value in params.items()}
+    for _ in range(10):
+        loss = take(params, x_tilde, x, kind)
+        value, _ = autoencoder.sgd_step(
+            expected, x_tilde.astype(np.float64), x.astype(np.float64), 0.05, *KINDS[kind], l2=1e-3
+        )
+    assert loss == pytest.approx(value, rel=TOLERANCE[dtype])
+    assert max_error(params, expected) < TOLERANCE[dtype]
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("name", ["W", "b", "b_prime", "x_tilde"])
+@pytest.mark.parametrize("kind", [0, 1, 2])
+@pytest.mark.parametrize("B", [1, 9])
+def test_a_step_that_is_not_finite_changes_nothing(name, bad, kind, B):
+    """Anywhere: in a weight of an input that is zero throughout the batch as well."""
+    for at in (0, -1, 15):  # input 15 is zero in every example
+        params, x_tilde, x = problem((B, 16, 9), np.float32)
+        batch = {**params, "x_tilde": x_tilde}[name]
+        (batch[at] if name == "W" else batch.reshape(-1)[at % batch.size : at % batch.size + 1])[...] = bad
+        before = {key: value.copy() for key, value in params.items()}
+        loss, output = KINDS[kind]
+        with np.errstate(all="ignore"):
+            _, expected = autoencoder.sgd_step({k: v.copy() for k, v in params.items()}, x_tilde, x, 0.05, loss, output)
+        _, finite = sgd_step(params, x_tilde, x, 0.05, loss, output)
+        assert finite == expected
+        if not finite:
+            for key, value in params.items():
+                np.testing.assert_array_equal(value, before[key])
+
+
+def test_a_gradient_that_might_overflow_is_left_to_the_general_step():
+    params, x_tilde, x = problem((3, 16, 9), np.float32)
+    x_tilde[x_tilde != 0] = 1e38
+    params["W"][:] = 0  # so that nothing before the gradient overflows
+    before = params["W"].copy()
+    params["W"][-1] = 1
+    before[-1] = 1
+    assert take(params, x_tilde, x) is None
+    np.testing.assert_array_equal(params["W"], before)
+
+
+@pytest.mark.parametrize("B", [1, 20, 130])
+def test_the_same_bits_again(B):
+    results = []
+    for _ in range(2):
+        params, x_tilde, x = problem((B, 200, 333), np.float32)
+        for _ in range(3):
+            take(params, x_tilde, x)
+        results.append(params)
+    for name, value in results[0].items():
+        np.testing.assert_array_equal(value, results[1][name])
+
+
+@pytest.mark.parametrize("share", [0.2, 1])
+def test_two_threads_agree_with_one(monkeypatch, share):
+    results = []
+    for count in (1, 2):
+        monkeypatch.setattr(threads, "_count", lambda count=count: count)
+        params, x_tilde, x = problem((40, 403, 501), np.float64, share=share)
+        for _ in range(3):
+            take(params, x_tilde, x)
+        results.append(params)
+    assert max_error(*results) < 1e-13
+
+
+def test_parameters_must_be_contiguous():
+    params, x_tilde, x = problem((3, 16, 9), np.float32)
+    params["W"] = np.asfortranarray(params["W"])
+    with pytest.raises(ValueError, match="contiguous"):
+        sgd_step(params, x_tilde, x, 0.1)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_functions_written_out(dtype):
+    """Against the library's, through one row of pre-activations from saturated to saturated."""
+    from scratchdae.kernels.output import cross_entropy_row, sigmoid_row
+
+    eps = float(np.finfo(dtype).eps)
+    a = np.linspace(-80, 80, 4001).astype(dtype)
+    y = a.copy()
+    sigmoid_row(y, np.zeros_like(a))
+    exact = 1 / (1 + np.exp(-a.astype(np.longdouble)))
+    assert np.abs(y / exact - 1).max() < 6 * eps
+    for k in range(0, len(a), 40):
+        one = a[k : k + 1].copy()
+        loss, size = cross_entropy_row(one, np.zeros(1, dtype), np.zeros(1, dtype), dtype(1))
+        assert loss == pytest.approx(float(np.logaddexp(np.longdouble(0), a[k].astype(np.longdouble))), rel=8 * eps)
+        assert size == abs(one[0])
+    assert decaying_exp(-1.0) == np.exp(-1.0)
+    assert log1p_fraction(0.5) == np.log1p(0.5)
