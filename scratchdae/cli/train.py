@@ -145,7 +145,8 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
     sizes = f"{model.n_visible} → {model.n_hidden} → {model.n_visible}, {'tied' if model.tied else 'untied'} weights"
     _say("data", f"{data.sizes()}, from {data.source}")
     _say("model", f"{sizes}, {options.output} output, {options.loss}, {options.dtype}")
-    _say("backend", f"{backend.name} ({backend.reason}), {threads}")
+    compiling = ", compiled at its first use and cached" if backend.name == "numba" else ""
+    _say("backend", f"{backend.name} ({backend.reason}){compiling}, {threads}")
 
     before = _epochs_done(out) if options.resume else 0
     history, seconds = _fit(model, data, corruption, lr, out, options)

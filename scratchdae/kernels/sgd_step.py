@@ -1,9 +1,11 @@
 """Compiled twin of `scratchdae.autoencoder.sgd_step`.
 
-What it does differently: the matrix products stay with BLAS, where they already run at the machine's speed.
-Everything between them, which in NumPy is a dozen passes over (B, D) and (B, H) arrays each with a temporary of its
-own, is one pass apiece: bias, sigmoid, loss and gradient together going forward, weight decay and update together at
-the end.
+This is the door: it checks the arguments and chooses. Tied weights go to `fused`, which reads W three times and writes
+it once; a step in which a number may not be finite, and untied weights, take the general step below.
+
+What the general step does differently from the reference: the matrix products stay with BLAS. Everything between them,
+which in NumPy is a dozen passes over (B, D) and (B, H) arrays each with a temporary of its own, is one pass apiece:
+bias, sigmoid, loss and gradient together going forward, weight decay and update together at the end.
 
 ``fastmath`` holds only what lets a sum vectorise: NaN and inf stay what they are.
 """
@@ -15,6 +17,7 @@ import numpy as np
 
 from scratchdae.arguments import Array, Params, matrix, number, same_shape, unit_interval
 from scratchdae.autoencoder import check_options
+from scratchdae.kernels import fused
 from scratchdae.losses import divisor
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -48,7 +51,7 @@ def _output_rows(a_z: Array, b_prime: Array, x: Array, scale: Any, cross_entropy
                 z = (one if a >= 0 else e) / (one + e)
                 error = z - t
                 if cross_entropy:
-                    total += (a if a > 0 else zero) - t * a + np.log1p(e)
+                    total += ((one if a >= 0 else zero) - t) * a + np.log1p(e)  # neither term is negative
                     a_z[i, k] = error * scale
                 else:
                     total += error * error
@@ -175,16 +178,23 @@ def sgd_step(
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"params[{name!r}] must be C-contiguous and writeable for the compiled step")
     real = W.dtype.type
+    x_tilde, x = np.ascontiguousarray(x_tilde), np.ascontiguousarray(x)
+    scale = real(1 / divisor(x.shape, reduction))
+    if "W_prime" not in params and not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # it is written in LLVM
+        kind = 0 if loss == "cross_entropy" else 2 if output == "linear" else 1
+        taken = fused.step(W, params["b"], params["b_prime"], x_tilde, x, real(lr), real(2 * l2), scale, kind)
+        if taken is not None:
+            return taken, True
     value, finite = _step(
         W,
         params.get("W_prime", W),
         params["b"],
         params["b_prime"],
-        np.ascontiguousarray(x_tilde),
-        np.ascontiguousarray(x),
+        x_tilde,
+        x,
         real(lr),
         real(2 * l2),
-        real(1 / divisor(x.shape, reduction)),
+        scale,
         "W_prime" not in params,
         loss == "cross_entropy",
         output == "linear",

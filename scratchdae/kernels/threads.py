@@ -6,6 +6,7 @@ where a sum is taken over them: the same bits come out on one core and on eight.
 """
 
 import os
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
@@ -45,9 +46,21 @@ def run(function: Callable[..., None], starts: list[int], stops: list[int], *arg
         for start, stop in zip(starts, stops, strict=True):
             function(*arguments, start, stop)
         return
-    pool = _pool(os.getpid(), threads)
-    for part in [pool.submit(function, *arguments, *ends) for ends in zip(starts, stops, strict=True)]:
-        part.result()
+    waiting = deque(zip(starts, stops, strict=True))
+
+    def _work() -> None:
+        while True:
+            try:
+                ends = waiting.popleft()
+            except IndexError:
+                return
+            function(*arguments, *ends)
+
+    # The caller works too: to wake a thread takes as long as a small part.
+    others = [_pool(os.getpid(), threads).submit(_work) for _ in range(min(threads, len(starts)) - 1)]
+    _work()
+    for other in others:
+        other.result()
 
 
 def parts(n: int, least: int = 1) -> tuple[list[int], list[int]]:
