@@ -1,7 +1,7 @@
 """What every chapter has in common: its options, its threads, its figure and its result file.
 
 A chapter begins with ``chapter = Chapter.begin("NN_name")`` and ends with ``chapter.finish(figure, numbers)``. Run as a
-script it takes ``--quick``, ``--seed`` and ``--out``; opened as a notebook it takes the defaults.
+script it takes ``--quick`` or ``--full``, ``--seed`` and ``--out``; opened as a notebook it takes the defaults.
 """
 
 import argparse
@@ -31,6 +31,8 @@ class Chapter:
         Stem of the script, of the figure and of the result file.
     quick : bool
         Whether to run in under five seconds, on less data, with the same checks.
+    full : bool
+        Whether to run what was posted at the size it was posted, however long that takes.
     seed : int
         Of everything random.
     out : Path
@@ -39,6 +41,7 @@ class Chapter:
 
     name: str
     quick: bool
+    full: bool
     seed: int
     out: Path
 
@@ -65,7 +68,9 @@ class Chapter:
             arguments = sys.argv[1:] if script.stem == name else []
         checkout = script.parents[1] if script.stem == name and (script.parents[1] / "figures").is_dir() else Path()
         parser = argparse.ArgumentParser(prog=f"{name}.py", description=f"Run chapter {name}, check it and draw it.")
-        parser.add_argument("--quick", action="store_true", help="under five seconds, on less data, the same checks")
+        size = parser.add_mutually_exclusive_group()
+        size.add_argument("--quick", action="store_true", help="under five seconds, on less data, the same checks")
+        size.add_argument("--full", action="store_true", help="at the size that people posted, however long it takes")
         parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default: 0)")
         parser.add_argument("--out", type=Path, help="folder of the figure and the numbers (default: figures/)")
         options = parser.parse_args(arguments)
@@ -73,10 +78,10 @@ class Chapter:
             parser.error(f"--seed must be at least 0, found {options.seed}")
         out = options.out or checkout / "figures" / ("quick" if options.quick else "")
         _limit_threads()
-        return cls(name, options.quick, options.seed, out)
+        return cls(name, options.quick, options.full, options.seed, out)
 
     def finish(self, figure: "Figure", numbers: Mapping[str, Any]) -> None:
-        """Save the figure and the numbers behind it, and say where.
+        """Save the figure and the numbers behind it, and say where; those of ``--full`` beside the others.
 
         Parameters
         ----------
@@ -86,12 +91,13 @@ class Chapter:
             What was measured, ready for JSON; NaN is refused, because a result that is none should not look like one.
         """
         self.out.mkdir(parents=True, exist_ok=True)
-        content = {"chapter": self.name, "quick": self.quick, "seed": self.seed, **numbers}
+        content = {"chapter": self.name, "quick": self.quick, "full": self.full, "seed": self.seed, **numbers}
         text = json.dumps(content, indent=2, allow_nan=False, default=_plain) + "\n"
-        atomic.write(self.out / f"{self.name}.json", text.encode())
-        with atomic.replacing(self.out / f"{self.name}.png") as temporary:
+        stem = self.out / (f"{self.name}_full" if self.full else self.name)
+        atomic.write(stem.with_suffix(".json"), text.encode())
+        with atomic.replacing(stem.with_suffix(".png")) as temporary:
             figure.savefig(temporary, dpi=110, metadata={"Software": None})
-        print(f"figure  {self.out / f'{self.name}.png'}\nnumbers {self.out / f'{self.name}.json'}")
+        print(f"figure  {stem.with_suffix('.png')}\nnumbers {stem.with_suffix('.json')}")
 
 
 def _plain(value: Any) -> Any:

@@ -6,14 +6,19 @@ import re
 import subprocess
 import sys
 import time
+from collections.abc import Generator, Sequence
+from contextlib import ExitStack, closing
 from pathlib import Path
-from typing import Any
+from tempfile import TemporaryFile
+from typing import IO, Any, NamedTuple
 
 from scratchdae.arguments import integer
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 FOLDERS = (_PACKAGE / "_chapters", _CHECKOUT / "chapters")  # of an installed wheel, of a checkout
+DEFAULT_JOBS = 2  # more would want more memory than some machines have: a chapter takes up to half a gigabyte
+POLL = 0.02  # seconds between looks at what runs
 _STEM = re.compile(r"(\d+)_(\w+)")
 _HEADING = re.compile(r"#[ ]#[ ]+(.*\S)")  # the first heading of a markdown cell: each line of a cell begins with "# "
 
@@ -36,9 +41,12 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = actions.add_parser("run", help="run one or all, and say which pass their checks", allow_abbrev=False)
     parser.set_defaults(run=run, parser=parser)
     parser.add_argument("chapter", metavar="NAME|NUMBER|all", help="for example 1, 01_autoencoder or autoencoder")
-    parser.add_argument("--quick", action="store_true", help="under five seconds each, on less data, the same checks")
+    size = parser.add_mutually_exclusive_group()
+    size.add_argument("--quick", action="store_true", help="under five seconds each, on less data, the same checks")
+    size.add_argument("--full", action="store_true", help="at the size that people posted, however long it takes")
     parser.add_argument("--seed", type=int, default=0, help="of everything random (0)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the figures and numbers (figures/)")
+    parser.add_argument("--jobs", type=int, metavar="N", help="chapters at a time (the cores there are, but at most 2)")
 
 
 def show(options: argparse.Namespace) -> int:
@@ -63,7 +71,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run chapters one after the other.
+    """Run chapters, a few at a time, each on one thread unless the environment says otherwise.
 
     Parameters
     ----------
@@ -78,28 +86,85 @@ def run(options: argparse.Namespace) -> int:
     Raises
     ------
     ValueError
-        If there is no such chapter.
+        If there is no such chapter, or an option is out of range; then nothing has run.
     """
     scripts = find()
     chosen = scripts if options.chapter == "all" else [choose(options.chapter, scripts)]
     passed_on = ["--seed", str(integer("seed", options.seed, at_least=0))]
-    passed_on += ["--quick"] if options.quick else []
+    passed_on += ["--quick"] if options.quick else ["--full"] if options.full else []
     passed_on += ["--out", str(options.out)] if options.out else []
     environment = dict(os.environ)
     if chosen[0].parent.parent == _CHECKOUT:  # the chapters of a checkout run with its package, installed or not
         known = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *([known] if known else [])])
+    jobs = min(DEFAULT_JOBS, usable_cores()) if options.jobs is None else integer("jobs", options.jobs)
     failed = []
-    for script in chosen:
-        start = time.perf_counter()
-        status = subprocess.run([sys.executable, str(script), *passed_on], env=environment, check=False).returncode
-        seconds = time.perf_counter() - start
-        verdict = "PASS" if status == 0 else f"FAIL (exit status {status})"
-        print(f"{verdict}  {script.stem}  {seconds:.1f} s", flush=True)
-        failed += [script.stem] if status else []
+    with closing(_finished(chosen, passed_on, environment, min(jobs, len(chosen)))) as finished:
+        for script, status, seconds in finished:
+            verdict = "PASS" if status == 0 else f"FAIL (exit status {status})"
+            print(f"{verdict}  {script.stem}  {seconds:.1f} s", flush=True)
+            failed += [script] if status else []
     if len(chosen) > 1:
-        print(f"{len(chosen) - len(failed)} of {len(chosen)} passed{'; failed: ' if failed else ''}{', '.join(failed)}")
+        names = ", ".join(script.stem for script in chosen if script in failed)
+        print(f"{len(chosen) - len(failed)} of {len(chosen)} passed{'; failed: ' if failed else ''}{names}")
     return 1 if failed else 0
+
+
+def usable_cores() -> int:
+    """Count the cores that this process may use, which a container or a scheduler may have limited.
+
+    Returns
+    -------
+    int
+        At least 1.
+    """
+    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
+    return len(affinity(0)) if affinity else os.cpu_count() or 1
+
+
+class _Process(NamedTuple):
+    """A chapter that runs; what it says goes to files if others run beside it, so that nothing is interleaved."""
+
+    script: Path
+    start: float
+    child: subprocess.Popen[bytes]
+    said: tuple[IO[bytes], ...]
+
+    def end(self) -> tuple[Path, int, float]:
+        """Print what was said, and return the script, its exit status and how many seconds it took."""
+        seconds = time.perf_counter() - self.start
+        for file, stream in zip(self.said, (sys.stdout, sys.stderr), strict=False):
+            file.seek(0)
+            stream.write(file.read().decode(errors="replace"))
+            stream.flush()
+            file.close()
+        return self.script, self.child.returncode, seconds
+
+
+def _finished(
+    scripts: Sequence[Path], options: Sequence[str], environment: dict[str, str], jobs: int
+) -> Generator[tuple[Path, int, float]]:
+    """Run scripts, `jobs` at a time; give each as it finishes. Whatever stops the loop ends those that still run."""
+    waiting, running = list(scripts), list[_Process]()
+    with ExitStack() as files:
+        try:
+            while waiting or running:
+                while waiting and len(running) < jobs:
+                    command = [sys.executable, str(waiting[0]), *options]
+                    said = tuple(files.enter_context(TemporaryFile()) for _ in range(2)) if jobs > 1 else ()
+                    stdout, stderr = said or (None, None)
+                    child = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
+                    running.append(_Process(waiting.pop(0), time.perf_counter(), child, said))
+                for process in running.copy():
+                    if process.child.poll() is not None:
+                        running.remove(process)
+                        yield process.end()
+                time.sleep(POLL)
+        finally:
+            for process in running:
+                process.child.terminate()
+            for process in running:
+                process.child.wait()
 
 
 def find() -> list[Path]:
