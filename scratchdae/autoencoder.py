@@ -22,9 +22,9 @@ Backwards, with dv for the gradient of the loss with respect to v::
     dx̃   = da_y Wᵀ                                                     (13)
 
 With tied weights W is used twice, so its gradient is the sum of (8) and (12): leave out either and training still
-seems to work. The functions are pure; only `sgd_step` writes, and says so. The parameters are a dict of arrays: `W`
-(D, H), `b` (H,), `b_prime` (D,) and, if the weights are not tied, `W_prime` (H, D). Their dtype decides that of
-everything else.
+seems to work. The functions are pure; only `sgd_step` and `sgd_steps` write, and say so. The parameters are a dict of
+arrays: `W` (D, H), `b` (H,), `b_prime` (D,) and, if the weights are not tied, `W_prime` (H, D). Their dtype decides
+that of everything else.
 """
 
 from typing import NamedTuple
@@ -273,7 +273,7 @@ def sgd_step(
     reduction: str = "paper",
     l2: float = 0.0,
 ) -> tuple[float, bool]:
-    """Take one step of stochastic gradient descent, in place. Its compiled twin is `scratchdae.kernels.sgd_step`.
+    """Take one step of stochastic gradient descent, in place.
 
     Parameters
     ----------
@@ -310,3 +310,51 @@ def sgd_step(
     for name, array in params.items():
         array -= lr * (grads[name] + decay[name] if name in decay else grads[name])
     return float(value), True
+
+
+def sgd_steps(
+    params: Params,
+    x_tilde: Array,
+    x: Array,
+    lr: float,
+    loss: str = "cross_entropy",
+    output: str = "sigmoid",
+    reduction: str = "paper",
+    l2: float = 0.0,
+) -> tuple[Array, bool]:
+    """Take a step on each batch in turn, in place. Its compiled twin is `scratchdae.kernels.sgd_steps`.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        The parameters, which are overwritten.
+    x_tilde : ndarray, shape (S, B, D)
+        Corrupted batches.
+    x : ndarray, shape (S, B, D)
+        Clean targets.
+    lr : float
+        Learning rate.
+    loss, output, reduction : str
+        As in `loss_and_grads`.
+    l2 : float
+        Coefficient of ``Σ W²`` over the weights.
+
+    Returns
+    -------
+    step_losses : ndarray of float64, shape (S,) or shorter
+        The loss before each step; the last is that of the step that was not taken, if there is one.
+    finite : bool
+        False if a loss or a gradient was NaN or infinite; that step and those after it were not taken.
+
+    Raises
+    ------
+    ValueError
+        If a shape, a range or an option does not fit. The steps before have been taken then.
+    """
+    step_losses = []
+    for corrupted, clean in zip(x_tilde, x, strict=True):
+        value, finite = sgd_step(params, corrupted, clean, lr, loss, output, reduction, l2)
+        step_losses.append(value)
+        if not finite:
+            return np.array(step_losses), False
+    return np.array(step_losses), True

@@ -8,7 +8,7 @@ not.
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
 
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 EVALUATION_BATCH = 1000  # examples at a time outside training, or fewer where they are large: it bounds the memory
 EVALUATION_SIZE = 2**20  # numbers of input at a time
+TOGETHER = 256  # batches whose steps are taken in one call, where a backend saves by that,
+STRETCH_SIZE = 2**19  # as long as they hold no more numbers than this
 
 
 class Model(Protocol):
@@ -262,14 +264,16 @@ def evaluate(
 
 
 class _Step(NamedTuple):
-    """How a batch changes the parameters of a run: ``take(run, x_tilde, target, lr, l2) -> (loss, culprit)``.
+    """How batches change the parameters of a run: ``take(run, x_tilde, targets, lr, l2) -> (losses, culprit)``.
 
-    The culprit is the loss or the first gradient that is not finite, by name; then no step was taken.
+    The culprit is the loss or the first gradient that is not finite, by name; then the step that belongs to the last
+    loss, and those after it, were not taken.
     """
 
     name: str
     reason: str
-    take: Callable[[Run, Array, Array, float, float], tuple[float, str | None]]
+    together: int  # batches that are worth taking at a time
+    take: Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
 
 
 def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
@@ -277,13 +281,14 @@ def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
     if isinstance(model, DenoisingAutoencoder) and optimizer == SGD():
         chosen, options = kernels.choose(backend), model.options
 
-        def fused(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, str | None]:
-            loss, finite = chosen.sgd_step(run.params, x_tilde, target, lr, l2=l2, **options)
+        def fused(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
+            losses, finite = chosen.sgd_steps(run.params, x_tilde, target, lr, l2=l2, **options)
             if finite:
-                return loss, None
-            return loss, _culprit(loss, model.loss_and_grads(run.params, x_tilde, target)[1])
+                return losses, None
+            last = len(losses) - 1
+            return losses, _culprit(losses[-1], model.loss_and_grads(run.params, x_tilde[last], target[last])[1])
 
-        return _Step(chosen.name, chosen.reason, fused)
+        return _Step(chosen.name, chosen.reason, TOGETHER, fused)
 
     what = f"{type(model).__name__} with {optimizer}"
     chosen = kernels.choose(backend)  # refuses what there is not
@@ -294,19 +299,19 @@ def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
     else:
         name, reason = "numpy", "asked for" if backend == "numpy" else f"no compiled twin for {what}"
 
-    def general(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[float, str | None]:
+    def general(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
         with layer_backend(name):
-            value, grads = model.loss_and_grads(run.params, x_tilde, target, run.streams.layers)
+            value, grads = model.loss_and_grads(run.params, x_tilde[0], target[0], run.streams.layers)
         culprit = _culprit(float(value), grads)
         if culprit is not None:
-            return float(value), culprit
+            return np.array([float(value)]), culprit
         if l2:
             decay = l2_penalty(run.params, l2)[1]
             grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}
         run.params, run.optimizer_state = optimizer.update(run.params, grads, run.optimizer_state, lr)
-        return float(value), None
+        return np.array([float(value)]), None
 
-    return _Step(name, reason, general)
+    return _Step(name, reason, 1, general)
 
 
 def _one_epoch(
@@ -322,22 +327,34 @@ def _one_epoch(
     bar: "tqdm[Any]",
 ) -> float:
     """Take a step for every batch; return the mean of their losses, each weighted by its examples."""
-    epoch, total = len(run.history), 0.0
-    for batch, index in enumerate(_batches(len(x), batch_size, run.streams.shuffling)):
-        clean = to_float(x[index], model.dtype)
-        t = clean if target is x else _gather(target, index, model)
-        x_tilde = corruption.corrupt(clean, run.streams.corruption, epoch) if corruption else clean
-        loss, culprit = step.take(run, x_tilde, t, lr, l2)
+    epoch, total, done = len(run.history), 0.0, 0
+    together = max(1, min(step.together, STRETCH_SIZE // (batch_size * max(1, x[0].size))))
+    for index in _stretches(len(x), batch_size, together, run.streams.shuffling):
+        clean = _batched(to_float(x[index.ravel()], model.dtype), index)
+        t = clean if target is x else _batched(_gather(target, index.ravel(), model), index)
+        x_tilde = clean
+        if corruption:
+            x_tilde = np.stack([corruption.corrupt(batch, run.streams.corruption, epoch) for batch in clean])
+        losses, culprit = step.take(run, x_tilde, t, lr, l2)
         if culprit is not None:
-            _report_nonfinite(loss, culprit, epoch, batch, lr)
-        total += loss * len(index)
-        bar.update(len(index))
+            _report_nonfinite(losses[-1], culprit, epoch, done + len(losses), lr)
+        total += float(np.sum(losses)) * index.shape[1]
+        done += len(losses)
+        bar.update(index.size)
     return total / len(x)
 
 
-def _batches(n: int, batch_size: int, rng: np.random.Generator) -> list[Array]:
-    order = rng.permutation(n)
-    return [order[start : start + batch_size] for start in range(0, n, batch_size)]
+def _stretches(n: int, batch_size: int, together: int, rng: np.random.Generator) -> Iterator[Array]:
+    """Shuffle the examples; yield the indices of some batches at a time (S, B), the last, shorter batch by itself."""
+    order, whole = rng.permutation(n), n // batch_size
+    for batch in range(0, whole, together):
+        yield order[batch * batch_size : min(batch + together, whole) * batch_size].reshape(-1, batch_size)
+    if n % batch_size:
+        yield order[None, whole * batch_size :]
+
+
+def _batched(examples: Array, index: Array) -> Array:
+    return examples.reshape(*index.shape, *examples.shape[1:])
 
 
 def _parts(x: Array, n: int) -> list[slice]:
@@ -384,6 +401,6 @@ def _culprit(loss: float, grads: Params) -> str | None:
 def _report_nonfinite(loss: float, culprit: str, epoch: int, batch: int, lr: float) -> NoReturn:
     what = f"the loss became {loss}" if culprit == "the loss" else f"{culprit} is not finite (the loss was {loss:.6g})"
     raise NonFiniteError(
-        f"{what} in epoch {epoch + 1}, batch {batch + 1}; the learning rate was {lr:g}. "
+        f"{what} in epoch {epoch + 1}, batch {batch}; the learning rate was {lr:g}. "
         "The step was not taken: a smaller learning rate, smaller first weights or data of a smaller scale may help"
     )

@@ -1,4 +1,6 @@
-"""The fused step of tied weights: every size of group on sizes that fill no register, and what it refuses to decide."""
+"""The fused steps of tied weights: on sizes that fill no register, by any team, and what they refuse to decide."""
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -8,7 +10,7 @@ pytest.importorskip("numba")
 from scratchdae import autoencoder
 from scratchdae.kernels import fused, threads
 from scratchdae.kernels.output import decaying_exp, log1p_fraction
-from scratchdae.kernels.sgd_step import sgd_step
+from scratchdae.kernels.sgd_step import sgd_step, sgd_steps
 
 KINDS = [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")]
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -26,11 +28,20 @@ def problem(sizes, dtype, seed=0, share=0.3):
     return {name: value.astype(dtype) for name, value in params.items()}, x_tilde.astype(dtype), x.astype(dtype)
 
 
-def take(params, x_tilde, x, kind=0, groups=None, lr=0.05, l2=1e-3):
-    """Take a fused step with chosen groups; return its loss, or None."""
+def take(params, x_tilde, x, kind=0, steps=1, lr=0.05, l2=1e-3):
+    """Take fused steps on the same batch; return their losses."""
     real = params["W"].dtype.type
     W, b, b_prime = params["W"], params["b"], params["b_prime"]
-    return fused.step(W, b, b_prime, x_tilde, x, real(lr), real(2 * l2), real(1 / len(x)), kind, groups)
+    batches = (np.ascontiguousarray(np.broadcast_to(one, (steps, *one.shape))) for one in (x_tilde, x))
+    losses, taken = fused.steps(W, b, b_prime, *batches, real(lr), real(2 * l2), real(1 / len(x)), kind)
+    return losses[:taken]
+
+
+@pytest.fixture(params=[1, 2, 3], ids="team of {}".format)
+def team(request, monkeypatch):
+    """However small the work is."""
+    monkeypatch.setattr(fused, "_ALONE", 0)
+    monkeypatch.setattr(threads, "count", lambda: request.param)
 
 
 def max_error(params, expected):
@@ -39,16 +50,17 @@ def max_error(params, expected):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-@pytest.mark.parametrize("group", [None, 1, 2, 4, 8])
-def test_fifty_updates_are_the_reference_s(sizes, group, dtype):
-    groups = group and (group,) * 3
+@pytest.mark.usefixtures("team")
+def test_fifty_updates_are_the_reference_s(sizes, dtype):
+    """Ten steps at a time, five times."""
     params, x_tilde, x = problem(sizes, dtype)
     expected = {name: value.astype(np.float64) for name, value in params.items()}
-    for _ in range(50):
-        loss = take(params, x_tilde, x, groups=groups)
-        value, finite = autoencoder.sgd_step(expected, x_tilde.astype(np.float64), x.astype(np.float64), 0.05, l2=1e-3)
+    for _ in range(5):
+        losses = take(params, x_tilde, x, steps=10)
+        batches = (np.broadcast_to(one.astype(np.float64), (10, *one.shape)) for one in (x_tilde, x))
+        values, finite = autoencoder.sgd_steps(expected, *batches, 0.05, l2=1e-3)
         assert finite
-        assert loss == pytest.approx(value, rel=TOLERANCE[dtype])
+        assert losses == pytest.approx(values, rel=TOLERANCE[dtype])
     assert max_error(params, expected) < TOLERANCE[dtype]
 
 
@@ -59,7 +71,7 @@ def test_losses_and_densities(kind, share, dtype):
     params, x_tilde, x = problem((9, 21, 19), dtype, share=share)
     expected = {name: value.astype(np.float64) for name, value in params.items()}
     for _ in range(10):
-        loss = take(params, x_tilde, x, kind)
+        (loss,) = take(params, x_tilde, x, kind)
         value, _ = autoencoder.sgd_step(
             expected, x_tilde.astype(np.float64), x.astype(np.float64), 0.05, *KINDS[kind], l2=1e-3
         )
@@ -95,32 +107,82 @@ def test_a_gradient_that_might_overflow_is_left_to_the_general_step():
     before = params["W"].copy()
     params["W"][-1] = 1
     before[-1] = 1
-    assert take(params, x_tilde, x) is None
+    assert len(take(params, x_tilde, x)) == 0
     np.testing.assert_array_equal(params["W"], before)
 
 
 @pytest.mark.parametrize("B", [1, 20, 130])
-def test_the_same_bits_again(B):
+@pytest.mark.usefixtures("team")
+def test_the_same_bits_again_and_however_many_at_a_time(B):
     results = []
-    for _ in range(2):
+    for calls, steps in ((1, 6), (1, 6), (3, 2), (6, 1)):
         params, x_tilde, x = problem((B, 200, 333), np.float32)
-        for _ in range(3):
-            take(params, x_tilde, x)
+        for _ in range(calls):
+            take(params, x_tilde, x, steps=steps)
         results.append(params)
-    for name, value in results[0].items():
-        np.testing.assert_array_equal(value, results[1][name])
+    for other in results[1:]:
+        for name, value in results[0].items():
+            np.testing.assert_array_equal(value, other[name])
 
 
 @pytest.mark.parametrize("share", [0.2, 1])
-def test_two_threads_agree_with_one(monkeypatch, share):
+@pytest.mark.parametrize("B", [1, 40])
+def test_a_team_agrees_with_one_thread(monkeypatch, share, B):
+    monkeypatch.setattr(fused, "_ALONE", 0)
     results = []
-    for count in (1, 2):
-        monkeypatch.setattr(threads, "_count", lambda count=count: count)
-        params, x_tilde, x = problem((40, 403, 501), np.float64, share=share)
-        for _ in range(3):
-            take(params, x_tilde, x)
+    for count in (1, 2, 3):
+        monkeypatch.setattr(threads, "count", lambda count=count: count)
+        params, x_tilde, x = problem((B, 403, 501), np.float64, share=share)
+        take(params, x_tilde, x, steps=3)
         results.append(params)
-    assert max_error(*results) < 1e-13
+    assert max_error(results[1], results[0]) < 1e-13
+    assert max_error(results[2], results[0]) < 1e-13
+
+
+@pytest.mark.parametrize("B", [1, 7])
+@pytest.mark.usefixtures("team")
+def test_a_team_stops_before_the_step_that_is_not_finite(B):
+    """The steps before it are taken, and those after it are not."""
+    params, x_tilde, x = problem((B, 30, 21), np.float64)
+    batches, targets = (np.repeat(one[None], 5, axis=0) for one in (x_tilde, x))
+    expected = {name: value.copy() for name, value in params.items()}
+    autoencoder.sgd_steps(expected, batches[:3], targets[:3], 0.05)
+    batches[3, 0, 2] = np.nan
+    with np.errstate(invalid="ignore"):
+        losses, finite = sgd_steps(params, batches, targets, 0.05)
+    assert not finite
+    assert np.isfinite(losses).tolist() == [True, True, True, False]
+    assert max_error(params, expected) < 1e-14
+
+
+def test_a_general_step_in_between_changes_nothing_else():
+    """Inputs so large that only the general step can tell: it takes the step, and the team goes on behind it."""
+    params, x_tilde, x = problem((3, 16, 9), np.float64)
+    params["W"][:] = 0
+    batches, targets = (np.repeat(one[None], 4, axis=0) for one in (x_tilde, x))
+    batches[1] *= 1e308
+    expected = {name: value.copy() for name, value in params.items()}
+    with np.errstate(over="ignore"):
+        values, _ = autoencoder.sgd_steps(expected, batches, targets, 1e-308)
+        losses, finite = sgd_steps(params, batches, targets, 1e-308)
+    assert finite
+    assert losses == pytest.approx(values, rel=1e-12)
+    np.testing.assert_allclose(params["W"], expected["W"], rtol=1e-12)
+
+
+def test_callers_in_several_threads_wait_for_each_other(monkeypatch):
+    """Half a team that waits for threads which another half team holds would wait for ever."""
+    monkeypatch.setattr(fused, "_ALONE", 0)
+    monkeypatch.setattr(threads, "count", lambda: 3)
+    params, x_tilde, x = problem((8, 40, 30), np.float64)
+    expected = {name: value.copy() for name, value in params.items()}
+    take(expected, x_tilde, x, steps=20)
+    copies = [{name: value.copy() for name, value in params.items()} for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(lambda mine: take(mine, x_tilde, x, steps=20), copies))
+    for mine in copies:
+        for name, value in mine.items():
+            np.testing.assert_array_equal(value, expected[name])
 
 
 def test_parameters_must_be_contiguous():

@@ -8,17 +8,18 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from scratchdae import autoencoder
-from scratchdae.arguments import choice
+from scratchdae.arguments import Array, choice
 
 BACKENDS = ("auto", "numpy", "numba")
 
 
 class Backend(NamedTuple):
-    """Which training step was taken, and why."""
+    """Which training steps were taken, and why."""
 
     name: str
     reason: str
     sgd_step: Callable[..., tuple[float, bool]]
+    sgd_steps: Callable[..., tuple[Array, bool]]
 
 
 def numba_available() -> bool:
@@ -43,7 +44,7 @@ def choose(backend: str = "auto") -> Backend:
     Returns
     -------
     Backend
-        The name of what was taken, the reason in words, and the step.
+        The name of what was taken, the reason in words, and the steps.
 
     Raises
     ------
@@ -52,15 +53,16 @@ def choose(backend: str = "auto") -> Backend:
     """
     choice("backend", backend, BACKENDS)
     if backend == "numpy":
-        return Backend("numpy", "asked for", autoencoder.sgd_step)
+        return Backend("numpy", "asked for", autoencoder.sgd_step, autoencoder.sgd_steps)
     reason = "numba and scipy are not installed: pip install 'scratchdae[fast]'"
     if numba_available():
         try:
-            from scratchdae.kernels.sgd_step import sgd_step
+            from scratchdae.kernels.sgd_step import sgd_step, sgd_steps
         except ImportError as error:
             reason = f"numba is installed but cannot be imported: {error}"
         else:
-            return Backend("numba", "asked for" if backend == "numba" else "numba is installed", sgd_step)
+            why = "asked for" if backend == "numba" else "numba is installed"
+            return Backend("numba", why, sgd_step, sgd_steps)
     if backend == "numba":
         raise ValueError(f"backend must be 'auto' or 'numpy' here, found 'numba' ({reason})")
-    return Backend("numpy", reason, autoencoder.sgd_step)
+    return Backend("numpy", reason, autoencoder.sgd_step, autoencoder.sgd_steps)

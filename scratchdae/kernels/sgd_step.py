@@ -1,7 +1,7 @@
-"""Compiled twin of `scratchdae.autoencoder.sgd_step`.
+"""Compiled twins of `scratchdae.autoencoder.sgd_step` and `sgd_steps`.
 
 This is the door: it checks the arguments and chooses. Tied weights go to `fused`, which reads W three times and writes
-it once; a step in which a number may not be finite, and untied weights, take the general step below.
+it once a step; a step in which a number may not be finite, and untied weights, take the general step below.
 
 What the general step does differently from the reference: the matrix products stay with BLAS. Everything between them,
 which in NumPy is a dozen passes over (B, D) and (B, H) arrays each with a temporary of its own, is one pass apiece:
@@ -166,37 +166,86 @@ def sgd_step(
     ValueError
         If a shape, a range or an option does not fit; then no parameter was changed either.
     """
+    D, dtype = params["W"].shape[0], params["W"].dtype
+    x_tilde = matrix("x_tilde", x_tilde, columns=D, dtype=dtype)
+    x = matrix("x", x, columns=D, dtype=dtype)
+    same_shape("x", x, "x_tilde", x_tilde)
+    step_losses, finite = sgd_steps(params, x_tilde[None], x[None], lr, loss, output, reduction, l2)
+    return float(step_losses[0]), finite
+
+
+def sgd_steps(
+    params: Params,
+    x_tilde: Array,
+    x: Array,
+    lr: float,
+    loss: str = "cross_entropy",
+    output: str = "sigmoid",
+    reduction: str = "paper",
+    l2: float = 0.0,
+) -> tuple[Array, bool]:
+    """Take a step on each batch in turn, in place. Its reference is `scratchdae.autoencoder.sgd_steps`.
+
+    Parameters
+    ----------
+    params : dict of str to ndarray
+        The parameters, C-contiguous, which are overwritten.
+    x_tilde : ndarray, shape (S, B, D)
+        Corrupted batches.
+    x : ndarray, shape (S, B, D)
+        Clean targets.
+    lr : float
+        Learning rate.
+    loss, output, reduction : str
+        As in the reference.
+    l2 : float
+        Coefficient of ``Σ W²`` over the weights.
+
+    Returns
+    -------
+    step_losses : ndarray of float64, shape (S,) or shorter
+        The loss before each step; the last is that of the step that was not taken, if there is one.
+    finite : bool
+        False if a loss or a gradient was NaN or infinite; that step and those after it were not taken.
+
+    Raises
+    ------
+    ValueError
+        If a shape, a range or an option does not fit; then no step was taken.
+    """
     check_options(loss, output)
     lr, l2 = number("lr", lr, at_least=0), number("l2", l2, at_least=0)
-    W = params["W"]
-    x_tilde = matrix("x_tilde", x_tilde, columns=W.shape[0], dtype=W.dtype)
-    x = matrix("x", x, columns=W.shape[0], dtype=W.dtype)
+    W, b, b_prime = params["W"], params["b"], params["b_prime"]
+    if np.ndim(x_tilde) != 3:
+        raise ValueError(f"x_tilde must hold batches, shape (S, B, D), found shape {np.shape(x_tilde)}")
     same_shape("x", x, "x_tilde", x_tilde)
+    S, B, D = x.shape
+    x_tilde, x = (
+        np.ascontiguousarray(matrix(name, array.reshape(S * B, D), columns=W.shape[0], dtype=W.dtype)).reshape(S, B, D)
+        for name, array in (("x_tilde", x_tilde), ("x", x))
+    )
     if loss == "cross_entropy":
         unit_interval("x", x)
     for name, array in params.items():
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"params[{name!r}] must be C-contiguous and writeable for the compiled step")
-    real = W.dtype.type
-    x_tilde, x = np.ascontiguousarray(x_tilde), np.ascontiguousarray(x)
-    scale = real(1 / divisor(x.shape, reduction))
-    if "W_prime" not in params and not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]  # it is written in LLVM
-        kind = 0 if loss == "cross_entropy" else 2 if output == "linear" else 1
-        taken = fused.step(W, params["b"], params["b_prime"], x_tilde, x, real(lr), real(2 * l2), scale, kind)
-        if taken is not None:
-            return taken, True
-    value, finite = _step(
-        W,
-        params.get("W_prime", W),
-        params["b"],
-        params["b_prime"],
-        x_tilde,
-        x,
-        real(lr),
-        real(2 * l2),
-        scale,
-        "W_prime" not in params,
-        loss == "cross_entropy",
-        output == "linear",
-    )
-    return float(value), bool(finite)
+    real, tied = W.dtype.type, "W_prime" not in params
+    rate, decay, scale = real(lr), real(2 * l2), real(1 / divisor((B, D), reduction))
+    kind = 0 if loss == "cross_entropy" else 2 if output == "linear" else 1
+    fast = tied and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # it is written in LLVM
+    step_losses = np.empty(S)
+    done = 0
+    while done < S:
+        if fast:
+            values, taken = fused.steps(W, b, b_prime, x_tilde[done:], x[done:], rate, decay, scale, kind)
+            step_losses[done : done + taken] = values[:taken]
+            done += taken
+        if done < S:
+            step_losses[done], finite = _step(
+                W, params.get("W_prime", W), b, b_prime, x_tilde[done], x[done], rate, decay, scale, tied,
+                loss == "cross_entropy", output == "linear",
+            )  # fmt: skip
+            done += 1
+            if not finite:
+                return step_losses[:done], False
+    return step_losses, True

@@ -8,7 +8,7 @@ where a sum is taken over them: the same bits come out on one core and on eight.
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import lru_cache
 from typing import Any
 
@@ -24,9 +24,33 @@ def _pool(process: int, threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(threads, thread_name_prefix="scratchdae")
 
 
-def _count() -> int:
-    """Return how many threads numba may use, without having it start its own."""
+def count() -> int:
+    """Return how many threads numba may use (``NUMBA_NUM_THREADS``), without having it start its own.
+
+    Returns
+    -------
+    int
+        The number.
+    """
     return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
+def submit(function: Callable[..., None], *arguments: Any) -> "Future[None]":
+    """Have another thread call a function.
+
+    Parameters
+    ----------
+    function : callable
+        The function.
+    *arguments : object
+        What it gets.
+
+    Returns
+    -------
+    concurrent.futures.Future
+        Its ``result()`` waits for the call to end.
+    """
+    return _pool(os.getpid(), count()).submit(function, *arguments)
 
 
 def run(function: Callable[..., None], starts: list[int], stops: list[int], *arguments: Any) -> None:
@@ -41,7 +65,7 @@ def run(function: Callable[..., None], starts: list[int], stops: list[int], *arg
     *arguments : object
         What each part gets.
     """
-    threads = _count()
+    threads = count()
     if threads == 1 or len(starts) == 1:
         for start, stop in zip(starts, stops, strict=True):
             function(*arguments, start, stop)
@@ -57,7 +81,7 @@ def run(function: Callable[..., None], starts: list[int], stops: list[int], *arg
             function(*arguments, *ends)
 
     # The caller works too: to wake a thread takes as long as a small part.
-    others = [_pool(os.getpid(), threads).submit(_work) for _ in range(min(threads, len(starts)) - 1)]
+    others = [submit(_work) for _ in range(min(threads, len(starts)) - 1)]
     _work()
     for other in others:
         other.result()
@@ -78,7 +102,7 @@ def parts(n: int, least: int = 1) -> tuple[list[int], list[int]]:
     starts, stops : list of int
         Where each part begins and ends.
     """
-    threads = _count()
-    count = 1 if threads == 1 else max(1, min(n // least, _PARTS * threads))
-    ends = [n * k // count for k in range(count + 1)]
+    threads = count()
+    pieces = 1 if threads == 1 else max(1, min(n // least, _PARTS * threads))
+    ends = [n * k // pieces for k in range(pieces + 1)]
     return ends[:-1], ends[1:]

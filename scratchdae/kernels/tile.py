@@ -24,8 +24,8 @@ from scratchdae.arguments import Array
 _struct: Callable[..., Any] = cgutils.create_struct_proxy
 _FEATURES = llvmlite.binding.get_host_cpu_features()
 _BYTES = 64 if _FEATURES.get("avx512f") else 32 if _FEATURES.get("avx") else 16  # of a vector register
-_MANY = _FEATURES.get("avx512f") or _FEATURES.get("neon")
-ROWS = 8 if _MANY else 6  # of a tile; with 2 vectors each they fill half of 32 registers, or most of 16
+MANY_REGISTERS = bool(_FEATURES.get("avx512f") or _FEATURES.get("neon"))  # 32, not 16
+ROWS = 8 if MANY_REGISTERS else 6  # of a tile; with 2 vectors each they fill half of 32 registers, or most of 16
 
 
 def lanes(dtype: Any) -> int:

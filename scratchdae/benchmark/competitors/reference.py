@@ -44,6 +44,37 @@ class StepTrainer:
         return self._params
 
 
+class CompiledTrainer:
+    """A trainer that takes all the steps of a stretch in one call.
+
+    Parameters
+    ----------
+    work : Work
+        Parameters and batches.
+    """
+
+    def __init__(self, work: Work) -> None:
+        self._params, self._work, self._sgd_steps = work.copy_params(), work, kernels.choose("numba").sgd_steps
+
+    def step(self) -> None:
+        """Take a step on the first batch."""
+        self._sgd_steps(self._params, self._work.x_tilde[:1], self._work.x[:1], self._work.lr)
+
+    def stretch(self) -> None:
+        """Take a step on each batch."""
+        self._sgd_steps(self._params, self._work.x_tilde, self._work.x, self._work.lr)
+
+    def params(self) -> Params:
+        """Return the parameters as they are now.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The parameters.
+        """
+        return self._params
+
+
 def plain(work: Work, threads: int) -> StepTrainer:
     """Prepare the NumPy step.
 
@@ -63,23 +94,23 @@ def plain(work: Work, threads: int) -> StepTrainer:
     return StepTrainer(work, autoencoder.sgd_step)
 
 
-def compiled(work: Work, threads: int) -> StepTrainer:
-    """Prepare the compiled step.
+def compiled(work: Work, threads: int) -> CompiledTrainer:
+    """Prepare the compiled steps.
 
     Parameters
     ----------
     work : Work
         Parameters and batches.
     threads : int
-        Not used: numba and its BLAS were bounded by the environment, before they were loaded.
+        Not used: numba was bounded by the environment, before it was loaded.
 
     Returns
     -------
-    StepTrainer
+    CompiledTrainer
         The trainer.
     """
     del threads
-    return StepTrainer(work, kernels.choose("numba").sgd_step)
+    return CompiledTrainer(work)
 
 
 def product(a: Array, b: Array, threads: int) -> Callable[[], object]:
