@@ -10,48 +10,27 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
-from scratchdae import atomic, checkpoint, kernels
-from scratchdae.arguments import Array, Params, first_nonfinite, integer, number
+from scratchdae import atomic, checkpoint, steps
+from scratchdae.arguments import Array, Params, integer, number
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import to_float
 from scratchdae.history import History, Record
-from scratchdae.layers import backend as layer_backend
 from scratchdae.losses import l2_penalty
-from scratchdae.model import DenoisingAutoencoder
-from scratchdae.network import Sequential
 from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.run import Run, fingerprint, streams
 from scratchdae.schedules import Constant, Schedule
+from scratchdae.steps import Model, Step
 
 if TYPE_CHECKING:
     from tqdm import tqdm
 
 EVALUATION_BATCH = 1000  # examples at a time outside training, or fewer where they are large: it bounds the memory
 EVALUATION_SIZE = 2**20  # numbers of input at a time
-TOGETHER = 256  # batches whose steps are taken in one call, where a backend saves by that,
-STRETCH_SIZE = 2**19  # as long as they hold no more numbers than this
-
-
-class Model(Protocol):
-    """What the loop asks of a model."""
-
-    params: Params
-    dtype: np.dtype[Any]
-
-    @property
-    def config(self) -> dict[str, Any]: ...  # sizes and options, ready for JSON
-
-    def check(self, x: Array, target: Array, /) -> None: ...  # refuses a batch that does not fit
-
-    def loss(self, params: Params, x: Array, target: Array, /) -> np.inexact: ...
-
-    def loss_and_grads(
-        self, params: Params, x: Array, target: Array, rng: np.random.Generator | None, /
-    ) -> tuple[np.inexact, Params]: ...  # the generator is given in training: noise and dropout draw from it
+STRETCH_SIZE = 2**19  # numbers of input in the batches whose steps are taken in one call
 
 
 class NonFiniteError(ArithmeticError):
@@ -157,7 +136,7 @@ def fit(
     _check_data("x", x, target, model)
     if x_valid is not None and target_valid is not None:
         _check_data("validation", x_valid, target_valid, model)
-    step = _choose_step(model, optimizer, backend)
+    step = steps.choose(model, optimizer, backend)
 
     config = {
         "model": model.config,
@@ -263,61 +242,10 @@ def evaluate(
     return total / len(x)
 
 
-class _Step(NamedTuple):
-    """How batches change the parameters of a run: ``take(run, x_tilde, targets, lr, l2) -> (losses, culprit)``.
-
-    The culprit is the loss or the first gradient that is not finite, by name; then the step that belongs to the last
-    loss, and those after it, were not taken.
-    """
-
-    name: str
-    reason: str
-    together: int  # batches that are worth taking at a time
-    take: Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
-
-
-def _choose_step(model: Model, optimizer: Optimizer, backend: str) -> _Step:
-    """Take the fused step where there is one, otherwise gradients and an update rule."""
-    if isinstance(model, DenoisingAutoencoder) and optimizer == SGD():
-        chosen, options = kernels.choose(backend), model.options
-
-        def fused(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
-            losses, finite = chosen.sgd_steps(run.params, x_tilde, target, lr, l2=l2, **options)
-            if finite:
-                return losses, None
-            last = len(losses) - 1
-            return losses, _culprit(losses[-1], model.loss_and_grads(run.params, x_tilde[last], target[last])[1])
-
-        return _Step(chosen.name, chosen.reason, TOGETHER, fused)
-
-    what = f"{type(model).__name__} with {optimizer}"
-    chosen = kernels.choose(backend)  # refuses what there is not
-    if isinstance(model, Sequential):
-        name, reason = chosen.name, f"{chosen.reason}; the loops of layers that have a twin"
-    elif backend == "numba":
-        raise ValueError(f"backend must be 'auto' or 'numpy' for {what}, which has no compiled twin, found 'numba'")
-    else:
-        name, reason = "numpy", "asked for" if backend == "numpy" else f"no compiled twin for {what}"
-
-    def general(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
-        with layer_backend(name):
-            value, grads = model.loss_and_grads(run.params, x_tilde[0], target[0], run.streams.layers)
-        culprit = _culprit(float(value), grads)
-        if culprit is not None:
-            return np.array([float(value)]), culprit
-        if l2:
-            decay = l2_penalty(run.params, l2)[1]
-            grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}
-        run.params, run.optimizer_state = optimizer.update(run.params, grads, run.optimizer_state, lr)
-        return np.array([float(value)]), None
-
-    return _Step(name, reason, 1, general)
-
-
 def _one_epoch(
     model: Model,
     run: Run,
-    step: _Step,
+    step: Step,
     x: Array,
     target: Array,
     batch_size: int,
@@ -388,14 +316,6 @@ def _check_data(name: str, x: Array, target: Array, model: Model) -> None:
             model.check(clean, t)
         except ValueError as error:
             raise ValueError(f"{name} does not fit the model: {error}") from None
-
-
-def _culprit(loss: float, grads: Params) -> str | None:
-    """Name what is not finite, if anything is."""
-    name = first_nonfinite(grads)
-    if not np.isfinite(loss):
-        return "the loss"
-    return None if name is None else f"the gradient of {name!r}"
 
 
 def _report_nonfinite(loss: float, culprit: str, epoch: int, batch: int, lr: float) -> NoReturn:

@@ -22,6 +22,30 @@ class Backend(NamedTuple):
     sgd_steps: Callable[..., tuple[Array, bool]]
 
 
+def perceptron_steps(backend: str) -> Callable[..., tuple[Array, int]] | None:
+    """Return the compiled steps of sigmoid layers under a softmax, where there are any.
+
+    Parameters
+    ----------
+    backend : {"numpy", "numba"}
+        What was chosen.
+
+    Returns
+    -------
+    callable or None
+        `scratchdae.kernels.perceptron.steps`; None without the compiler, whose language they are written in.
+    """
+    if backend == "numpy":
+        return None
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    from scratchdae.kernels.perceptron import steps
+
+    return steps
+
+
 def numba_available() -> bool:
     """Tell whether the compiled core can be used.
 

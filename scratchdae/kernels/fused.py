@@ -5,8 +5,6 @@ are copied into rows that begin with a line of the cache, at the first step, and
 taken at a time, the less that costs.
 """
 
-import math
-import threading
 from typing import Any
 
 import numpy as np
@@ -14,11 +12,10 @@ import numpy as np
 from scratchdae.arguments import Array
 from scratchdae.kernels import minibatch, online, team, threads
 from scratchdae.kernels.panels import ROWS, VECTORS
+from scratchdae.kernels.room import LINE, memory, multiple, padded, row_pitch
 from scratchdae.kernels.tile import lanes
 
-_LINE = 64  # bytes
 _ALONE = 1_000_000  # operations of a step below which threads would wait for each other longer than they work
-_kept = threading.local()
 
 
 def steps(
@@ -47,7 +44,7 @@ def steps(
     S, B, D = x.shape
     H, dtype = W.shape[1], W.dtype
     size = threads.count() if 10 * B * D * H >= _ALONE else 1
-    width, register = _padded(H, lanes(dtype), VECTORS), lanes(dtype)
+    width, register = padded(H, lanes(dtype), VECTORS), lanes(dtype)
     losses, taken = np.empty(S), np.zeros(1, np.int64)
     options = lr, decay, scale, kind, width, register, float(np.finfo(dtype).max) / 4, losses, taken
     if B == 1:
@@ -65,66 +62,38 @@ def steps(
 
 
 def _minibatch_room(B: int, D: int, width: int, size: int, dtype: Any) -> minibatch.Room:
-    examples, rows = _multiple(B, ROWS), _multiple(D, ROWS)
+    examples, rows = multiple(B, ROWS), multiple(D, ROWS)
     groups, units, own = examples // ROWS, rows // ROWS, (rows // ROWS // size + 1) * ROWS
-    pitch, z_pitch = _pitch(width, dtype), _pitch(rows, dtype)
+    pitch, z_pitch = row_pitch(width, dtype), row_pitch(rows, dtype)
     return minibatch.Room(
-        W=_memory("W", (rows, pitch), dtype),
-        y=_memory("y", (examples, pitch), dtype),
-        da_y=_memory("da_y", (examples, pitch), dtype),
-        parts=_memory("parts", (size, examples, pitch), dtype),
-        da_z=_memory("da_z", (examples, z_pitch), dtype),
-        b=_memory("b", (pitch,), dtype),
-        inputs=_memory("inputs", (size, groups, own + 1, ROWS), dtype),
-        input_rows=_memory("input_rows", (size, groups, own + 1), np.int64),
-        input_counts=_memory("input_counts", (size, groups), np.int64),
-        pixels=_memory("pixels", (units, B + 1, ROWS), dtype),
-        pixel_rows=_memory("pixel_rows", (units, B + 1), np.int64),
-        pixel_counts=_memory("pixel_counts", (units,), np.int64),
-        totals=_memory("totals", (size, _LINE // 8), np.float64),
+        W=memory("W", (rows, pitch), dtype),
+        y=memory("y", (examples, pitch), dtype),
+        da_y=memory("da_y", (examples, pitch), dtype),
+        parts=memory("parts", (size, examples, pitch), dtype),
+        da_z=memory("da_z", (examples, z_pitch), dtype),
+        b=memory("b", (pitch,), dtype),
+        inputs=memory("inputs", (size, groups, own + 1, ROWS), dtype),
+        input_rows=memory("input_rows", (size, groups, own + 1), np.int64),
+        input_counts=memory("input_counts", (size, groups), np.int64),
+        pixels=memory("pixels", (units, B + 1, ROWS), dtype),
+        pixel_rows=memory("pixel_rows", (units, B + 1), np.int64),
+        pixel_counts=memory("pixel_counts", (units,), np.int64),
+        totals=memory("totals", (size, LINE // 8), np.float64),
     )
 
 
 def _online_room(D: int, width: int, size: int, dtype: Any) -> online.Room:
-    rows, pitch = _multiple(D, online.ROWS), _pitch(width, dtype)
+    rows, pitch = multiple(D, online.ROWS), row_pitch(width, dtype)
     own = (rows // online.ROWS // size + 1) * online.ROWS
     return online.Room(
-        W=_memory("W", (rows, pitch), dtype),
-        b=_memory("b", (size, pitch), dtype),
-        y=_memory("y", (size, pitch), dtype),
-        da_y=_memory("da_y", (size, pitch), dtype),
-        a_y_parts=_memory("parts", (size, pitch), dtype),
-        dy_parts=_memory("dy_parts", (size, pitch), dtype),
-        da_z=_memory("da_z", (size, _pitch(own, dtype)), dtype),
-        inputs=_memory("inputs", (size, own + 1), dtype),
-        input_rows=_memory("input_rows", (size, own + 1), np.int64),
-        totals=_memory("totals", (size, _LINE // 8), np.float64),
+        W=memory("W", (rows, pitch), dtype),
+        b=memory("b", (size, pitch), dtype),
+        y=memory("y", (size, pitch), dtype),
+        da_y=memory("da_y", (size, pitch), dtype),
+        a_y_parts=memory("parts", (size, pitch), dtype),
+        dy_parts=memory("dy_parts", (size, pitch), dtype),
+        da_z=memory("da_z", (size, row_pitch(own, dtype)), dtype),
+        inputs=memory("inputs", (size, own + 1), dtype),
+        input_rows=memory("input_rows", (size, own + 1), np.int64),
+        totals=memory("totals", (size, LINE // 8), np.float64),
     )
-
-
-def _multiple(n: int, unit: int) -> int:
-    return -(-n // unit) * unit
-
-
-def _padded(n: int, lanes: int, vectors: int) -> int:
-    """Round up to whole registers, or to whole panels where that adds little."""
-    return _multiple(n, lanes * vectors if n > 4 * lanes * vectors else lanes)
-
-
-def _pitch(n: int, dtype: Any) -> int:
-    """Return how far apart rows of n numbers begin: an odd number of lines, or they would compete for a few places."""
-    line = _LINE // int(np.dtype(dtype).itemsize)
-    return (-(-n // line) | 1) * line
-
-
-def _memory(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return this thread's array of that name, which is kept: fresh memory costs more to get than to fill."""
-    size = math.prod(shape) * np.dtype(dtype).itemsize
-    memory: Any = getattr(_kept, name, None)
-    if memory is None or memory.size < size:
-        memory = np.empty(size + _LINE, np.uint8)
-        skip = -memory.ctypes.data % _LINE
-        memory = memory[skip : skip + size]
-        setattr(_kept, name, memory)
-    array: Array = memory[:size].view(dtype).reshape(shape)
-    return array

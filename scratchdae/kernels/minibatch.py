@@ -35,7 +35,8 @@ from scratchdae.kernels.panels import (
     sum_listed,
     sum_rows,
 )
-from scratchdae.kernels.team import wait
+from scratchdae.kernels.team import share, wait
+from scratchdae.kernels.zeros import list_inputs, list_pixels
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
@@ -61,27 +62,6 @@ class Room(NamedTuple):
     totals: Array  # (threads, 4 + padding): loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
-def share(n: int, size: int, rank: int) -> tuple[int, int]:
-    """Return where a thread's share of n units begins and ends.
-
-    Parameters
-    ----------
-    n : int
-        How many units there are.
-    size : int
-        How many threads.
-    rank : int
-        Which of them this is.
-
-    Returns
-    -------
-    begin, end : int
-        The end is not included.
-    """
-    return n * rank // size, n * (rank + 1) // size
-
-
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
 def _sum_of_magnitudes(x: Array, begin: int, end: int) -> float:
     total = x.dtype.type(0)
@@ -90,40 +70,6 @@ def _sum_of_magnitudes(x: Array, begin: int, end: int) -> float:
         for k in range(len(row)):
             total += abs(row[k])
     return float(total)
-
-
-@numba.njit(cache=True, nogil=True)
-def _list_inputs(x: Array, begin: int, end: int, pitch: int, inputs: Array, rows: Array, counts: Array) -> None:
-    """List, for each group of examples, the inputs from one row of W to another that are not all zero."""
-    B = x.shape[0]
-    for g in range(len(counts)):
-        n, members = 0, min(ROWS, B - g * ROWS)
-        for k in range(begin, end):
-            used = False
-            for p in range(ROWS):
-                value = x[g * ROWS + p, k] if p < members else x.dtype.type(0)
-                inputs[g, n, p] = value
-                used |= value != 0
-            rows[g, n] = k * pitch
-            n += used
-        counts[g] = n
-
-
-@numba.njit(cache=True, nogil=True)
-def _list_pixels(x: Array, begin: int, end: int, pitch: int, pixels: Array, rows: Array, counts: Array) -> None:
-    """List, for each group of rows of W, the examples whose inputs there are not all zero."""
-    B, D = x.shape
-    for g in range(begin, end):
-        n, members = 0, min(ROWS, D - g * ROWS)
-        for i in range(B):
-            used = False
-            for p in range(ROWS):
-                value = x[i, g * ROWS + p] if p < members else x.dtype.type(0)
-                pixels[g, n, p] = value
-                used |= value != 0
-            rows[g, n] = i * pitch
-            n += used
-        counts[g] = n
 
 
 @numba.njit(cache=True, nogil=True)
@@ -336,8 +282,8 @@ def steps(
     done = S
     for s in range(S):
         inputs = x_tilde[s]
-        _list_inputs(inputs, begin, stop, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank])
-        _list_pixels(inputs, unit_begin, unit_end, pitch, room.pixels, room.pixel_rows, room.pixel_counts)
+        list_inputs(inputs, begin, stop, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank])
+        list_pixels(inputs, unit_begin, unit_end, pitch, room.pixels, room.pixel_rows, room.pixel_counts)
         used = _sum_of_magnitudes(inputs, begin, stop)
         _encode(room, rank, width, lanes)
         wait(gate, size)

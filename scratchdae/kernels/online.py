@@ -16,10 +16,9 @@ import numba
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.kernels.minibatch import share
 from scratchdae.kernels.output import cross_entropy_row, sigmoid_row, squared_error_row
 from scratchdae.kernels.panels import STORE, VECTORS, descend_rows, dots, sum_listed
-from scratchdae.kernels.team import wait
+from scratchdae.kernels.team import share, wait
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 ROWS = 8  # of W, decoded together
@@ -44,8 +43,19 @@ class Room(NamedTuple):
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _largest(x: Array) -> float:
-    """Return the largest magnitude; inf if there is a number that is not finite."""
+def largest(x: Array) -> float:
+    """Return the largest magnitude; inf if there is a number that is not finite.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n,)
+        The numbers.
+
+    Returns
+    -------
+    float
+        Also inf where the magnitudes are so large that their sum is.
+    """
     most, total = x.dtype.type(0), x.dtype.type(0)
     for k in range(len(x)):
         value = abs(x[k])
@@ -186,12 +196,12 @@ def steps(
         for j in range(H):
             room.W[k, j] = W[k, j]
         room.W[k, H:] = 0
-        weight = max(weight, _largest(room.W[k]))
+        weight = max(weight, largest(room.W[k]))
     for k in range(stop, end):
         room.W[k] = 0
-    room.totals[rank, 0], room.totals[rank, 1] = weight, _largest(b_prime[begin:stop])
+    room.totals[rank, 0], room.totals[rank, 1] = weight, largest(b_prime[begin:stop])
     wait(gate, size)
-    bias, visible_bias = _largest(b[:H]), 0.0
+    bias, visible_bias = largest(b[:H]), 0.0
     for part in range(size):
         weight = max(weight, room.totals[part, 0])
         visible_bias = max(visible_bias, room.totals[part, 1])
@@ -199,14 +209,14 @@ def steps(
     for s in range(S):
         mine = 4 + 2 * (s % 2)  # in turn: a slower thread may still be reading those of the step before
         n, used = _list_inputs(x_tilde[s, begin:stop], begin, pitch, inputs, rows)
-        room.totals[rank, mine], room.totals[rank, mine + 1] = used, _largest(x[s, begin:stop])
+        room.totals[rank, mine], room.totals[rank, mine + 1] = used, largest(x[s, begin:stop])
         _encode(room.a_y_parts[rank], flat, inputs, rows, n, width, lanes)
         wait(gate, size)
-        used, largest = 0.0, 0.0
+        used, bound = 0.0, 0.0
         for part in range(size):
             used += room.totals[part, mine]
-            largest = max(largest, room.totals[part, mine + 1])
-        if not _certain(used, largest, weight, bias, visible_bias, D, H, float(lr), float(scale), kind, limit):
+            bound = max(bound, room.totals[part, mine + 1])
+        if not _certain(used, bound, weight, bias, visible_bias, D, H, float(lr), float(scale), kind, limit):
             done = s
             break
         _add_parts(y[:width], room.a_y_parts)

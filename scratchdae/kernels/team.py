@@ -121,6 +121,27 @@ def wait(gate: Array, size: int) -> None:
             _pause()
 
 
+@numba.njit(cache=True, nogil=True, inline="always")
+def share(n: int, size: int, rank: int) -> tuple[int, int]:
+    """Return where a thread's share of n units begins and ends.
+
+    Parameters
+    ----------
+    n : int
+        How many units there are.
+    size : int
+        How many threads.
+    rank : int
+        Which of them this is.
+
+    Returns
+    -------
+    begin, end : int
+        The end is not included.
+    """
+    return n * rank // size, n * (rank + 1) // size
+
+
 @lru_cache(maxsize=1)
 def _turn(process: int) -> threading.Lock:
     """Return the lock of this process: half a team that waits for threads which another half holds waits for ever."""

@@ -1,0 +1,76 @@
+"""Lists of what is not zero, so that zeros cost nothing in the products.
+
+What it does differently from the reference: a zero is found once, while its neighbours are copied side by side, and is
+neither read nor multiplied afterwards.
+"""
+
+import numba
+
+from scratchdae.arguments import Array
+from scratchdae.kernels.panels import ROWS
+
+
+@numba.njit(cache=True, nogil=True)
+def list_inputs(x: Array, begin: int, end: int, pitch: int, inputs: Array, rows: Array, counts: Array) -> None:
+    """List, for each group of `ROWS` examples, the inputs from one row of W to another that are not all zero.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, D)
+        Inputs.
+    begin, end : int
+        The rows of W.
+    pitch : int
+        How far apart they are.
+    inputs : ndarray, shape (groups, entries, ROWS)
+        Where the inputs are left, those of a group side by side.
+    rows : ndarray of int64, shape (groups, entries)
+        Where it is left where their weights begin.
+    counts : ndarray of int64, shape (groups,)
+        Where is left how many there are.
+    """
+    B = x.shape[0]
+    for g in range(len(counts)):
+        n, members = 0, min(ROWS, B - g * ROWS)
+        for k in range(begin, end):
+            used = False
+            for p in range(ROWS):
+                value = x[g * ROWS + p, k] if p < members else x.dtype.type(0)
+                inputs[g, n, p] = value
+                used |= value != 0
+            rows[g, n] = k * pitch
+            n += used
+        counts[g] = n
+
+
+@numba.njit(cache=True, nogil=True)
+def list_pixels(x: Array, begin: int, end: int, pitch: int, pixels: Array, rows: Array, counts: Array) -> None:
+    """List, for each group of `ROWS` rows of W, the examples whose inputs there are not all zero.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, D)
+        Inputs.
+    begin, end : int
+        The groups of rows.
+    pitch : int
+        How far apart the gradients of the examples are.
+    pixels : ndarray, shape (groups, entries, ROWS)
+        Where the inputs are left, those of a group side by side.
+    rows : ndarray of int64, shape (groups, entries)
+        Where it is left where the gradients of those examples begin.
+    counts : ndarray of int64, shape (groups,)
+        Where is left how many there are.
+    """
+    B, D = x.shape
+    for g in range(begin, end):
+        n, members = 0, min(ROWS, D - g * ROWS)
+        for i in range(B):
+            used = False
+            for p in range(ROWS):
+                value = x[i, g * ROWS + p] if p < members else x.dtype.type(0)
+                pixels[g, n, p] = value
+                used |= value != 0
+            rows[g, n] = i * pitch
+            n += used
+        counts[g] = n
