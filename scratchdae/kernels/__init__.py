@@ -3,14 +3,14 @@
 A twin is never read first and never right by itself: it runs the tests of its reference.
 """
 
-import importlib.util
 from collections.abc import Callable
 from typing import NamedTuple
 
 from scratchdae import autoencoder
 from scratchdae.arguments import Array, choice
+from scratchdae.layers.twins import BACKENDS, numba_available
 
-BACKENDS = ("auto", "numpy", "numba")
+__all__ = ["BACKENDS", "Backend", "choose", "numba_available", "perceptron_steps"]
 
 
 class Backend(NamedTuple):
@@ -46,17 +46,6 @@ def perceptron_steps(backend: str) -> Callable[..., tuple[Array, int]] | None:
     return steps
 
 
-def numba_available() -> bool:
-    """Tell whether the compiled core can be used.
-
-    Returns
-    -------
-    bool
-        True where numba, and scipy for the BLAS inside its kernels, are installed. Nothing is imported.
-    """
-    return all(importlib.util.find_spec(package) is not None for package in ("numba", "scipy"))
-
-
 def choose(backend: str = "auto") -> Backend:
     """Choose the training step of the tied-weight autoencoder.
 
@@ -81,10 +70,12 @@ def choose(backend: str = "auto") -> Backend:
     reason = "numba and scipy are not installed: pip install 'scratchdae[fast]'"
     if numba_available():
         try:
+            from scratchdae.kernels import announcement
             from scratchdae.kernels.sgd_step import sgd_step, sgd_steps
         except ImportError as error:
             reason = f"numba is installed but cannot be imported: {error}"
         else:
+            announcement.install()
             why = "asked for" if backend == "numba" else "numba is installed"
             return Backend("numba", why, sgd_step, sgd_steps)
     if backend == "numba":

@@ -16,7 +16,7 @@ import numpy as np
 from numba.extending import overload
 
 from scratchdae.arguments import Array
-from scratchdae.kernels.sigmoidal import _exp_parts
+from scratchdae.kernels.sigmoidal import exp_parts
 
 _FLAGS = {"contract", "nsz"}
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -34,7 +34,7 @@ _ONE, _TWO, _ZERO, _LEAST = np.float32(1), np.float32(2), np.float32(0), np.floa
 
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
 def _exp_float32(x: Any) -> Any:
-    power, rest = _exp_parts(x)
+    power, rest = exp_parts(x)
     return _ZERO if x < _LEAST else power + power * rest
 
 

@@ -30,8 +30,19 @@ _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 
 
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
-def _exp_parts(x: Any) -> tuple[Any, Any]:
-    """Return 2ⁿ and exp(r) − 1, for −87 ≤ x ≤ 0 in float32."""
+def exp_parts(x: Any) -> tuple[Any, Any]:
+    """Return 2ⁿ and exp(r) − 1, whose product and sum make exp(x), see above.
+
+    Parameters
+    ----------
+    x : float32
+        From −87 to 0.
+
+    Returns
+    -------
+    power, rest : float32
+        exp(x) is ``power + power * rest``.
+    """
     rounded = np.float32(x * _INV_LN2 + _ROUND)
     n = rounded - _ROUND
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW
@@ -42,7 +53,7 @@ def _exp_parts(x: Any) -> tuple[Any, Any]:
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
 def _sigmoid_float32(a: Any) -> Any:
     x = -abs(a)
-    power, rest = _exp_parts(x)
+    power, rest = exp_parts(x)
     e = _ZERO if x < _LEAST else power + power * rest
     return (_ONE if a >= _ZERO else e) / (_ONE + e)
 
@@ -50,7 +61,7 @@ def _sigmoid_float32(a: Any) -> Any:
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
 def _tanh_float32(a: Any) -> Any:
     x = -_TWO * abs(a)
-    power, rest = _exp_parts(x)
+    power, rest = exp_parts(x)
     m = -_ONE if x < _LEAST else power * rest + (power - _ONE)  # exp(x) − 1, which does not cancel near 0
     y = m / (_TWO + m)
     return y if a < _ZERO else -y

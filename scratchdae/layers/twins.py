@@ -22,8 +22,14 @@ _BACKEND: ContextVar[str] = ContextVar("backend", default="auto")
 
 
 @lru_cache
-def _installed() -> bool:
-    """Tell whether numba is there, and scipy, whose BLAS some twins call."""
+def numba_available() -> bool:
+    """Tell whether the compiled twins can be used.
+
+    Returns
+    -------
+    bool
+        True where numba, and scipy for the BLAS inside its kernels, are installed. Nothing is imported.
+    """
     return all(importlib.util.find_spec(package) is not None for package in ("numba", "scipy"))
 
 
@@ -48,7 +54,7 @@ def backend(name: str) -> Iterator[None]:
         If the name is unknown, or numba is asked for where it is not installed.
     """
     choice("backend", name, BACKENDS)
-    if name == "numba" and not _installed():
+    if name == "numba" and not numba_available():
         raise ValueError("backend must be 'auto' or 'numpy' here, found 'numba': numba and scipy are not installed")
     token = _BACKEND.set(name)
     try:
@@ -74,5 +80,5 @@ def loops(module: str, *arrays: Array) -> Any:
         The module of `scratchdae.kernels` or of `scratchdae.layers`.
     """
     real = arrays[0].dtype in (np.float32, np.float64) and len({array.dtype for array in arrays}) == 1
-    compiled = real and _BACKEND.get() != "numpy" and _installed()
+    compiled = real and _BACKEND.get() != "numpy" and numba_available()
     return importlib.import_module(f"scratchdae.{'kernels' if compiled else 'layers'}.{module}")
