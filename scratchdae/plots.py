@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from scratchdae.arguments import Array, integer
+from scratchdae.floors import Survey, wiener
 from scratchdae.history import History
 
 if TYPE_CHECKING:
@@ -154,4 +155,118 @@ def curves(
     ax.set_ylabel(f"loss ({unit})")
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
+    return ax
+
+
+def code_floors(ax: "Axes", survey: Survey) -> "Axes":
+    """Draw what a linear code leaves against its units, beside what it leaves once each column was shuffled.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    survey : Survey
+        The floors of a data set.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`.
+    """
+    k = np.arange(survey.d + 1)
+    ax.plot(k, survey.codes, "-", color=BLUE, linewidth=2, label="these data")
+    ax.plot(k, survey.shuffled, "--", color=GREY, linewidth=2, label="each column shuffled by itself")
+    ax.axhline(survey.codes[0], color="black", linewidth=1, linestyle=":")
+    ax.annotate(
+        f"best constant {survey.codes[0]:.4g}",
+        (survey.d, survey.codes[0]),
+        xytext=(0, 4),
+        textcoords="offset points",
+        ha="right",
+    )
+    marks = [(floor.level, floor.value) for floor in survey.floors if floor.kind == "code" and floor.level is not None]
+    if marks:
+        ax.plot(*zip(*marks, strict=True), "o", color=BLUE, markersize=5)
+    ax.set_xlabel("units of the linear code, k")
+    ax.set_ylabel("squared error per component")
+    ax.set_title("What a linear code of k units leaves")
+    ax.set_ylim(0, 1.12 * survey.codes[0] or 1.0)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def noise_floors(ax: "Axes", survey: Survey) -> "Axes":
+    """Draw what linear denoisers leave against the noise: Gaussian in standard deviations of the data, and masking.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    survey : Survey
+        The floors of a data set whose variance is not 0.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`.
+    """
+    deviation = survey.variance**0.5
+    points = {
+        kind: [(floor.level / unit, floor.value) for floor in survey.floors if floor.kind == kind and floor.level]
+        for kind, unit in (("gaussian", deviation), ("masking", 1.0))
+    }
+    level = np.linspace(0, max([1.0, *(x for x, _ in points["gaussian"])]), 60)
+    for values, line, color, label in (
+        (survey.eigenvalues, "-", BLUE, "Gaussian, these data"),
+        (survey.shuffled_eigenvalues, "--", GREY, "Gaussian, each column shuffled"),
+    ):
+        ax.plot(level, [wiener(values, s * deviation) for s in level], line, color=color, linewidth=2, label=label)
+    if points["gaussian"]:
+        ax.plot(*zip(*points["gaussian"], strict=True), "o", color=BLUE, markersize=5)
+    if points["masking"]:
+        ax.plot(*zip(*sorted(points["masking"]), strict=True), "s--", color=ORANGE, label="masking, these data")
+    ax.axhline(survey.variance, color="black", linewidth=1, linestyle=":")
+    ax.set_xlabel("noise over the data's standard deviation, or fraction masked")
+    ax.set_ylabel("squared error per component")
+    ax.set_title("What the best linear denoiser leaves")
+    ax.set_ylim(0, 1.12 * survey.variance or 1.0)
+    ax.grid(alpha=0.3)
+    ax.legend(frameon=False)
+    return ax
+
+
+def floor_bars(ax: "Axes", survey: Survey) -> "Axes":
+    """Draw every floor as a share of the best constant's loss, a bar each, with its value beside it.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes
+        Where to draw.
+    survey : Survey
+        The floors of a data set.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        `ax`.
+    """
+    hatches = {"squared_error": "", "absolute_error": "..", "cross_entropy": "//"}
+    colors = {"constant": GREY, "gaussian": ORANGE, "masking": ORANGE}
+    for row, floor in enumerate(survey.floors):
+        share = survey.share(floor)
+        length = min(share or 0.0, 1.0)  # an output out of reach of the targets costs many times the constant
+        ax.barh(row, length, color=colors.get(floor.kind, BLUE), hatch=hatches[floor.loss], edgecolor="white")
+        more = f" ({share:.3g} times)" if share is not None and share > 1.0005 else ""
+        ax.text(length + 0.01, row, f"{floor.value:.4g}{more}", va="center", fontsize=8)
+    names = [
+        floor.name if floor.loss == "squared_error" else f"{floor.name} ({floor.loss.replace('_', ' ')})"
+        for floor in survey.floors
+    ]
+    ax.set_yticks(range(len(survey.floors)), names, fontsize=8)
+    ax.invert_yaxis()
+    ax.set_xlim(0, 1.45 if max(survey.share(floor) or 0 for floor in survey.floors) > 1.0005 else 1.15)
+    ax.set_xticks([0, 0.25, 0.5, 0.75, 1])
+    ax.set_xlabel("share of the best constant's loss")
+    ax.set_title("Every floor, with its mean per component")
     return ax

@@ -1,0 +1,38 @@
+"""Floors: the least loss that the data, the noise or the architecture allows, known before anything is trained.
+
+A floor is the mean over elements: squared error per component (in squared units of the data), absolute error per
+component, or nats per component, as the reduction ``"mean"`` of `scratchdae.losses` gives it; times D it is the
+reduction ``"paper"``. What a loss means is where it lies between the floor and the best constant: `relative_excess`.
+"""
+
+from scratchdae.floors.constants import best_constant, constant, relative_excess
+from scratchdae.floors.denoising import masking, masking_binary, wiener
+from scratchdae.floors.entropy import beta_cross_entropy, binary_entropy, cross_entropy, digamma
+from scratchdae.floors.examples import permute_features
+from scratchdae.floors.overview import Floor, Survey, survey
+from scratchdae.floors.reach import average_pooling, output_range
+from scratchdae.floors.spectrum import eigenvalues, independent, linear_codes, pca, sample_pca
+
+__all__ = [
+    "Floor",
+    "Survey",
+    "average_pooling",
+    "best_constant",
+    "beta_cross_entropy",
+    "binary_entropy",
+    "constant",
+    "cross_entropy",
+    "digamma",
+    "eigenvalues",
+    "independent",
+    "linear_codes",
+    "masking",
+    "masking_binary",
+    "output_range",
+    "pca",
+    "permute_features",
+    "relative_excess",
+    "sample_pca",
+    "survey",
+    "wiener",
+]
