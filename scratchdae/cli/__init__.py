@@ -79,7 +79,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()  # here, where a closed pipe can still be caught
         return status
     except KeyboardInterrupt as interruption:
-        print(f"{prog}: {interruption or 'interrupted'}", file=sys.stderr)
+        print(f"{prog}: {str(interruption) or 'interrupted'}", file=sys.stderr)
         return INTERRUPTED
     except NonFiniteError as error:
         print(f"{prog}: error: {error}", file=sys.stderr)
