@@ -1,0 +1,116 @@
+"""The index of the chapters agrees with their headers: every failure and every network has a chapter.
+
+The header is the line in italics with which a chapter's first cell ends: failure modes, networks, advice.
+"""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scratchdae.cli.chapters import title
+
+FOLDER = Path(__file__).parents[1] / "chapters"
+CHAPTERS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
+FAILURES = [*(f"F{number:02}" for number in range(1, 26)), "H1", "H2"]
+NETWORKS = [
+    f"Q{question}{letter}" for question, letters in enumerate(("abc", "abc", "abc", "abcdefg"), 1) for letter in letters
+]
+PAPER = ("01_autoencoder", "02_denoising", "03_why_it_works")  # are about the paper, and have no header
+
+ID = re.compile(r"\b(?:F\d\d|H\d|Q\d[a-z])\b")
+HEADER = re.compile(r"^# \*(Failure modes: .+?)\*$", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def header(chapter):
+    """Return the header of a chapter on one line; empty if its first cell does not end with one."""
+    first_cell = re.split(r"^# %%", chapter.read_text(encoding="utf-8"), maxsplit=2, flags=re.MULTILINE)[1]
+    found = HEADER.search(first_cell)
+    if found is None or first_cell[found.end() :].strip():
+        return ""
+    return " ".join(found[1].replace("\n# ", " ").split())
+
+
+def table(heading):
+    """Return the rows of the table under a heading of the index, each a list of cells."""
+    text = (FOLDER / "README.md").read_text(encoding="utf-8")
+    section = re.split(r"^## ", text, flags=re.MULTILINE)
+    body = next(part for part in section if part.startswith(f"{heading}\n"))
+    lines = [line for line in body.splitlines() if line.startswith("|")]
+    return [
+        [cell.strip() for cell in line.strip("|").split(" | ")] for line in lines[2:]
+    ]  # below the head and its rule
+
+
+def linked(cell):
+    """Return the chapters that a cell links to, by stem."""
+    return {Path(target).stem for target in LINK.findall(cell)}
+
+
+HEADERS = {chapter.stem: header(chapter) for chapter in CHAPTERS}
+
+
+@pytest.mark.parametrize("stem", [stem for stem in HEADERS if stem not in PAPER])
+def test_a_header_says_failures_networks_and_advice(stem):
+    parts = HEADERS[stem].split(" · ")
+    labels = [part.partition(": ")[0] for part in parts]
+    assert labels in (["Failure modes", "networks", "advice"], ["Failure modes", "advice"]), HEADERS[stem]
+    assert all(part.partition(": ")[2].strip() for part in parts)
+    assert ID.findall(HEADERS[stem]), "a header must name at least one id"
+    assert set(ID.findall(HEADERS[stem])) <= {*FAILURES, *NETWORKS}
+    assert not set(ID.findall(parts[0])) & set(NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("heading", "known"), [("By failure mode", FAILURES), ("By network", NETWORKS)], ids=["F", "Q"]
+)
+def test_the_index_has_a_row_for_every_id_in_order(heading, known):
+    assert [row[0] for row in table(heading)] == known
+
+
+@pytest.mark.parametrize("which", [*FAILURES, *NETWORKS])
+def test_every_id_has_a_chapter_and_the_index_links_to_all_that_name_it(which):
+    naming = {stem for stem, line in HEADERS.items() if which in ID.findall(line)}
+    assert naming, f"no header names {which}"
+    rows = {row[0]: row for row in table("By failure mode") + table("By network")}
+    assert linked(rows[which][-1]) == naming
+
+
+def test_every_link_of_the_index_resolves():
+    targets = LINK.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
+    assert len(targets) > 100
+    broken = [target for target in targets if not (FOLDER / target.partition("#")[0]).is_file()]
+    assert not broken
+
+
+def test_every_chapter_is_in_the_table_with_its_title_and_its_figure():
+    expected = [
+        [f"[{chapter.stem[:2]}]({chapter.name})", title(chapter), f"[figure](../figures/{chapter.stem}.png)"]
+        for chapter in CHAPTERS
+    ]
+    assert table("All chapters") == expected
+
+
+@pytest.mark.parametrize("heading", ["By symptom", "By advice"])
+def test_every_row_names_chapters_that_exist_and_says_something(heading):
+    rows = table(heading)
+    stems = {chapter.stem for chapter in CHAPTERS}
+    assert len(rows) >= 15
+    for row in rows:
+        assert len(row) == 3, row
+        first, chapters, said = row
+        assert linked(chapters), first
+        assert linked(chapters) | linked(said) <= stems, first
+        assert len(said.split()) >= 5, first
+
+
+def test_every_chapter_but_those_of_the_paper_is_reached_from_a_symptom():
+    reached = set().union(*(linked(" ".join(row)) for row in table("By symptom")))
+    assert set(HEADERS) - set(PAPER) <= reached
+
+
+def test_the_outcomes_of_a_measurement_lead_to_the_candidates_of_its_row_and_to_all_of_them():
+    for symptom, candidates, measurement in table("By symptom"):
+        outcomes = " ".join(re.findall(r"→ (\d\d(?:, \d\d)*)", measurement))
+        assert set(re.findall(r"\d\d", outcomes)) == {stem[:2] for stem in linked(candidates)}, symptom
