@@ -17,31 +17,39 @@ from scratchdae import (
     losses,
     optimizers,
     schedules,
+    stacked,
     training,
 )
 from scratchdae.checkpoint import load_model
 from scratchdae.corruption import Corruption
 from scratchdae.history import History
+from scratchdae.layer_spec import LayerSpec
 from scratchdae.layer_statistics import layer_statistics
 from scratchdae.model import DenoisingAutoencoder
 from scratchdae.network import Sequential
 from scratchdae.run import streams
-from scratchdae.training import NonFiniteError, evaluate, fit
+from scratchdae.stacked import finetune, pretrain
+from scratchdae.stopping import GrowingPatience
+from scratchdae.training import NonFiniteError, classification_error, evaluate, fit
 
 __version__ = "0.1.0"
 
 __all__ = [
     "Corruption",
     "DenoisingAutoencoder",
+    "GrowingPatience",
     "History",
+    "LayerSpec",
     "NonFiniteError",
     "Sequential",
     "activations",
     "autoencoder",
     "checkpoint",
+    "classification_error",
     "corruption",
     "datasets",
     "evaluate",
+    "finetune",
     "fit",
     "floors",
     "gradcheck",
@@ -52,7 +60,9 @@ __all__ = [
     "load_model",
     "losses",
     "optimizers",
+    "pretrain",
     "schedules",
+    "stacked",
     "streams",
     "training",
 ]

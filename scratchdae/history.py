@@ -25,7 +25,8 @@ class History:
     records : iterable of dict
         One an epoch: ``epoch`` (counted from 1), ``loss`` (mean over the epoch's batches, on corrupted inputs,
         without the penalty), ``penalty`` (after the epoch), ``validation_loss`` (on clean inputs unless asked
-        otherwise), ``lr`` and ``corruption`` (the level). What a run does not have is None.
+        otherwise), ``validation_error`` (where `fit` was given an `error`), ``lr`` and ``corruption`` (the level).
+        What a run does not have is None.
     backend : str
         What computed the steps, and why.
     """
@@ -61,16 +62,28 @@ class History:
         return np.array([np.nan if record[name] is None else record[name] for record in self.records])
 
     @property
+    def watched(self) -> Array:
+        """What early stopping watches.
+
+        Returns
+        -------
+        ndarray, shape (epochs,)
+            The validation error where there is one, otherwise the validation loss; NaN without validation.
+        """
+        has_error = any(record.get("validation_error") is not None for record in self)
+        return self["validation_error" if has_error else "validation_loss"]
+
+    @property
     def best_epoch(self) -> int | None:
-        """The epoch of the least validation loss.
+        """The first epoch of the least validation error or, where none is recorded, validation loss.
 
         Returns
         -------
         int or None
             Counted from 1; None without validation.
         """
-        losses = self["validation_loss"]
-        return None if np.isnan(losses).all() else int(self["epoch"][np.nanargmin(losses)])
+        values = self.watched
+        return None if np.isnan(values).all() else int(self["epoch"][np.nanargmin(values)])
 
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the records as JSON lines, whole or not at all.

@@ -10,6 +10,7 @@ import numpy as np
 from scratchdae import checkpoint
 from scratchdae.arguments import Array, Params, integer
 from scratchdae.history import History, Record
+from scratchdae.stopping import GrowingPatience
 
 
 class Streams(NamedTuple):
@@ -69,7 +70,7 @@ class Run:
     history : History
         The epochs so far.
     keep_best : bool
-        Whether the parameters of the least validation loss are kept.
+        Whether the parameters of the best epoch are kept.
     best : dict of str to ndarray
         Those parameters; empty before the first epoch.
     """
@@ -94,19 +95,21 @@ class Run:
         if self.keep_best and self.history.best_epoch == record["epoch"]:
             self.best = {name: value.copy() for name, value in self.params.items()}
 
-    def stalled(self, patience: int | None) -> bool:
-        """Tell whether the validation loss has not fallen for a number of epochs.
+    def stalled(self, patience: int | GrowingPatience | None) -> bool:
+        """Tell whether the validation loss, or error, has not fallen for too long.
 
         Parameters
         ----------
-        patience : int or None
-            That number; None for no limit.
+        patience : int, GrowingPatience or None
+            For how many epochs, or by which rule; None for no limit.
 
         Returns
         -------
         bool
             Whether to stop.
         """
+        if isinstance(patience, GrowingPatience):
+            return patience.over(self.history.watched)
         best = self.history.best_epoch
         return patience is not None and best is not None and len(self.history) - best >= patience
 

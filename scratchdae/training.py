@@ -20,10 +20,12 @@ from scratchdae.corruption import Corruption
 from scratchdae.datasets import to_float
 from scratchdae.history import History, Record
 from scratchdae.losses import l2_penalty
+from scratchdae.network import Sequential
 from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.run import Run, fingerprint, streams
 from scratchdae.schedules import Constant, Schedule
 from scratchdae.steps import Model, Step
+from scratchdae.stopping import GrowingPatience
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -50,11 +52,13 @@ def fit(
     l2: float = 0.0,
     validation: Array | tuple[Array, Array] | None = None,
     corrupt_validation: bool = False,
-    patience: int | None = None,
+    error: Callable[..., float] | None = None,
+    patience: int | GrowingPatience | None = None,
     seed: int = 0,
     backend: str = "auto",
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
+    origin: dict[str, Any] | None = None,
     progress: bool = True,
     on_epoch: Callable[[Record, Params], None] | None = None,
 ) -> History:
@@ -85,8 +89,12 @@ def fit(
         Inputs, or inputs and targets, to evaluate after each epoch.
     corrupt_validation : bool
         Whether to corrupt the validation inputs, every epoch with the same draws. Otherwise they are clean.
-    patience : int, optional
-        Stop after so many epochs without a lower validation loss, and keep the best parameters.
+    error : callable, optional
+        What to judge the validation data by beside the loss, called as `evaluate` is, for example
+        `classification_error`. It is recorded, and `patience` watches it in place of the loss.
+    patience : int or GrowingPatience, optional
+        Stop after so many epochs without a lower validation loss (or error), or by that rule; keep the best
+        parameters.
     seed : int
         Of the shuffling and the corruption.
     backend : {"auto", "numpy", "numba"}
@@ -95,6 +103,9 @@ def fit(
         Folder to leave ``checkpoint.safetensors``, ``history.jsonl`` and ``config.json`` in, after every epoch.
     resume : bool
         Continue the run in `out`; begin it if there is none yet.
+    origin : dict, optional
+        What data and first parameters were made from, ready for JSON; it is recorded, and a run is resumed only with
+        the same.
     progress : bool
         Whether to show a progress bar, on a terminal.
     on_epoch : callable, optional
@@ -125,10 +136,13 @@ def fit(
     number("l2", l2, at_least=0)
     integer("seed", seed, at_least=0)
     optimizer = SGD() if optimizer is None else optimizer
-    if patience is not None:
+    if not isinstance(patience, GrowingPatience | None):
         integer("patience", patience)
-        if x_valid is None:
-            raise ValueError("patience needs validation data to watch, found validation=None")
+    if error is not None and not callable(error):
+        raise ValueError(f"error must be a function like scratchdae.evaluate, found {error!r}")
+    for name, option in (("patience", patience), ("error", error)):
+        if option is not None and x_valid is None:
+            raise ValueError(f"{name} needs validation data to watch, found validation=None")
     if corrupt_validation and (corruption is None or x_valid is None):
         raise ValueError("corrupt_validation needs a corruption and validation data, found None")
     if resume and out is None:
@@ -147,9 +161,11 @@ def fit(
             "corruption": str(corruption or "none"),
             "l2": float(l2),
             "corrupt_validation": corrupt_validation,
-            "patience": patience,
+            "error": None if error is None else getattr(error, "__name__", type(error).__name__),
+            "patience": str(patience) if isinstance(patience, GrowingPatience) else patience,
             "seed": seed,
         },
+        "origin": origin,
         "data": {"train": fingerprint(x, target), "validation": fingerprint(x_valid, target_valid)},
         "backend": step.name,
     }
@@ -178,15 +194,18 @@ def fit(
                 rate = schedule(epoch)
                 loss = _one_epoch(model, run, step, x, target, batch_size, rate, corruption, l2, bar)
                 penalty = float(l2_penalty(run.params, l2)[0]) if l2 else 0.0
-                valid = None
+                valid = wrong = None
                 if x_valid is not None and target_valid is not None:
                     noise = (corruption, epoch, streams(seed).validation) if corruption and corrupt_validation else None
                     valid = evaluate(model, x_valid, target_valid, params=run.params, noise=noise)
-                for name, value in (("training loss", loss), ("penalty", penalty), ("validation loss", valid or 0.0)):
-                    if not np.isfinite(value):
-                        raise NonFiniteError(f"the {name} became {value} in epoch {epoch + 1}, with lr = {rate:g}")
+                    if error is not None:
+                        wrong = float(error(model, x_valid, target_valid, params=run.params))
+                losses = {"loss": loss, "penalty": penalty, "validation_loss": valid, "validation_error": wrong}
+                for name, value in losses.items():
+                    if value is not None and not np.isfinite(value):
+                        what = "training loss" if name == "loss" else name.replace("_", " ")
+                        raise NonFiniteError(f"the {what} became {value} in epoch {epoch + 1}, with lr = {rate:g}")
                 level = corruption.at(epoch) if corruption else None
-                losses = {"loss": loss, "penalty": penalty, "validation_loss": valid}
                 run.record({"epoch": epoch + 1, **losses, "lr": rate, "corruption": level})
                 if on_epoch is not None:
                     on_epoch(run.history.records[-1], run.params)
@@ -240,6 +259,39 @@ def evaluate(
             noisy = corruption.corrupt(clean, rng, epoch)
         total += float(model.loss(params, noisy, t)) * len(clean)
     return total / len(x)
+
+
+def classification_error(model: Sequential, x: Array, labels: Array, *, params: Params | None = None) -> float:
+    """Return the fraction of examples whose largest output is not that of their label.
+
+    Parameters
+    ----------
+    model : Sequential
+        A network with an output a class.
+    x : ndarray, shape (N, ...)
+        Inputs, uint8 or floating-point.
+    labels : ndarray of int, shape (N,)
+        The classes.
+    params : dict of str to ndarray, optional
+        Parameters to use in place of the model's.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN if an output is NaN.
+
+    Raises
+    ------
+    ValueError
+        If inputs or labels do not fit the network.
+    """
+    _check_data("x", x, labels, model)
+    params = model.params if params is None else params
+    wrong = 0.0
+    for rows in _parts(x, len(x)):
+        outputs, _ = model.forward(params, to_float(x[rows], model.dtype))
+        wrong += np.nan if np.isnan(outputs).any() else int((outputs.argmax(axis=1) != labels[rows]).sum())
+    return wrong / len(x)
 
 
 def _one_epoch(
@@ -298,14 +350,14 @@ def _gather(target: Array, rows: Any, model: Model) -> Array:
 
 
 def _check_data(name: str, x: Array, target: Array, model: Model) -> None:
-    """Refuse data that do not fit the model, before anything is written; floats are read through once for NaN."""
+    """Refuse data that do not fit the model, before anything is written; all but images are read through once."""
     for what, array in ((name, x), (f"{name}'s target", target)):
         if not isinstance(array, np.ndarray) or array.ndim < 1 or len(array) == 0:
             found = f"{type(array).__name__} {np.shape(array)}"
             raise ValueError(f"{what} must be an array of at least one example, found {found}")
     if len(x) != len(target):
         raise ValueError(f"{name} and its target must have as many examples, found {len(x)} and {len(target)}")
-    checked = len(x) if x.dtype.kind == "f" or target.dtype.kind == "f" else 1
+    checked = 1 if x.dtype == target.dtype == np.uint8 and target.ndim > 1 else len(x)  # bytes are always in range
     for rows in _parts(x, checked):
         clean = to_float(x[rows], model.dtype)
         if not np.isfinite(clean).all():
