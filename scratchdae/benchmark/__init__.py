@@ -1,6 +1,6 @@
 """How fast a training step is, beside other libraries doing the same work on the same machine.
 
-`work` says what is done, `competitors` who does it, `limits` what the machine could do, `measure` checks each
+`works` says what is done, `competitors` who does it, `limits` what the machine could do, `measure` checks each
 competitor and then times all in turn, `report` and `figure` show the result. `memory` and `scale` measure the library
 alone: the peak of its memory, and how its time grows with the data. The command is ``scratchdae bench``.
 """

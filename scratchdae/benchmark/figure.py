@@ -1,13 +1,15 @@
 """The figure of a benchmark: throughput against batch size, a panel for every number of hidden units."""
 
+from textwrap import fill
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from scratchdae.benchmark.report import SUBJECT, Result
+from scratchdae.benchmark.report import SUBJECT, Result, finding
 from scratchdae.plots import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
+    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -18,6 +20,8 @@ _STYLES = {  # colour, marker, line: any one of the three tells them apart
     "numpy": ("#3a7d44", "^", ":"),
     "jax": ("#7b3f8c", "v", (0, (6, 1.5, 1, 1.5, 1, 1.5))),
 }
+_LEGEND, _PANEL = 3.2, 3.4  # inches
+_LARGE, _SMALL = 0.1, 0.062  # inches of a letter of the title and of the line below
 
 
 def draw(result: Result) -> "Figure":
@@ -35,36 +39,43 @@ def draw(result: Result) -> "Figure":
     """
     from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
 
-    hidden = sorted({row.setting.n_hidden for row in result.rows})
-    figure = Figure(figsize=(3.2 + 3.4 * len(hidden), 5.0), layout="constrained")
+    hidden = sorted({setting.n_hidden for setting in result.settings})
+    width = _LEGEND + _PANEL * max(len(hidden), 1.4)
+    figure = Figure(figsize=(width, 5.0), layout="constrained")
     panels = figure.subplots(1, len(hidden), sharey=True, squeeze=False)[0]
     for ax, H in zip(panels, hidden, strict=True):
         _panel(ax, result, H)
     panels[0].set_ylabel("training samples a second")
-    handles, labels = panels[0].get_legend_handles_labels()
-    in_order = sorted(range(len(labels)), key=lambda i: list(_STYLES).index(labels[i]) if labels[i] in _STYLES else -1)
-    figure.legend(
-        [handles[i] for i in in_order],
-        [labels[i] for i in in_order],
-        loc="outside right center",
-        frameon=False,
-        handlelength=3.5,
+    named: dict[str, Artist] = {}
+    for ax in panels:  # somebody may have failed in the first
+        handles, labels = ax.get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
+    figure.legend(named.values(), named.keys(), loc="outside right center", frameon=False, handlelength=3.5)
+    threads, setting = result.about["threads"], result.settings[0]
+    details = (
+        f"{result.kind.title}, {setting.dtype}, {threads} thread{'s' * (threads > 1)}, "
+        f"{result.about['machine']['processor']}; median, bars from least to most"
     )
-    threads, dtype = result.about["threads"], result.rows[0].setting.dtype
-    figure.suptitle(
-        f"Steps of a denoising autoencoder, D = {result.n_visible}, {dtype}, {threads} thread{'s' * (threads > 1)}\n"
-        f"{result.about['machine']['processor']}; median, bars from least to most",
-        fontsize=10,
-    )
+    figure.suptitle(fill(finding(result), int(width / _LARGE)), fontsize=12, fontweight="bold", x=0.01, ha="left")
+    figure.supxlabel(fill(details, int(width / _SMALL)), fontsize=8.5, x=0.01, ha="left", color="#444444")
     return figure
 
 
 def _panel(ax: "Axes", result: Result, H: int) -> None:
     from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
 
-    batches = sorted({row.setting.batch_size for row in result.rows})
+    settings = sorted((s for s in result.settings if s.n_hidden == H), key=lambda setting: setting.batch_size)
+    gflops = result.limits.gflops[result.limits.fastest]
+    ax.axhline(
+        result.dense(settings[0]),
+        color=GREY,
+        linewidth=1.6,
+        linestyle=(0, (1, 1)),
+        label=f"dense limit: matrix product\nat {gflops:,.0f} GFLOP/s ({result.limits.fastest}),\n"
+        f"{result.kind.work.cost.replace(', ', ',' + chr(10))}",
+    )
     for name, (colour, marker, line) in _STYLES.items():
-        rows = [row for row in result.rows if row.name == name and row.setting.n_hidden == H and row.rates]
+        rows = [row for s in settings for row in result.rows if row.name == name and row.setting == s and row.rates]
         if not rows:
             continue
         medians = np.array([row.median for row in rows])
@@ -82,15 +93,9 @@ def _panel(ax: "Axes", result: Result, H: int) -> None:
             label=name,
             zorder=3 if name == SUBJECT else 2,
         )
-    dense = result.limits.dense(result.n_visible, H)
-    fastest = result.limits.fastest
-    label = (
-        f"dense limit: matrix product\nat {result.limits.gflops[fastest]:,.0f} GFLOP/s ({fastest})\nby 10·D·H a sample"
-    )
-    ax.axhline(dense, color=GREY, linewidth=1.2, linestyle=(0, (1, 1)), label=label)
     ax.set_xscale("log")
     ax.set_yscale("log")
-    ax.set_xticks(batches, [str(B) for B in batches])
+    ax.set_xticks([setting.batch_size for setting in settings], [str(setting.batch_size) for setting in settings])
     ax.xaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))

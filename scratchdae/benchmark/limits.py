@@ -3,11 +3,12 @@
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
 from scratchdae.benchmark.competitors import Competitor, reference
+from scratchdae.benchmark.competitors.competitor import one_line
 
 _SIDE = 2048  # of the square matrices: large enough for the full rate, three of them fit into most caches
 _BYTES = 64 * 2**20  # copied at a time: more than caches hold
@@ -25,14 +26,35 @@ class Limits:
         competitor whose library computed it: they do not share a BLAS, and the machine can do what the best one does.
     gbytes : float
         Bandwidth of a copy in memory, read and written bytes both counted, in 10⁹ bytes a second.
+    blas : dict of str to str
+        What computed the products, by competitor.
+    failed : dict of str to str
+        What was raised instead of a product, by competitor.
     """
 
     gflops: dict[str, float]
     gbytes: float
+    blas: dict[str, str] = field(default_factory=dict)
+    failed: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        rates = ", ".join(f"{rate:,.0f} by {name}" for name, rate in self.gflops.items())
+        rates = ", ".join(f"{rate:,.0f} by {self.called(name)}" for name, rate in self.gflops.items())
         return f"matrix product {rates} (GFLOP/s); copy in memory {self.gbytes:,.0f} GB/s"
+
+    def called(self, name: str) -> str:
+        """Name a competitor and its BLAS.
+
+        Parameters
+        ----------
+        name : str
+            The competitor.
+
+        Returns
+        -------
+        str
+            The BLAS in brackets, where it is known.
+        """
+        return f"{name} ({self.blas[name]})" if name in self.blas else name
 
     @property
     def fastest(self) -> str:
@@ -59,22 +81,24 @@ class Limits:
             The limits of both moments.
         """
         gflops = {name: max(rate, other.gflops.get(name, 0.0)) for name, rate in self.gflops.items()}
-        return Limits(other.gflops | gflops, max(self.gbytes, other.gbytes))
+        return Limits(
+            other.gflops | gflops, max(self.gbytes, other.gbytes), other.blas | self.blas, other.failed | self.failed
+        )
 
-    def dense(self, D: int, H: int) -> float:
+    def dense(self, operations: int) -> float:
         """Return how many samples a second the products alone would allow.
 
         Parameters
         ----------
-        D, H : int
-            Visible and hidden units. A sample costs 10·D·H operations: five products, if no zero is left out.
+        operations : int
+            Floating-point operations a sample, if no zero is left out.
 
         Returns
         -------
         float
             Samples a second.
         """
-        return self.gflops[self.fastest] * 1e9 / (10 * D * H)
+        return self.gflops[self.fastest] * 1e9 / operations
 
 
 def measure(
@@ -102,14 +126,22 @@ def measure(
     """
     rng = np.random.default_rng(0)
     a, b = (rng.random((side, side)).astype(dtype) for _ in range(2))
-    products = {"numpy": reference.product(a, b, threads)}
-    products |= {one.name: one.product(a, b, threads) for one in competitors if one.product is not None}
-    gflops = {name: 2 * side**3 / _fastest(product) / 1e9 for name, product in products.items()}
+    gemms = {"numpy": reference.GEMM} | {one.name: one.gemm for one in competitors if one.gemm is not None}
+    gflops, blas, failed = dict[str, float](), dict[str, str](), dict[str, str]()
+    for name, gemm in gemms.items():
+        try:
+            seconds, called = _fastest(gemm.prepare(a, b, threads)), gemm.blas()
+        except Exception as error:  # the others go on
+            if name == "numpy":
+                raise
+            failed[name] = one_line(error)
+        else:
+            gflops[name], blas[name] = 2 * side**3 / seconds / 1e9, called
     source, target = (np.ones(nbytes // 8) for _ in range(2))
     parts = list(zip(np.array_split(source, threads), np.array_split(target, threads), strict=True))
     with ThreadPoolExecutor(threads) as pool:  # a copy gives up the interpreter's lock
         copied = _fastest(lambda: list(pool.map(lambda part: np.copyto(part[1], part[0]), parts)))
-    return Limits(gflops, 2 * source.nbytes / copied / 1e9)
+    return Limits(gflops, 2 * source.nbytes / copied / 1e9, blas, failed)
 
 
 def _fastest(work: Callable[[], object]) -> float:

@@ -5,7 +5,7 @@ from typing import Any
 
 from scratchdae.benchmark.limits import Limits
 from scratchdae.benchmark.measure import TOLERANCE, Row
-from scratchdae.benchmark.work import LR, NU, VALIDATED_STEPS
+from scratchdae.benchmark.works.work import VALIDATED_STEPS, Kind, Setting
 
 SUBJECT = "scratchdae"  # whom the others are compared with
 
@@ -16,23 +16,110 @@ class Result:
 
     Attributes
     ----------
+    kind : Kind
+        What was done.
     rows : tuple of Row
         A competitor in a setting each.
     left_out : dict of str to str
         Why a competitor did not take part, by its name.
     limits : Limits
         Of the machine.
-    n_visible : int
-        D.
     about : dict
         Command, machine, threads, versions and data, ready for JSON.
     """
 
+    kind: Kind
     rows: tuple[Row, ...]
     left_out: dict[str, str]
     limits: Limits
-    n_visible: int
     about: dict[str, Any]
+
+    @property
+    def settings(self) -> list[Setting]:
+        """List what was timed.
+
+        Returns
+        -------
+        list of Setting
+            In the order of the rows.
+        """
+        return list(dict.fromkeys(row.setting for row in self.rows))
+
+    def medians(self, setting: Setting) -> dict[str, float]:
+        """List the rates in a setting.
+
+        Parameters
+        ----------
+        setting : Setting
+            The sizes.
+
+        Returns
+        -------
+        dict of str to float
+            Median samples a second of each competitor that was timed.
+        """
+        return {row.name: row.median for row in self.rows if row.setting == setting and row.rates}
+
+    def dense(self, setting: Setting) -> float:
+        """Return how many samples a second the fastest matrix product alone would allow.
+
+        Parameters
+        ----------
+        setting : Setting
+            The sizes.
+
+        Returns
+        -------
+        float
+            Samples a second, if no zero is left out.
+        """
+        return self.limits.dense(self.kind.operations(setting.n_hidden))
+
+    def beside_strongest(self, setting: Setting) -> tuple[str, float] | None:
+        """Compare the subject with the fastest of the others.
+
+        Parameters
+        ----------
+        setting : Setting
+            The sizes.
+
+        Returns
+        -------
+        (str, float) or None
+            Who that is, and the subject's rate by its rate; None where either is missing.
+        """
+        medians = self.medians(setting)
+        subject = medians.pop(SUBJECT, None)
+        if subject is None or not medians:
+            return None
+        strongest = max(medians, key=lambda name: medians[name])
+        return strongest, subject / medians[strongest]
+
+    def beside_products(self, setting: Setting) -> dict[str, Any] | None:
+        """Compare the subject with the matrix products of the libraries, as if it left out no zero.
+
+        Parameters
+        ----------
+        setting : Setting
+            The sizes.
+
+        Returns
+        -------
+        dict or None
+            Its equivalent GFLOP/s, and the ratio to each library's, ready for JSON; None where it was not timed.
+        """
+        subject = self.medians(setting).get(SUBJECT)
+        if subject is None:
+            return None
+        gflops = subject * self.kind.operations(setting.n_hidden) / 1e9
+        return {
+            "work": setting.work,
+            "n_hidden": setting.n_hidden,
+            "batch_size": setting.batch_size,
+            "dtype": setting.dtype,
+            "equivalent_gflops": gflops,
+            "of_gemm": {name: gflops / rate for name, rate in self.limits.gflops.items()},
+        }
 
     def as_json(self) -> dict[str, Any]:
         """Return the content of ``bench.json``.
@@ -42,23 +129,28 @@ class Result:
         dict
             Ready for JSON.
         """
-        hidden = sorted({row.setting.n_hidden for row in self.rows})
+        hidden = sorted({setting.n_hidden for setting in self.settings})
+        beside_products = [self.beside_products(setting) for setting in self.settings]
         return {
             **self.about,
+            "finding": finding(self),
             "work": {
-                "model": "denoising autoencoder, tied weights, sigmoid units",
-                "loss": "cross_entropy",
-                "corruption": f"masking:{NU}",
-                "optimizer": f"SGD, lr {LR}",
-                "n_visible": self.n_visible,
+                "name": self.kind.name,
+                **self.kind.work.about,
+                "units_a_layer": {str(H): list(self.kind.sizes(H)) for H in hidden},
+                "operations_a_sample": {str(H): self.kind.operations(H) for H in hidden},
+                "operations": f"of the matrix products if no zero is left out: {self.kind.work.cost}",
             },
             "limits": {
                 "gemm_gflops": self.limits.gflops,
+                "gemm_blas": self.limits.blas,
+                "gemm_failed": self.limits.failed,
                 "fastest_gemm": self.limits.fastest,
                 "copy_gbytes_per_second": self.limits.gbytes,
-                "dense_samples_per_second": {str(H): self.limits.dense(self.n_visible, H) for H in hidden},
+                "dense_samples_per_second": {str(H): self.limits.dense(self.kind.operations(H)) for H in hidden},
             },
             "rows": [row.as_json() for row in self.rows],
+            f"{SUBJECT}_beside_products": [found for found in beside_products if found is not None],
             "left_out": [{"name": name, "reason": reason} for name, reason in self.left_out.items()],
         }
 
@@ -88,10 +180,12 @@ def table(rows: tuple[Row, ...]) -> list[str]:
             line += f"  {SUBJECT} takes {subject.median / row.median:.2f} times as many"
         lines.append(line.rstrip())
     for row in rows:
-        if not row.right:
+        if row.failure is not None:
+            lines.append(f"  {row.name:<14}FAILED {row.failure}")
+        elif not row.right:
             lines.append(
                 f"  {row.name:<14}WRONG, not timed: after {VALIDATED_STEPS} steps its updates differ from the "
-                f"reference's by {row.error:.1e} of the largest, allowed are {TOLERANCE[setting.dtype]:.0e}"
+                f"reference's by {row.update_error:.1e} of the largest, allowed are {TOLERANCE[setting.dtype]:.0e}"
             )
     return lines
 
@@ -109,18 +203,69 @@ def summary(result: Result) -> list[str]:
     list of str
         The lines of a table, with a heading.
     """
-    rows = result.rows
-    names = list(dict.fromkeys(row.name for row in rows))
+    names = list(dict.fromkeys(row.name for row in result.rows))
+    failed = {(row.name, row.setting) for row in result.rows if row.failure is not None}
     width = max(13, *map(len, names)) + 2
     lines = [f"{'H':>6}{'B':>6}{''.join(f'{name:>{width}}' for name in names)}{'dense limit':>{width}}"]
-    for setting in dict.fromkeys(row.setting for row in rows):
-        medians = {row.name: row.median for row in rows if row.setting == setting and row.rates}
-        cells = [f"{medians[name]:,.0f}" if name in medians else "wrong" for name in names]
+    for setting in result.settings:
+        medians = result.medians(setting)
+        untimed = {name: "failed" if (name, setting) in failed else "wrong" for name in names}
+        cells = [f"{medians[name]:,.0f}" if name in medians else untimed[name] for name in names]
         line = f"{setting.n_hidden:>6}{setting.batch_size:>6}{''.join(f'{cell:>{width}}' for cell in cells)}"
-        line += f"{result.limits.dense(result.n_visible, setting.n_hidden):>{width},.0f}"
-        peers = {name: median for name, median in medians.items() if name != SUBJECT}
-        if SUBJECT in medians and peers:
-            strongest = max(peers, key=lambda name: peers[name])
-            line += f"   {SUBJECT} is {medians[SUBJECT] / peers[strongest]:.2f} × {strongest}"
+        line += f"{result.dense(setting):>{width},.0f}"
+        if (beside := result.beside_strongest(setting)) is not None:
+            line += f"   {SUBJECT} is {beside[1]:.2f} × {beside[0]}"
         lines.append(line)
     return lines
+
+
+def products(result: Result) -> list[str]:
+    """Write what the subject makes of the matrix products where they matter most, with the largest batch.
+
+    Parameters
+    ----------
+    result : Result
+        What was found.
+
+    Returns
+    -------
+    list of str
+        A line for every H.
+    """
+    largest, lines = max(setting.batch_size for setting in result.settings), []
+    for setting in result.settings:
+        if setting.batch_size != largest or (found := result.beside_products(setting)) is None:
+            continue
+        shares = ", ".join(f"{share:.2f} × {result.limits.called(name)}" for name, share in found["of_gemm"].items())
+        lines.append(
+            f"H = {setting.n_hidden}, B = {largest}: {SUBJECT} does the work of {found['equivalent_gflops']:,.0f} "
+            f"dense GFLOP/s ({result.kind.work.cost}), {shares}"
+        )
+    return lines
+
+
+def finding(result: Result) -> str:
+    """Say in a sentence how the subject compares with the strongest peer of each setting.
+
+    Parameters
+    ----------
+    result : Result
+        What was found.
+
+    Returns
+    -------
+    str
+        Without a full stop.
+    """
+    beside = {setting: result.beside_strongest(setting) for setting in result.settings}
+    ratios = {setting: found[1] for setting, found in beside.items() if found is not None}
+    if not ratios:
+        return f"{SUBJECT} and a peer were never both timed"
+    least, most = f"{min(ratios.values()):.2f}", f"{max(ratios.values()):.2f}"
+    ratio = least if least == most else f"{least} to {most}"
+    sentence = f"{SUBJECT} is {ratio} times as fast as its strongest peer"
+    slower = [f"H = {one.n_hidden}, B = {one.batch_size}" for one, found in ratios.items() if found < 1]
+    if slower:
+        sentence += f"; slower in {len(slower)} of {len(ratios)} settings"
+        sentence += f" ({'; '.join(slower)})" if len(slower) <= 3 else ""
+    return sentence

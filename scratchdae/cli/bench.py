@@ -1,4 +1,4 @@
-"""``scratchdae bench``: the training step beside other libraries; peak memory; growth with the data."""
+"""``scratchdae bench``: training steps beside other libraries; peak memory; growth with the data."""
 
 import argparse
 import json
@@ -13,8 +13,8 @@ from typing import Any
 
 from scratchdae import atomic
 from scratchdae.arguments import choice, integer
-from scratchdae.benchmark import work
 from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
+from scratchdae.benchmark.works import KINDS, PIXELS, examples
 from scratchdae.cli.threads import limited
 
 _ROUNDS = {"small": 5, "full": 7}
@@ -32,10 +32,10 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     parser = commands.add_parser(
         "bench",
         help="time the training step beside PyTorch, JAX and NumPy on this machine",
-        description="Time the training step of a tied-weight denoising autoencoder beside other libraries: the same "
-        "work, parameters, batches and threads, in alternating rounds, each competitor checked against the NumPy "
-        "reference first. Leave bench.json and bench.png.",
-        epilog="The machine should be quiet. Exit status 1: the updates of a competitor are wrong.",
+        description="Time the training step of a tied-weight denoising autoencoder, or of the fine-tuning of a deep "
+        "network, beside other libraries: the same work, parameters, batches and threads, in alternating rounds, each "
+        "competitor checked against the NumPy reference first. Leave bench.json and bench.png.",
+        epilog="The machine should be quiet. Exit status 1: the updates of a competitor are wrong, or it failed.",
         allow_abbrev=False,
     )
     parser.set_defaults(run=run, parser=parser)
@@ -43,13 +43,21 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     what.add_argument("--memory", action="store_true", help="instead: peak memory of an epoch of 60,000 images")
     what.add_argument("--scale", action="store_true", help="instead: seconds of an epoch against its images")
     parser.add_argument(
-        "--grid", choices=tuple(work.GRIDS), help="H 500, B to 100, under a minute; or H to 2000, B to 512 (small)"
+        "--work",
+        choices=tuple(KINDS),
+        help="an autoencoder's steps on images; on a hidden layer's outputs; steps of a 784-1000-1000-1000-10 network "
+        "with labels (pixels)",
+    )
+    parser.add_argument(
+        "--grid",
+        choices=tuple(PIXELS.grids),
+        help="H 500, B to 100 (finetune: B to 20), about a minute; or H to 2000, B to 512 (small)",
     )
     parser.add_argument("--peers", metavar="NAME,...", help=f"of {','.join(PEERS)} (all)")
     parser.add_argument("--threads", type=int, metavar="N", help="for everyone (as many as processors)")
     parser.add_argument("--rounds", type=int, metavar="N", help="(small 5, full 7, --scale 3)")
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(float32)")
-    parser.add_argument("--data", choices=("digits", "mnist"), default="digits", help="(digits)")
+    parser.add_argument("--data", choices=examples.DATA, default="digits", help="(digits)")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="(runs/bench)")
 
 
@@ -64,7 +72,7 @@ def run(options: argparse.Namespace) -> int:
     Returns
     -------
     int
-        0; 1 if a competitor's updates are wrong, or the memory's peak is over its allowance.
+        0; 1 if a competitor failed or its updates are wrong, or the memory's peak is over its allowance.
 
     Raises
     ------
@@ -74,8 +82,7 @@ def run(options: argparse.Namespace) -> int:
     threads = integer("threads", os.cpu_count() or 1 if options.threads is None else options.threads)
     if options.rounds is not None:
         integer("rounds", options.rounds)
-    if options.out.exists() and not options.out.is_dir():
-        raise ValueError(f"--out must be a folder, found the file {options.out}")
+    _check_folder(options.out)
     measured = _memory if options.memory else _scale if options.scale else _compare
     with limited(threads), _environment(jax_scan.environment(threads)):
         return measured(options, threads)
@@ -84,12 +91,13 @@ def run(options: argparse.Namespace) -> int:
 def _compare(options: argparse.Namespace, threads: int) -> int:
     from scratchdae.benchmark import figure, limits, measure, report
 
-    grid = options.grid or "small"
-    settings, rounds = work.settings(grid, options.dtype), options.rounds or _ROUNDS[grid]
+    kind, grid = KINDS[options.work or "pixels"], options.grid or "small"
+    settings, rounds = kind.settings(grid, options.dtype), options.rounds or _ROUNDS[grid]
     chosen = (SCRATCHDAE, *_peers(options.peers))
-    images, about = work.load(options.data), _about(options, threads)
+    data, about = examples.load(options.data), _about(options, threads)
     _introduce(about)
-    left_out = {one.name: reason for one in chosen if (reason := one.reason_to_leave_out()) is not None}
+    _say("work", f"{kind.title}, {options.dtype}")
+    left_out = {one.name: reason for one in chosen if (reason := one.reason_to_leave_out(kind.work)) is not None}
     for name, reason in left_out.items():
         _say("left out", f"{name}: {reason}")
     competitors = [one for one in chosen if one.name not in left_out]
@@ -100,13 +108,18 @@ def _compare(options: argparse.Namespace, threads: int) -> int:
     best, rows = limits.measure(competitors, options.dtype, threads), list[measure.Row]()
     _say("limits", str(best))
     for setting in settings:
-        found = measure.measure(competitors, setting, work.prepare(setting, images), threads, rounds)
+        found = measure.measure(competitors, setting, kind.prepare(setting, data), threads, rounds)
         print("", *report.table(found), sep="\n", flush=True)
         rows += found
         best = best.best(limits.measure(competitors, options.dtype, threads))  # whatever slowed the last may be gone
-    result = report.Result(tuple(rows), left_out, best, images.shape[1], about)
+    result = report.Result(kind, tuple(rows), left_out, best, about)
     print("", "median samples a second", *report.summary(result), "", sep="\n")
+    for line in report.products(result):
+        _say("products", line)
     _say("limits", f"{best}; the best of {len(settings) + 1} measurements")
+    for name, error in best.failed.items():
+        _say("limits", f"the matrix product of {name} FAILED: {error}")
+    _say("finding", report.finding(result))
     _write(options.out, "bench.json", result.as_json())
     if not any(row.rates for row in rows):
         (options.out / "bench.png").unlink(missing_ok=True)  # an earlier run's would belie the numbers
@@ -114,15 +127,15 @@ def _compare(options: argparse.Namespace, threads: int) -> int:
         with atomic.replacing(options.out / "bench.png") as temporary:
             figure.draw(result).savefig(temporary, dpi=120, metadata={"Software": None})
         _say("figure", str(options.out / "bench.png"))
-    return 0 if all(row.right for row in rows) else 1
+    return 0 if all(row.right for row in rows) and not best.failed else 1
 
 
 def _memory(options: argparse.Namespace, threads: int) -> int:
     from scratchdae.benchmark import memory, scale
 
-    _refuse(options, "--memory", "grid", "peers", "rounds")
+    _refuse(options, "--memory", "work", "grid", "peers", "rounds")
     about = _about(options, threads)
-    images = work.load("mnist") if options.data == "mnist" else None
+    images = examples.load("mnist").x_train if options.data == "mnist" else None
     _introduce(about)
     with tempfile.TemporaryDirectory(prefix="scratchdae-bench-") as folder:
         file = Path(folder) / "images.npy"
@@ -146,7 +159,7 @@ def _scale(options: argparse.Namespace, threads: int) -> int:
 
     from scratchdae.benchmark import scale
 
-    _refuse(options, "--scale", "peers")
+    _refuse(options, "--scale", "work", "peers")
     if options.data != "digits":
         raise ValueError(f"--scale draws its digits and goes with --data digits, found {options.data}")
     sizes, about = scale.SIZES[options.grid or "small"], _about(options, threads)
@@ -174,6 +187,15 @@ def _scale(options: argparse.Namespace, threads: int) -> int:
 def _peers(names: str | None) -> list[Competitor]:
     chosen = list(PEERS) if names is None else list(dict.fromkeys(name.strip() for name in names.split(",")))
     return [PEERS[choice("--peers", name, tuple(PEERS))] for name in chosen]
+
+
+def _check_folder(out: Path) -> None:
+    """Refuse a folder that could not be written, before anything is measured."""
+    found = next(path for path in (out, *out.absolute().parents) if path.exists())
+    if not found.is_dir():
+        raise ValueError(f"--out must be a folder, found the file {found}")
+    if not os.access(found, os.W_OK):
+        raise ValueError(f"--out must be a folder that can be written, found {found}")
 
 
 def _refuse(options: argparse.Namespace, mode: str, *names: str) -> None:

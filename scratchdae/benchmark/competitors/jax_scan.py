@@ -1,12 +1,15 @@
 """JAX as it is meant to be used: gradient and update in one compiled program, which scans over all the batches."""
 
+import importlib.metadata
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from scratchdae.arguments import Array, Params
-from scratchdae.benchmark.work import Work
+from scratchdae.benchmark.competitors.competitor import Gemm
+from scratchdae.benchmark.works import finetuning as finetuning_work
+from scratchdae.benchmark.works.work import Work
 
 
 class JaxTrainer:
@@ -16,18 +19,16 @@ class JaxTrainer:
     ----------
     work : Work
         Parameters and batches.
+    loss : callable
+        ``loss(params, inputs, targets)`` of a batch, all of them JAX's arrays.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, loss: Callable[[Any, Any, Any], Any]) -> None:
         import jax
         import jax.numpy as jnp
 
+        jax.config.update("jax_enable_x64", work.inputs.dtype == np.float64)
         lr = work.lr
-
-        def loss(params: Any, x_tilde: Any, x: Any) -> Any:
-            y = jax.nn.sigmoid(x_tilde @ params["W"] + params["b"])
-            a_z = y @ params["W"].T + params["b_prime"]
-            return jnp.sum(jax.nn.softplus(a_z) - x * a_z) / len(x)
 
         def descend(params: Any, batch: Any) -> Any:
             value, grads = jax.value_and_grad(loss)(params, *batch)
@@ -37,7 +38,8 @@ class JaxTrainer:
             return jax.lax.scan(descend, params, batches)
 
         self._params = {name: jnp.array(value) for name, value in work.params.items()}
-        self._batches = jnp.array(work.x_tilde), jnp.array(work.x)
+        targets = work.targets.astype(np.int32) if work.targets.dtype.kind == "i" else work.targets
+        self._batches = jnp.array(work.inputs), jnp.array(targets)
         self._first = self._batches[0][:1], self._batches[1][:1]
         program = jax.jit(scan, donate_argnums=0)  # the old parameters make room for the new ones
         self._step = program.lower(self._params, self._first).compile()
@@ -63,12 +65,12 @@ class JaxTrainer:
         return {name: np.array(value) for name, value in self._params.items()}
 
 
-def prepare(work: Work, threads: int) -> JaxTrainer:
-    """Convert everything to JAX's arrays and compile.
+def denoising(work: Work, threads: int) -> JaxTrainer:
+    """Compile the steps of the denoising autoencoder.
 
     Parameters
     ----------
-    work : Work
+    work : Denoising
         Parameters and batches.
     threads : int
         Not used: JAX reads its environment when it starts, see `environment`.
@@ -80,33 +82,43 @@ def prepare(work: Work, threads: int) -> JaxTrainer:
     """
     del threads
     import jax
+    import jax.numpy as jnp
 
-    jax.config.update("jax_enable_x64", work.x.dtype == np.float64)
-    return JaxTrainer(work)
+    def _loss(params: Any, x_tilde: Any, x: Any) -> Any:
+        y = jax.nn.sigmoid(x_tilde @ params["W"] + params["b"])
+        a_z = y @ params["W"].T + params["b_prime"]
+        return jnp.sum(jax.nn.softplus(a_z) - x * a_z) / len(x)
+
+    return JaxTrainer(work, _loss)
 
 
-def product(a: Array, b: Array, threads: int) -> Callable[[], object]:
-    """Prepare a matrix product.
+def finetuning(work: Work, threads: int) -> JaxTrainer:
+    """Compile the steps of the network.
 
     Parameters
     ----------
-    a, b : ndarray, shape (n, n)
-        The factors.
+    work : Finetuning
+        Parameters and batches.
     threads : int
-        Not used: see `environment`.
+        Not used: JAX reads its environment when it starts, see `environment`.
 
     Returns
     -------
-    callable
-        It multiplies them.
+    JaxTrainer
+        The trainer.
     """
     del threads
     import jax
     import jax.numpy as jnp
 
-    jax.config.update("jax_enable_x64", a.dtype == np.float64)
-    left, right, multiply = jnp.array(a), jnp.array(b), jax.jit(jnp.matmul)
-    return lambda: jax.block_until_ready(multiply(left, right))
+    def _loss(params: Any, x: Any, t: Any) -> Any:
+        *hidden, (W, b) = finetuning_work.layers(params)
+        for W_l, b_l in hidden:
+            x = jax.nn.sigmoid(x @ W_l + b_l)
+        log_p = jax.nn.log_softmax(x @ W + b)
+        return -jnp.take_along_axis(log_p, t[:, None], axis=1).mean()
+
+    return JaxTrainer(work, _loss)
 
 
 def environment(threads: int) -> dict[str, str]:
@@ -123,3 +135,20 @@ def environment(threads: int) -> dict[str, str]:
         To be set before JAX is imported. XLA makes its pool as large as ``NPROC`` says.
     """
     return {"NPROC": str(threads), "JAX_PLATFORMS": "cpu"}
+
+
+def _blas() -> str:
+    return f"XLA's own, jaxlib {importlib.metadata.version('jaxlib')}"
+
+
+def _product(a: Array, b: Array, threads: int) -> Callable[[], object]:
+    del threads  # see `environment`
+    import jax
+    import jax.numpy as jnp
+
+    jax.config.update("jax_enable_x64", a.dtype == np.float64)
+    left, right, multiply = jnp.array(a), jnp.array(b), jax.jit(jnp.matmul)
+    return lambda: jax.block_until_ready(multiply(left, right))
+
+
+GEMM = Gemm(_blas, _product)

@@ -1,12 +1,12 @@
-"""The library itself: its NumPy step, and the compiled twin of that step."""
+"""The library's NumPy reference, one step at a time."""
 
 from collections.abc import Callable
 
 import numpy as np
 
-from scratchdae import autoencoder, kernels
 from scratchdae.arguments import Array, Params
-from scratchdae.benchmark.work import Work
+from scratchdae.benchmark.competitors.competitor import Gemm
+from scratchdae.benchmark.works.work import Work
 
 
 class StepTrainer:
@@ -17,12 +17,12 @@ class StepTrainer:
     work : Work
         Parameters and batches.
     sgd_step : callable
-        Takes a step in place, as `autoencoder.sgd_step` does.
+        ``sgd_step(params, inputs, targets, lr)`` takes a step in place, as that of the work does.
     """
 
-    def __init__(self, work: Work, sgd_step: Callable[..., tuple[float, bool]]) -> None:
+    def __init__(self, work: Work, sgd_step: Callable[[Params, Array, Array, float], object]) -> None:
         self._params, self._sgd_step, self._lr = work.copy_params(), sgd_step, work.lr
-        self._batches = list(zip(work.x_tilde, work.x, strict=True))
+        self._batches = list(zip(work.inputs, work.targets, strict=True))
 
     def step(self) -> None:
         """Take a step on the first batch."""
@@ -30,39 +30,8 @@ class StepTrainer:
 
     def stretch(self) -> None:
         """Take a step on each batch."""
-        for x_tilde, x in self._batches:
-            self._sgd_step(self._params, x_tilde, x, self._lr)
-
-    def params(self) -> Params:
-        """Return the parameters as they are now.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The parameters.
-        """
-        return self._params
-
-
-class CompiledTrainer:
-    """A trainer that takes all the steps of a stretch in one call.
-
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches.
-    """
-
-    def __init__(self, work: Work) -> None:
-        self._params, self._work, self._sgd_steps = work.copy_params(), work, kernels.choose("numba").sgd_steps
-
-    def step(self) -> None:
-        """Take a step on the first batch."""
-        self._sgd_steps(self._params, self._work.x_tilde[:1], self._work.x[:1], self._work.lr)
-
-    def stretch(self) -> None:
-        """Take a step on each batch."""
-        self._sgd_steps(self._params, self._work.x_tilde, self._work.x, self._work.lr)
+        for inputs, targets in self._batches:
+            self._sgd_step(self._params, inputs, targets, self._lr)
 
     def params(self) -> Params:
         """Return the parameters as they are now.
@@ -76,7 +45,7 @@ class CompiledTrainer:
 
 
 def plain(work: Work, threads: int) -> StepTrainer:
-    """Prepare the NumPy step.
+    """Prepare the reference step of the work.
 
     Parameters
     ----------
@@ -91,43 +60,18 @@ def plain(work: Work, threads: int) -> StepTrainer:
         The trainer.
     """
     del threads
-    return StepTrainer(work, autoencoder.sgd_step)
+    return StepTrainer(work, work.sgd_step)
 
 
-def compiled(work: Work, threads: int) -> CompiledTrainer:
-    """Prepare the compiled steps.
-
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches.
-    threads : int
-        Not used: numba was bounded by the environment, before it was loaded.
-
-    Returns
-    -------
-    CompiledTrainer
-        The trainer.
-    """
-    del threads
-    return CompiledTrainer(work)
+def _blas() -> str:
+    built_with = np.show_config(mode="dicts")["Build Dependencies"]["blas"]
+    return f"{built_with['name']} {built_with.get('version', '')}".strip()
 
 
-def product(a: Array, b: Array, threads: int) -> Callable[[], object]:
-    """Prepare a matrix product.
-
-    Parameters
-    ----------
-    a, b : ndarray, shape (n, n)
-        The factors.
-    threads : int
-        Not used: the BLAS was bounded already.
-
-    Returns
-    -------
-    callable
-        It multiplies them.
-    """
-    del threads
+def _product(a: Array, b: Array, threads: int) -> Callable[[], object]:
+    del threads  # the BLAS was bounded already
     result = np.empty_like(a)
     return lambda: np.matmul(a, b, out=result)
+
+
+GEMM = Gemm(_blas, _product)

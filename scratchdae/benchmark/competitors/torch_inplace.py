@@ -4,31 +4,41 @@ It does less than the others: it neither evaluates the loss nor looks whether th
 strongest peer there is.
 """
 
+from abc import ABC, abstractmethod
 from typing import Any
 
 from scratchdae.arguments import Params
-from scratchdae.benchmark.work import Work
+from scratchdae.benchmark.works.finetuning import layers
+from scratchdae.benchmark.works.work import Work
 
 
-class InplaceTrainer:
-    """Equations (1) to (12) of `scratchdae.autoencoder`, each in place.
+class InplaceTrainer(ABC):
+    """Tensors, and the loop over them; the step belongs to a model.
 
     Parameters
     ----------
     work : Work
         Parameters and batches.
+    threads : int
+        Of PyTorch's pool.
     """
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, threads: int) -> None:
         import torch
 
+        torch.set_num_threads(threads)
         self._torch = torch
         self._params: dict[str, Any] = {name: torch.from_numpy(value) for name, value in work.copy_params().items()}
-        self._batches = list(zip(torch.from_numpy(work.x_tilde), torch.from_numpy(work.x), strict=True))
-        _, B, D = work.x.shape
-        W = self._params["W"]
-        self._y, self._dy, self._a_z = W.new_empty(B, W.shape[1]), W.new_empty(B, W.shape[1]), W.new_empty(B, D)
-        self._rate = -work.lr / B  # the mean over the batch, and the sign of a descent
+        self._inputs, self._targets = torch.from_numpy(work.inputs), torch.from_numpy(work.targets)
+        self._rate = -work.lr / work.inputs.shape[1]  # the mean over the batch, and the sign of a descent
+        self._allocate()
+        self._batches = list(zip(self._inputs, self._targets, strict=True))
+
+    @abstractmethod
+    def _allocate(self) -> None: ...  # the buffers of a step
+
+    @abstractmethod
+    def _descend(self, inputs: Any, targets: Any) -> None: ...
 
     def step(self) -> None:
         """Take a step on the first batch."""
@@ -38,8 +48,26 @@ class InplaceTrainer:
     def stretch(self) -> None:
         """Take a step on each batch."""
         with self._torch.inference_mode():
-            for x_tilde, x in self._batches:
-                self._descend(x_tilde, x)
+            for inputs, targets in self._batches:
+                self._descend(inputs, targets)
+
+    def params(self) -> Params:
+        """Return the parameters as they are now.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The parameters.
+        """
+        return {name: value.numpy().copy() for name, value in self._params.items()}
+
+
+class DenoisingTrainer(InplaceTrainer):
+    """Equations (1) to (12) of `scratchdae.autoencoder`, each in place."""
+
+    def _allocate(self) -> None:
+        W, (_, B, D) = self._params["W"], self._inputs.shape
+        self._y, self._dy, self._a_z = W.new_empty(B, W.shape[1]), W.new_empty(B, W.shape[1]), W.new_empty(B, D)
 
     def _descend(self, x_tilde: Any, x: Any) -> None:
         torch, rate, y, a_z, dy = self._torch, self._rate, self._y, self._a_z, self._dy
@@ -54,33 +82,31 @@ class InplaceTrainer:
         b.add_(dy.sum(0), alpha=rate)  # (11)
         b_prime.add_(a_z.sum(0), alpha=rate)  # (7)
 
-    def params(self) -> Params:
-        """Return the parameters as they are now.
 
-        Returns
-        -------
-        dict of str to ndarray
-            The parameters.
-        """
-        return {name: value.numpy().copy() for name, value in self._params.items()}
+class FinetuningTrainer(InplaceTrainer):
+    """Dense layers, sigmoids and the softmax, each in place; labels are made one-hot beforehand."""
 
+    def _allocate(self) -> None:
+        self._layers, B = layers(self._params), self._inputs.shape[1]
+        self._h = [W.new_empty(B, W.shape[1]) for W, _ in self._layers]  # outputs; the last are logits
+        self._da = [W.new_empty(B, W.shape[1]) for W, _ in self._layers]
+        one_hot = self._torch.nn.functional.one_hot(self._targets, self._h[-1].shape[1])
+        self._targets = one_hot.to(self._inputs.dtype)
 
-def prepare(work: Work, threads: int) -> InplaceTrainer:
-    """Convert everything to tensors and allocate the buffers.
-
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches.
-    threads : int
-        Of PyTorch's pool.
-
-    Returns
-    -------
-    InplaceTrainer
-        The trainer.
-    """
-    import torch
-
-    torch.set_num_threads(threads)
-    return InplaceTrainer(work)
+    def _descend(self, x: Any, one_hot: Any) -> None:
+        torch, rate, n_layers = self._torch, self._rate, len(self._layers)
+        inputs = [x, *self._h]  # of each layer
+        for layer, (W, b) in enumerate(self._layers):
+            a = torch.addmm(b, inputs[layer], W, out=self._h[layer])
+            if layer + 1 < n_layers:
+                a.sigmoid_()
+        torch.softmax(self._h[-1], 1, out=self._da[-1]).sub_(one_hot)
+        for layer in reversed(range(n_layers)):
+            (W, b), h, da = self._layers[layer], inputs[layer], self._da[layer]
+            if layer > 0:
+                torch.mm(da, W.T, out=self._da[layer - 1])  # dh, before W changes
+            W.addmm_(h.T, da, alpha=rate)
+            b.add_(da.sum(0), alpha=rate)
+            if layer > 0:
+                h.addcmul_(h, h, value=-1)  # h (1 − h)
+                self._da[layer - 1].mul_(h)
