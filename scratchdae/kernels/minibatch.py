@@ -42,6 +42,8 @@ _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
 _NEAR = 16  # rows of W that stay in the first-level cache while all examples pass by
 _CHUNK = 32  # registers of them
+_SOME = 24  # groups of examples whose y stays in the second-level cache while the rows of a block pass by
+_TERMS = 128  # examples whose columns of y stay in the first-level cache while rows of W are updated
 
 
 class Room(NamedTuple):
@@ -151,19 +153,21 @@ def _products(room: Any, groups: int, first: int, last: int, lanes: int, width: 
     """Multiply all examples of y with some rows of W: a_z, without its bias."""
     W, y, a_z, pitch, z_pitch = room.W.ravel(), room.y.ravel(), room.da_z.ravel(), room.W.shape[1], room.da_z.shape[1]
     vectors = width // lanes
-    for near in range(first, last, _NEAR):
-        end = min(near + _NEAR, last)
-        for g in range(groups):
-            to, row = g * ROWS * z_pitch, g * ROWS * pitch
-            n = min(_CHUNK, vectors)
-            for k in range(near, end, COUNT):
-                dots(STORE, ROWS, COUNT, a_z, to + k, z_pitch, y, row, pitch, W, k * pitch, pitch, n)
-        for c in range(_CHUNK, vectors, _CHUNK):
-            n, j = min(_CHUNK, vectors - c), c * lanes
-            for g in range(groups):
-                to, row = g * ROWS * z_pitch, g * ROWS * pitch + j
+    for some in range(0, groups, _SOME):
+        more = min(some + _SOME, groups)
+        for near in range(first, last, _NEAR):
+            end = min(near + _NEAR, last)
+            for g in range(some, more):
+                to, row = g * ROWS * z_pitch, g * ROWS * pitch
+                n = min(_CHUNK, vectors)
                 for k in range(near, end, COUNT):
-                    dots(ADD, ROWS, COUNT, a_z, to + k, z_pitch, y, row, pitch, W, k * pitch + j, pitch, n)
+                    dots(STORE, ROWS, COUNT, a_z, to + k, z_pitch, y, row, pitch, W, k * pitch, pitch, n)
+            for c in range(_CHUNK, vectors, _CHUNK):
+                n, j = min(_CHUNK, vectors - c), c * lanes
+                for g in range(some, more):
+                    to, row = g * ROWS * z_pitch, g * ROWS * pitch + j
+                    for k in range(near, end, COUNT):
+                        dots(ADD, ROWS, COUNT, a_z, to + k, z_pitch, y, row, pitch, W, k * pitch + j, pitch, n)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -209,12 +213,17 @@ def _update(room: Any, B: int, begin: int, end: int, lr: Any, keep: Any, width: 
     a, rows, counts, entries = room.pixels.ravel(), room.pixel_rows.ravel(), room.pixel_counts, room.pixel_rows.shape[1]
     pitch, z_pitch, one, panel = room.W.shape[1], room.da_z.shape[1], room.W.dtype.type(1), VECTORS * lanes
     for j in range(0, width - panel + 1, panel):
+        for i in range(0, B, _TERMS):
+            n, kept = min(_TERMS, B - i), keep if i == 0 else one
+            for g in range(begin, end):
+                at, k = g * ROWS * pitch + j, g * ROWS + i * z_pitch
+                sum_rows(
+                    STEP, ROWS, VECTORS, W, at, pitch, da_z, k, z_pitch, 1, y, i * pitch + j, pitch, 0, n, kept, -lr
+                )  # fmt: skip
         for g in range(begin, end):
-            at, k = g * ROWS * pitch + j, g * ROWS
-            sum_rows(STEP, ROWS, VECTORS, W, at, pitch, da_z, k, z_pitch, 1, y, j, pitch, 0, B, keep, -lr)
             sum_listed(
-                STEP, ROWS, VECTORS, W, at, pitch, a, g * entries * ROWS, ROWS, 1, da_y, j, rows, g * entries,
-                counts[g], one, -lr,
+                STEP, ROWS, VECTORS, W, g * ROWS * pitch + j, pitch, a, g * entries * ROWS, ROWS, 1, da_y, j, rows,
+                g * entries, counts[g], one, -lr,
             )  # fmt: skip
     for j in range(width - width % panel, width, lanes):
         for g in range(begin, end):
