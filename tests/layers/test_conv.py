@@ -335,7 +335,7 @@ def test_the_backend_is_chosen_inside_the_block_alone(rng):
 
 
 def test_without_numba_everything_works(rng, monkeypatch):
-    monkeypatch.setattr("scratchdae.layers.twins._installed", lambda: False)
+    monkeypatch.setattr("scratchdae.layers.twins.numba_available", lambda: False)
     from scratchdae.layers import twins
 
     assert twins.loops("correlation", rng.normal(size=3)) is correlation
