@@ -46,9 +46,8 @@ def measure(file: Path, dtype: str) -> dict[str, Any]:
         If the process fails, or the system does not tell a process's peak.
     """
     images = np.load(file, mmap_mode="r", allow_pickle=False)
-    _epoch(
-        np.zeros((_BATCH, images.shape[1]), np.uint8), dtype
-    )  # compiles here: the compiler's memory is not training's
+    # Compiles here: the compiler's memory is not training's.
+    _epoch(np.zeros((_BATCH, images.shape[1]), np.uint8), dtype)
     command = [sys.executable, "-m", "scratchdae.benchmark.memory", str(file), dtype]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
