@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ def parts() -> Parts:
 
 
 def without_clock(outcome):
-    return {name: value for name, value in outcome.items() if name != "seconds"}
+    return {name: value for name, value in outcome.items() if not name.endswith("seconds")}
 
 
 class TestFollow:
@@ -70,8 +71,9 @@ class TestFollow:
             assert saved[0] == saved[1], stage
 
     def test_the_clock_leaves_out_the_interruption_and_counts_an_epoch_once(self, parts, tmp_path, monkeypatch):
-        now = itertools.count()  # a second passes whenever the time is asked for
-        monkeypatch.setattr(recipes.time, "perf_counter", lambda: float(next(now)))
+        now, busy = itertools.count(), itertools.count(step=3)  # so much passes whenever the time is asked for
+        clock = SimpleNamespace(perf_counter=lambda: float(next(now)), process_time=lambda: float(next(busy)))
+        monkeypatch.setattr(recipes, "time", clock)
 
         def interrupt(stage, record):
             if stage == "finetune" and record["epoch"] == 2:
@@ -83,6 +85,7 @@ class TestFollow:
             next(now)
         found = follow(TINY, parts, 3, classes=10, out=tmp_path, progress=False)
         assert found["seconds"] == {"layer_1": 2.0, "layer_2": 1.0, "finetune": float(found["epochs"])}
+        assert found["processor_seconds"] == {stage: 3 * seconds for stage, seconds in found["seconds"].items()}
         lines = [json.loads(line) for line in (tmp_path / recipes.CLOCK).read_text().splitlines()]
         assert len(lines) == 3 + found["epochs"]
 

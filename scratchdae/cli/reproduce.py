@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchdae import atomic
-from scratchdae.arguments import integer
+from scratchdae.arguments import choice, integer
 from scratchdae.cli.threads import limited
 
 
@@ -39,6 +39,25 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="of the steps (as many as processors)")
     _where(parser, "runs/reproduce/sda")
 
+    parser = actions.add_parser(
+        "larochelle",
+        help="the eight problems of the paper's table",
+        description="Train some choices of each method on each problem, test the one of least validation error, and "
+        "print the errors beside the paper's. Leave reproduce_larochelle.json and reproduce_larochelle.png.",
+        epilog="Data: $SCRATCHDAE_DATA or the cache; rect and convex need none. Ctrl-C loses nothing that a trial "
+        "has finished, and an unfinished one goes on from its last epoch. A larger budget adds trials to those there.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=larochelle, parser=parser)
+    parser.add_argument("--problem", default="all", metavar="NAME,...", help="basic, rot, bg-rand, bg-img, ... (all)")
+    parser.add_argument(
+        "--method", default="sda,saa,mlp,svm", metavar="NAME,...", help="also dbn, logistic (sda,saa,mlp,svm)"
+    )
+    parser.add_argument("--budget", type=int, default=3, metavar="N", help="choices to try of each method (3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the images and the training (0)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, a thread each (1)")
+    _where(parser, "runs/reproduce/larochelle")
+
 
 def sda(options: argparse.Namespace) -> int:
     """Run the tutorial's experiment, and say what came out.
@@ -58,18 +77,12 @@ def sda(options: argparse.Namespace) -> int:
     ValueError, OSError
         If an option is refused, MNIST is not there, or the folder holds other runs.
     """
-    from scratchdae.benchmark import machine
     from scratchdae.reproduce import sda, sda_report
 
     seeds = _seeds(options.seeds)
     settings = tuple(sda.SETTINGS) if options.setting == "both" else (options.setting,)
     threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
-    about = {
-        "command": shlex.join(["scratchdae", *options.arguments]),
-        "machine": machine.describe(),
-        "threads": threads,
-        "versions": machine.versions(),
-    }
+    about = _about(options, threads)
     with limited(threads):
         found = sda.reproduce(
             settings,
@@ -84,6 +97,64 @@ def sda(options: argparse.Namespace) -> int:
     figures: Path = options.figures or options.out
     _leave(figures, "reproduce_sda", {**about, "tutorial": published, "settings": found}, sda_report.draw(found))
     return 0
+
+
+def larochelle(options: argparse.Namespace) -> int:
+    """Run the benchmark, and say what came out.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError, OSError
+        If an option is refused, or data are not there.
+    """
+    from scratchdae.datasets.larochelle import PROBLEMS
+    from scratchdae.reproduce import larochelle, larochelle_report, methods
+
+    problems = tuple(PROBLEMS) if options.problem == "all" else _names("--problem", options.problem, tuple(PROBLEMS))
+    wanted = _names("--method", options.method, tuple(methods.NAMES))
+    about = _about(options, threads=1)
+    with limited(1):
+        found = larochelle.reproduce(
+            problems,
+            wanted,
+            options.budget,
+            options.out,
+            seed=options.seed,
+            jobs=options.jobs,
+            progress=not options.no_progress,
+        )
+    print(*larochelle_report.details(found), "", *larochelle_report.table(found), "", sep="\n")
+    finding = larochelle_report.finding(found)
+    print(finding)
+    content = {**about, "seed": options.seed, "budget": options.budget, "finding": finding, "problems": found}
+    _leave(options.figures or options.out, "reproduce_larochelle", content, larochelle_report.draw(found))
+    return 0
+
+
+def _about(options: argparse.Namespace, threads: int) -> dict[str, Any]:
+    from scratchdae.benchmark import machine
+
+    return {
+        "command": shlex.join(["scratchdae", *options.arguments]),
+        "machine": machine.describe(),
+        "threads": threads,
+        "versions": machine.versions(),
+    }
+
+
+def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Read a list of names, each once."""
+    return tuple(dict.fromkeys(choice(option, name.strip(), known) for name in text.split(",")))
 
 
 def _where(parser: argparse.ArgumentParser, out: str) -> None:

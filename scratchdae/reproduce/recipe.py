@@ -115,8 +115,9 @@ def follow(
     -------
     dict
         ``validation_error`` and ``test_error``, fractions; ``best_epoch`` and ``epochs`` of fine-tuning;
-        ``validation_errors`` by epoch; ``losses``, the last of every stage; ``seconds`` of every stage, the time of an
-        interruption left out; ``backend``.
+        ``validation_errors`` by epoch; ``losses``, the last of every stage; ``seconds`` of every stage, without those
+        of an interruption, and ``processor_seconds``, those that this process had a processor, all threads together,
+        which a busy machine does not lengthen; ``backend``.
 
     Raises
     ------
@@ -169,32 +170,34 @@ def follow(
         "epochs": len(history),
         "validation_errors": errors,
         "losses": {stage: float(one["loss"][-1]) for stage, one in stages.items()},
-        "seconds": {stage: clock.total(stage) for stage in stages},
+        **{name: {stage: clock.total(stage, name) for stage in stages} for name in ("seconds", "processor_seconds")},
         "backend": history.backend,
     }
 
 
 class _Clock:
-    """Seconds between one epoch's end and the next, a line each, in a file that outlives an interruption."""
+    """Seconds from one epoch's end to the next, on the wall and of the processor, in a file that outlives a stop."""
 
     def __init__(self, path: Path | None) -> None:
         self.path = path
-        self.seconds: dict[tuple[str, int], float] = {}
+        self.entries: dict[tuple[str, int], dict[str, Any]] = {}
         if path is not None and path.exists():
             for line in path.read_text(encoding="utf-8").splitlines():
                 entry = json.loads(line)
-                self.seconds[entry["stage"], entry["epoch"]] = entry["seconds"]
-        self.last = time.perf_counter()
+                self.entries[entry["stage"], entry["epoch"]] = entry
+        self.last = time.perf_counter(), time.process_time()
 
     def tick(self, stage: str, epoch: int) -> None:
         """Note the end of an epoch; one that an interruption made run twice counts once."""
-        now = time.perf_counter()
-        self.seconds[stage, epoch], self.last = now - self.last, now
+        now = time.perf_counter(), time.process_time()
+        wall, processor = (round(end - begin, 3) for begin, end in zip(self.last, now, strict=True))
+        self.last = now
+        self.entries[stage, epoch] = {"stage": stage, "epoch": epoch, "seconds": wall, "processor_seconds": processor}
         if self.path is not None:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            entries = ({"stage": s, "epoch": e, "seconds": round(v, 3)} for (s, e), v in self.seconds.items())
-            atomic.write(self.path, "".join(json.dumps(entry) + "\n" for entry in entries).encode())
+            atomic.write(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries.values()).encode())
 
-    def total(self, stage: str) -> float:
+    def total(self, stage: str, name: str) -> float:
         """Sum a stage's epochs, what came before the first of them included."""
-        return round(sum(value for (name, _), value in self.seconds.items() if name == stage), 1)
+        seconds: float = sum(entry[name] for entry in self.entries.values() if entry["stage"] == stage)
+        return round(seconds, 1)
