@@ -16,6 +16,7 @@ from scratchdae import atomic
 from scratchdae.arguments import Array, Params
 from scratchdae.history import History, Record
 from scratchdae.layer_spec import LayerSpec
+from scratchdae.schedules import Schedule
 from scratchdae.stacked import finetune, pretrain
 from scratchdae.stopping import GrowingPatience
 from scratchdae.training import classification_error
@@ -39,8 +40,8 @@ class Recipe:
     ----------
     layers : tuple of LayerSpec
         The lowest first. ``epochs=0`` in each makes a multilayer perceptron, none at all a logistic regression.
-    lr : float
-        Learning rate of fine-tuning.
+    lr : float or schedule
+        Learning rate of fine-tuning, per epoch.
     batch_size : int
         Examples a step of fine-tuning.
     epochs : int
@@ -52,7 +53,7 @@ class Recipe:
     """
 
     layers: tuple[LayerSpec, ...]
-    lr: float = 0.1
+    lr: float | Schedule = 0.1
     batch_size: int = 20
     epochs: int = 1000
     patience: int | GrowingPatience = 10
@@ -70,7 +71,7 @@ class Recipe:
         return {
             "layers": [spec.config for spec in self.layers],
             "finetune": {
-                "lr": self.lr,
+                "lr": str(self.lr) if callable(self.lr) else self.lr,
                 "batch_size": self.batch_size,
                 "epochs_at_most": self.epochs,
                 "patience": str(self.patience) if isinstance(self.patience, GrowingPatience) else self.patience,
