@@ -134,6 +134,19 @@ class TestReproduce:
         assert found["trials"][0]["failed"] is None
         assert found["trials"][1]["failed"].startswith("NonFiniteError: ")
 
+    def test_the_originals_are_others_trials(self, tmp_path, monkeypatch):
+        drawn = trials.larochelle("rect", 5, sizes=SIZES)
+        monkeypatch.setattr(trials, "larochelle_original", lambda problem: drawn)
+        trials._originals.cache_clear()
+        one = larochelle.reproduce(["rect"], ["mlp"], 1, tmp_path, sizes=SIZES, progress=False)["rect"]["mlp"]
+        other = larochelle.reproduce(["rect"], ["mlp"], 1, tmp_path, originals=True, progress=False)["rect"]["mlp"]
+        trials._originals.cache_clear()
+        assert len((tmp_path / larochelle.TRIALS).read_text().splitlines()) == 2
+        assert other["test_error"] != one["test_error"]
+        assert other["test_examples"] == 50_000  # that of the published files
+        with pytest.raises(ValueError, match="sizes must be left out for the originals"):
+            larochelle.reproduce(["rect"], ["mlp"], 1, tmp_path, sizes=SIZES, originals=True)
+
     @pytest.mark.parametrize(
         ("problems", "wanted", "budget", "message"),
         [

@@ -55,6 +55,9 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     parser.add_argument("--budget", type=int, default=3, metavar="N", help="choices to try of each method (3)")
     parser.add_argument("--seed", type=int, default=0, help="of the images and the training (0)")
+    parser.add_argument(
+        "--originals", action="store_true", help="the authors' files (`scratchdae data fetch larochelle`), not drawings"
+    )
     parser.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, a thread each (1)")
     _where(parser, "runs/reproduce/larochelle")
 
@@ -130,13 +133,21 @@ def larochelle(options: argparse.Namespace) -> int:
             options.budget,
             options.out,
             seed=options.seed,
+            originals=options.originals,
             jobs=options.jobs,
             progress=not options.no_progress,
         )
     print(*larochelle_report.details(found), "", *larochelle_report.table(found), "", sep="\n")
     finding = larochelle_report.finding(found)
     print(finding)
-    content = {**about, "seed": options.seed, "budget": options.budget, "finding": finding, "problems": found}
+    content = {
+        **about,
+        "seed": options.seed,
+        "budget": options.budget,
+        "originals": options.originals,
+        "finding": finding,
+        "problems": found,
+    }
     _leave(options.figures or options.out, "reproduce_larochelle", content, larochelle_report.draw(found))
     return 0
 

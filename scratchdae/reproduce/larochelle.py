@@ -27,6 +27,7 @@ def reproduce(
     *,
     seed: int = 0,
     sizes: tuple[int, int, int] | None = None,
+    originals: bool = False,
     jobs: int = 1,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -46,6 +47,8 @@ def reproduce(
         Of the images and of the training.
     sizes : (int, int, int), optional
         How many images for training, validation and testing, in place of the problems' own.
+    originals : bool
+        Whether to take the authors' files rather than to draw the problems.
     jobs : int
         Trials at a time, each in a process with one thread; with 1 in this process.
     progress : bool
@@ -68,8 +71,11 @@ def reproduce(
     for problem in problems:
         choice("problem", problem, tuple(PROBLEMS))
     integer("seed", seed, at_least=0)
+    if originals and sizes is not None:
+        raise ValueError(f"sizes must be left out for the originals, which have their own, found {sizes}")
     run = _Sweep(Path(out), integer("jobs", jobs), progress)
-    about = {} if sizes is None else {"sizes": list(sizes)}
+    about: dict[str, Any] = {} if sizes is None else {"sizes": list(sizes)}
+    about |= {"originals": True} if originals else {}
     specified = {
         (problem, method): [
             Trial(trial, {"problem": problem, "method": method, "chosen": dict(one), **about}, seed)

@@ -6,8 +6,8 @@ step throughout. Its destruction is a coin a pixel, not the paper's exact count.
 pretraining and 444 of fine-tuning, on one core of a Xeon of 2.66 GHz.
 
 What differs here: the numbers drawn; training stops where the tutorial's rule would, counted in epochs (see
-`scratchdae.stopping`), or after 100 of its 1000 epochs, which keeps a run below 45 minutes on two cores; and grey levels
-are divided by 255 where the tutorial's file has 256.
+`scratchdae.stopping`), or after 100 of its 1000 epochs, which bounds a run to three quarters of an hour; and grey
+levels are divided by 255 where the tutorial's file has 256.
 """
 
 import os

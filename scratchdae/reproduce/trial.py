@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import Any
 
 from scratchdae.arguments import integer
-from scratchdae.datasets import larochelle
+from scratchdae.datasets import ThreePartDataset, larochelle, larochelle_original
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.reproduce import methods
 from scratchdae.reproduce.recipe import Parts, follow
@@ -19,6 +19,7 @@ def trial(
     chosen: methods.Choice,
     seed: int,
     sizes: list[int] | None = None,
+    originals: bool = False,
     test: bool = False,
     out: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
@@ -34,6 +35,8 @@ def trial(
         Of the images and of the training. It is the same for all methods, so that they see the same and start alike.
     sizes : list of three int, optional
         How many images for training, validation and testing, in place of the problem's own.
+    originals : bool
+        Whether to take the authors' files rather than to draw the problem.
     test : bool
         Whether to test support vectors, which takes longer than to fit them. A network is always tested.
     out : path-like, optional
@@ -52,7 +55,8 @@ def trial(
     FileNotFoundError
         If its data are not there.
     """
-    parts = _parts(problem, integer("seed", seed, at_least=0), None if sizes is None else tuple(sizes))
+    integer("seed", seed, at_least=0)
+    parts = _originals(problem) if originals else _drawn(problem, seed, None if sizes is None else tuple(sizes))
     if method == "svm":
         from scratchdae.reproduce.svm import svm_rbf
 
@@ -65,7 +69,15 @@ def trial(
 
 
 @lru_cache(maxsize=1)
-def _parts(problem: str, seed: int, sizes: Any) -> Parts:
+def _drawn(problem: str, seed: int, sizes: Any) -> Parts:
     """Draw a problem; the last one is kept, because its trials follow each other."""
-    data = larochelle(problem, seed, sizes=sizes)
+    return _parts(larochelle(problem, seed, sizes=sizes))
+
+
+@lru_cache(maxsize=1)
+def _originals(problem: str) -> Parts:
+    return _parts(larochelle_original(problem))
+
+
+def _parts(data: ThreePartDataset) -> Parts:
     return Parts((data.x_train, data.t_train), (data.x_valid, data.t_valid), (data.x_test, data.t_test))
