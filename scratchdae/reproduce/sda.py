@@ -5,6 +5,9 @@ The tutorial trains 784-1000-1000-1000-10 on 50,000 digits, chooses by 10,000 an
 step throughout. Its destruction is a coin a pixel, not the paper's exact count. It says 1.3 % after 585 minutes of
 pretraining and 444 of fine-tuning, on one core of a Xeon of 2.66 GHz.
 
+The fast setting is the same network with batches of 20, the paper's exact count, two and a half times the learning rate
+an example in pretraining, and in fine-tuning half of the tutorial's, let down to a fiftieth of that over 25 epochs.
+
 What differs here: the numbers drawn; training stops where the tutorial's rule would, counted in epochs (see
 `scratchdae.stopping`), or after 100 of its 1000 epochs, which bounds a run to three quarters of an hour; and grey
 levels are divided by 255 where the tutorial's file has 256.
@@ -23,6 +26,7 @@ from scratchdae.corruption import Corruption
 from scratchdae.history import Record
 from scratchdae.layer_spec import LayerSpec
 from scratchdae.reproduce.recipe import Parts, Recipe, follow
+from scratchdae.schedules import Cosine
 from scratchdae.stopping import GrowingPatience
 
 CLASSES = 10
@@ -38,11 +42,11 @@ SETTINGS = {
         patience=GrowingPatience(),
     ),
     "fast": Recipe(
-        tuple(LayerSpec(1000, nu, 0.02, 15, 20) for nu in (0.1, 0.2, 0.3)),
-        lr=0.1,
+        tuple(LayerSpec(1000, nu, 0.05, 15, 20) for nu in (0.1, 0.2, 0.3)),
+        lr=Cosine(1.0, 0.02, 25),
         batch_size=20,
-        epochs=40,
-        patience=10,
+        epochs=25,
+        patience=25,
     ),
 }
 
