@@ -16,6 +16,7 @@ from scratchdae import (
     layers,
     losses,
     optimizers,
+    rbm,
     schedules,
     stacked,
     training,
@@ -27,6 +28,7 @@ from scratchdae.layer_spec import LayerSpec
 from scratchdae.layer_statistics import layer_statistics
 from scratchdae.model import DenoisingAutoencoder
 from scratchdae.network import Sequential
+from scratchdae.rbm_model import RestrictedBoltzmannMachine
 from scratchdae.run import streams
 from scratchdae.stacked import finetune, pretrain
 from scratchdae.stopping import GrowingPatience
@@ -41,6 +43,7 @@ __all__ = [
     "History",
     "LayerSpec",
     "NonFiniteError",
+    "RestrictedBoltzmannMachine",
     "Sequential",
     "activations",
     "autoencoder",
@@ -61,6 +64,7 @@ __all__ = [
     "losses",
     "optimizers",
     "pretrain",
+    "rbm",
     "schedules",
     "stacked",
     "streams",

@@ -16,10 +16,15 @@ from scratchdae import atomic
 from scratchdae.arguments import Array, Params
 from scratchdae.model import DenoisingAutoencoder
 from scratchdae.network import Sequential
+from scratchdae.rbm_model import RestrictedBoltzmannMachine
 
 FILE = "checkpoint.safetensors"
 FORMAT = 1
-MODELS: dict[str, Any] = {"autoencoder": DenoisingAutoencoder, "sequential": Sequential}
+MODELS: dict[str, Any] = {
+    "autoencoder": DenoisingAutoencoder,
+    "rbm": RestrictedBoltzmannMachine,
+    "sequential": Sequential,
+}
 
 
 def save(path: str | os.PathLike[str], arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
@@ -98,7 +103,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
 
     Returns
     -------
-    DenoisingAutoencoder or Sequential
+    DenoisingAutoencoder, RestrictedBoltzmannMachine or Sequential
         The model, of the class that was saved.
 
     Raises

@@ -8,9 +8,10 @@ happens inside its own training and nowhere else; once it is trained its decoder
     E L(h_{k-1}, s(s(h̃_{k-1} W_k + b_k) W_kᵀ + b'_k)),  h̃ a corrupted h    (2)  what W_k, b_k, b'_k are to lessen
     p(class | x) = softmax(h_n W + b)                                      (3)  from here all W_k, b_k, W, b learn
 
-`pretrain` does (2) and `finetune` (3), both with `scratchdae.fit`. The paper's baselines are plain arguments: ``nu=0``
-is its SAA, ``epochs=0`` leaves the first weights as they were drawn, which is the multilayer perceptron, and a stack of
-no layers is logistic regression.
+`pretrain` does (2) and `finetune` (3), both with `scratchdae.fit`. The paper's baselines differ in the specification of
+their layers alone. ``nu=0`` is its SAA; ``kind="rbm"`` its DBN, where contrastive divergence takes the place of (2);
+``epochs=0`` leaves the first weights as they were drawn, which is the multilayer perceptron; and a stack of no layers
+is logistic regression.
 
 A run in a folder `out` has a sub-folder a stage, ``layer_1``, ``layer_2``, ..., ``finetune``; killed and resumed it
 ends in the same bits. Codes are not written there: they are computed again, a thousand examples at a time, and kept in
@@ -31,9 +32,8 @@ import numpy.typing as npt
 from scratchdae.arguments import Array, Params, integer
 from scratchdae.datasets import to_float
 from scratchdae.history import History, Record
-from scratchdae.layer_spec import LayerSpec
+from scratchdae.layer_spec import LayerSpec, StackedLayer
 from scratchdae.layers import Dense, Layer, Sigmoid
-from scratchdae.model import DenoisingAutoencoder
 from scratchdae.network import Sequential
 from scratchdae.run import streams
 from scratchdae.schedules import Schedule
@@ -71,12 +71,12 @@ def stage_seed(seed: int, stage: int) -> int:
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
-def codes(layers: Sequence[DenoisingAutoencoder], x: Array) -> Array:
+def codes(layers: Sequence[StackedLayer], x: Array) -> Array:
     """Return what a stack makes of clean examples, equation (1), computed a thousand at a time.
 
     Parameters
     ----------
-    layers : sequence of DenoisingAutoencoder
+    layers : sequence of DenoisingAutoencoder or RestrictedBoltzmannMachine
         At least one, the lowest first.
     x : ndarray, shape (N, D)
         Examples, uint8 or floating-point.
@@ -115,8 +115,8 @@ def pretrain(
     resume: bool = False,
     progress: bool = True,
     on_epoch: Callable[[str, Record, Params], None] | None = None,
-) -> tuple[list[DenoisingAutoencoder], list[History]]:
-    """Train a stack of autoencoders greedily, one after the other, each on the clean codes of those below.
+) -> tuple[list[StackedLayer], list[History]]:
+    """Train a stack of layers greedily, one after the other, each on the clean codes of those below.
 
     Parameters
     ----------
@@ -144,8 +144,8 @@ def pretrain(
 
     Returns
     -------
-    layers : list of DenoisingAutoencoder
-        With tied weights; the lowest first.
+    layers : list of DenoisingAutoencoder or RestrictedBoltzmannMachine
+        The autoencoders with tied weights; the lowest first.
     histories : list of History
         One a layer; without records where `epochs` is 0.
 
@@ -159,7 +159,7 @@ def pretrain(
     for index, spec in enumerate(specs):
         if not isinstance(spec, LayerSpec):
             raise ValueError(f"specs[{index}] must be a LayerSpec, found {spec!r}")
-    layers: list[DenoisingAutoencoder] = []
+    layers: list[StackedLayer] = []
     histories: list[History] = []
     origin: dict[str, Any] = {"seed": integer("seed", seed, at_least=0)}  # and the layers up to the one in training
     h, h_valid, encoded = x, validation, 0  # codes of the first `encoded` layers
@@ -167,8 +167,7 @@ def pretrain(
     for stage, spec in enumerate(specs, start=1):
         name, own = f"layer_{stage}", stage_seed(seed, stage)
         origin |= {name: spec.config}
-        rng = streams(own).initialisation
-        layer = DenoisingAutoencoder(n_visible, spec.units, rng, loss=spec.loss, dtype=dtype)
+        layer = spec.build(n_visible, streams(own).initialisation, dtype)
         n_visible = spec.units
         history = History()
         if spec.epochs:
@@ -197,7 +196,7 @@ def pretrain(
 
 
 def finetune(
-    layers: Sequence[DenoisingAutoencoder],
+    layers: Sequence[StackedLayer],
     x: Array,
     labels: Array,
     *,
@@ -223,7 +222,7 @@ def finetune(
 
     Parameters
     ----------
-    layers : sequence of DenoisingAutoencoder
+    layers : sequence of DenoisingAutoencoder or RestrictedBoltzmannMachine
         From `pretrain`, the lowest first; an empty one makes a logistic regression.
     x : ndarray, shape (N, D)
         Examples, uint8 or floating-point.
@@ -329,11 +328,13 @@ def _found(x: object) -> str:
     return f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
 
 
-def _check_stack(layers: Sequence[DenoisingAutoencoder], n_visible: int) -> np.dtype[Any]:
+def _check_stack(layers: Sequence[StackedLayer], n_visible: int) -> np.dtype[Any]:
     """Refuse layers that do not fit each other or the input; return the dtype they share."""
     for k, layer in enumerate(layers, start=1):
-        if not isinstance(layer, DenoisingAutoencoder):
-            raise ValueError(f"layer {k} must be a DenoisingAutoencoder, found {type(layer).__name__}")
+        if not isinstance(layer, StackedLayer):
+            raise ValueError(
+                f"layer {k} must be a DenoisingAutoencoder or RestrictedBoltzmannMachine, found {type(layer).__name__}"
+            )
         if layer.n_visible != n_visible:
             below = "columns of x" if k == 1 else f"hidden units of layer {k - 1}"
             raise ValueError(f"layer {k} must have as many inputs as the {n_visible} {below}, found {layer.n_visible}")

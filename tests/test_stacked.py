@@ -436,7 +436,7 @@ CASES = {
         tune([*layers_of(12, 4), *layers_of(5, 4)]), "layer 2 must have as many inputs as the 4 hidden units of layer 1, found 5"),
     "layers of two dtypes": (
         tune([*layers_of(12, 4), *layers_of(4, 3, dtype=np.float32)]), "layer 2 must have the dtype of layer 1, float64, found float32"),
-    "layers that are none": (tune([Dense(3)]), "layer 1 must be a DenoisingAutoencoder, found Dense"),
+    "layers that are none": (tune([Dense(3)]), "layer 1 must be a DenoisingAutoencoder or RestrictedBoltzmannMachine, found Dense"),
     "labels of floats": (tune(labels=T / 1.0), r"labels must be a vector of integers, found float64 \(90,\)"),
     "labels one-hot": (tune(labels=np.eye(3, dtype=int)[T]), r"labels must be a vector of integers, found int64 \(90, 3\)"),
     "labels a list": (tune(labels=T.tolist()), "labels must be a vector of integers, found list"),

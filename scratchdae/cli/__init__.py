@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from scratchdae import NonFiniteError, __version__
-from scratchdae.cli import bench, chapters, conform, data, floors, gradients, info, train
+from scratchdae.cli import bench, chapters, conform, data, floors, gradients, info, reproduce, train
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit statuses; 130 is 128 + SIGINT, as shells have it
 
@@ -102,7 +102,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"scratchdae {__version__}")
     parser.set_defaults(run=None, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for group in (train, chapters, floors, gradients, data, info, bench, conform):
+    for group in (train, chapters, floors, gradients, conform, data, info, bench, reproduce):
         group.add(commands)
     return parser
 

@@ -1,4 +1,4 @@
-"""``scratchdae data``: say which data sets are here, download MNIST, draw more digits."""
+"""``scratchdae data``: say which data sets are here, download them, draw more digits or a sheet of samples."""
 
 import argparse
 from pathlib import Path
@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from scratchdae import atomic, datasets
-from scratchdae.arguments import integer
+from scratchdae.arguments import choice, integer
+from scratchdae.datasets.larochelle import PROBLEMS, locate_originals, photographs
 
 
 def add(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -18,7 +19,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     commands : argparse subparsers
         Where to add them.
     """
-    group = commands.add_parser("data", help="list the data sets, fetch MNIST, draw digits", allow_abbrev=False)
+    group = commands.add_parser("data", help="list the data sets, fetch or draw them", allow_abbrev=False)
     group.set_defaults(run=None, parser=group)
     actions = group.add_subparsers(title="commands", metavar="COMMAND")
 
@@ -26,10 +27,11 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.set_defaults(run=show, parser=parser)
     parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
 
-    parser = actions.add_parser("fetch", help="download MNIST and verify its checksums", allow_abbrev=False)
+    parser = actions.add_parser("fetch", help="download a data set and verify its checksums", allow_abbrev=False)
     parser.set_defaults(run=fetch, parser=parser)
-    parser.add_argument("name", choices=("mnist",))
-    parser.add_argument("--root", metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/mnist, or the cache)")
+    parser.add_argument("name", choices=("mnist", "larochelle"))
+    parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="of larochelle: which of the eight (all)")
+    parser.add_argument("--root", metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/NAME, or the cache)")
 
     parser = actions.add_parser("draw", help="draw stroke digits with the library's own pen", allow_abbrev=False)
     parser.set_defaults(run=draw, parser=parser)
@@ -38,6 +40,18 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "--out", type=Path, required=True, metavar="FILE", help=".npz: images x, labels t; .npy: images alone"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the drawings (0)")
+
+    parser = actions.add_parser(
+        "sheet", help="draw a sheet of samples of the problems of Larochelle et al. 2007", allow_abbrev=False
+    )
+    parser.set_defaults(run=sheet, parser=parser)
+    parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="which of the eight (all)")
+    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")
+    parser.add_argument("--seed", type=int, help="of the drawings (0)")
+    parser.add_argument("--original", action="store_true", help="show the published images instead of drawing ours")
+    parser.add_argument(
+        "--root", metavar="DIR", help="folder of the folders mnist and natural; with --original, of the archives"
+    )
 
 
 def show(options: argparse.Namespace) -> int:
@@ -59,7 +73,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def fetch(options: argparse.Namespace) -> int:
-    """Download MNIST, where it is not there yet.
+    """Download a data set, where it is not there yet.
 
     Parameters
     ----------
@@ -73,10 +87,55 @@ def fetch(options: argparse.Namespace) -> int:
 
     Raises
     ------
+    ValueError
+        If a problem is named that does not exist, or for MNIST, which has none.
     OSError
         If no mirror delivers the published files.
     """
+    if options.name == "larochelle":
+        print(f"larochelle is in {datasets.fetch_larochelle(options.problems or None, options.root)}")
+        return 0
+    if options.problems:
+        raise ValueError(f"mnist must be fetched whole, found {' '.join(options.problems)!r} after it")
     print(f"mnist   is in {datasets.fetch_mnist(options.root)}")
+    return 0
+
+
+def sheet(options: argparse.Namespace) -> int:
+    """Draw the first training images of each problem of Larochelle et al. 2007.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError
+        If a problem, the seed or the file's suffix is refused.
+    OSError
+        If data are missing or the file cannot be written.
+    """
+    out: Path = options.out
+    if out.suffix != ".png":
+        raise ValueError(f"--out must end in .png, found {out}")
+    if options.original and options.seed is not None:
+        raise ValueError(f"--seed must be left out with --original, which draws nothing, found {options.seed}")
+    names = [choice("PROBLEM", name, PROBLEMS) for name in options.problems or PROBLEMS]
+    seed = 0 if options.seed is None else options.seed
+    if options.original:
+        problems = [datasets.larochelle_original(name, options.root) for name in names]
+    else:
+        problems = [datasets.larochelle(name, seed, options.root) for name in names]
+    from scratchdae.cli.sheet import draw_sheet  # and with it Matplotlib
+
+    draw_sheet(out, problems, "the published images" if options.original else f"drawn here, seed {seed}")
+    print(f"{out}: training images of {', '.join(names)}")
     return 0
 
 
@@ -137,17 +196,41 @@ def describe(root: str | None = None) -> tuple[list[str], bool]:
         lines.append(f"digits  embedded, sha256 as published: {_sizes(datasets.digits())}")
     except (ValueError, OSError) as error:
         lines, sound = [f"digits  damaged: {error}"], False
+    more, whole = _describe_mnist(root)
+    return [*lines, *more, _describe_photographs(), _describe_originals()], sound and whole
+
+
+def _describe_mnist(root: str | None) -> tuple[list[str], bool]:
     files = datasets.locate_mnist(root)
     if files is None:
         where = f" in {root}" if root else ""
-        return [*lines, f"mnist   not found{where}; `scratchdae data fetch mnist` downloads it"], sound
+        return [f"mnist   not found{where}; `scratchdae data fetch mnist` downloads it"], True
+    lines, sound = [], True
     try:
         lines.append(f"mnist   in {files.root}: {_sizes(datasets.mnist(root))}")
     except (ValueError, OSError) as error:
-        lines, sound = [*lines, f"mnist   in {files.root}, damaged: {error}"], False
+        lines, sound = [f"mnist   in {files.root}, damaged: {error}"], False
     for name, published in files.published().items():
         lines.append(f"        {name}: {'sha256 as published' if published else 'not the published bytes'}")
     return lines, sound
+
+
+def _describe_photographs() -> str:
+    try:
+        found = photographs()
+    except FileNotFoundError as error:
+        return f"larochelle: {error}"
+    except ValueError as error:
+        return f"larochelle: photographs damaged: {error}"
+    return f"larochelle: photographs for the backgrounds: {len(found)}"
+
+
+def _describe_originals() -> str:
+    found = locate_originals()
+    if not found:
+        return "larochelle: published archives not found; `scratchdae data fetch larochelle` downloads them"
+    folders = sorted({str(path.parent) for path in found.values()})
+    return f"larochelle: published archives of {', '.join(sorted(found))} in {' and '.join(folders)}"
 
 
 def _sizes(dataset: datasets.Dataset) -> str:

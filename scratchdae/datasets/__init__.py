@@ -1,8 +1,9 @@
-"""Data to learn from: embedded digits, MNIST, and toy distributions whose moments are known."""
+"""Data to learn from: embedded digits, MNIST, the eight problems of Larochelle et al., toy distributions."""
 
-from scratchdae.datasets.dataset import Dataset, to_float
+from scratchdae.datasets.dataset import Dataset, ThreePartDataset, to_float
 from scratchdae.datasets.embedded_digits import digits, freeze_digits
 from scratchdae.datasets.idx import read_idx
+from scratchdae.datasets.larochelle import fetch_larochelle, larochelle, larochelle_original
 from scratchdae.datasets.mnist_download import fetch_mnist
 from scratchdae.datasets.mnist_files import MnistFiles, locate_mnist
 from scratchdae.datasets.mnist_images import mnist
@@ -20,14 +21,18 @@ from scratchdae.datasets.toy import (
 __all__ = [
     "Dataset",
     "MnistFiles",
+    "ThreePartDataset",
     "bernoulli",
     "curve",
     "curved_manifold",
     "digits",
     "draw_digits",
     "draw_labelled_digits",
+    "fetch_larochelle",
     "fetch_mnist",
     "freeze_digits",
+    "larochelle",
+    "larochelle_original",
     "locate_mnist",
     "mnist",
     "project_to_curve",

@@ -42,19 +42,48 @@ class Dataset:
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together."""
-        pixels = self.image_shape[0] * self.image_shape[1]
-        for part in ("train", "test"):
-            x, t = getattr(self, f"x_{part}"), getattr(self, f"t_{part}")
-            if x.ndim != 2 or x.shape[1] != pixels or x.dtype != np.uint8:
-                raise ValueError(
-                    f"x_{part} must be uint8 with {pixels} columns (image_shape {self.image_shape}), "
-                    f"found shape {x.shape}, dtype {x.dtype}"
-                )
-            if t.shape != (len(x),) or t.dtype.kind not in "iu":
-                raise ValueError(
-                    f"t_{part} must hold one integer label for each of the {len(x)} images of x_{part}, "
-                    f"found shape {t.shape}, dtype {t.dtype}"
-                )
+        _check_part("train", self.x_train, self.t_train, self.image_shape)
+        _check_part("test", self.x_test, self.t_test, self.image_shape)
+
+
+@dataclass(frozen=True, eq=False)
+class ThreePartDataset(Dataset):
+    """Labelled images, split into a training, a validation and a test part by whoever made the data set.
+
+    Attributes
+    ----------
+    x_valid : ndarray of uint8, shape (V, D)
+        Validation images.
+    t_valid : ndarray of int, shape (V,)
+        Their labels.
+
+    Raises
+    ------
+    ValueError
+        If an array has another shape or dtype than these.
+    """
+
+    x_valid: Array
+    t_valid: Array
+
+    def __post_init__(self) -> None:
+        """Refuse arrays that do not belong together."""
+        super().__post_init__()
+        _check_part("valid", self.x_valid, self.t_valid, self.image_shape)
+
+
+def _check_part(part: str, x: Array, t: Array, image_shape: tuple[int, int]) -> None:
+    pixels = image_shape[0] * image_shape[1]
+    if x.ndim != 2 or x.shape[1] != pixels or x.dtype != np.uint8:
+        raise ValueError(
+            f"x_{part} must be uint8 with {pixels} columns (image_shape {image_shape}), "
+            f"found shape {x.shape}, dtype {x.dtype}"
+        )
+    if t.shape != (len(x),) or t.dtype.kind not in "iu":
+        raise ValueError(
+            f"t_{part} must hold one integer label for each of the {len(x)} images of x_{part}, "
+            f"found shape {t.shape}, dtype {t.dtype}"
+        )
 
 
 def to_float(x: Array, dtype: npt.DTypeLike = np.float64) -> Array:

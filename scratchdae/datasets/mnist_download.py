@@ -1,18 +1,17 @@
 """Download MNIST, from whichever mirror delivers the published bytes."""
 
 import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from scratchdae.datasets.mnist_files import PUBLISHED, find, search_path, sha256
+from scratchdae.datasets.download import checksum, choose_mirrors, fetch_file
+from scratchdae.datasets.mnist_files import PUBLISHED, find, search_path
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
-_TIMEOUT = 20.0  # seconds, for a connection and for every silence after it
 
 
 def fetch_mnist(
@@ -53,9 +52,7 @@ def fetch_mnist(
     OSError
         If a file comes from no mirror, and what each of them said. Files that arrived before it stay, whole.
     """
-    addresses = MIRRORS if mirrors is None else tuple(mirrors)
-    if isinstance(mirrors, str) or not addresses:
-        raise ValueError(f"mirrors must be a sequence of at least one address, found {mirrors!r}")
+    addresses = choose_mirrors(mirrors, MIRRORS)
     directory = next(search_path(root))
     directory.mkdir(parents=True, exist_ok=True)
     missing = []
@@ -63,34 +60,8 @@ def fetch_mnist(
         present = find(directory, name)
         if present is None:
             missing.append((name, sums[0]))
-        elif sha256(present) not in sums:
+        elif checksum(present) not in sums:
             raise FileExistsError(f"{present} is not the published file; move it away, or fetch into another directory")
     for name, expected in missing:
-        _fetch(directory, f"{name}.gz", expected, addresses, progress)
+        fetch_file(directory, f"{name}.gz", expected, addresses, progress)
     return directory
-
-
-def _fetch(directory: Path, name: str, expected: str, mirrors: Sequence[str], progress: bool) -> None:
-    import pooch
-    import requests
-
-    said = []
-    for mirror in mirrors:
-        address = f"{mirror.rstrip('/')}/{name}"
-        # Downloaded beside its place, in a directory of its own that goes away whatever happens.
-        with tempfile.TemporaryDirectory(dir=directory, prefix=".fetching-") as staging:
-            arrived = Path(staging) / name
-            try:
-                pooch.HTTPDownloader(progressbar=progress, timeout=_TIMEOUT)(address, str(arrived), None)
-            except requests.RequestException as error:
-                said.append(f"{address}: {error}")
-                continue
-            found = sha256(arrived)
-            if found != expected:
-                said.append(f"{address}: sha256 must be {expected}, found {found}")
-                continue
-            with arrived.open("rb+") as file:
-                os.fsync(file.fileno())
-            arrived.replace(directory / name)
-            return
-    raise OSError("\n".join([f"{name} could not be fetched from any of {len(mirrors)} mirrors:", *said]))

@@ -1,10 +1,12 @@
 """Where the four files of MNIST are, and whether they are the published ones."""
 
-import hashlib
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+
+from scratchdae.datasets.download import checksum
+from scratchdae.datasets.folders import search_folders
 
 # The published files: the sha256 of the .gz, then that of the unpacked file.
 PUBLISHED = {
@@ -65,7 +67,7 @@ class MnistFiles:
             From the name of the file to whether its sha256 is the published one (of the .gz, or of the unpacked file).
         """
         files = (self.train_images, self.train_labels, self.test_images, self.test_labels)
-        return {path.name: sha256(path) in sums for path, sums in zip(files, PUBLISHED.values(), strict=True)}
+        return {path.name: checksum(path) in sums for path, sums in zip(files, PUBLISHED.values(), strict=True)}
 
 
 def locate_mnist(root: str | os.PathLike[str] | None = None) -> MnistFiles | None:
@@ -106,13 +108,8 @@ def search_path(root: str | os.PathLike[str] | None) -> Iterator[Path]:
     """
     if root is not None:
         yield Path(root).expanduser()
-        return
-    data = os.environ.get("SCRATCHDAE_DATA")
-    if data:
-        yield Path(data).expanduser() / "mnist"
-    import pooch  # asked last, so that a local copy is found without loading it
-
-    yield Path(pooch.os_cache("scratchdae")) / "mnist"
+    else:
+        yield from search_folders("mnist")
 
 
 def find(directory: Path, name: str) -> Path | None:
@@ -133,20 +130,3 @@ def find(directory: Path, name: str) -> Path | None:
     dotted = name.replace("-idx", ".idx")
     candidates = (directory / file for file in (f"{name}.gz", name, f"{dotted}.gz", dotted))
     return next((path for path in candidates if path.is_file()), None)
-
-
-def sha256(path: Path) -> str:
-    """Return the checksum of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    str
-        Its sha256, in hexadecimal.
-    """
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

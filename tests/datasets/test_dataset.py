@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from scratchdae.datasets import Dataset, to_float
+from scratchdae.datasets import Dataset, ThreePartDataset, to_float
 
 GOOD = {
     "name": "toy",
@@ -36,6 +36,29 @@ def test_a_dataset_is_frozen():
 def test_arrays_must_belong_together(field, value, message):
     with pytest.raises(ValueError, match=message):
         Dataset(**{**GOOD, field: value})
+
+
+THREE = {**GOOD, "x_valid": np.zeros((1, 4), np.uint8), "t_valid": np.array([2])}
+
+
+def test_a_third_part_is_a_data_set_too():
+    data = ThreePartDataset(**THREE)
+    assert isinstance(data, Dataset)
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        data.x_valid = data.x_test
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("x_valid", np.zeros((1, 5), np.uint8), r"x_valid must be uint8 with 4 columns .* found shape \(1, 5\)"),
+        ("t_valid", np.zeros(2, int), r"t_valid .* each of the 1 images of x_valid, found shape \(2,\)"),
+        ("x_test", np.zeros((2, 4)), "x_test must be uint8 .* dtype float64"),
+    ],
+)
+def test_three_parts_must_belong_together(field, value, message):
+    with pytest.raises(ValueError, match=message):
+        ThreePartDataset(**{**THREE, field: value})
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from scratchdae.datasets import fetch_mnist, locate_mnist, mnist, mnist_download, mnist_files
+from scratchdae.datasets import download, fetch_mnist, locate_mnist, mnist, mnist_download, mnist_files
 
 
 @pytest.fixture
@@ -86,7 +86,7 @@ def test_a_mirror_where_nobody_listens(server, tmp_path, packed, published):
 
 
 def test_a_silent_mirror_is_given_up(server, tmp_path, packed, published, monkeypatch):
-    monkeypatch.setattr(mnist_download, "_TIMEOUT", 0.1)
+    monkeypatch.setattr(download, "TIMEOUT", 0.1)
     fetch_mnist(tmp_path, [server.mirror("silent"), server.mirror("good")], progress=False, published=published)
     assert contents(tmp_path) == packed
 

@@ -1,0 +1,183 @@
+"""``scratchdae reproduce``: the paper's experiments, with their numbers beside the published ones."""
+
+import argparse
+import json
+import os
+import shlex
+from pathlib import Path
+from typing import Any
+
+from scratchdae import atomic
+from scratchdae.arguments import choice, integer
+from scratchdae.cli.threads import limited
+
+
+def add(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Declare the subcommands and their options.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Where to add them.
+    """
+    group = commands.add_parser("reproduce", help="run the paper's experiments again", allow_abbrev=False)
+    group.set_defaults(run=None, parser=group)
+    actions = group.add_subparsers(title="experiments", metavar="EXPERIMENT")
+
+    parser = actions.add_parser(
+        "sda",
+        help="the Theano tutorial's stacked denoising autoencoder on MNIST",
+        description="Pretrain and fine-tune 784-1000-1000-1000-10 on MNIST, once a seed: as the tutorial does, an "
+        "example a step, and with batches of 20. Leave reproduce_sda.json and reproduce_sda.png.",
+        epilog="Ctrl-C keeps the last whole epoch; the same command goes on from there, to the same bits.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=sda, parser=parser)
+    parser.add_argument("--setting", choices=("tutorial", "fast", "both"), default="both", help="(both)")
+    parser.add_argument("--seeds", default="0,1,2", metavar="N,...", help="a run each (0,1,2)")
+    parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
+    parser.add_argument("--threads", type=int, metavar="N", help="of the steps (as many as processors)")
+    _where(parser, "runs/reproduce/sda")
+
+    parser = actions.add_parser(
+        "larochelle",
+        help="the eight problems of the paper's table",
+        description="Train some choices of each method on each problem, test the one of least validation error, and "
+        "print the errors beside the paper's. Leave reproduce_larochelle.json and reproduce_larochelle.png.",
+        epilog="Data: $SCRATCHDAE_DATA or the cache; rect and convex need none. Ctrl-C loses nothing that a trial "
+        "has finished, and an unfinished one goes on from its last epoch. A larger budget adds trials to those there.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=larochelle, parser=parser)
+    parser.add_argument("--problem", default="all", metavar="NAME,...", help="basic, rot, bg-rand, bg-img, ... (all)")
+    parser.add_argument(
+        "--method", default="sda,saa,mlp,svm", metavar="NAME,...", help="also dbn, logistic (sda,saa,mlp,svm)"
+    )
+    parser.add_argument("--budget", type=int, default=3, metavar="N", help="choices to try of each method (3)")
+    parser.add_argument("--seed", type=int, default=0, help="of the images and the training (0)")
+    parser.add_argument("--jobs", type=int, default=1, metavar="N", help="trials at a time, a thread each (1)")
+    _where(parser, "runs/reproduce/larochelle")
+
+
+def sda(options: argparse.Namespace) -> int:
+    """Run the tutorial's experiment, and say what came out.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError, OSError
+        If an option is refused, MNIST is not there, or the folder holds other runs.
+    """
+    from scratchdae.reproduce import sda, sda_report
+
+    seeds = _seeds(options.seeds)
+    settings = tuple(sda.SETTINGS) if options.setting == "both" else (options.setting,)
+    threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
+    about = _about(options, threads)
+    with limited(threads):
+        found = sda.reproduce(
+            settings,
+            seeds,
+            options.out,
+            parts=sda.split(options.root),
+            progress=not options.no_progress,
+            on_run=lambda name, outcome: print(sda_report.line(name, outcome), flush=True),
+        )
+    print("", *sda_report.table(found), sep="\n")
+    published = {"test_error": sda.TUTORIAL_ERROR, "minutes_of_pretraining_and_finetuning": sda.TUTORIAL_MINUTES}
+    figures: Path = options.figures or options.out
+    _leave(figures, "reproduce_sda", {**about, "tutorial": published, "settings": found}, sda_report.draw(found))
+    return 0
+
+
+def larochelle(options: argparse.Namespace) -> int:
+    """Run the benchmark, and say what came out.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError, OSError
+        If an option is refused, or data are not there.
+    """
+    from scratchdae.datasets.larochelle import PROBLEMS
+    from scratchdae.reproduce import larochelle, larochelle_report, methods
+
+    problems = tuple(PROBLEMS) if options.problem == "all" else _names("--problem", options.problem, tuple(PROBLEMS))
+    wanted = _names("--method", options.method, tuple(methods.NAMES))
+    about = _about(options, threads=1)
+    with limited(1):
+        found = larochelle.reproduce(
+            problems,
+            wanted,
+            options.budget,
+            options.out,
+            seed=options.seed,
+            jobs=options.jobs,
+            progress=not options.no_progress,
+        )
+    print(*larochelle_report.details(found), "", *larochelle_report.table(found), "", sep="\n")
+    finding = larochelle_report.finding(found)
+    print(finding)
+    content = {**about, "seed": options.seed, "budget": options.budget, "finding": finding, "problems": found}
+    _leave(options.figures or options.out, "reproduce_larochelle", content, larochelle_report.draw(found))
+    return 0
+
+
+def _about(options: argparse.Namespace, threads: int) -> dict[str, Any]:
+    from scratchdae.benchmark import machine
+
+    return {
+        "command": shlex.join(["scratchdae", *options.arguments]),
+        "machine": machine.describe(),
+        "threads": threads,
+        "versions": machine.versions(),
+    }
+
+
+def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
+    """Read a list of names, each once."""
+    return tuple(dict.fromkeys(choice(option, name.strip(), known) for name in text.split(",")))
+
+
+def _where(parser: argparse.ArgumentParser, out: str) -> None:
+    parser.add_argument("--no-progress", action="store_true", help="no progress bars")
+    parser.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=f"folder of the runs ({out})")
+    parser.add_argument("--figures", type=Path, metavar="DIR", help="folder of the numbers and the figure (--out)")
+
+
+def _seeds(text: str) -> list[int]:
+    """Read a list of seeds, each once."""
+    try:
+        seeds = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ValueError(f"--seeds must be integers with commas between them, found {text!r}") from None
+    if min(seeds) < 0 or len(set(seeds)) != len(seeds):
+        raise ValueError(f"--seeds must be different integers of at least 0, found {text!r}")
+    return seeds
+
+
+def _leave(folder: Path, stem: str, content: dict[str, Any], figure: Any) -> None:
+    """Write the numbers and the figure, each whole or not at all."""
+    folder.mkdir(parents=True, exist_ok=True)
+    atomic.write(folder / f"{stem}.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
+    with atomic.replacing(folder / f"{stem}.png") as temporary:
+        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    print(f"numbers {folder / stem}.json\nfigure  {folder / stem}.png")

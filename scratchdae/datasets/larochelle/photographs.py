@@ -1,0 +1,141 @@
+"""Patches of photographs, to put behind digits and into rectangles.
+
+The originals cut them out of 20 pictures found on the internet, which were not published, and left out those whose
+pixels vary little; how little is not told. Here the photographs are the user's, and the threshold is ours: high enough
+that the digits are hard to tell from them, not so high that any of our twelve photographs is left without a patch.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+
+from scratchdae.arguments import Array, generator, integer
+from scratchdae.datasets.folders import search_folders
+
+LEAST_DEVIATION = 35.0  # grey levels: patches that vary less are left out
+
+_BATCH = 4096  # patches at a time
+_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm")
+
+
+def photographs(root: str | os.PathLike[str] | None = None) -> list[Array]:
+    """Read the photographs of a folder, in the order of their names.
+
+    Parameters
+    ----------
+    root : path-like, optional
+        The folder that holds the folder ``natural``. Without it: ``$SCRATCHDAE_DATA``, then the cache.
+
+    Returns
+    -------
+    list of ndarray of uint8, each of shape (rows, columns)
+        Grey levels; colours become their luminance.
+
+    Raises
+    ------
+    FileNotFoundError
+        If no such folder holds an image.
+    ValueError
+        If a file cannot be read as an image.
+    """
+    folders = list(search_folders("natural", root))
+    for folder in folders:
+        paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+        if paths:
+            return [_grey(path) for path in paths]
+    raise FileNotFoundError(
+        f"photographs were not found in {' or '.join(map(str, folders))}: put a few grey or colour pictures there"
+    )
+
+
+def draw_patches(
+    images: Sequence[Array], n: int, side: int, rng: np.random.Generator, least_deviation: float = LEAST_DEVIATION
+) -> Array:
+    """Cut square patches out of photographs at random.
+
+    First a photograph is chosen, uniformly among those with any patch that varies enough, then one of its patches that
+    do, uniformly.
+
+    Parameters
+    ----------
+    images : sequence of ndarray of uint8, each of shape (rows, columns)
+        The photographs.
+    n : int
+        How many patches.
+    side : int
+        Their height and width in pixels.
+    rng : numpy.random.Generator
+        Source of randomness.
+    least_deviation : float
+        The smallest standard deviation of the grey levels of a patch.
+
+    Returns
+    -------
+    ndarray of uint8, shape (n, side, side)
+        The patches.
+
+    Raises
+    ------
+    ValueError
+        If no photograph is large enough to hold a patch that varies so much.
+    """
+    n, side = integer("n", n), integer("side", side)
+    places = [np.argwhere(deviations(image, side) >= least_deviation) for image in images]
+    usable = [i for i, corners in enumerate(places) if len(corners)]
+    if not usable:
+        raise ValueError(
+            f"images must hold a patch of {side}×{side} whose grey levels deviate by at least {least_deviation:g}, "
+            f"found none in {len(images)} images"
+        )
+    chosen = generator("rng", rng).choice(usable, n)
+    where = rng.random(n)
+    patches = np.empty((n, side, side), np.uint8)
+    for i in usable:
+        windows = np.lib.stride_tricks.sliding_window_view(images[i], (side, side))
+        rows = np.flatnonzero(chosen == i)
+        corners = places[i][(where[rows] * len(places[i])).astype(np.intp)]
+        for start in range(0, len(rows), _BATCH):
+            part = slice(start, start + _BATCH)
+            patches[rows[part]] = windows[corners[part, 0], corners[part, 1]]
+    return patches
+
+
+def deviations(image: Array, side: int) -> Array:
+    """Return the standard deviation of the grey levels of every patch of an image.
+
+    Sums over all patches come from running sums, in integers, so they are exact.
+
+    Parameters
+    ----------
+    image : ndarray of uint8, shape (rows, columns)
+        Grey levels.
+    side : int
+        Height and width of a patch.
+
+    Returns
+    -------
+    ndarray of float64, shape (rows − side + 1, columns − side + 1)
+        For each place of a patch's upper left corner; empty where the image is too small.
+    """
+    levels = image.astype(np.int64)
+    if min(levels.shape) < side:
+        return np.empty((0, 0))
+    mean, mean_square = (_patch_sums(values, side) / side**2 for values in (levels, levels**2))
+    return np.asarray(np.sqrt(np.maximum(mean_square - mean**2, 0)))
+
+
+def _patch_sums(values: Array, side: int) -> Array:
+    running = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
+    return np.asarray(running[side:, side:] - running[:-side, side:] - running[side:, :-side] + running[:-side, :-side])
+
+
+def _grey(path: Path) -> Array:
+    from PIL import Image  # Matplotlib reads and writes images with it
+
+    try:
+        with Image.open(path) as image:
+            return np.asarray(image.convert("L"))
+    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise ValueError(f"{path} cannot be read as an image: {error}") from error

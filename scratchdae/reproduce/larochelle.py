@@ -1,0 +1,135 @@
+"""The benchmark of Larochelle et al. 2007, as Vincent et al. 2008 ran it: eight problems, and what errs least on each.
+
+Of every method some choices are trained (`methods`), the one of least validation error is tested, and no other's test
+error is looked at. All is done in a sweep: trials that are finished are read from a file, one that was interrupted goes
+on from its last epoch, and a larger budget adds to what a smaller one tried.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from scratchdae.arguments import choice, integer
+from scratchdae.datasets.larochelle import PROBLEMS
+from scratchdae.reproduce import methods
+from scratchdae.reproduce.trial import trial
+from scratchdae.sweep import Result, Trial, best, processes, sweep
+
+TRIALS, RUNS = "trials.jsonl", "runs"
+
+
+def reproduce(
+    problems: Sequence[str],
+    wanted: Sequence[str],
+    budget: int,
+    out: str | os.PathLike[str],
+    *,
+    seed: int = 0,
+    sizes: tuple[int, int, int] | None = None,
+    jobs: int = 1,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Train and choose, for some problems and methods, or read what `out` holds of it.
+
+    Parameters
+    ----------
+    problems : sequence of str
+        Names of `PROBLEMS`.
+    wanted : sequence of str
+        Names of `methods.NAMES`.
+    budget : int
+        Choices to try of each method, on each problem.
+    out : path-like
+        Folder of the trials.
+    seed : int
+        Of the images and of the training.
+    sizes : (int, int, int), optional
+        How many images for training, validation and testing, in place of the problems' own.
+    jobs : int
+        Trials at a time, each in a process with one thread; with 1 in this process.
+    progress : bool
+        Whether to show a progress bar, on a terminal.
+
+    Returns
+    -------
+    dict
+        By problem and method: ``chosen``, ``validation_error``, ``test_error``, ``test_examples``, ``tried`` (how many
+        choices) and ``trials`` (each choice with its validation error and seconds). A method whose trials all failed
+        is left out of the problem, with the reasons under ``failed``.
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or a number is refused.
+    FileNotFoundError
+        If data are not there.
+    """
+    for problem in problems:
+        choice("problem", problem, tuple(PROBLEMS))
+    integer("seed", seed, at_least=0)
+    run = _Sweep(Path(out), integer("jobs", jobs), progress)
+    about = {} if sizes is None else {"sizes": list(sizes)}
+    specified = {
+        (problem, method): [
+            Trial(trial, {"problem": problem, "method": method, "chosen": dict(one), **about}, seed)
+            for one in methods.choices(method, budget)
+        ]
+        for problem in problems
+        for method in wanted
+    }
+    results = run(specified)
+    winners = {
+        key: best(tried, "validation_error") for key, tried in results.items() if any(not r.error for r in tried)
+    }
+    untested = {
+        key: [Trial(trial, {**won.trial.arguments, "test": True}, seed)]
+        for key, won in winners.items()
+        if won.value["test_error"] is None
+    }
+    winners |= {key: one for key, (one,) in run(untested).items()}
+    found: dict[str, Any] = {problem: {} for problem in problems}
+    for (problem, method), tried in results.items():
+        if (problem, method) in winners and winners[problem, method].error is None:
+            found[problem][method] = _summary(problem, winners[problem, method], tried, sizes)
+    return found
+
+
+class _Sweep:
+    """Runs the trials of many problems and methods as one sweep, and sorts the results again."""
+
+    def __init__(self, out: Path, jobs: int, progress: bool) -> None:
+        self.out, self.progress = out, progress
+        self.executor = None if jobs == 1 else processes(jobs)
+
+    def __call__(self, specified: dict[tuple[str, str], list[Trial]]) -> dict[tuple[str, str], list[Result]]:
+        self.out.mkdir(parents=True, exist_ok=True)
+        results = iter(
+            sweep(
+                [one for trials in specified.values() for one in trials],
+                self.executor,
+                file=self.out / TRIALS,
+                folders=self.out / RUNS,
+                progress=self.progress,
+            )
+        )
+        return {key: [next(results) for _ in trials] for key, trials in specified.items()}
+
+
+def _summary(problem: str, won: Result, tried: list[Result], sizes: tuple[int, int, int] | None) -> dict[str, Any]:
+    return {
+        "chosen": won.trial.arguments["chosen"],
+        "validation_error": won.value["validation_error"],
+        "test_error": won.value["test_error"],
+        "test_examples": (PROBLEMS[problem].sizes if sizes is None else sizes)[2],
+        "tried": len(tried),
+        "trials": [
+            {
+                "chosen": one.trial.arguments["chosen"],
+                "validation_error": None if one.error else one.value["validation_error"],
+                "seconds": one.seconds,
+                "failed": one.error and f"{one.error.type}: {one.error.message}",
+            }
+            for one in tried
+        ],
+    }

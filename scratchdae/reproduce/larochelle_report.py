@@ -1,0 +1,140 @@
+"""What the benchmark's trials found, as a table beside the paper's, and as a figure."""
+
+from typing import TYPE_CHECKING, Any
+
+from scratchdae.plots import BLUE, GREY, ORANGE
+from scratchdae.reproduce.interval import interval
+from scratchdae.reproduce.methods import NAMES
+from scratchdae.reproduce.published import TEST_EXAMPLES, published
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def table(found: dict[str, Any]) -> list[str]:
+    """Lay the test errors out beside the paper's.
+
+    Parameters
+    ----------
+    found : dict
+        As `scratchdae.reproduce.larochelle.reproduce` returns it.
+
+    Returns
+    -------
+    list of str
+        In Markdown: a row a problem, a column a method, ours with half of the 95 % interval, then the paper's.
+    """
+    methods = [name for name in NAMES if any(name in row for row in found.values())]
+    lines = [
+        "| test error, % | " + " | ".join(f"{NAMES[name]} (paper)" for name in methods) + " |",
+        "|---" * (len(methods) + 1) + "|",
+    ]
+    for problem, row in found.items():
+        least = min(one["test_error"] for one in row.values())
+        cells = [_cell(problem, name, row.get(name), least) for name in methods]
+        lines.append(f"| {problem} | " + " | ".join(cells) + " |")
+    return lines
+
+
+def _cell(problem: str, method: str, one: dict[str, Any] | None, least: float) -> str:
+    theirs = published(problem, method)
+    beside = "" if theirs is None else f" ({100 * theirs:.2f})"
+    if one is None:
+        return f"–{beside}"
+    low, high = interval(one["test_error"], one["test_examples"])
+    ours = f"{100 * one['test_error']:.2f} ± {50 * (high - low):.2f}"
+    return f"**{ours}**{beside}" if one["test_error"] == least else ours + beside
+
+
+def details(found: dict[str, Any]) -> list[str]:
+    """List what was chosen, and by what.
+
+    Parameters
+    ----------
+    found : dict
+        As `scratchdae.reproduce.larochelle.reproduce` returns it.
+
+    Returns
+    -------
+    list of str
+        A line a problem and method.
+    """
+    lines = []
+    for problem, row in found.items():
+        for name, one in row.items():
+            errors = f"{100 * one['test_error']:6.2f} %, validation {100 * one['validation_error']:6.2f} %"
+            chosen = ", ".join(f"{key} {value:g}" for key, value in one["chosen"].items())
+            lines.append(f"{problem:<11} {NAMES[name]:<9}{errors}; best of {one['tried']}: {chosen}")
+    return lines
+
+
+def draw(found: dict[str, Any]) -> "Figure":
+    """Draw our test errors over the paper's.
+
+    Parameters
+    ----------
+    found : dict
+        As `scratchdae.reproduce.larochelle.reproduce` returns it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a problem, a row a method: ours in colour, with the 95 % interval, the paper's in grey.
+    """
+    from matplotlib.figure import Figure
+
+    columns = min(4, len(found))
+    rows = -(-len(found) // columns)
+    figure = Figure(figsize=(2.9 * columns + 0.8, 2.6 * rows + 0.7), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False).ravel()
+    methods = [name for name in NAMES if any(name in row for row in found.values())]
+    for ax, (problem, row) in zip(panels, found.items(), strict=False):
+        for height, name in enumerate(reversed(methods)):
+            theirs, one = published(problem, name), row.get(name)
+            if theirs is not None:
+                low, high = interval(theirs, TEST_EXAMPLES)
+                ax.plot([100 * low, 100 * high], [height - 0.18] * 2, color=GREY, linewidth=1.5)
+                ax.plot(100 * theirs, height - 0.18, "o", color=GREY, markersize=5, label="paper")
+            if one is not None:
+                low, high = interval(one["test_error"], one["test_examples"])
+                colour = BLUE if name == "sda" else ORANGE
+                ax.plot([100 * low, 100 * high], [height + 0.18] * 2, color=colour, linewidth=1.5)
+                ax.plot(100 * one["test_error"], height + 0.18, "o", color=colour, markersize=5, label="here")
+        ax.set_yticks(range(len(methods)), [NAMES[name] for name in reversed(methods)])
+        ax.set_ylim(-0.6, len(methods) - 0.4)
+        ax.set_title(problem, fontsize=10)
+        ax.grid(axis="x", alpha=0.3)
+    for ax in panels[len(found) :]:
+        ax.set_axis_off()
+    for ax in panels[max(0, len(found) - columns) : len(found)]:
+        ax.set_xlabel("test error, %")
+    from matplotlib.lines import Line2D
+
+    handles = [
+        Line2D([], [], color=colour, marker="o", label=label)
+        for colour, label in ((BLUE, "here, SdA-3"), (ORANGE, "here, others"), (GREY, "Vincent et al. 2008"))
+    ]
+    figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False)
+    return figure
+
+
+def finding(found: dict[str, Any]) -> str:
+    """Say how the stacked denoising autoencoder fares.
+
+    Parameters
+    ----------
+    found : dict
+        As `scratchdae.reproduce.larochelle.reproduce` returns it.
+
+    Returns
+    -------
+    str
+        On how many problems it has a lower test error than each other method.
+    """
+    parts = []
+    for name in NAMES:
+        rows = [row for row in found.values() if "sda" in row and name in row]
+        if name != "sda" and rows:
+            better = sum(row["sda"]["test_error"] < row[name]["test_error"] for row in rows)
+            parts.append(f"{NAMES[name]} on {better} of {len(rows)}")
+    return f"SdA-3 errs less than {', '.join(parts)} problems" if parts else "nothing to compare yet"

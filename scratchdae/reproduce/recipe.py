@@ -1,0 +1,204 @@
+"""One stacked network from the first weights to its test error: what every experiment here repeats.
+
+A recipe is the layers, as `pretrain` takes them, and the numbers of fine-tuning. `follow` trains it for one seed in a
+folder of its own, keeps a clock beside the run, and returns what tables are made of.
+"""
+
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from scratchdae import atomic
+from scratchdae.arguments import Array, Params
+from scratchdae.history import History, Record
+from scratchdae.layer_spec import LayerSpec
+from scratchdae.schedules import Schedule
+from scratchdae.stacked import finetune, pretrain
+from scratchdae.stopping import GrowingPatience
+from scratchdae.training import classification_error
+
+CLOCK = "seconds.jsonl"
+
+
+class Parts(NamedTuple):
+    """Labelled examples in three parts: to learn from, to choose by, to report."""
+
+    train: tuple[Array, Array]
+    validation: tuple[Array, Array]
+    test: tuple[Array, Array]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is pretrained and fine-tuned.
+
+    Attributes
+    ----------
+    layers : tuple of LayerSpec
+        The lowest first. ``epochs=0`` in each makes a multilayer perceptron, none at all a logistic regression.
+    lr : float or schedule
+        Learning rate of fine-tuning, per epoch.
+    batch_size : int
+        Examples a step of fine-tuning.
+    epochs : int
+        Epochs of fine-tuning, at most.
+    patience : int or GrowingPatience
+        When to stop before that, by the validation error.
+    l2 : float
+        Coefficient of the penalty ``Σ W²`` in fine-tuning.
+    """
+
+    layers: tuple[LayerSpec, ...]
+    lr: float | Schedule = 0.1
+    batch_size: int = 20
+    epochs: int = 1000
+    patience: int | GrowingPatience = 10
+    l2: float = 0.0
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The recipe, ready for JSON.
+
+        Returns
+        -------
+        dict
+            The layers' and the numbers of fine-tuning.
+        """
+        return {
+            "layers": [spec.config for spec in self.layers],
+            "finetune": {
+                "lr": str(self.lr) if callable(self.lr) else self.lr,
+                "batch_size": self.batch_size,
+                "epochs_at_most": self.epochs,
+                "patience": str(self.patience) if isinstance(self.patience, GrowingPatience) else self.patience,
+                "l2": self.l2,
+            },
+        }
+
+
+def follow(
+    recipe: Recipe,
+    parts: Parts,
+    seed: int,
+    *,
+    classes: int,
+    out: str | os.PathLike[str] | None = None,
+    backend: str = "auto",
+    progress: bool = True,
+    on_epoch: Callable[[str, Record], None] | None = None,
+) -> dict[str, Any]:
+    """Train a recipe for one seed, or go on where the run in `out` stopped, and test it.
+
+    Parameters
+    ----------
+    recipe : Recipe
+        What to train.
+    parts : Parts
+        The examples; those of the test are touched once, at the end, by the parameters of least validation error.
+    seed : int
+        Of everything random.
+    classes : int
+        How many there are.
+    out : path-like, optional
+        Folder of the run and of its clock; without it nothing is kept.
+    backend : {"auto", "numpy", "numba"}
+        What computes the steps.
+    progress : bool
+        Whether to show progress bars, on a terminal.
+    on_epoch : callable, optional
+        Called after every epoch with the stage's name and its record.
+
+    Returns
+    -------
+    dict
+        ``validation_error`` and ``test_error``, fractions; ``best_epoch`` and ``epochs`` of fine-tuning;
+        ``validation_errors`` by epoch; ``losses``, the last of every stage; ``seconds`` of every stage, without those
+        of an interruption, and ``processor_seconds``, those that this process had a processor, all threads together,
+        which a busy machine does not lengthen; ``backend``.
+
+    Raises
+    ------
+    ValueError
+        If the examples do not fit, or `out` holds another run.
+    NonFiniteError
+        If a loss or a gradient becomes NaN or infinite.
+    """
+    clock = _Clock(None if out is None else Path(out) / CLOCK)
+
+    def tick(stage: str, record: Record, params: Params | None = None) -> None:
+        del params
+        clock.tick(stage, record["epoch"])
+        if on_epoch is not None:
+            on_epoch(stage, record)
+
+    x, t = parts.train
+    resume = out is not None
+    layers, histories = pretrain(
+        x, recipe.layers, seed=seed, backend=backend, out=out, resume=resume, progress=progress, on_epoch=tick
+    )
+    network, history = finetune(
+        layers,
+        x,
+        t,
+        epochs=recipe.epochs,
+        lr=recipe.lr,
+        batch_size=recipe.batch_size,
+        classes=classes,
+        l2=recipe.l2,
+        validation=parts.validation,
+        patience=recipe.patience,
+        seed=seed,
+        backend=backend,
+        out=out,
+        resume=resume,
+        progress=progress,
+        on_epoch=lambda record, params: tick("finetune", record, params),
+    )
+    stages: dict[str, History] = {f"layer_{k}": one for k, one in enumerate(histories, start=1) if len(one)}
+    stages["finetune"] = history
+    best = history.best_epoch
+    assert best is not None  # there is validation
+    errors = [float(error) for error in history.watched]
+    return {
+        "seed": seed,
+        "validation_error": errors[best - 1],
+        "test_error": classification_error(network, *parts.test),
+        "best_epoch": best,
+        "epochs": len(history),
+        "validation_errors": errors,
+        "losses": {stage: float(one["loss"][-1]) for stage, one in stages.items()},
+        **{name: {stage: clock.total(stage, name) for stage in stages} for name in ("seconds", "processor_seconds")},
+        "backend": history.backend,
+    }
+
+
+class _Clock:
+    """Seconds from one epoch's end to the next, on the wall and of the processor, in a file that outlives a stop."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self.entries: dict[tuple[str, int], dict[str, Any]] = {}
+        if path is not None and path.exists():
+            for line in path.read_text(encoding="utf-8").splitlines():
+                entry = json.loads(line)
+                self.entries[entry["stage"], entry["epoch"]] = entry
+        self.last = time.perf_counter(), time.process_time()
+
+    def tick(self, stage: str, epoch: int) -> None:
+        """Note the end of an epoch; one that an interruption made run twice counts once."""
+        now = time.perf_counter(), time.process_time()
+        wall, processor = (round(end - begin, 3) for begin, end in zip(self.last, now, strict=True))
+        self.last = now
+        self.entries[stage, epoch] = {"stage": stage, "epoch": epoch, "seconds": wall, "processor_seconds": processor}
+        if self.path is not None:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            atomic.write(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries.values()).encode())
+
+    def total(self, stage: str, name: str) -> float:
+        """Sum a stage's epochs, what came before the first of them included."""
+        seconds: float = sum(entry[name] for entry in self.entries.values() if entry["stage"] == stage)
+        return round(seconds, 1)

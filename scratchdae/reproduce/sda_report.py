@@ -1,0 +1,132 @@
+"""What `scratchdae.reproduce.sda` found, as lines, as a table beside the tutorial's numbers, and as a figure."""
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from scratchdae.plots import BLUE, GREY, ORANGE
+from scratchdae.reproduce.sda import TUTORIAL_ERROR, TUTORIAL_MINUTES
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_COLOURS = {"tutorial": BLUE, "fast": ORANGE}
+
+
+def line(setting: str, run: dict[str, Any]) -> str:
+    """Say how one run ended.
+
+    Parameters
+    ----------
+    setting : str
+        Its setting.
+    run : dict
+        As `follow` returns it.
+
+    Returns
+    -------
+    str
+        Errors, epochs and minutes.
+    """
+    pretraining, finetuning = _minutes(run)
+    return (
+        f"{setting}, seed {run['seed']}: test error {run['test_error']:.2%}, validation {run['validation_error']:.2%} "
+        f"(epoch {run['best_epoch']} of {run['epochs']}); {pretraining:.1f} + {finetuning:.1f} minutes"
+    )
+
+
+def table(found: dict[str, Any]) -> list[str]:
+    """Lay the runs out beside the tutorial's.
+
+    Parameters
+    ----------
+    found : dict
+        As `reproduce` returns it.
+
+    Returns
+    -------
+    list of str
+        In Markdown.
+    """
+    pretraining, finetuning = TUTORIAL_MINUTES
+    lines = [
+        "| setting | seed | validation % | test % | pretraining, min | fine-tuning, min | epochs |",
+        "|---|---|---|---|---|---|---|",
+        f"| the Theano tutorial | | | {100 * TUTORIAL_ERROR:.1f} | {pretraining} | {finetuning} | |",
+    ]
+    for setting, one in found.items():
+        for run in one["runs"]:
+            minutes = _minutes(run)
+            lines.append(
+                f"| {setting} | {run['seed']} | {100 * run['validation_error']:.2f} | {100 * run['test_error']:.2f} "
+                f"| {minutes[0]:.1f} | {minutes[1]:.1f} | {run['epochs']} |"
+            )
+        average = np.mean([_minutes(run) for run in one["runs"]], axis=0)
+        lines.append(
+            f"| {setting} | mean | {100 * np.mean([run['validation_error'] for run in one['runs']]):.2f} "
+            f"| **{100 * one['mean_test_error']:.2f}** | {average[0]:.1f} | {average[1]:.1f} | |"
+        )
+    return lines
+
+
+def draw(found: dict[str, Any]) -> "Figure":
+    """Draw validation error by epoch, and test error by minutes.
+
+    Parameters
+    ----------
+    found : dict
+        As `reproduce` returns it.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Two panels.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(10.5, 4.4), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    for setting, one in found.items():
+        colour = _COLOURS.get(setting, GREY)
+        for k, run in enumerate(one["runs"]):
+            errors = 100 * np.array(run["validation_errors"])
+            label = f"{setting}, B = {one['recipe']['finetune']['batch_size']}" if k == 0 else None
+            left.plot(np.arange(1, len(errors) + 1), errors, color=colour, linewidth=1.3, alpha=0.85, label=label)
+            left.plot(run["best_epoch"], errors[run["best_epoch"] - 1], "o", color=colour, markersize=4)
+    left.set(xlabel="epoch of fine-tuning", ylabel="validation error, %", yscale="log")
+    left.legend(frameon=False)
+    _plain(left, "y", (1, 1.5, 2, 3, 5))
+    _against_time(right, found)
+    reached = ", ".join(f"{setting} {100 * one['mean_test_error']:.2f} %" for setting, one in found.items())
+    figure.suptitle(f"Mean test error: {reached}; the tutorial says {100 * TUTORIAL_ERROR:.1f} %", x=0.01, ha="left")
+    return figure
+
+
+def _against_time(ax: "Axes", found: dict[str, Any]) -> None:
+    """Draw the test errors against the minutes they took, the tutorial's among them."""
+    for setting, one in found.items():
+        minutes = [sum(_minutes(run)) for run in one["runs"]]
+        errors = [100 * run["test_error"] for run in one["runs"]]
+        ax.plot(minutes, errors, "o", color=_COLOURS.get(setting, GREY), label=setting)
+    ax.plot(sum(TUTORIAL_MINUTES), 100 * TUTORIAL_ERROR, "D", color=GREY, label="the tutorial's own")
+    ax.axhline(100 * TUTORIAL_ERROR, color=GREY, linewidth=0.8, linestyle=":")
+    ax.set(xlabel="minutes of training", ylabel="test error, %", xscale="log")
+    _plain(ax, "x", (2, 5, 10, 20, 50, 100, 200, 500, 1000))
+    ax.legend(frameon=False)
+
+
+def _plain(ax: "Axes", axis: str, ticks: tuple[float, ...]) -> None:
+    """Label a logarithmic axis in plain numbers."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
+
+    which = getattr(ax, f"{axis}axis")
+    which.set_major_locator(FixedLocator(ticks))
+    which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    which.set_minor_formatter(NullFormatter())
+
+
+def _minutes(run: dict[str, Any]) -> tuple[float, float]:
+    """Return the minutes of pretraining and of fine-tuning."""
+    seconds = run["seconds"]
+    return sum(v for stage, v in seconds.items() if stage != "finetune") / 60, seconds["finetune"] / 60

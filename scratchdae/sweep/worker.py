@@ -1,0 +1,117 @@
+"""What a worker does: find the function, call it, and hand back its value or what went wrong.
+
+Nothing but names and JSON travels, so a worker needs no pickled code; and a trial's own errors never leave it as
+exceptions. Whatever an executor raises is therefore about the executor: a worker died, or the pool is gone.
+"""
+
+import importlib
+import json
+import os
+import socket
+import time
+import traceback
+from dataclasses import dataclass
+from typing import Any
+
+Outcome = dict[str, Any]  # value, error, seconds, worker: what a line of the file says beside the specification
+
+
+@dataclass(frozen=True)
+class Call:
+    """A trial on its way to a worker.
+
+    Attributes
+    ----------
+    module, qualname : str
+        Where the function is, and its name there.
+    arguments : dict
+        All its keyword arguments, the seed and the folder among them.
+    submission : str
+        Tells one attempt from another: an executor that remembers results by their inputs would otherwise answer a
+        second attempt with the first.
+    """
+
+    module: str
+    qualname: str
+    arguments: dict[str, Any]
+    submission: str
+
+
+def find(module: str, qualname: str) -> Any:
+    """Import a function by name.
+
+    Parameters
+    ----------
+    module, qualname : str
+        Where it is, and its name there.
+
+    Returns
+    -------
+    callable
+        The function.
+
+    Raises
+    ------
+    ImportError
+        If there is no such module.
+    AttributeError
+        If it has no such name.
+    """
+    found = importlib.import_module(module)
+    for name in qualname.split("."):
+        found = getattr(found, name)
+    return found
+
+
+def run(call: Call) -> Outcome:
+    """Run a trial.
+
+    Parameters
+    ----------
+    call : Call
+        The function and its arguments.
+
+    Returns
+    -------
+    dict
+        ``value``, as JSON returns it; ``error``, None or the type, message and traceback; ``seconds``; and ``worker``,
+        as host and process.
+    """
+    started, value, error = time.perf_counter(), None, None
+    try:
+        value = _plain(find(call.module, call.qualname)(**call.arguments))
+    except (Exception, SystemExit) as caught:  # sys.exit in a trial ends the trial, not the worker
+        error = describe(caught)
+    seconds = time.perf_counter() - started
+    return {"value": value, "error": error, "seconds": seconds, "worker": f"{socket.gethostname()}:{os.getpid()}"}
+
+
+def describe(error: BaseException) -> dict[str, str]:
+    """Write an exception down.
+
+    Parameters
+    ----------
+    error : BaseException
+        The exception.
+
+    Returns
+    -------
+    dict of str to str
+        Its ``type``, ``message`` and ``traceback``.
+    """
+    text = "".join(traceback.format_exception(error))
+    return {"type": type(error).__name__, "message": str(error), "traceback": text}
+
+
+def _plain(value: Any) -> Any:
+    """Return a trial's value as the file will return it, so that a first run and a second one agree."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False, default=_from_numpy))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"a trial must return what goes into JSON, found {value!r:.200} ({error})") from None
+
+
+def _from_numpy(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} does not go into JSON")

@@ -1,0 +1,198 @@
+"""The benchmark: what is tried, what is chosen, what is tested, and that it goes on where it stopped."""
+
+import json
+
+import pytest
+from optional_packages import require
+
+from scratchdae import cli
+from scratchdae.datasets.larochelle import PROBLEMS
+from scratchdae.layer_spec import LayerSpec
+from scratchdae.reproduce import larochelle, larochelle_report, methods
+from scratchdae.reproduce import trial as trials
+from scratchdae.reproduce.published import TABLE, published
+from scratchdae.reproduce.trial import trial
+
+SIZES = (60, 20, 40)
+SMALL = {"units": 8, "pretraining_lr": 0.1, "pretraining_epochs": 2, "lr": 0.1}
+
+
+@pytest.fixture
+def small(monkeypatch):
+    """Networks of eight units, and two choices of each."""
+    monkeypatch.setattr(
+        methods,
+        "CHOICES",
+        {
+            "sda": ({**SMALL, "nu": 0.1}, {**SMALL, "nu": 0.4}),
+            "saa": (SMALL, {**SMALL, "lr": 0.3}),
+            "dbn": (SMALL,),
+            "mlp": ({"units": 8, "lr": 0.1}, {"units": 8, "lr": 0.3}),
+            "svm": ({"C": 1, "gamma": 0.02}, {"C": 10, "gamma": 0.02}),
+            "logistic": ({"lr": 0.03},),
+        },
+    )
+
+
+def without_clock(found):
+    """Leave out what no two runs have in common."""
+    return json.loads(json.dumps(found), object_hook=lambda d: {k: v for k, v in d.items() if k != "seconds"})
+
+
+class TestMethods:
+    def test_a_budget_takes_the_first_choices(self):
+        assert methods.choices("sda", 2) == methods.CHOICES["sda"][:2]
+        assert methods.choices("sda", 100) == methods.CHOICES["sda"]
+
+    @pytest.mark.parametrize("method", methods.NAMES)
+    def test_no_choice_is_there_twice(self, method):
+        listed = [json.dumps(one, sort_keys=True) for one in methods.CHOICES[method]]
+        assert len(set(listed)) == len(listed) >= 3
+
+    def test_the_methods_differ_in_their_layers_alone(self):
+        sda, saa, mlp, dbn = (methods.recipe(name, methods.CHOICES[name][0]) for name in ("sda", "saa", "mlp", "dbn"))
+        assert sda.layers == (LayerSpec(1000, 0.25, 0.1, 20, 20),) * 3
+        assert saa.layers == (LayerSpec(1000, 0.0, 0.1, 20, 20),) * 3
+        assert [spec.epochs for spec in mlp.layers] == [0, 0, 0]
+        assert [spec.kind for spec in dbn.layers] == ["rbm"] * 3
+        assert len({(one.lr, one.batch_size, one.epochs, one.patience) for one in (sda, saa, mlp, dbn)}) == 1
+
+    def test_the_paper_s_nu_are_among_the_first(self):
+        assert {row.nu for row in TABLE.values()} <= {one["nu"] for one in methods.choices("sda", 3)}
+
+    def test_refused(self):
+        with pytest.raises(ValueError, match=r"method must be one of .*found 'sad'"):
+            methods.choices("sad", 1)
+        with pytest.raises(ValueError, match=r"budget must be .*found 0"):
+            methods.choices("sda", 0)
+
+
+class TestPublished:
+    def test_covers_the_problems(self):
+        assert list(TABLE) == list(PROBLEMS)
+
+    def test_values(self):
+        assert published("bg-rand", "dbn") == pytest.approx(0.0673)
+        assert published("bg-rand", "mlp") is None
+        assert published("bg-rand", "nu") is None
+
+
+@pytest.mark.usefixtures("small")
+class TestReproduce:
+    def test_tests_what_validates_best(self, tmp_path):
+        found = larochelle.reproduce(["rect"], ["sda", "mlp"], 2, tmp_path, sizes=SIZES, progress=False)
+        for method, one in found["rect"].items():
+            errors = {
+                json.dumps(chosen, sort_keys=True): trial(
+                    problem="rect", method=method, chosen=chosen, seed=0, sizes=list(SIZES)
+                )
+                for chosen in methods.CHOICES[method]
+            }
+            best = min(errors.values(), key=lambda outcome: outcome["validation_error"])
+            assert one["validation_error"] == best["validation_error"]
+            assert one["test_error"] == best["test_error"]
+            assert errors[json.dumps(one["chosen"], sort_keys=True)] is best
+            assert (one["tried"], one["test_examples"]) == (2, 40)
+        assert not list((tmp_path / "runs").iterdir())  # a finished trial leaves a line, no network
+
+    def test_goes_on(self, tmp_path, monkeypatch):
+        whole = larochelle.reproduce(["rect"], ["sda", "saa"], 2, tmp_path / "whole", sizes=SIZES, progress=False)
+        count = iter(range(100))
+        follow = trials.follow
+
+        def interrupted(*given, **options):
+            if next(count) == 2:
+                raise KeyboardInterrupt
+            return follow(*given, **options)
+
+        monkeypatch.setattr(trials, "follow", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            larochelle.reproduce(["rect"], ["sda", "saa"], 2, tmp_path / "run", sizes=SIZES, progress=False)
+        assert len((tmp_path / "run" / larochelle.TRIALS).read_text().splitlines()) >= 2
+        found = larochelle.reproduce(["rect"], ["sda", "saa"], 2, tmp_path / "run", sizes=SIZES, progress=False)
+        assert without_clock(found) == without_clock(whole)
+        assert next(count) == 5  # four trials, one of them twice
+
+    def test_a_larger_budget_adds(self, tmp_path, monkeypatch):
+        small = larochelle.reproduce(["rect"], ["sda"], 1, tmp_path, sizes=SIZES, progress=False)
+        large = larochelle.reproduce(["rect"], ["sda"], 2, tmp_path, sizes=SIZES, progress=False)
+        assert large["rect"]["sda"]["trials"][0] == small["rect"]["sda"]["trials"][0]
+        assert large["rect"]["sda"]["tried"] == 2
+
+    def test_support_vectors_are_tested_once(self, tmp_path):
+        require("sklearn")
+        found = larochelle.reproduce(["rect"], ["svm"], 2, tmp_path, sizes=SIZES, progress=False)["rect"]["svm"]
+        lines = [json.loads(line) for line in (tmp_path / larochelle.TRIALS).read_text().splitlines()]
+        tested = [line for line in lines if line.get("value") and line["value"]["test_error"] is not None]
+        assert len(tested) == 1
+        assert found["test_error"] == tested[0]["value"]["test_error"]
+
+    def test_a_failed_trial_is_told(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(methods.CHOICES, "mlp", ({"units": 8, "lr": 0.1}, {"units": 8, "lr": 1e30}))
+        found = larochelle.reproduce(["rect"], ["mlp"], 2, tmp_path, sizes=SIZES, progress=False)["rect"]["mlp"]
+        assert found["chosen"]["lr"] == 0.1
+        assert found["trials"][0]["failed"] is None
+        assert found["trials"][1]["failed"].startswith("NonFiniteError: ")
+
+    @pytest.mark.parametrize(
+        ("problems", "wanted", "budget", "message"),
+        [
+            (["wrect"], ["sda"], 1, "problem must be one of .*found 'wrect'"),
+            (["rect"], ["sad"], 1, "method must be one of .*found 'sad'"),
+            (["rect"], ["sda"], 0, "budget must be .*found 0"),
+        ],
+    )
+    def test_refused(self, tmp_path, problems, wanted, budget, message):
+        with pytest.raises(ValueError, match=message):
+            larochelle.reproduce(problems, wanted, budget, tmp_path / "out", sizes=SIZES, progress=False)
+        assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.usefixtures("small")
+class TestReport:
+    @pytest.fixture
+    def found(self, tmp_path):
+        wanted = ["sda", "saa", "dbn", "mlp", "logistic"]
+        return larochelle.reproduce(["rect", "convex"], wanted, 1, tmp_path, sizes=SIZES, progress=False)
+
+    def test_table(self, found):
+        lines = larochelle_report.table(found)
+        assert lines[0] == (
+            "| test error, % | SdA-3 (paper) | SAA-3 (paper) | DBN-3 (paper) | MLP-3 (paper) | logistic (paper) |"
+        )
+        assert len(lines) == 4
+        assert len({line.count("|") for line in lines}) == 1
+        one = found["convex"]["sda"]
+        half = 196 * (one["test_error"] * (1 - one["test_error"]) / 40) ** 0.5
+        assert f"{100 * one['test_error']:.2f} ± {half:.2f}" in lines[3]
+        assert "(19.06)" in lines[3]
+        least = min(other["test_error"] for other in found["convex"].values())
+        assert lines[3].count("**") == 2 * sum(other["test_error"] == least for other in found["convex"].values())
+
+    def test_finding(self, found):
+        better = sum(row["sda"]["test_error"] < row["saa"]["test_error"] for row in found.values())
+        assert f"SAA-3 on {better} of 2" in larochelle_report.finding(found)
+
+    def test_figure(self, found):
+        panels = larochelle_report.draw(found).axes
+        assert [ax.get_title() for ax in panels[:2]] == ["rect", "convex"]
+        ours = [100 * one["test_error"] for one in found["rect"].values()]
+        drawn = [line.get_xdata()[0] for line in panels[0].lines if line.get_label() == "here"]
+        assert sorted(drawn) == pytest.approx(sorted(ours))
+
+    def test_command(self, tmp_path, capsys, monkeypatch):
+        whole = larochelle.reproduce
+        monkeypatch.setattr(larochelle, "reproduce", lambda *a, **k: whole(*a, **k, sizes=SIZES))
+        command = ["reproduce", "larochelle", "--problem", "rect", "--method", "sda,mlp", "--budget", "2"]
+        assert cli.main([*command, "--out", str(tmp_path / "runs"), "--figures", str(tmp_path / "figures")]) == 0
+        numbers = json.loads((tmp_path / "figures" / "reproduce_larochelle.json").read_text())
+        assert list(numbers["problems"]["rect"]) == ["sda", "mlp"]
+        assert numbers["budget"] == 2
+        assert (tmp_path / "figures" / "reproduce_larochelle.png").stat().st_size > 10_000
+        assert numbers["finding"] in capsys.readouterr().out
+
+    @pytest.mark.parametrize("option", ["--problem=recht", "--method=sda,", "--budget=0", "--jobs=0", "--seed=-1"])
+    def test_command_refuses(self, tmp_path, capsys, option):
+        assert cli.main(["reproduce", "larochelle", option, "--out", str(tmp_path / "runs")]) == 2
+        assert "found" in capsys.readouterr().err
+        assert not (tmp_path / "runs").exists()

@@ -1,0 +1,196 @@
+"""The tutorial's experiment: its numbers, its clock, its interruptions, its command."""
+
+import itertools
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from scratchdae import cli, datasets
+from scratchdae.corruption import Corruption
+from scratchdae.layer_spec import LayerSpec
+from scratchdae.reproduce import recipe as recipes
+from scratchdae.reproduce import sda, sda_report
+from scratchdae.reproduce.recipe import Parts, Recipe, follow
+from scratchdae.stacked import finetune, pretrain
+from scratchdae.stopping import GrowingPatience
+from scratchdae.training import classification_error
+
+TINY = Recipe((LayerSpec(12, 0.1, 0.1, 2, 10), LayerSpec(9, 0.2, 0.1, 1, 10)), lr=0.2, epochs=5, patience=3)
+
+
+@pytest.fixture(scope="module")
+def parts() -> Parts:
+    data = datasets.digits()
+    x, t = data.x_train, data.t_train
+    return Parts((x[:200], t[:200]), (x[200:300], t[200:300]), (data.x_test[:100], data.t_test[:100]))
+
+
+def without_clock(outcome):
+    return {name: value for name, value in outcome.items() if not name.endswith("seconds")}
+
+
+class TestFollow:
+    def test_is_pretraining_then_finetuning(self, parts):
+        found = follow(TINY, parts, 3, classes=10, progress=False)
+        layers, _ = pretrain(parts.train[0], TINY.layers, seed=3, progress=False)
+        network, history = finetune(
+            layers,
+            *parts.train,
+            epochs=5,
+            lr=0.2,
+            classes=10,
+            validation=parts.validation,
+            patience=3,
+            seed=3,
+            progress=False,
+        )
+        assert found["validation_errors"] == list(history["validation_error"])
+        assert found["validation_error"] == history["validation_error"].min()
+        assert found["best_epoch"] == history.best_epoch
+        assert found["epochs"] == len(history)
+        assert found["test_error"] == classification_error(network, *parts.test)
+        assert list(found["losses"]) == ["layer_1", "layer_2", "finetune"] == list(found["seconds"])
+
+    @pytest.mark.parametrize("after", [1, 2, 3, 5], ids="epoch {}".format)
+    def test_an_interrupted_run_ends_in_the_same_bits(self, parts, tmp_path, after):
+        whole = follow(TINY, parts, 3, classes=10, out=tmp_path / "whole", progress=False)
+        count = itertools.count(1)
+
+        def interrupt(stage, record):
+            if next(count) == after:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            follow(TINY, parts, 3, classes=10, out=tmp_path / "run", progress=False, on_epoch=interrupt)
+        resumed = follow(TINY, parts, 3, classes=10, out=tmp_path / "run", progress=False)
+        assert without_clock(resumed) == without_clock(whole)
+        for stage in ("layer_1", "layer_2", "finetune"):
+            saved = [(tmp_path / run / stage / "checkpoint.safetensors").read_bytes() for run in ("whole", "run")]
+            assert saved[0] == saved[1], stage
+
+    def test_the_clock_leaves_out_the_interruption_and_counts_an_epoch_once(self, parts, tmp_path, monkeypatch):
+        now, busy = itertools.count(), itertools.count(step=3)  # so much passes whenever the time is asked for
+        clock = SimpleNamespace(perf_counter=lambda: float(next(now)), process_time=lambda: float(next(busy)))
+        monkeypatch.setattr(recipes, "time", clock)
+
+        def interrupt(stage, record):
+            if stage == "finetune" and record["epoch"] == 2:
+                raise KeyboardInterrupt  # the epoch is on the clock already, not yet in the checkpoint
+
+        with pytest.raises(KeyboardInterrupt):
+            follow(TINY, parts, 3, classes=10, out=tmp_path, progress=False, on_epoch=interrupt)
+        for _ in range(50):
+            next(now)
+        found = follow(TINY, parts, 3, classes=10, out=tmp_path, progress=False)
+        assert found["seconds"] == {"layer_1": 2.0, "layer_2": 1.0, "finetune": float(found["epochs"])}
+        assert found["processor_seconds"] == {stage: 3 * seconds for stage, seconds in found["seconds"].items()}
+        lines = [json.loads(line) for line in (tmp_path / recipes.CLOCK).read_text().splitlines()]
+        assert len(lines) == 3 + found["epochs"]
+
+    def test_a_finished_run_is_read(self, parts, tmp_path):
+        first = follow(TINY, parts, 3, classes=10, out=tmp_path, progress=False)
+        trained = []
+        again = follow(
+            TINY, parts, 3, classes=10, out=tmp_path, progress=False, on_epoch=lambda *epoch: trained.append(epoch)
+        )
+        assert again == first
+        assert not trained
+
+    def test_no_epochs_make_a_perceptron(self, parts):
+        mlp = Recipe((LayerSpec(12, epochs=0),), lr=0.2, epochs=2)
+        found = follow(mlp, parts, 3, classes=10, progress=False)
+        assert list(found["seconds"]) == ["finetune"]
+
+
+class TestSettings:
+    def test_the_tutorials(self):
+        tutorial = sda.SETTINGS["tutorial"]
+        assert [str(spec.corruption) for spec in tutorial.layers] == [
+            str(Corruption("bernoulli", nu)) for nu in (0.1, 0.2, 0.3)
+        ]
+        assert {(spec.units, spec.lr, spec.epochs, spec.batch_size) for spec in tutorial.layers} == {
+            (1000, 0.001, 15, 1)
+        }
+        assert (tutorial.lr, tutorial.batch_size, tutorial.patience) == (0.1, 1, GrowingPatience())
+
+    def test_the_split(self):
+        if datasets.locate_mnist() is None:
+            pytest.skip("MNIST is not in $SCRATCHDAE_DATA/mnist")
+        data, found = datasets.mnist(), sda.split()
+        assert [len(x) for x, _ in found] == [50_000, 10_000, 10_000]
+        np.testing.assert_array_equal(np.concatenate([found.train[1], found.validation[1]]), data.t_train)
+        np.testing.assert_array_equal(found.test[0], data.x_test)
+
+    @pytest.mark.parametrize(
+        ("settings", "seeds", "message"),
+        [
+            (["tutorail"], [0], "setting must be one of .*tutorial.*found 'tutorail'"),
+            (["fast"], [-1], "seed must be .* at least 0, found -1"),
+            ([], [0], "there must be a setting and a seed"),
+            (["fast"], [], "there must be a setting and a seed"),
+        ],
+    )
+    def test_refused(self, parts, tmp_path, settings, seeds, message):
+        with pytest.raises(ValueError, match=message):
+            sda.reproduce(settings, seeds, tmp_path / "runs", parts=parts)
+        assert not (tmp_path / "runs").exists()
+
+
+class TestReport:
+    @pytest.fixture
+    def found(self, parts, tmp_path):
+        own = {"tutorial": TINY, "fast": TINY}
+        return sda.reproduce(["tutorial", "fast"], [0, 1], tmp_path, parts=parts, recipes=own, progress=False)
+
+    def test_means(self, found):
+        for one in found.values():
+            assert one["mean_test_error"] == pytest.approx(np.mean([run["test_error"] for run in one["runs"]]))
+            assert [run["seed"] for run in one["runs"]] == [0, 1]
+
+    def test_table(self, found):
+        lines = sda_report.table(found)
+        assert len(lines) == 3 + 2 * 3
+        assert "| 1.3 | 585 | 444 |" in lines[2]
+        run = found["fast"]["runs"][1]
+        assert f"| fast | 1 | {100 * run['validation_error']:.2f} | {100 * run['test_error']:.2f} |" in lines[7]
+        assert len({line.count("|") for line in lines}) == 1
+
+    def test_figure(self, found):
+        left, right = sda_report.draw(found).axes
+        curves = [line for line in left.lines if len(line.get_xdata()) > 1]
+        np.testing.assert_allclose(
+            curves[0].get_ydata(), 100 * np.array(found["tutorial"]["runs"][0]["validation_errors"])
+        )
+        assert right.get_xlabel() == "minutes of training"
+
+
+class TestCommand:
+    @pytest.fixture(autouse=True)
+    def small(self, monkeypatch, parts):
+        monkeypatch.setattr(sda, "SETTINGS", {"tutorial": TINY, "fast": TINY})
+        monkeypatch.setattr(sda, "split", lambda root: parts)
+
+    def test_leaves_numbers_and_figure(self, tmp_path, capsys):
+        command = ["reproduce", "sda", "--seeds", "4,2", "--threads", "1", "--out", str(tmp_path / "runs")]
+        assert cli.main([*command, "--figures", str(tmp_path / "figures")]) == 0
+        numbers = json.loads((tmp_path / "figures" / "reproduce_sda.json").read_text())
+        assert [run["seed"] for run in numbers["settings"]["fast"]["runs"]] == [4, 2]
+        assert numbers["command"].startswith("scratchdae reproduce sda --seeds 4,2")
+        assert numbers["threads"] == 1
+        assert (tmp_path / "figures" / "reproduce_sda.png").stat().st_size > 10_000
+        assert "fast, seed 2: test error" in capsys.readouterr().out
+
+    @pytest.mark.parametrize("seeds", ["", "a", "1,1", "-1", "1.5"])
+    def test_refuses_seeds(self, tmp_path, capsys, seeds):
+        assert cli.main(["reproduce", "sda", f"--seeds={seeds}", "--out", str(tmp_path / "runs")]) == 2
+        assert f"found {seeds!r}" in capsys.readouterr().err
+        assert not (tmp_path / "runs").exists()
+
+    def test_refuses_the_folder_of_another_run(self, tmp_path, capsys, parts, monkeypatch):
+        command = ["reproduce", "sda", "--setting", "fast", "--seeds", "0", "--out", str(tmp_path)]
+        assert cli.main(command) == 0
+        monkeypatch.setattr(sda, "SETTINGS", {"fast": Recipe((LayerSpec(12, 0.3, 0.1, 2, 10),), lr=0.2, epochs=5)})
+        assert cli.main(command) == 2
+        assert "cannot be resumed" in capsys.readouterr().err
