@@ -259,7 +259,8 @@ for ax in (curve_axis, gain_axis, loss_axis):
 #
 #    No. Much the same program with `np.maximum(x, noise)` in place of the rotation, smaller rates (0.1 and 0.5), one
 #    test set and seeds 0 to 2 gave 47.4 % without corruption, 46.5 % with $\nu = 0.25$, 47.7 % with 0.6 and 48.7 %
-#    without pretraining. One point, and not in every seed: the features that corruption gives there are dots (chapter 28).
+#    without pretraining. One point, and not in every seed: the features that corruption gives there are dots (chapter
+#    28).
 
 # %%
 chapter.finish(

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from scratchdae import NonFiniteError, __version__
-from scratchdae.cli import bench, chapters, data, floors, gradients, info, reproduce, train
+from scratchdae.cli import bench, chapters, conform, data, floors, gradients, info, reproduce, train
 
 FAILED, MISUSED, INTERRUPTED = 1, 2, 130  # exit statuses; 130 is 128 + SIGINT, as shells have it
 
@@ -64,7 +64,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     -------
     int
         The exit status: 0 where all went well; 1 where a training left the finite numbers, a chapter failed, or a
-        gradient or a benchmark is wrong; 2 for arguments or files that are refused; 130 after Ctrl-C.
+        gradient, a benchmark or another implementation is wrong; 2 for arguments or files that are refused; 130 after
+        Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     prog = "scratchdae"
@@ -101,7 +102,7 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"scratchdae {__version__}")
     parser.set_defaults(run=None, parser=parser)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for group in (train, chapters, floors, gradients, data, info, bench, reproduce):
+    for group in (train, chapters, floors, gradients, conform, data, info, bench, reproduce):
         group.add(commands)
     return parser
 

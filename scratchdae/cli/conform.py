@@ -1,0 +1,244 @@
+"""``scratchdae conform``: hold another implementation to the reference cases, in any language."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from scratchdae.conformance.candidate import Candidate
+    from scratchdae.conformance.case import Case
+
+_REPORTS = {"junit": ".xml", "json": ".json", "markdown": ".md"}
+_TIMEOUT = 60.0  # seconds for each case
+_FORMATS = ("safetensors", "npz", "npy", "json")
+_DTYPES = ("float64", "float32")
+
+
+def add(commands: "argparse._SubParsersAction[Any]") -> None:
+    """Declare the subcommands and their options.
+
+    Parameters
+    ----------
+    commands : argparse subparsers
+        Where to add them.
+    """
+    group = commands.add_parser(
+        "conform", help="hold another implementation to the reference cases", allow_abbrev=False
+    )
+    group.set_defaults(run=None, parser=group)
+    actions = group.add_subparsers(title="commands", metavar="COMMAND")
+
+    parser = actions.add_parser("list", help="the cases, and what each is aimed at", allow_abbrev=False)
+    parser.set_defaults(run=show, parser=parser)
+    _choose(parser)
+
+    parser = actions.add_parser(
+        "run",
+        help="ask an implementation every case, compare, and explain what disagrees",
+        description="Ask an implementation every case, compare in the order of computation, and say what each "
+        "disagreement is.",
+        epilog="Exit status 0: all supported cases agree, and there is one. 1: not so. A program reads case.json and "
+        "inputs.* from {case_dir} and writes outputs.safetensors, .npz, .json or NAME.npy to {out_dir}; it leaves with "
+        "exit status 3 where it does not support a case.",
+        allow_abbrev=False,
+    )
+    parser.set_defaults(run=run, parser=parser)
+    who = parser.add_mutually_exclusive_group(required=True)
+    who.add_argument(
+        "--adapter",
+        metavar="NAME",
+        help="reference, numba, torch, jax, keras, module:object or FILE.py:object",
+    )
+    who.add_argument("--exec", metavar="COMMAND", help='a program, as in "./mine {case_dir} {out_dir}"')
+    parser.add_argument(
+        "--timeout",
+        type=float,
+        default=_TIMEOUT,
+        metavar="S",
+        help="seconds for each case (60); an adapter runs in a process of its own, with 0 in this one",
+    )
+    parser.add_argument("--dtype", choices=_DTYPES, help="what it computes in (the adapter's own; float64)")
+    parser.add_argument("--format", choices=_FORMATS, help="of the inputs of a program (safetensors)")
+    _choose(parser)
+    _report(parser)
+
+    parser = actions.add_parser("compare", help="compare answers that were written to files", allow_abbrev=False)
+    parser.set_defaults(run=compare, parser=parser)
+    parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="with a folder for each case, GROUP/NAME or NAME")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="what they were computed in (float64)")
+    _choose(parser)
+    _report(parser)
+
+    parser = actions.add_parser("export", help="write the cases for an implementation to read", allow_abbrev=False)
+    parser.set_defaults(run=export, parser=parser)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="to fill with DIR/GROUP/NAME; empty or new")
+    parser.add_argument("--format", choices=_FORMATS, default="safetensors", help="(safetensors)")
+    parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="of the inputs (float64)")
+    parser.add_argument("--with-expected", action="store_true", help="also what must come out, in float64")
+    _choose(parser)
+
+
+def show(options: argparse.Namespace) -> int:
+    """Print the cases.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError
+        If a group or a case is unknown.
+    """
+    from scratchdae.conformance.report import case_width
+
+    cases = _cases(options)
+    width = case_width(cases)
+    for case in cases:
+        print(f"{case.id:<{width}}  {case.manifest['aimed_at']}")
+    return 0
+
+
+def run(options: argparse.Namespace) -> int:
+    """Ask an implementation the cases, and report.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0 if all supported cases agree and there is one, otherwise 1.
+
+    Raises
+    ------
+    ValueError, ImportError, OSError
+        If an option is refused, or the adapter or the program is not there; then nothing has run.
+    """
+    from scratchdae.arguments import number
+    from scratchdae.conformance.candidate import InProcess, SeparateProcess
+    from scratchdae.conformance.named import Named
+    from scratchdae.conformance.program import Program
+
+    number("timeout", options.timeout, at_least=0)
+    cases = _cases(options)
+    _check_reports(options)
+    if options.exec is not None:
+        command = Program(options.exec, options.timeout, options.dtype or "float64", options.format or "safetensors")
+        return _examine(command, cases, options)
+    if options.format is not None:
+        raise ValueError("--format is of the inputs of a program (--exec), found an adapter")
+    adapter = Named(options.adapter, options.dtype)
+    if options.timeout == 0:
+        return _examine(InProcess(adapter), cases, options)
+    with SeparateProcess(adapter, options.timeout) as candidate:
+        return _examine(candidate, cases, options)
+
+
+def compare(options: argparse.Namespace) -> int:
+    """Compare answers in files with the cases, and report.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0 if all answers agree and there is one, otherwise 1.
+
+    Raises
+    ------
+    ValueError, OSError
+        If an option is refused, or a folder is of no case.
+    """
+    from scratchdae.conformance import load_cases
+    from scratchdae.conformance.exchange import Answers
+
+    cases = _cases(options)
+    _check_reports(options)
+    return _examine(Answers(options.folder, load_cases(), options.dtype), cases, options)
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write cases to files.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        The parsed options.
+
+    Returns
+    -------
+    int
+        0.
+
+    Raises
+    ------
+    ValueError, OSError
+        If an option is refused, or the folder holds anything.
+    """
+    from scratchdae.conformance import exchange
+
+    folders = exchange.export(options.folder, _cases(options), options.format, options.dtype, options.with_expected)
+    print(f"{len(folders)} cases in {options.folder}")
+    return 0
+
+
+def _choose(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--group", action="append", metavar="GROUP", help="only this group; may be repeated")
+    parser.add_argument("--case", action="append", metavar="CASE", help="only NAME or GROUP/NAME; may be repeated")
+
+
+def _report(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--junit", type=Path, metavar="FILE.xml", help="write JUnit XML")
+    parser.add_argument("--json", type=Path, metavar="FILE.json", help="write JSON")
+    parser.add_argument("--markdown", type=Path, metavar="FILE.md", help="write Markdown")
+    parser.add_argument("--no-explain", action="store_true", help="do not look for what a disagreement is")
+
+
+def _cases(options: argparse.Namespace) -> "tuple[Case, ...]":
+    from scratchdae.conformance import load_cases
+
+    return load_cases(groups=options.group, names=options.case)
+
+
+def _check_reports(options: argparse.Namespace) -> None:
+    """Refuse, before anything runs, files that could not be written after it."""
+    for form, suffix in _REPORTS.items():
+        path: Path | None = getattr(options, form)
+        if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
+            raise ValueError(f"--{form} must be a {suffix} file in a folder that exists, found {path}")
+
+
+def _examine(candidate: "Candidate", cases: "Sequence[Case]", options: argparse.Namespace) -> int:
+    """Print each result as it comes, then write the reports."""
+    from scratchdae.conformance import report_files
+    from scratchdae.conformance.report import case_width, heading, row, summary
+    from scratchdae.conformance.runner import check_tolerances, examine
+
+    check_tolerances(candidate, cases)
+    print(*heading(candidate.name, candidate.dtype, candidate.tolerances), "", sep="\n", flush=True)
+    width = case_width(cases)
+    report = examine(
+        candidate,
+        cases,
+        explain=not options.no_explain,
+        told=lambda result: print(*row(result, width), sep="\n", flush=True),
+    )
+    print("", *summary(report), sep="\n")
+    for form in _REPORTS:
+        path: Path | None = getattr(options, form)
+        if path is not None:
+            report_files.write(path, report, form)
+    return 0 if report.passed else 1

@@ -1,0 +1,264 @@
+"""Adapters: how an implementation is asked, and how its answer is read.
+
+An adapter is any object with a method for each operation that it supports, all of one signature::
+
+    class Mine:
+        name, dtype = "mine", "float32"
+
+        def loss(self, inputs, conventions):
+            if conventions["loss"] != "cross_entropy":
+                raise Unsupported("there is only cross-entropy here")
+            loss, da = my_loss(inputs["a"], inputs["target"])
+            return {"loss": loss, "d_a": da}
+
+A method that is missing means that the operation is unsupported. `name`, `dtype` (``"float64"`` unless it says
+``"float32"``) and `tolerances` (by operation, case name or GROUP/NAME) are optional.
+"""
+
+import traceback
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from scratchdae.arguments import Array, Params, choice, number
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.manifest import DTYPES
+
+OPERATIONS = (
+    "activation", "loss", "corruption", "autoencoder", "layer", "optimizer", "clipping", "penalty", "training", "stack",
+    "pretrain_stack",
+)  # fmt: skip
+MOST_BYTES = 64 * 2**20  # of an answer; the largest case is a thousand times smaller
+
+
+class Unsupported(Exception):
+    """What an adapter raises where it does not do what a case asks; the message says why."""
+
+
+class Operation(Protocol):
+    """A method of an adapter."""
+
+    def __call__(self, inputs: Mapping[str, Array], conventions: Mapping[str, Any], /) -> Mapping[str, Any]:
+        """Compute what a case asks.
+
+        Parameters
+        ----------
+        inputs : mapping of str to ndarray
+            Arrays of its own, free to change; floating-point ones in the dtype of the adapter.
+        conventions : mapping
+            What must be known besides.
+
+        Returns
+        -------
+        mapping of str to array_like
+            NumPy arrays, numbers, lists, or anything with ``__array__`` or DLPack: at least what the case requires.
+
+        Raises
+        ------
+        Unsupported
+            If this is not done here.
+        """
+        ...
+
+
+class AnswerError(Exception):
+    """What becomes of a question without an answer that can be compared: an exception, a time-out, no arrays."""
+
+
+def ask(adapter: object, operation: str, inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> Params:
+    """Ask an adapter, and isolate whatever it raises.
+
+    Parameters
+    ----------
+    adapter : object
+        The adapter.
+    operation : str
+        Of the case: the method to call.
+    inputs : mapping of str to ndarray
+        Arrays that it may change.
+    conventions : mapping
+        What must be known besides; it may change that too.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Its answer, from `as_arrays`.
+
+    Raises
+    ------
+    Unsupported
+        If it says so, or has no such method.
+    AnswerError
+        If it raises anything else, SystemExit included, or answers with what is no mapping of arrays.
+    """
+    try:
+        method = getattr(adapter, operation, None)
+        if not callable(method):
+            raise Unsupported(f"the adapter has no method {operation}")
+        return as_arrays(method(inputs, conventions))
+    except (Unsupported, AnswerError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise AnswerError(describe(error)) from error
+
+
+def inputs_of(case: Case, dtype: str) -> Params:
+    """Copy the inputs of a case for an adapter, which may do with them what it likes.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    dtype : {"float64", "float32"}
+        Of the floating-point inputs; both hold the same numbers. Labels stay int64, masks bool.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The copies.
+    """
+    return {
+        name: array.astype(dtype if array.dtype.kind == "f" else array.dtype) for name, array in case.inputs.items()
+    }
+
+
+def name_of(adapter: object) -> str:
+    """Return what to call an adapter.
+
+    Parameters
+    ----------
+    adapter : object
+        The adapter.
+
+    Returns
+    -------
+    str
+        Its `name`, or that of its class.
+
+    Raises
+    ------
+    ValueError
+        If its name is no text.
+    """
+    name = getattr(adapter, "name", type(adapter).__name__)
+    if not isinstance(name, str) or not name.strip():
+        raise ValueError(f"name of the adapter must be text, found {name!r}")
+    return name
+
+
+def dtype_of(adapter: object) -> str:
+    """Return what an adapter computes in.
+
+    Parameters
+    ----------
+    adapter : object
+        The adapter.
+
+    Returns
+    -------
+    {"float64", "float32"}
+        Its `dtype`; float64 if it has none.
+
+    Raises
+    ------
+    ValueError
+        If it is another.
+    """
+    return choice("dtype of the adapter", getattr(adapter, "dtype", "float64"), DTYPES)
+
+
+def tolerances_of(adapter: object) -> dict[str, float]:
+    """Return which tolerances an adapter sets itself.
+
+    Parameters
+    ----------
+    adapter : object
+        The adapter.
+
+    Returns
+    -------
+    dict of str to float
+        By operation, case name or GROUP/NAME; empty if it sets none.
+
+    Raises
+    ------
+    ValueError
+        If they are no positive numbers, at most 1.
+    """
+    tolerances = getattr(adapter, "tolerances", {})
+    if not isinstance(tolerances, Mapping):
+        raise ValueError(f"tolerances of the adapter must be a mapping, found {tolerances!r}")
+    return {
+        str(name): number(f"tolerances[{name!r}] of the adapter", value, at_most=1, above=0)
+        for name, value in tolerances.items()
+    }
+
+
+def as_arrays(answer: object) -> Params:
+    """Turn an answer into arrays of one's own.
+
+    Parameters
+    ----------
+    answer : object
+        What an adapter returned.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Copies in C order and native byte order, of the dtypes that were given; Python's numbers are float64, int64
+        and bool.
+
+    Raises
+    ------
+    AnswerError
+        If it is no mapping, a name is no text, a value is no array of numbers, or it is larger than 64 MiB.
+    """
+    if not isinstance(answer, Mapping):
+        raise AnswerError(f"an answer must be a mapping of names to arrays, found {type(answer).__name__}")
+    arrays, room = dict[str, Array](), MOST_BYTES
+    for name, value in answer.items():
+        if not isinstance(name, str):
+            raise AnswerError(f"the names of an answer must be text, found {name!r}")
+        array = _as_array(name, value)
+        room -= array.nbytes
+        if room < 0:
+            raise AnswerError(f"an answer must be at most {MOST_BYTES >> 20} MiB, found more at {name}")
+        arrays[name] = np.array(array, dtype=array.dtype.newbyteorder("="), order="C")
+    return arrays
+
+
+def _as_array(name: str, value: object) -> Array:
+    try:
+        dlpack = not hasattr(value, "__array__") and hasattr(value, "__dlpack__")
+        array = np.from_dlpack(value) if dlpack else np.asarray(value)  # type: ignore[arg-type]
+    except Exception as error:  # what frameworks raise has no common class
+        raise AnswerError(f"{name} cannot be read as an array: {type(error).__name__}: {error}") from error
+    if array.dtype.kind not in "fiub":
+        raise AnswerError(
+            f"{name} must be an array of real numbers, found {type(value).__name__} of dtype {array.dtype}"
+        )
+    return array
+
+
+def describe(error: BaseException) -> str:
+    """Say what was raised, and where.
+
+    Parameters
+    ----------
+    error : BaseException
+        What an adapter raised.
+
+    Returns
+    -------
+    str
+        Its class, its message, and the last line of code that it went through.
+    """
+    try:
+        said = str(error)
+    except Exception:  # an exception of the adapter's own may be broken as well
+        said = "(its message cannot be read)"
+    frames = traceback.extract_tb(error.__traceback__)
+    place = f" ({Path(frames[-1].filename).name}, line {frames[-1].lineno})" if frames else ""
+    return f"{type(error).__name__}: {said}{place}"

@@ -1,0 +1,269 @@
+"""Who answers the cases: an adapter in this process, or one in a process of its own that may hang and crash."""
+
+import contextlib
+import copy
+import multiprocessing
+import os
+import signal
+from collections.abc import Mapping
+from multiprocessing import connection
+from multiprocessing.reduction import ForkingPickler
+from types import TracebackType
+from typing import Any, Protocol, Self
+
+from scratchdae.arguments import Params, number
+from scratchdae.conformance.adapter import AnswerError, Unsupported, ask, dtype_of, inputs_of, name_of, tolerances_of
+from scratchdae.conformance.case import Case
+
+STARTUP = 120.0  # seconds that a process has to import its framework, beside those for each case
+
+
+class Candidate(Protocol):
+    """Whoever answers cases.
+
+    Attributes
+    ----------
+    name : str
+        What to call it.
+    dtype : {"float64", "float32"}
+        What it computes in.
+    tolerances : mapping of str to float
+        Those that it sets itself.
+    """
+
+    name: str
+    dtype: str
+    tolerances: Mapping[str, float]
+
+    def answer(self, case: Case) -> Params:
+        """Answer a case.
+
+        Parameters
+        ----------
+        case : Case
+            The case.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The answer.
+
+        Raises
+        ------
+        Unsupported
+            If the candidate does not do that.
+        AnswerError
+            If nothing came that can be compared.
+        """
+        ...
+
+
+class InProcess:
+    """An adapter that is called here.
+
+    Parameters
+    ----------
+    adapter : object
+        The adapter.
+    """
+
+    def __init__(self, adapter: object) -> None:
+        self.name, self.dtype = name_of(adapter), dtype_of(adapter)
+        self.tolerances: Mapping[str, float] = tolerances_of(adapter)
+        self._adapter = adapter
+
+    def answer(self, case: Case) -> Params:
+        """Answer a case.
+
+        Parameters
+        ----------
+        case : Case
+            The case.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The answer.
+
+        Raises
+        ------
+        Unsupported, AnswerError
+            As of `Candidate.answer`.
+        """
+        return ask(self._adapter, *_question(case, self.dtype))
+
+
+class SeparateProcess:
+    """An adapter in a process of its own, which is killed and started anew when a case takes too long or ends it.
+
+    Use it as a context manager: at the end of the block the process is gone.
+
+    Parameters
+    ----------
+    adapter : object
+        The adapter; it travels by pickle.
+    timeout : float
+        Seconds for each case.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be pickled, or `timeout` is not positive.
+    """
+
+    def __init__(self, adapter: object, timeout: float) -> None:
+        self.name, self.dtype = name_of(adapter), dtype_of(adapter)
+        self.tolerances: Mapping[str, float] = tolerances_of(adapter)
+        self._timeout = number("timeout", timeout, above=0)
+        self._adapter = adapter
+        self._process: multiprocessing.process.BaseProcess | None = None
+        self._connection: connection.Connection[Any, Any] | None = None
+        self._stillborn = ""  # why it cannot be started at all
+        try:
+            ForkingPickler.dumps(adapter)
+        except Exception as error:  # what cannot be pickled raises what it likes
+            raise ValueError(
+                f"adapter must be one that pickle can send to the process of its own that timeout needs, found {error}"
+            ) from error
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, where: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def answer(self, case: Case) -> Params:
+        """Answer a case.
+
+        Parameters
+        ----------
+        case : Case
+            The case.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The answer.
+
+        Raises
+        ------
+        Unsupported, AnswerError
+            As of `Candidate.answer`; AnswerError also when the time is over or the process ended.
+        """
+        if self._stillborn:
+            raise AnswerError(self._stillborn)
+        if self._process is None:
+            self._start()
+        assert self._connection is not None
+        with contextlib.suppress(BrokenPipeError):  # it ended since: the next line finds that out
+            self._connection.send(_question(case, self.dtype))
+        kind, content = self._receive(self._timeout)
+        if kind == "unsupported":
+            raise Unsupported(content)
+        if kind == "error":
+            raise AnswerError(content)
+        answer: Params = content
+        return answer
+
+    def _start(self) -> None:
+        context = multiprocessing.get_context("spawn")  # the threads of a framework do not survive a fork
+        self._connection, theirs = context.Pipe()
+        self._process = context.Process(target=_serve, args=(theirs, self._adapter))
+        self._process.start()
+        theirs.close()
+        try:
+            self._receive(STARTUP)
+        except AnswerError as error:
+            self._stillborn = f"the process of the adapter did not start: {error}"
+            raise AnswerError(self._stillborn) from None
+
+    def _receive(self, timeout: float) -> tuple[str, Any]:
+        """Wait for a message; a process that sends none is ended."""
+        assert self._process is not None
+        assert self._connection is not None
+        ready = connection.wait([self._connection, self._process.sentinel], timeout)
+        try:
+            if self._connection.poll():
+                message: tuple[str, Any] = self._connection.recv()
+                return message
+        except (EOFError, OSError):
+            ready = [self._process.sentinel]
+        if not ready:
+            self._end()
+            raise AnswerError(f"no answer within {timeout:g} s")
+        self._process.join(timeout)
+        status = self._process.exitcode
+        self._end()
+        raise AnswerError(f"the process of the adapter ended without an answer, {describe_status(status)}")
+
+    def _end(self) -> None:
+        if self._process is not None and self._process.pid is not None:
+            kill(self._process.pid)
+            self._process.kill()  # it may not have been the head of its group yet
+            self._process.join()
+            self._process.close()
+        if self._connection is not None:
+            self._connection.close()
+        self._process = self._connection = None
+
+
+def kill(pid: int) -> None:
+    """End a process and all that it started, if it is the head of a group of its own.
+
+    Parameters
+    ----------
+    pid : int
+        The process.
+    """
+    if hasattr(os, "killpg"):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+
+
+def describe_status(status: int | None) -> str:
+    """Say how a process ended.
+
+    Parameters
+    ----------
+    status : int or None
+        Its exit status; negative for a signal.
+
+    Returns
+    -------
+    str
+        For example ``exit status 1`` or ``killed by SIGSEGV``.
+    """
+    if status is None:
+        return "without an exit status"
+    if status >= 0:
+        return f"exit status {status}"
+    try:
+        return f"killed by {signal.Signals(-status).name}"
+    except ValueError:
+        return f"killed by signal {-status}"
+
+
+def _question(case: Case, dtype: str) -> tuple[str, Params, Any]:
+    return case.operation, inputs_of(case, dtype), copy.deepcopy(case.conventions)
+
+
+def _serve(ours: "connection.Connection[Any, Any]", adapter: object) -> None:
+    """Answer questions until there are no more: the life of the separate process."""
+    if hasattr(os, "setsid"):
+        os.setsid()  # a group of its own, so that what the adapter starts is killed with it
+    ours.send(("ready", None))
+    while True:
+        try:
+            operation, inputs, conventions = ours.recv()
+        except EOFError:
+            return
+        message: tuple[str, Any]
+        try:
+            message = ("answer", ask(adapter, operation, inputs, conventions))
+        except Unsupported as error:
+            message = ("unsupported", str(error))
+        except AnswerError as error:
+            message = ("error", str(error))
+        ours.send(message)

@@ -1,0 +1,312 @@
+"""A case: what goes in, and what must come out, frozen in two files.
+
+``GROUP/NAME.json`` is its manifest, ``GROUP/NAME.safetensors`` holds its arrays. Both are checked whole when they are
+read: a case that was damaged or edited must not call anybody's implementation wrong.
+"""
+
+import hashlib
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from scratchdae.arguments import Array, choice
+from scratchdae.conformance import manifest as manifests
+
+
+@dataclass(frozen=True, eq=False)
+class Case:
+    """Inputs, and the arrays that a correct implementation makes of them.
+
+    Attributes
+    ----------
+    name : str
+        Of this case alone, whatever the group.
+    group : str
+        What it is about: ``autoencoder``, ``optimizer`` …
+    operation : str
+        The method of an adapter that answers it.
+    manifest : mapping
+        All that its JSON file says.
+    inputs : mapping of str to ndarray
+        Read-only. Floating-point inputs are float64, each value also a float32.
+    expected : mapping of str to ndarray
+        Read-only, in the order of the stages.
+    """
+
+    name: str
+    group: str
+    operation: str
+    manifest: Mapping[str, Any]
+    inputs: Mapping[str, Array]
+    expected: Mapping[str, Array]
+
+    @property
+    def id(self) -> str:
+        """Return what reports call it.
+
+        Returns
+        -------
+        str
+            ``GROUP/NAME``.
+        """
+        return f"{self.group}/{self.name}"
+
+    @property
+    def conventions(self) -> Mapping[str, Any]:
+        """Return what an implementation must know besides the inputs.
+
+        Returns
+        -------
+        mapping
+            For example ``{"reduction": "paper", "tied": True}``.
+        """
+        conventions: Mapping[str, Any] = self.manifest["conventions"]
+        return conventions
+
+    @property
+    def stages(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
+        """Return the order of comparison.
+
+        Returns
+        -------
+        tuple of (str, tuple of str)
+            Each stage and the names of its arrays: forward, loss, gradients, updates, as they apply.
+        """
+        return tuple((stage["stage"], tuple(stage["arrays"])) for stage in self.manifest["stages"])
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Return what an answer must hold.
+
+        Returns
+        -------
+        tuple of str
+            Names of expected arrays; the others may be left out.
+        """
+        return tuple(self.manifest["required"])
+
+    @property
+    def exact(self) -> tuple[str, ...]:
+        """Return what must agree without any tolerance.
+
+        Returns
+        -------
+        tuple of str
+            Names of expected arrays.
+        """
+        return tuple(self.manifest.get("exact", ()))
+
+    def tolerance(self, dtype: str) -> float:
+        """Return how far an answer may be off.
+
+        Parameters
+        ----------
+        dtype : {"float64", "float32"}
+            What the answer was computed in.
+
+        Returns
+        -------
+        float
+            A fraction of the largest absolute value of the array.
+        """
+        tolerances = self.manifest["tolerances"]
+        return float(tolerances[choice("dtype", dtype, manifests.DTYPES)]["relative"])
+
+    def absolute_tolerance(self, dtype: str) -> float:
+        """Return how far an answer may be off where every expected value of an array is 0.
+
+        Parameters
+        ----------
+        dtype : {"float64", "float32"}
+            What the answer was computed in.
+
+        Returns
+        -------
+        float
+            0 unless the manifest allows more.
+        """
+        tolerances = self.manifest["tolerances"]
+        return float(tolerances[choice("dtype", dtype, manifests.DTYPES)].get("absolute", 0.0))
+
+
+def cases_root() -> Path:
+    """Return where the cases of this package are.
+
+    Returns
+    -------
+    Path
+        The folder of version 1, with a folder for each group.
+    """
+    return Path(str(resources.files("scratchdae"))) / "conformance" / "vectors" / f"v{manifests.SPEC}"
+
+
+def load_case(path: str | os.PathLike[str]) -> Case:
+    """Read one case.
+
+    Parameters
+    ----------
+    path : path-like
+        Its JSON file; the safetensors file of the same name is beside it.
+
+    Returns
+    -------
+    Case
+        The case, its arrays read-only.
+
+    Raises
+    ------
+    OSError
+        If one of the files is not there.
+    ValueError
+        If the version of the cases is unknown, a file is damaged, or the two do not belong together.
+    """
+    path = Path(path)
+    manifest = manifests.read(path)
+    found = (path.parent.name, path.stem)
+    if found != (manifest["group"], manifest["name"]):
+        raise ValueError(f"{path} must lie at GROUP/NAME.json, found {manifest['group']}/{manifest['name']} inside")
+    arrays = _arrays(path.with_suffix(".safetensors"), manifest)
+    expected = [name for stage in manifest["stages"] for name in stage["arrays"]]
+    return Case(
+        name=manifest["name"],
+        group=manifest["group"],
+        operation=manifest["operation"],
+        manifest=manifest,
+        inputs={name: arrays[name] for name in manifest["inputs"]},
+        expected={name: arrays[name] for name in expected},
+    )
+
+
+def load_cases(
+    root: str | os.PathLike[str] | None = None,
+    *,
+    groups: Iterable[str] | None = None,
+    names: Iterable[str] | None = None,
+) -> tuple[Case, ...]:
+    """Read cases, by group and name.
+
+    Parameters
+    ----------
+    root : path-like, optional
+        The folder with a folder for each group. If left out, the cases of this package.
+    groups : iterable of str, optional
+        The groups to read. If left out, all.
+    names : iterable of str, optional
+        The cases to read, as NAME or GROUP/NAME. If left out, all.
+
+    Returns
+    -------
+    tuple of Case
+        In the order of their groups and names.
+
+    Raises
+    ------
+    OSError
+        If a file is not there.
+    ValueError
+        If a group or a name is unknown, two cases share a name, or a file is refused.
+    """
+    root = cases_root() if root is None else Path(root)
+    paths = _manifests(root)
+    if not paths:
+        raise ValueError(f"{root} must hold cases at GROUP/NAME.json, found none")
+    stems = [path.stem for path in paths]
+    twice = sorted({stem for stem in stems if stems.count(stem) > 1})
+    if twice:
+        raise ValueError(f"{root} must not hold two cases of one name, found {', '.join(twice)}")
+    chosen = paths
+    if groups is not None:
+        wanted = known("groups", groups, {path.parent.name for path in paths})
+        chosen = [path for path in chosen if path.parent.name in wanted]
+    if names is not None:
+        ids = {path: {path.stem, f"{path.parent.name}/{path.stem}"} for path in chosen}
+        wanted = known("names", names, set().union(*ids.values()))
+        chosen = [path for path in chosen if ids[path] & wanted]
+    return tuple(load_case(path) for path in chosen)
+
+
+def known_names() -> set[str]:
+    """List what the cases of this package are called, without reading them.
+
+    Returns
+    -------
+    set of str
+        NAME and GROUP/NAME of each.
+    """
+    return {name for path in _manifests(cases_root()) for name in (path.stem, f"{path.parent.name}/{path.stem}")}
+
+
+def _manifests(root: Path) -> list[Path]:
+    return sorted(root.glob("*/*.json"), key=lambda path: (path.parent.name, path.stem))
+
+
+def known(name: str, wanted: Iterable[str], there: set[str]) -> set[str]:
+    """Return what is wanted, if it is there.
+
+    Parameters
+    ----------
+    name : str
+        What to call it in the error.
+    wanted : iterable of str
+        The names wanted; a single one may be given as it is.
+    there : set of str
+        The names there are.
+
+    Returns
+    -------
+    set of str
+        The names wanted.
+
+    Raises
+    ------
+    ValueError
+        If one is not there.
+    """
+    chosen = {wanted} if isinstance(wanted, str) else set(wanted)
+    unknown = sorted(map(str, chosen - there))
+    if unknown:
+        raise ValueError(f"{name} must be among {', '.join(sorted(there))}, found {', '.join(unknown)}")
+    return chosen
+
+
+def _arrays(path: Path, manifest: Mapping[str, Any]) -> dict[str, Array]:
+    """Read the arrays of a case, and hold them to its manifest."""
+    from safetensors import SafetensorError
+    from safetensors.numpy import load
+
+    content = path.read_bytes()
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != manifest["sha256"]:
+        raise ValueError(f"{path} must have the sha256 of its manifest, {manifest['sha256']}, found {digest}")
+    try:
+        arrays = load(content)
+    except (SafetensorError, ValueError, KeyError) as error:
+        raise ValueError(f"{path} is not a whole safetensors file ({error})") from None
+    if set(arrays) != set(manifest["arrays"]):
+        raise ValueError(f"{path} must hold the arrays of its manifest, found {', '.join(sorted(arrays))}")
+    for name, array in arrays.items():
+        about = manifest["arrays"][name]
+        if list(array.shape) != about["shape"] or array.dtype.name != about["dtype"]:
+            raise ValueError(
+                f"{path}: {name} must be {about['dtype']} of shape {about['shape']}, found {array.dtype.name} of shape "
+                f"{list(array.shape)}"
+            )
+        array.flags.writeable = False
+    for name in manifest["inputs"]:
+        if arrays[name].dtype.kind == "f" and _rounded(arrays[name]):
+            raise ValueError(
+                f"{path}: every value of the input {name} must be a float32 as well, found one that is not"
+            )
+    return arrays
+
+
+def _rounded(array: Array) -> bool:
+    """Say whether float32 would change a value."""
+    with np.errstate(over="ignore"):
+        narrow = array.astype(np.float32).astype(np.float64)
+    return not np.array_equal(narrow, array, equal_nan=True)

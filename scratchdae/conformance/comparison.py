@@ -1,0 +1,221 @@
+"""Compare an answer with a case: names, shapes, dtypes, then the values in the order in which they are computed.
+
+The order is the point. A wrong z makes every gradient wrong; whoever reads of twelve wrong arrays looks at the wrong
+one. So the comparison stops at the first array that disagrees, and says where, by how much, and in which unit.
+"""
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchdae.arguments import Array, choice
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.manifest import DTYPES
+
+_KINDS = {"float64": "f", "int64": "iu", "bool": "b"}  # integers of any width hold a label or a choice
+
+
+@dataclass(frozen=True)
+class Difference:
+    """The first thing in which an answer disagrees.
+
+    Attributes
+    ----------
+    stage : str
+        ``names``, ``shape``, ``dtype``, or a stage of the case: ``forward``, ``loss``, ``gradients``, ``updates``.
+    array : str
+        The array.
+    message : str
+        What is wrong, in words and numbers.
+    index : tuple of int or None
+        Where its worst value is; None before values are compared.
+    expected, found : float or None
+        That value, and the one in its place.
+    error : float or None
+        How far apart they are; inf where one of them is not finite.
+    allowed : float or None
+        How far apart they may be.
+    ulp : float or None
+        The error in units of the last place of `expected`, in the dtype of the adapter; None where that unit says
+        nothing, because the value is 0 or not finite.
+    """
+
+    stage: str
+    array: str
+    message: str
+    index: tuple[int, ...] | None = None
+    expected: float | None = None
+    found: float | None = None
+    error: float | None = None
+    allowed: float | None = None
+    ulp: float | None = None
+
+    def __str__(self) -> str:
+        return f"{self.stage}: {self.message}"
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What came of a comparison.
+
+    Attributes
+    ----------
+    difference : Difference or None
+        The first; None if all agrees.
+    agreed : tuple of str
+        The arrays whose values were compared and agree.
+    largest : float
+        Of these the largest error, as a fraction of the largest absolute value of its array; 0 if there are none.
+    relative : float
+        The fraction that was allowed.
+    """
+
+    difference: Difference | None
+    agreed: tuple[str, ...]
+    largest: float
+    relative: float
+
+    @property
+    def agrees(self) -> bool:
+        """Say whether nothing differs.
+
+        Returns
+        -------
+        bool
+            Whether `difference` is None.
+        """
+        return self.difference is None
+
+
+def compare(
+    case: Case, answer: Mapping[str, Array], dtype: str = "float64", relative: float | None = None
+) -> Comparison:
+    """Compare an answer with what a case expects, up to the first array that disagrees.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    answer : mapping of str to ndarray
+        The arrays that were computed, at least those that the case requires.
+    dtype : {"float64", "float32"}
+        What the answer says it is computed in: its floating-point arrays must have it.
+    relative : float, optional
+        The error allowed, as a fraction of the largest absolute value of an array. If left out, the case's own.
+
+    Returns
+    -------
+    Comparison
+        What came of it.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is another.
+    """
+    choice("dtype", dtype, DTYPES)
+    relative = case.tolerance(dtype) if relative is None else relative
+    structural = _structure(case, answer, dtype)
+    if structural is not None:
+        return Comparison(structural, (), 0.0, relative)
+    agreed, largest = list[str](), 0.0
+    for stage, name in _order(case, answer):
+        found, expected = answer[name], case.expected[name]
+        error, scale = errors(found, expected), _scale(expected)
+        allowed = _allowed(case, name, dtype, relative, scale)
+        if error.size and not error.max() <= allowed:
+            return Comparison(_worst(stage, name, found, expected, allowed, dtype), tuple(agreed), largest, relative)
+        agreed.append(name)
+        largest = max(largest, error.max() / scale if error.size and scale else 0.0)
+    return Comparison(None, tuple(agreed), float(largest), relative)
+
+
+def errors(found: Array, expected: Array) -> Array:
+    """Say how far values are from those expected.
+
+    Parameters
+    ----------
+    found, expected : ndarray
+        Of one shape, real numbers or bool.
+
+    Returns
+    -------
+    ndarray of float64
+        The absolute differences, of the same shape: 0 where both are NaN or the same infinity, inf where only one is.
+    """
+    a, b = found.astype(np.float64), expected.astype(np.float64)
+    with np.errstate(over="ignore", invalid="ignore"):  # inf − inf, and differences beyond the largest number
+        apart = np.abs(a - b)
+    same = (a == b) | (np.isnan(a) & np.isnan(b))
+    return np.where(same, 0.0, np.where(np.isnan(apart), np.inf, apart))
+
+
+def _structure(case: Case, answer: Mapping[str, Array], dtype: str) -> Difference | None:
+    """Compare names, shapes and dtypes."""
+    for name in case.required:
+        if name not in answer:
+            there = ", ".join(answer) or "nothing"
+            return Difference("names", name, f"{name} is required and not there; the answer holds {there}")
+    for name in answer:
+        if name not in case.expected:
+            what = "is an input" if name in case.inputs else "is unknown"
+            return Difference("names", name, f"{name} {what}; expected are {', '.join(case.expected)}")
+    for _, name in _order(case, answer):
+        found, expected = answer[name].shape, case.expected[name].shape
+        if found != expected:
+            return Difference("shape", name, f"{name} has shape {found}, expected {expected}")
+    for _, name in _order(case, answer):
+        kind, found_dtype = case.expected[name].dtype.name, answer[name].dtype
+        wanted = dtype if kind == "float64" else kind
+        right = found_dtype == wanted if kind == "float64" else found_dtype.kind in _KINDS[kind]
+        if not right:
+            return Difference("dtype", name, f"{name} has dtype {found_dtype}, expected {wanted}")
+    return None
+
+
+def _order(case: Case, answer: Mapping[str, Array]) -> Iterator[tuple[str, str]]:
+    """Give the stage and the name of each array of an answer, in the order of the case."""
+    for stage, names in case.stages:
+        for name in names:
+            if name in answer:
+                yield stage, name
+
+
+def _scale(expected: Array) -> float:
+    """Return the largest absolute value that is finite."""
+    values = np.abs(expected[np.isfinite(expected)].astype(np.float64))
+    return float(values.max()) if values.size else 0.0
+
+
+def _allowed(case: Case, name: str, dtype: str, relative: float, scale: float) -> float:
+    if name in case.exact or case.expected[name].dtype.kind != "f":
+        return 0.0
+    return relative * scale if scale else case.absolute_tolerance(dtype)
+
+
+def _worst(stage: str, name: str, found: Array, expected: Array, allowed: float, dtype: str) -> Difference:
+    error = errors(found, expected)
+    index = tuple(int(i) for i in np.unravel_index(int(error.argmax()), error.shape))
+    a, b, apart = float(found[index]), float(expected[index]), float(error[index])
+    ulp = _ulp(apart, b, dtype) if expected.dtype.kind == "f" else None
+    place = f"{name}[{', '.join(map(str, index))}]" if index else name
+    disagree = int((~(error <= allowed)).sum())
+    count = f"; {disagree} of {error.size} values disagree" if error.size > 1 else ""
+    distance = f"off by {apart:.3g}" + (f", {ulp:.3g} ulp" if ulp is not None else "")
+    message = f"{place} is {_value(a, dtype)}, expected {_value(b, dtype)}: {distance}, allowed {allowed:.3g}{count}"
+    return Difference(stage, name, message, index, b, a, apart, allowed, ulp)
+
+
+def _ulp(error: float, expected: float, dtype: str) -> float | None:
+    with np.errstate(over="ignore"):
+        rounded = np.dtype(dtype).type(expected)
+    if rounded == 0 or not math.isfinite(rounded) or not math.isfinite(error):
+        return None
+    return error / float(np.spacing(np.abs(rounded)))
+
+
+def _value(value: float, dtype: str) -> str:
+    """Write a number with the digits that its dtype has."""
+    return f"{value:.{17 if dtype == 'float64' else 9}g}"

@@ -1,0 +1,102 @@
+"""Say why an answer disagrees with a case: name the mistakes that reproduce it, number for number.
+
+Each operation is told again in plain NumPy, with a switch for every known mistake (see `account`). The search turns on
+one switch, then two, recovers the numbers that a mistake holds (a factor, an epsilon), and keeps what reproduces every
+array of the answer within the tolerance of the case. All smallest sets are listed, because an answer that two mistakes
+explain does not tell which was made. If none fits, the explanation has no finding: a guess would be worse.
+"""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.comparison import compare
+from scratchdae.conformance.explainer import (
+    activations,
+    autoencoder,
+    corruption,
+    gradients,
+    layers,
+    losses,
+    optimizers,
+    stack,
+    training,
+)
+from scratchdae.conformance.explainer.account import Account
+from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
+from scratchdae.conformance.explainer.precision import looks_like_float32, with_float32
+from scratchdae.conformance.explainer.presentation import presented
+from scratchdae.conformance.explainer.search import search
+from scratchdae.conformance.explainer.target import Target
+
+__all__ = ["ACCOUNTS", "Explanation", "Finding", "Mistake", "explain"]
+
+
+class _Tells(Protocol):
+    def __call__(self, case: Case, found: Mapping[str, Array], dtype: str, /) -> Account: ...
+
+
+ACCOUNTS: dict[str, _Tells] = {
+    "activation": activations.account,
+    "autoencoder": autoencoder.account,
+    "clipping": gradients.clipping,
+    "corruption": corruption.account,
+    "layer": layers.account,
+    "loss": losses.account,
+    "optimizer": optimizers.account,
+    "penalty": gradients.penalty,
+    "pretrain_stack": stack.pretraining,
+    "stack": stack.account,
+    "training": training.account,
+}
+
+
+def explain(
+    case: Case, answer: Mapping[str, Array], *, dtype: str = "float64", relative: float | None = None
+) -> Explanation:
+    """Say why an answer disagrees with a case.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    answer : mapping of str to ndarray
+        The arrays that were computed; those that the case does not require may be missing.
+    dtype : {"float64", "float32"}
+        What the answer is computed in.
+    relative : float, optional
+        How far a value may be off, as a fraction of the largest of its array. If left out, the case's own tolerance.
+
+    Returns
+    -------
+    Explanation
+        The smallest sets of mistakes that reproduce the answer, and its first difference. Nothing if it agrees.
+
+    Raises
+    ------
+    ValueError
+        If `dtype` is another.
+    """
+    relative = case.tolerance(dtype) if relative is None else relative
+    difference = compare(case, answer, dtype, relative).difference
+    if difference is None or case.operation not in ACCOUNTS or not all(map(_is_real, answer.values())):
+        return Explanation((), difference)
+    target = Target(case.expected, answer, relative)
+    if target.misfit(case.expected) <= 1:  # it differs in what is missing, or too many
+        return Explanation((), difference)
+    account = presented(ACCOUNTS[case.operation](case, target.found, dtype), target)
+    coarse = dtype == "float64" and looks_like_float32(case, target)
+    for size in (1, 2):
+        findings = search(account, target, size)
+        if not findings and coarse:
+            findings = with_float32(account, Target(case.expected, answer, case.tolerance("float32")), size)
+        if findings:
+            return Explanation(findings, difference)
+    return Explanation((), difference)
+
+
+def _is_real(array: Array) -> bool:
+    return np.asarray(array).dtype.kind in "biuf"

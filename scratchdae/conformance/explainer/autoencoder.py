@@ -1,0 +1,314 @@
+"""Mistakes in the denoising autoencoder: which input, which target, which part of the gradient.
+
+The equations are numbered as in `scratchdae.autoencoder`.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import product
+from typing import Any
+
+import numpy as np
+
+from scratchdae.activations import sigmoid
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer import corruption, probabilities
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.losses import NOT_REDUCED, divisor, reduced, reductions
+from scratchdae.conformance.explainer.recognised import factor
+
+INPUT = mistakes(
+    {
+        "clean_input": "the encoder sees the clean input x, not the corrupted x_tilde",
+        "clean_input_in_backward": "the encoder's part of dW is xᵀ da_y: the clean input for the corrupted x_tilde",
+    },
+    "input",
+)
+ENCODER = (
+    *INPUT,
+    mistake("corrupted_target", "the loss compares with the corrupted input x_tilde, not with the clean x", "target"),
+    mistake("encoder_bias_missing", "the bias b is left out of the encoder"),
+    mistake("decoder_bias_missing", "the bias b' is left out of the decoder"),
+    *mistakes(
+        {
+            "hidden_linear": "the hidden units are linear: y is a_y",
+            "hidden_tanh": "the hidden units are tanh, not sigmoid",
+            "hidden_relu": "the hidden units are rectified, not sigmoid",
+        },
+        "hidden activation",
+        "hidden derivative",
+    ),
+    *mistakes(
+        {
+            "hidden_derivative_missing": "the hidden units' derivative y (1 - y) is missing: da_y is dy",
+            "hidden_derivative_of_a": "the hidden units' derivative is a_y (1 - a_y), of the pre-activation, where y "
+            "belongs",
+            "hidden_derivative_of_y": "the hidden units' derivative is s(y) (1 - s(y)): the sigmoid is taken twice",
+        },
+        "hidden derivative",
+    ),
+    *mistakes(
+        {
+            "db_not_summed": "db is not summed over the batch: it has a row for each example",
+            "db_of_one_example": "db is that of the first example alone",
+        },
+        "db",
+    ),
+    *mistakes(
+        {"db_prime_not_summed": "db' is not summed over the batch: it has a row for each example"},
+        "db_prime",
+    ),
+)
+SQUARED = mistakes(
+    {
+        "output_derivative_missing": "the output's derivative z (1 - z) is missing",
+        "output_derivative_of_a": "the output's derivative is a_z (1 - a_z), of the pre-activation, where z belongs",
+    },
+    "output derivative",
+) + mistakes(
+    {
+        "output_linear": "the output is linear: z is a_z, where the case has a sigmoid",
+        "cross_entropy_instead": "the cross-entropy is computed in place of the squared error",
+    },
+    "terms",
+)
+LINEAR = mistakes({"output_sigmoid": "the output is a sigmoid, where the case has a linear one"}, "terms")
+
+
+def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell the autoencoder's forward pass, loss and gradients.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    found : mapping of str to ndarray
+        The answer.
+    dtype : {"float64", "float32"}
+        What the answer is computed in.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+
+    def _told(wrong: Wrong) -> Told:
+        return pass_through(case.inputs, case.conventions, wrong, dtype)
+
+    return Account((*switches(case.inputs, case.conventions), *_redrawn(case, found, _told)), _told)
+
+
+def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
+    """Make the switches of an autoencoder.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        Inputs of the case.
+    conventions : mapping
+        Of the case.
+
+    Returns
+    -------
+    tuple of Switch
+        The switches.
+    """
+    W, B = inputs["W"], inputs["x"].shape[-2]
+    sizes = {"B": B, "D": W.shape[0]}
+    corrupts = conventions["corruption"] != "none"
+    own = [switch for switch in ENCODER if corrupts or not switch.excludes & {"input", "target"}]
+    if conventions["loss"] == "cross_entropy":
+        own += probabilities.SWITCHES
+    else:
+        own += SQUARED if conventions["output"] == "sigmoid" else LINEAR
+    all_sizes = sizes | {"H": W.shape[1]}
+    factors = [
+        factor("encoder_term", "the encoder's part of dW", all_sizes, "encoder term"),
+        factor("dW_factor", "dW", all_sizes, "dW"),
+        factor("db_factor", "db", all_sizes, "db"),
+        factor("db_prime_factor", "db'", all_sizes, "db_prime"),
+    ]
+    if conventions["tied"]:
+        factors.append(factor("decoder_term", "the decoder's part of dW", all_sizes, "decoder term"))
+    else:
+        factors.append(factor("dW_prime_factor", "dW'", all_sizes, "dW_prime"))
+    return (
+        *own,
+        *corruption.switches(inputs, conventions),
+        *reductions(conventions.get("reduction", "paper"), sizes),
+        *NOT_REDUCED,
+        *factors,
+        *penalties(conventions.get("l2", 0.0)),
+    )
+
+
+def penalties(l2: float) -> tuple[Switch, ...]:
+    """Make the switches of the penalty on the weights.
+
+    Parameters
+    ----------
+    l2 : float
+        The case's own coefficient of Σ W².
+
+    Returns
+    -------
+    tuple of Switch
+        Another coefficient in loss and gradient, in one of them, or for the biases too.
+    """
+    where = {
+        "penalty": ("the penalty", frozenset({"penalty in loss", "penalty in gradient"})),
+        "penalty_in_loss": ("the penalty in the loss, but not in its gradient,", frozenset({"penalty in loss"})),
+        "penalty_in_gradient": (
+            "the penalty in the gradient, but not in the loss,",
+            frozenset({"penalty in gradient"}),
+        ),
+    }
+    table = []
+    for id, (what, excludes) in where.items():
+        named: tuple[Named, ...] = ()
+        if l2:
+            named = (
+                Named(0.0, f"{id}:missing", f"{what} is left out"),
+                Named(l2 / 2, f"{id}:1/2", f"{what} has a factor 1/2: it is l2/2 · ΣW², where the case has l2 · ΣW²"),
+                Named(2 * l2, f"{id}:2", f"{what} is doubled"),
+            )
+        case_has = f"where the case has {l2:g}" if l2 else "where the case has none"
+        sentence = f"{what} is {{value}} · ΣW², {case_has}"
+        table.append(Switch(id, sentence, excludes, Unknown("l2", l2, named)))
+    if l2:
+        table.append(mistake("penalty_of_biases", "the penalty is taken of the biases too"))
+    return tuple(table)
+
+
+def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
+    """Tell one forward and backward pass.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        Parameters, batch, and what was drawn.
+    conventions : mapping
+        Of the case.
+    wrong : mapping
+        The switches that are on.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+
+    Returns
+    -------
+    dict of str to ndarray
+        All arrays of an autoencoder case.
+    """
+    x, W, b, b_prime = (inputs[name] for name in ("x", "W", "b", "b_prime"))
+    W_prime = W.T if conventions["tied"] else inputs["W_prime"]
+    x_tilde = corruption.corrupted(x, inputs, conventions, wrong)
+    seen = x if "clean_input" in wrong else x_tilde
+    target = x_tilde if "corrupted_target" in wrong else x
+
+    a_y = seen @ W + ("encoder_bias_missing" not in wrong) * b  # (1)
+    y, slope = _hidden(a_y, wrong)
+    a_z = y @ W_prime + ("decoder_bias_missing" not in wrong) * b_prime  # (2)
+    z, terms, gradients, rounding = _output(a_z, target, conventions, wrong, dtype)  # (3) to (6)
+    by = divisor(conventions.get("reduction", "paper"), x.shape)
+    data_loss, scale = reduced(terms, by, wrong)
+    da_z = scale * gradients
+
+    db_prime = da_z.sum(axis=0)  # (7)
+    dW_decoder = (y.T @ da_z).T if conventions["tied"] else y.T @ da_z  # (8)
+    dy = da_z @ W_prime.T  # (9)
+    da_y = dy * slope  # (10)
+    db = da_y.sum(axis=0)  # (11)
+    seen_again = wrong.get("mask_redrawn", x if "clean_input_in_backward" in wrong else seen)
+    dW_encoder = wrong.get("encoder_term", 1.0) * (seen_again.T @ da_y)  # (12)
+    told: Told = {
+        "x_tilde": x_tilde, "a_y": a_y, "y": y, "a_z": a_z, "z": z, "data_loss": data_loss, "da_z": da_z,
+        "dy": dy, "da_y": da_y, "db": db, "db_prime": db_prime, "dW_encoder": dW_encoder, "dx_tilde": da_y @ W.T,
+        "±loss": np.asarray(rounding / by), "±data_loss": np.asarray(rounding / by),
+    }  # fmt: skip
+    if conventions["tied"]:
+        dW_decoder = wrong.get("decoder_term", 1.0) * dW_decoder
+        told |= {"dW_decoder": dW_decoder, "dW": dW_encoder + dW_decoder}
+    else:
+        told |= {"dW_decoder": dW_decoder.T, "dW": dW_encoder, "dW_prime": dW_decoder}
+    _penalise(told, inputs, conventions, wrong)
+    if "db_not_summed" in wrong:
+        told["db"] = da_y
+    if "db_of_one_example" in wrong:
+        told["db"] = da_y[0]
+    if "db_prime_not_summed" in wrong:
+        told["db_prime"] = da_z
+    for name in ("dW", "db", "db_prime", "dW_prime"):
+        if name in told:
+            told[name] = wrong.get(f"{name}_factor", 1.0) * told[name]
+    return told
+
+
+def _redrawn(case: Case, found: Mapping[str, Array], told: Callable[[Wrong], Told]) -> tuple[Switch, ...]:
+    """Make the switch for a mask that is drawn again in the backward pass, and find out which it was.
+
+    Each column of x_tilde has one row of the encoder's part, ``Σ_b x̃_bd da_y_b``, to itself. So all 2^B columns that a
+    mask can leave of it are tried, and one has to fit.
+    """
+    x = case.inputs["x"]
+    if case.conventions["corruption"] != "masking" or len(x) > 10 or not {"dW", "dW_encoder"} & set(found):
+        return ()
+    kept = np.array(list(product((0.0, 1.0), repeat=len(x))))  # (2^B, B)
+
+    def _recover(wrong: Wrong) -> Array | None:
+        model = told(wrong)
+        name = "dW_encoder" if "dW_encoder" in found else "dW"
+        term = found[name] - model[name] + model["dW_encoder"] if found[name].shape == model[name].shape else None
+        if term is None or not np.isfinite(term).all():
+            return None
+        share = wrong.get("encoder_term", 1.0) * model["da_y"]
+        candidates = (kept[:, :, None] * x).transpose(2, 0, 1) @ share  # (D, 2^B, H)
+        best = np.abs(candidates - term[:, None]).max(axis=2).argmin(axis=1)
+        again = kept[best].T * x
+        known = (model["x_tilde"], x, np.zeros_like(x))  # no mask of another draw: these have names of their own
+        return None if any(np.array_equal(again, other) for other in known) else again
+
+    sentence = "the mask is drawn again for the backward pass: the encoder's part of dW is that of another x_tilde"
+    return (Switch("mask_redrawn", sentence, frozenset({"input", "encoder term", "dW"}), recover=_recover),)
+
+
+def _hidden(a_y: Array, wrong: Wrong) -> tuple[Array, Array]:
+    """Tell the hidden units and their derivative."""
+    if "hidden_linear" in wrong:
+        return a_y, np.ones_like(a_y)
+    if "hidden_tanh" in wrong:
+        return np.tanh(a_y), 1 - np.tanh(a_y) ** 2
+    if "hidden_relu" in wrong:
+        return np.maximum(a_y, 0), (a_y > 0).astype(np.float64)
+    y = sigmoid(a_y)
+    if "hidden_derivative_missing" in wrong:
+        return y, np.ones_like(y)
+    of = a_y if "hidden_derivative_of_a" in wrong else sigmoid(y) if "hidden_derivative_of_y" in wrong else y
+    return y, of * (1 - of)
+
+
+def _output(
+    a_z: Array, target: Array, conventions: Mapping[str, Any], wrong: Wrong, dtype: str
+) -> tuple[Array, Array, Array, float]:
+    """Tell the reconstruction, the terms of the loss and their gradients with respect to a_z."""
+    if conventions["loss"] == "cross_entropy" or "cross_entropy_instead" in wrong:
+        return sigmoid(a_z), *probabilities.terms(a_z, target, wrong, dtype)
+    linear = (conventions["output"] == "linear" and "output_sigmoid" not in wrong) or "output_linear" in wrong
+    z = a_z if linear else sigmoid(a_z)
+    of = a_z if "output_derivative_of_a" in wrong else z
+    slope = np.ones_like(z) if linear or "output_derivative_missing" in wrong else of * (1 - of)
+    return z, (z - target) ** 2, 2 * (z - target) * slope, 0.0
+
+
+def _penalise(told: Told, inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong) -> None:
+    l2 = conventions.get("l2", 0.0)
+    in_loss = wrong.get("penalty", wrong.get("penalty_in_loss", l2))
+    in_gradient = wrong.get("penalty", wrong.get("penalty_in_gradient", l2))
+    penalised = {"dW": inputs["W"]} | ({} if conventions["tied"] else {"dW_prime": inputs["W_prime"]})
+    if "penalty_of_biases" in wrong:
+        penalised |= {"db": inputs["b"], "db_prime": inputs["b_prime"]}
+    told["penalty"] = np.asarray(in_loss * sum((theta**2).sum() for theta in penalised.values()))
+    told["loss"] = told["data_loss"] + told["penalty"]
+    told["dW_penalty"] = 2 * in_gradient * inputs["W"]
+    for name, theta in penalised.items():
+        told[name] = told[name] + 2 * in_gradient * theta

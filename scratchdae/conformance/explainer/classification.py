@@ -1,0 +1,124 @@
+"""Mistakes in the cross-entropy of class labels."""
+
+import numpy as np
+
+from scratchdae.activations import sigmoid, softmax, softplus
+from scratchdae.arguments import Array
+from scratchdae.conformance.explainer.account import Named, Switch, Unknown, Wrong, mistakes
+
+EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
+_KERAS = Named(
+    1e-7,
+    "clipped_probabilities",
+    "probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, as in Keras: beyond the gradient is 0",
+)
+SWITCHES = (
+    *mistakes(
+        {
+            "softmax_twice": "a loss of logits is given probabilities: the softmax is taken twice",
+            "softmax_over_batch": "the softmax runs over the batch, not over the classes",
+            "naive_softmax": "the largest logit is not taken out before exp, which overflows: inf / inf is NaN",
+            "naive_logarithms": "the logarithm is taken of a probability that has rounded to 0: the loss is inf",
+            "sigmoids_instead": "a sigmoid for each class is used in place of the softmax",
+            "squared_error_instead": "the squared error of the probabilities is computed in place of the cross-entropy",
+        },
+        "terms",
+    ),
+    Switch(
+        "clipped_probabilities",
+        "probabilities are clipped to [{value}, 1 - {value}] before the logarithm",
+        frozenset({"terms"}),
+        Unknown("epsilon", 0.0, (_KERAS,), EPSILONS, "log"),
+    ),
+    *mistakes(
+        {
+            "labels_from_one": "labels are counted from 1: each stands for the class before",
+            "labels_off_by_one": "each label stands for the class after",
+        },
+        "labels",
+    ),
+    Switch(
+        "label_smoothing",
+        "labels are smoothed by {value}",
+        frozenset({"labels"}),
+        Unknown("smoothing", 0.0, (), (0.1,)),
+    ),
+    mistakes({"one_hot_not_subtracted": "the gradient is softmax(a), from which the label is not subtracted"})[0],
+)
+
+
+def terms(a: Array, t: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
+    """Tell the cross-entropy of each example.
+
+    Parameters
+    ----------
+    a : ndarray, shape (B, K)
+        Logits.
+    t : ndarray of int, shape (B,)
+        Labels.
+    wrong : mapping
+        The switches that are on.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+
+    Returns
+    -------
+    terms : ndarray, shape (B,)
+        Cross-entropies.
+    gradients : ndarray, shape (B, K)
+        Of each with respect to its logits.
+    rounding : float
+        How far the rounding of the probabilities alone can take the sum.
+    """
+    K = a.shape[1]
+    shift = ("labels_off_by_one" in wrong) - ("labels_from_one" in wrong)
+    smoothing = wrong.get("label_smoothing", 0.0)
+    hot = (1 - smoothing) * np.eye(K)[(t + shift) % K] + smoothing / K
+    kept = 0 if "one_hot_not_subtracted" in wrong else 1
+    if "sigmoids_instead" in wrong:
+        values = (softplus(-np.abs(a)) + ((a >= 0) - hot) * a).sum(axis=1)
+        return values, sigmoid(a) - kept * hot, 0.0
+    if "softmax_twice" in wrong:
+        p = softmax(a)
+        return _from_logits(p, hot), _through_softmax(p, softmax(p) - kept * hot), 0.0
+    if "softmax_over_batch" in wrong:
+        logs = a - a.max(axis=0) - np.log(np.exp(a - a.max(axis=0)).sum(axis=0))
+        return -np.where(hot > 0, hot * logs, 0).sum(axis=1), np.exp(logs) * hot.sum(axis=0) - kept * hot, 0.0
+    if {"naive_softmax", "naive_logarithms", "clipped_probabilities", "squared_error_instead"} & set(wrong):
+        return _of_probabilities(a, hot, kept, wrong, dtype)
+    return _from_logits(a, hot), softmax(a) - kept * hot, 0.0
+
+
+def _from_logits(a: Array, hot: Array) -> Array:
+    largest = a.max(axis=1, keepdims=True)
+    shifted = a - largest
+    others = np.exp(shifted)
+    others[np.arange(len(a)), shifted.argmax(axis=1)] = 0  # the largest is 1 itself
+    losses: Array = np.log1p(others.sum(axis=1)) - (hot * shifted).sum(axis=1)
+    return losses
+
+
+def _through_softmax(p: Array, dp: Array) -> Array:
+    da: Array = p * (dp - (dp * p).sum(axis=1, keepdims=True))
+    return da
+
+
+def _of_probabilities(a: Array, hot: Array, kept: int, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
+    if "naive_softmax" in wrong:
+        e = np.exp(a.astype(dtype))
+        p = (e / e.sum(axis=1, keepdims=True)).astype(np.float64)
+    else:
+        p = softmax(a).astype(dtype).astype(np.float64)
+    inside = np.ones(p.shape, bool)
+    if "squared_error_instead" in wrong:
+        return ((p - hot) ** 2).sum(axis=1), _through_softmax(p, 2 * (p - kept * hot)), 0.0
+    if "clipped_probabilities" in wrong:
+        low = np.asarray(wrong["clipped_probabilities"], dtype)
+        inside = (p >= low) & (p <= 1 - low)
+        clipped = np.clip(p, float(low), float(1 - low))
+        values = -np.where(hot > 0, hot * np.log(clipped), 0).sum(axis=1)
+        gradients = _through_softmax(p, np.where(inside, -kept * hot / clipped, 0))
+        return values, gradients, 4 * float(np.finfo(dtype).eps) * float(np.abs(values).sum() + len(a))
+    values = -np.where(hot > 0, hot * np.log(p), 0).sum(axis=1)
+    finite = np.abs(values[np.isfinite(values)]).sum()
+    return values, p - kept * hot, 4 * float(np.finfo(dtype).eps) * float(finite + len(a))

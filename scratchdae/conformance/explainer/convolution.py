@@ -1,0 +1,196 @@
+"""Mistakes in convolutions: a flipped kernel, padding a pixel off, channels in another order."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
+from scratchdae.conformance.explainer.recognised import factor
+from scratchdae.conformance.explainer.windows import seen, spread, switches, windows
+from scratchdae.layers.windows import transposed_size
+
+IMPOSSIBLE: Told = {"output": np.zeros(0)}  # what fits no answer
+KERNEL = mistakes(
+    {
+        "kernel_flipped": "the kernel is flipped both ways: a true convolution, where the case has a correlation",
+        "kernel_flipped_vertically": "the kernel is flipped up-down",
+        "kernel_flipped_horizontally": "the kernel is flipped left-right",
+        "kernel_axes_exchanged": "rows and columns of the kernel are exchanged",
+        "kernel_channels_exchanged": "the two channel axes of the kernel are taken for one another",
+        "kernel_channels_first": "the kernel's numbers are read as (out, in, kh, kw), without a transpose",
+    },
+    "kernel",
+)
+IMAGE = mistakes(
+    {
+        "channels_reversed": "the channels of the images are read in reverse order, as BGR for RGB",
+        "channels_first": "the images' numbers are read as (B, C, H, W), without a transpose",
+        "image_axes_exchanged": "rows and columns of the images are exchanged",
+    },
+    "image",
+)
+FILTERS = mistakes({"filters_reversed": "the filters come in reverse order"}, "filters")
+REST = (
+    *mistakes({"bias_missing": "the bias is left out"}, "bias"),
+    *mistakes(
+        {
+            "db_not_summed_over_batch": "db is summed over the pixels, not over the batch",
+            "db_not_summed_over_pixels": "db is summed over the batch, not over the pixels",
+            "db_not_summed": "db is not summed at all",
+        },
+        "db",
+    ),
+    *mistakes({"dW_flipped": "dW is flipped up-down and left-right"}, "dW"),
+    *mistakes(
+        {"kernel_flipped_in_backward": "d_input is computed with a kernel that is flipped once too often"},
+        "backward",
+    ),
+)
+
+
+def account(case: Case) -> Account:
+    """Tell a convolution or a transposed one.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    inputs, conventions = case.inputs, case.conventions
+    transposed = conventions["layer"] == "Conv2DTranspose"
+    out = inputs["d_output"].shape
+    sizes = {"B": out[0], "pixels": out[1] * out[2], "C": inputs["x"].shape[3], "F": out[3]}
+
+    def _told(wrong: Wrong) -> Told:
+        return layer(inputs, conventions, wrong, transposed)
+
+    factors = (
+        factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "db factor"),
+        factor("dW_factor", "dW", sizes, "dW factor", "dW"),
+        factor("db_factor", "db", sizes, "db factor", "db"),
+        factor("d_input_factor", "d_input", sizes, "d_input factor"),
+    )
+    return Account((*KERNEL, *IMAGE, *FILTERS, *switches(dict(conventions)), *REST, *factors), _told)
+
+
+def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, transposed: bool) -> Told:
+    """Tell a layer, forwards and backwards.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        Images, kernel, bias, and the gradient from above.
+    conventions : mapping
+        Of the case.
+    wrong : mapping
+        The switches that are on.
+    transposed : bool
+        Whether it is the transpose of a convolution.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Output and gradients; the output alone where the gradient from above does not fit it.
+    """
+    x, W, b, dy = (inputs[name] for name in ("x", "W", "b", "d_output"))
+    x = _read_image(x, wrong)
+    K = _read_kernel(W, wrong)
+    if K is None or K.shape[3 if transposed else 2] != x.shape[3]:
+        return IMPOSSIBLE
+    kernel, stride = (K.shape[0], K.shape[1]), tuple(conventions["stride"])
+    if transposed:
+        size = transposed_size(x.shape[1:3], kernel, stride, conventions["padding"])
+        where = windows(size, kernel, stride, conventions["padding"], wrong)
+        if where is None or where.size != x.shape[1:3]:
+            return IMPOSSIBLE
+        output = spread(np.einsum("brck,ijfk->brcijf", x, K), size, where)
+    else:
+        size = x.shape[1:3]
+        where = windows(size, kernel, stride, conventions["padding"], wrong)
+        if where is None:
+            return IMPOSSIBLE
+        output = np.einsum("brcijk,ijkf->brcf", seen(x, kernel, where), K)
+    output = output + ("bias_missing" not in wrong) * b
+    dy = dy[..., ::-1] if "filters_reversed" in wrong else dy
+    dy = dy.swapaxes(1, 2) if "image_axes_exchanged" in wrong else dy
+    if output.shape != dy.shape:
+        return {"output": _given_back(output, wrong)}
+    back = K[::-1, ::-1] if "kernel_flipped_in_backward" in wrong else K
+    if transposed:
+        of_windows = seen(dy, kernel, where)
+        dW = np.einsum("brcijf,brck->ijfk", of_windows, x)
+        d_input = np.einsum("brcijf,ijfk->brck", of_windows, back)
+    else:
+        dW = np.einsum("brcijk,brcf->ijkf", seen(x, kernel, where), dy)
+        d_input = spread(np.einsum("brcf,ijkf->brcijk", dy, back), size, where)
+    common = wrong.get("gradient_factor", 1.0)
+    dW = _kernel_given_back(dW, W.shape, wrong)
+    return {
+        "output": _given_back(output, wrong),
+        "d_input": wrong.get("d_input_factor", 1.0) * _image_given_back(d_input, inputs["x"].shape, wrong),
+        "dW": common * wrong.get("dW_factor", 1.0) * (dW[::-1, ::-1] if "dW_flipped" in wrong else dW),
+        "db": common * wrong.get("db_factor", 1.0) * dy.sum(axis=_summed(wrong)),
+    }
+
+
+def _summed(wrong: Wrong) -> tuple[int, ...]:
+    if "db_not_summed" in wrong:
+        return ()
+    if "db_not_summed_over_batch" in wrong:
+        return 1, 2
+    return (0,) if "db_not_summed_over_pixels" in wrong else (0, 1, 2)
+
+
+def _read_kernel(W: Array, wrong: Wrong) -> Array | None:
+    if "kernel_channels_first" in wrong:
+        kh, kw, first, second = W.shape
+        return W.reshape(second, first, kh, kw).transpose(2, 3, 1, 0)
+    if "kernel_channels_exchanged" in wrong:
+        return W.swapaxes(2, 3) if W.shape[2] == W.shape[3] else None
+    return _turned(W, wrong)
+
+
+def _kernel_given_back(dW: Array, shape: tuple[int, ...], wrong: Wrong) -> Array:
+    """Return the gradient of the kernel in the order in which the kernel was given."""
+    if "kernel_channels_first" in wrong:
+        return dW.transpose(3, 2, 0, 1).reshape(shape)
+    return dW.swapaxes(2, 3) if "kernel_channels_exchanged" in wrong else _turned(dW, wrong)
+
+
+def _turned(W: Array, wrong: Wrong) -> Array:
+    """Flip or exchange the rows and columns of a kernel; twice is as if not at all."""
+    if "kernel_axes_exchanged" in wrong:
+        return W.swapaxes(0, 1)
+    up = {"kernel_flipped", "kernel_flipped_vertically"} & set(wrong)
+    left = {"kernel_flipped", "kernel_flipped_horizontally"} & set(wrong)
+    return W[:: -1 if up else 1, :: -1 if left else 1]
+
+
+def _read_image(x: Array, wrong: Wrong) -> Array:
+    if "channels_reversed" in wrong:
+        return x[..., ::-1]
+    if "channels_first" in wrong:
+        B, H, W, C = x.shape
+        return x.reshape(B, C, H, W).transpose(0, 2, 3, 1)
+    return x.swapaxes(1, 2) if "image_axes_exchanged" in wrong else x
+
+
+def _image_given_back(dx: Array, shape: tuple[int, ...], wrong: Wrong) -> Array:
+    if "channels_reversed" in wrong:
+        return dx[..., ::-1]
+    if "channels_first" in wrong:
+        return dx.transpose(0, 3, 1, 2).reshape(shape)
+    return dx.swapaxes(1, 2) if "image_axes_exchanged" in wrong else dx
+
+
+def _given_back(output: Array, wrong: Wrong) -> Array:
+    output = output.swapaxes(1, 2) if "image_axes_exchanged" in wrong else output
+    return output[..., ::-1] if "filters_reversed" in wrong else output

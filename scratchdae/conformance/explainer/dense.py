@@ -1,0 +1,70 @@
+"""Mistakes in a fully connected layer."""
+
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.recognised import factor
+
+SWITCHES = (
+    mistake("bias_missing", "the bias is left out", "bias"),
+    *mistakes(
+        {
+            "db_not_summed": "db is not summed over the batch",
+            "db_summed_over_first_axis": "db is summed over the first axis alone",
+            "db_of_one_example": "db is that of the first example alone",
+        },
+        "db",
+    ),
+    *mistakes(
+        {
+            "dW_of_one_example": "dW is that of the first example alone",
+            "dW_of_last_step": "dW is that of the last step alone",
+        },
+        "dW",
+    ),
+)
+
+
+def account(case: Case) -> Account:
+    """Tell a fully connected layer.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    x, W, b, dy = (case.inputs[name] for name in ("x", "W", "b", "d_output"))
+    rows, d_rows = x.reshape(-1, W.shape[0]), dy.reshape(-1, W.shape[1])
+    sizes = {"B": len(x)} | ({"T": x.shape[1]} if x.ndim == 3 else {}) | {"units": W.shape[1]}
+
+    def _told(wrong: Wrong) -> Told:
+        dW, db = rows.T @ d_rows, d_rows.sum(axis=0)
+        if "dW_of_one_example" in wrong:
+            dW = x[0].reshape(-1, W.shape[0]).T @ dy[0].reshape(-1, W.shape[1])
+        if "dW_of_last_step" in wrong and x.ndim == 3:
+            dW = x[:, -1].T @ dy[:, -1]
+        if "db_not_summed" in wrong:
+            db = dy
+        if "db_summed_over_first_axis" in wrong:
+            db = dy.sum(axis=0)
+        if "db_of_one_example" in wrong:
+            db = dy[0].reshape(-1, W.shape[1]).sum(axis=0)
+        common = wrong.get("gradient_factor", 1.0)
+        return {
+            "output": x @ W + ("bias_missing" not in wrong) * b,
+            "d_input": wrong.get("d_input_factor", 1.0) * (dy @ W.T),
+            "dW": common * wrong.get("dW_factor", 1.0) * dW,
+            "db": common * wrong.get("db_factor", 1.0) * db,
+        }
+
+    factors = (
+        factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "db factor"),
+        factor("dW_factor", "dW", sizes, "dW factor"),
+        factor("db_factor", "db", sizes, "db factor"),
+        factor("d_input_factor", "d_input", sizes, "d_input factor"),
+    )
+    return Account((*SWITCHES, *factors), _told)

@@ -1,0 +1,56 @@
+"""The account of each layer, by the layer's name."""
+
+from collections.abc import Mapping
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer import activations, convolution, dense, lstm, noise, pooling, rearranging
+from scratchdae.conformance.explainer.account import Account
+
+_ACTIVATIONS = {
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "ReLU": "relu",
+    "LeakyReLU": "leaky_relu",
+    "Identity": "identity",
+}
+_LAYERS = {
+    "Dense": dense.account,
+    "Conv2D": convolution.account,
+    "Conv2DTranspose": convolution.account,
+    "MaxPool2D": pooling.account,
+    "AveragePool2D": pooling.account,
+    "UpSampling2D": rearranging.account,
+    "Flatten": rearranging.account,
+    "Reshape": rearranging.account,
+    "RepeatVector": rearranging.account,
+    "GaussianNoise": noise.gaussian_noise,
+    "LSTM": lstm.account,
+}
+
+
+def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell a layer.
+
+    Parameters
+    ----------
+    case : Case
+        Of the operation ``layer``.
+    found : mapping of str to ndarray
+        The answer.
+    dtype : {"float64", "float32"}
+        What naive formulas are rounded to.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    layer = case.conventions["layer"]
+    if layer == "Dropout":
+        return noise.dropout(case, found)
+    if layer in _ACTIVATIONS:
+        names = {"value": "output", "gradient": "d_input"}
+        x, d_output = case.inputs["x"], case.inputs["d_output"]
+        return activations.told_of(x, d_output, _ACTIVATIONS[layer], case.conventions, names, dtype)
+    return _LAYERS[layer](case)

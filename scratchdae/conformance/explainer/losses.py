@@ -1,0 +1,245 @@
+"""Mistakes in a loss: what is averaged, what is clipped, and a gradient of something else.
+
+A loss is told in two parts: the terms that it sums, with the gradient of each, and what the sum is divided by. The
+second part, and the mistakes in it, are the same for all losses.
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer import classification, probabilities
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.recognised import factor
+
+NOT_REDUCED = mistakes(
+    {
+        "loss_per_example": "the loss is not averaged over the batch: it has a value for each example",
+        "loss_per_element": "the loss is not reduced at all: it has a value for each entry",
+    },
+    "shape of loss",
+)
+SQUARED_ERROR = mistakes(
+    {
+        "absolute_error_instead": "the absolute error is computed in place of the squared error",
+        "cross_entropy_instead": "the cross-entropy of logits is computed in place of the squared error",
+    },
+    "terms",
+)
+ABSOLUTE_ERROR = mistakes(
+    {
+        "squared_error_instead": "the squared error is computed in place of the absolute error",
+        "tie_upwards": "where reconstruction and target are equal the gradient is 1, not 0",
+        "tie_downwards": "where reconstruction and target are equal the gradient is -1, not 0",
+    },
+    "terms",
+)
+
+
+def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell a loss and its gradient.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    found : mapping of str to ndarray
+        The answer.
+    dtype : {"float64", "float32"}
+        What the answer is computed in.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    del found
+    a, target = case.inputs["a"], case.inputs["target"]
+    conventions, kind = case.conventions, case.conventions["loss"]
+    sizes = {"B": a.shape[0], "K" if kind == "softmax_cross_entropy" else "D": a.shape[1]}
+    own: dict[str, tuple[Switch, ...]] = {
+        "cross_entropy": probabilities.SWITCHES,
+        "squared_error": SQUARED_ERROR,
+        "absolute_error": ABSOLUTE_ERROR,
+        "huber": huber_switches(conventions.get("delta", 1.0)),
+        "softmax_cross_entropy": classification.SWITCHES,
+    }
+
+    def _told(wrong: Wrong) -> Told:
+        if kind == "softmax_cross_entropy":
+            terms, gradients, rounding = classification.terms(a, target, wrong, dtype)
+        else:
+            terms, gradients, rounding = TERMS[kind](a, target, wrong, dtype, conventions)
+        by = divisor(conventions["reduction"], a.shape, labels=kind == "softmax_cross_entropy")
+        loss, scale = reduced(terms, by, wrong)
+        return {"loss": loss, "d_a": scale * gradients, "±loss": np.asarray(rounding / by)}
+
+    return Account((*own[kind], *reductions(conventions["reduction"], sizes), *NOT_REDUCED), _told)
+
+
+def divisor(reduction: str, shape: tuple[int, ...], labels: bool = False) -> int:
+    """Return what the sum of all terms is divided by.
+
+    Parameters
+    ----------
+    reduction : {"paper", "mean"}
+        Mean over the batch, or over all entries.
+    shape : (int, int)
+        Of the pre-activations.
+    labels : bool
+        Whether an example has one term.
+
+    Returns
+    -------
+    int
+        The divisor.
+    """
+    return shape[0] if reduction == "paper" or labels else shape[0] * shape[1]
+
+
+def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, float]:
+    """Tell the loss, and the factor of its gradient.
+
+    Parameters
+    ----------
+    terms : ndarray, shape (B, D) or (B,)
+        What is summed.
+    by : int
+        What the sum is divided by.
+    wrong : mapping
+        The switches that are on.
+
+    Returns
+    -------
+    loss : ndarray
+        The loss, without axes unless it is not reduced.
+    scale : float
+        What each term's gradient is multiplied by.
+    """
+    common = wrong.get("reduction", 1.0) / by
+    loss = common * wrong.get("loss_factor", 1.0) * terms.sum()
+    if "loss_per_element" in wrong:
+        loss = terms
+    elif "loss_per_example" in wrong:
+        loss = terms.reshape(len(terms), -1).sum(axis=1)
+    return np.asarray(loss), common * wrong.get("gradient_factor", 1.0)
+
+
+def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
+    """Make the switches for what a loss is divided by.
+
+    Parameters
+    ----------
+    reference : {"paper", "mean"}
+        The case's own reduction.
+    sizes : mapping of str to int
+        B, and D or K.
+
+    Returns
+    -------
+    tuple of Switch
+        The same factor in the loss and in every gradient; one in the loss alone; one in the gradients alone.
+    """
+    B, D = sizes.values()
+    _, name = sizes
+    own = f"summed over {name} and averaged over B" if reference == "paper" else f"averaged over B·{name}"
+    by = 1 if reference == "paper" else D
+    meanings: list[tuple[str, str, float]] = [
+        ("sum", "the loss is summed over everything", B * by),
+        ("element_mean", f"the loss is averaged over the {name} = {D} components too", by / D),
+        ("batch_mean", f"the loss is summed over the {name} = {D} components, averaged over the batch", by),
+        (
+            "component_mean",
+            f"the loss is averaged over the {name} = {D} components and summed over the batch",
+            B * by / D,
+        ),
+    ]
+    named = []
+    for half, words in ((1.0, ""), (0.5, ", and halved"), (2.0, ", and doubled")):
+        for id, meaning, value in meanings:
+            if value != 1:
+                suffix = {1.0: "", 0.5: "/2", 2.0: "·2"}[half]
+                sentence = f"{meaning}{words}, where the case has it {own}"
+                named.append(Named(value * half, f"reduction:{id}{suffix}", sentence))
+    both = "the loss with all its gradients"
+    named.append(Named(1 / np.log(2), "reduction:bits", f"{both} is in bits, where the case has nats"))
+    plain = factor("reduction", both, sizes, zero=False)
+    assert plain.unknown is not None
+    taken = {name.value for name in named}
+    named += [name for name in plain.unknown.named if not any(np.isclose(name.value, v) for v in taken)]
+    reduction = Switch(
+        "reduction",
+        f"{both} is {{value}} times what it should be",
+        frozenset({"loss factor", "gradient factor"}),
+        Unknown("factor", 1.0, tuple(named)),
+    )
+    return (
+        reduction,
+        factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor", "shape of loss"),
+        factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor"),
+    )
+
+
+def huber_switches(delta: float) -> tuple[Switch, ...]:
+    """Make the switches of Huber's loss.
+
+    Parameters
+    ----------
+    delta : float
+        The case's own.
+
+    Returns
+    -------
+    tuple of Switch
+        The switches.
+    """
+    other = Unknown("delta", delta, (), (1.0, 0.5, 2.0, 0.1, 1.35), "log")
+    return (
+        *mistakes(
+            {
+                "smooth_l1": "the loss is divided by delta: the smooth L1 loss, not Huber's",
+                "squared_error_instead": "the squared error is computed in place of Huber's loss",
+                "absolute_error_instead": "the absolute error is computed in place of Huber's loss",
+            },
+            "terms",
+        ),
+        Switch("other_delta", f"delta is {{value}}, where the case has {delta:g}", frozenset({"terms"}), other),
+    )
+
+
+def _squared(z: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:
+    e = z - x
+    if "absolute_error_instead" in wrong:
+        return np.abs(e), np.sign(e), 0.0
+    if "cross_entropy_instead" in wrong:
+        return probabilities.terms(z, x, {}, dtype)
+    return e * e, 2 * e, 0.0
+
+
+def _absolute(z: Array, x: Array, wrong: Wrong, _: str, __: Mapping[str, object]) -> tuple[Array, Array, float]:
+    e = z - x
+    if "squared_error_instead" in wrong:
+        return e * e, 2 * e, 0.0
+    sign = np.sign(e) + (e == 0) * (("tie_upwards" in wrong) - ("tie_downwards" in wrong))
+    return np.abs(e), sign, 0.0
+
+
+def _huber(z: Array, x: Array, wrong: Wrong, _: str, conventions: Mapping[str, object]) -> tuple[Array, Array, float]:
+    e = z - x
+    if "squared_error_instead" in wrong:
+        return e * e, 2 * e, 0.0
+    if "absolute_error_instead" in wrong:
+        return np.abs(e), np.sign(e), 0.0
+    delta = wrong.get("other_delta", conventions["delta"])
+    terms = np.where(np.abs(e) <= delta, e * e / 2, delta * (np.abs(e) - delta / 2))
+    by = delta if "smooth_l1" in wrong else 1.0
+    return terms / by, np.clip(e, -delta, delta) / by, 0.0
+
+
+def _cross_entropy(a: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:
+    return probabilities.terms(a, x, wrong, dtype)
+
+
+TERMS = {"cross_entropy": _cross_entropy, "squared_error": _squared, "absolute_error": _absolute, "huber": _huber}

@@ -1,0 +1,255 @@
+"""Mistakes in long short-term memory: gates in another order, time backwards, a bias counted twice.
+
+The equations are numbered as in `scratchdae.layers.lstm`.
+"""
+
+from collections.abc import Callable, Mapping
+from itertools import permutations
+from typing import Any
+
+import numpy as np
+
+from scratchdae.activations import sigmoid
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Unknown, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.recognised import factor
+
+_OWN = "ifgo"
+_KNOWN = {
+    "ifog": ", as ONNX and old Torch have them",
+    "iofg": ", as ONNX has them",
+    "fiog": "",
+    "igfo": ", as TensorFlow 1 has them",
+}
+ORDERS = {"".join(order): order for order in permutations(_OWN) if "".join(order) != _OWN}
+SWITCHES = (
+    *mistakes(
+        {
+            f"gates:{order}": f"the gates are read in the order {' '.join(order)}, where the case has i f g o"
+            for order in ORDERS
+        },
+        "gates",
+    ),
+    *mistakes(
+        {
+            "time_reversed": "the sequence is read backwards, and the outputs come in the order in which it is read",
+            "time_reversed_and_back": "the sequence is read backwards, and the outputs are put back into its order",
+        },
+        "time",
+    ),
+    *mistakes(
+        {
+            "bias_missing": "the bias is left out",
+            "bias_doubled": "the bias is added twice, as b_ih and b_hh; each has the gradient db",
+            "bias_doubled_with_gradient": "the bias is added twice, and its gradient is doubled too",
+        },
+        "bias",
+    ),
+    *mistakes(
+        {
+            "rectified": "the activation is the rectifier, not the hyperbolic tangent",
+            "tanh_instead": "the activation is the hyperbolic tangent, not the rectifier",
+            "cell_not_activated": "the output is o ⊙ c: the activation of the cell state is missing",
+        },
+        "activation",
+    ),
+    *mistakes(
+        {
+            "hard_sigmoid": "the gates have the hard sigmoid (a + 3) / 6",
+            "old_hard_sigmoid": "the gates have the hard sigmoid 0.2 a + 0.5",
+        },
+        "gate activation",
+    ),
+    *mistakes(
+        {
+            "states_exchanged": "h0 and c0 are exchanged",
+            "states_ignored": "h0 and c0 are taken for zero",
+        },
+        "states",
+    ),
+    *mistakes(
+        {
+            "no_gradient_through_h": "backpropagation through time goes along c alone: da_{t+1} Uᵀ is missing",
+            "no_gradient_through_c": "backpropagation through time goes along h alone: dc_{t+1} ⊙ f_{t+1} is missing",
+            "no_gradient_through_time": "nothing is propagated through time: each step has its own gradient alone",
+        },
+        "time of backward",
+    ),
+    *mistakes(
+        {
+            "gate_derivative_missing": "the gates' derivative s (1 - s) is missing",
+            "g_derivative_missing": "the derivative of g is missing",
+            "c_derivative_missing": "the derivative of the activated cell state is missing",
+        },
+    ),
+    *mistakes(
+        {"dU_of_same_step": "dU takes h_t where h_{t-1} belongs"},
+        "dU",
+    ),
+    *mistakes({"db_of_last_step": "db is that of the last step alone"}, "db"),
+    Switch(
+        "forget_bias",
+        "{value} is added to the forget gate, as a forget bias that is not part of b",
+        frozenset({"forget bias"}),
+        Unknown("forget_bias", 0.0, (), (1.0,)),
+    ),
+)
+
+
+def account(case: Case) -> Account:
+    """Tell a layer of long short-term memory.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    inputs, conventions = case.inputs, case.conventions
+    sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
+    given = [s for s in SWITCHES if "states" not in s.excludes or "h0" in inputs]
+    given.append(
+        mistake("all_outputs", "the outputs of all steps come back, where the case asks for the last", "sequences")
+        if not conventions["return_sequences"]
+        else mistake("last_output", "the last output comes back alone, where the case asks for all", "sequences")
+    )
+    factors = (
+        factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "dU factor", "db factor"),
+        factor("dW_factor", "dW", sizes, "dW factor"),
+        factor("dU_factor", "dU", sizes, "dU factor"),
+        factor("db_factor", "db", sizes, "db factor", "bias"),
+    )
+
+    def _told(wrong: Wrong) -> Told:
+        return layer(inputs, conventions, wrong)
+
+    return Account((*given, *factors), _told)
+
+
+def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong) -> Told:
+    """Tell the layer, forwards and backwards.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        Parameters, sequences, states and the gradient from above.
+    conventions : mapping
+        Of the case.
+    wrong : mapping
+        The switches that are on.
+
+    Returns
+    -------
+    dict of str to ndarray
+        All arrays of an LSTM case.
+    """
+    x, d_output, U = inputs["x"], inputs["d_output"], inputs["U"]
+    B, T, H = len(x), x.shape[1], U.shape[0]
+    read = _columns(H, next((order for order in ORDERS if f"gates:{order}" in wrong), _OWN))
+    W, U, b = (inputs[name][..., read] for name in ("W", "U", "b"))
+    doubled = {"bias_doubled", "bias_doubled_with_gradient"} & set(wrong)
+    b = (2 if doubled else 0 if "bias_missing" in wrong else 1) * b
+    b = b + wrong.get("forget_bias", 0.0) * (np.arange(4 * H) // H == 1)
+    backwards = bool({"time_reversed", "time_reversed_and_back"} & set(wrong))
+    x = x[:, ::-1] if backwards else x
+    h, c = _states(inputs, B, H, wrong)
+    phi, d_phi = _activation(conventions["activation"], wrong)
+
+    gates, cells, outputs = [], [c], [h]
+    for t in range(T):
+        a = x[:, t] @ W + h @ U + b  # (1)
+        i, f, o = (_gate(a[:, k * H : (k + 1) * H], wrong) for k in (0, 1, 3))
+        g = phi(a[:, 2 * H : 3 * H])  # (2)
+        c = f * c + i * g  # (3)
+        h = o * (c if "cell_not_activated" in wrong else phi(c))  # (4)
+        gates.append((i, f, g, o))
+        cells.append(c)
+        outputs.append(h)
+    turned = backwards and "time_reversed_and_back" in wrong
+    delta = _from_above(d_output, (B, T, H), conventions, turned)
+
+    da, dh_future, dc = np.zeros((T, B, 4 * H)), np.zeros((B, H)), np.zeros((B, H))
+    for t in reversed(range(T)):
+        i, f, g, o = gates[t]
+        dh = delta[:, t] + dh_future  # (5)
+        activated = cells[t + 1] if "cell_not_activated" in wrong else phi(cells[t + 1])
+        slope = 1 if {"cell_not_activated", "c_derivative_missing"} & set(wrong) else d_phi(activated)
+        dc = dc + dh * o * slope  # (6)
+        of_g = 1 if "g_derivative_missing" in wrong else d_phi(g)
+        di, df, do = (d * _slope(gate, wrong) for d, gate in ((dc * g, i), (dc * cells[t], f), (dh * activated, o)))
+        da[t] = np.concatenate([di, df, dc * i * of_g, do], axis=1)  # (7), (8)
+        none = "no_gradient_through_time" in wrong
+        dc = 0 * dc if none or "no_gradient_through_c" in wrong else dc * f
+        dh_future = 0 * dh if none or "no_gradient_through_h" in wrong else da[t] @ U.T
+
+    output = np.stack(outputs[1:], axis=1)
+    d_input = (da @ W.T).swapaxes(0, 1)
+    all_steps = (conventions["return_sequences"] or "all_outputs" in wrong) and "last_output" not in wrong
+    return {
+        "output": (output[:, ::-1] if turned else output) if all_steps else h,
+        "gates": np.stack([np.concatenate(step, axis=1) for step in gates], axis=1),
+        "c": np.stack(cells[1:], axis=1),
+        "d_input": d_input[:, ::-1] if backwards else d_input,
+        **_sums(x, np.stack(outputs), da, np.argsort(read), wrong),
+        "dh0": dh_future,
+        "dc0": dc,
+    }
+
+
+def _sums(x: Array, h: Array, da: Array, back: Array, wrong: Wrong) -> Told:
+    """Sum the gradients of the parameters over the steps, equation (9), in the order in which the gates are given."""
+    before = h[1:] if "dU_of_same_step" in wrong else h[:-1]
+    db = da[-1].sum(axis=0) if "db_of_last_step" in wrong else da.sum(axis=(0, 1))
+    db = 2 * db if "bias_doubled_with_gradient" in wrong else db
+    sums = {"dW": np.einsum("btf,tbh->fh", x, da), "dU": np.einsum("tbk,tbh->kh", before, da), "db": db}
+    common = wrong.get("gradient_factor", 1.0)
+    return {name: common * wrong.get(f"{name}_factor", 1.0) * value[..., back] for name, value in sums.items()}
+
+
+def _columns(H: int, order: str) -> Array:
+    """Return the columns in which i f g o stand for one who reads them in another order."""
+    return np.concatenate([np.arange(order.index(gate) * H, (order.index(gate) + 1) * H) for gate in _OWN])
+
+
+def _states(inputs: Mapping[str, Array], B: int, H: int, wrong: Wrong) -> tuple[Array, Array]:
+    zero = np.zeros((B, H))
+    if "states_ignored" in wrong:
+        return zero, zero
+    names = ("c0", "h0") if "states_exchanged" in wrong else ("h0", "c0")
+    return inputs.get(names[0], zero), inputs.get(names[1], zero)
+
+
+def _from_above(d_output: Array, shape: tuple[int, ...], conventions: Mapping[str, Any], turned: bool) -> Array:
+    """Return the gradient of every step's output, δ."""
+    if conventions["return_sequences"]:
+        return d_output[:, ::-1] if turned else d_output
+    delta = np.zeros(shape)
+    delta[:, -1] = d_output
+    return delta
+
+
+def _activation(name: str, wrong: Wrong) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """Return φ, and its derivative from the value."""
+    if (name == "tanh" and "rectified" not in wrong) or "tanh_instead" in wrong:
+        return np.tanh, lambda y: 1 - y * y
+    return lambda a: np.maximum(a, 0), lambda y: (y > 0).astype(np.float64)
+
+
+def _gate(a: Array, wrong: Wrong) -> Array:
+    if "hard_sigmoid" in wrong:
+        return np.clip(a / 6 + 0.5, 0, 1)
+    return np.clip(0.2 * a + 0.5, 0, 1) if "old_hard_sigmoid" in wrong else sigmoid(a)
+
+
+def _slope(gate: Array, wrong: Wrong) -> Array:
+    """Return the derivative of a gate from its value."""
+    if "gate_derivative_missing" in wrong:
+        return np.ones_like(gate)
+    if "hard_sigmoid" in wrong or "old_hard_sigmoid" in wrong:
+        return np.where((gate > 0) & (gate < 1), 1 / 6 if "hard_sigmoid" in wrong else 0.2, 0.0)
+    return np.asarray(gate * (1 - gate))

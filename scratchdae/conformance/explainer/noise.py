@@ -1,0 +1,121 @@
+"""Mistakes in the layers that draw: what is kept and not scaled, a mask of another draw, a variance for a deviation."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistake, mistakes
+
+
+def dropout(case: Case, found: Mapping[str, Array]) -> Account:
+    """Tell a dropout layer.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    found : mapping of str to ndarray
+        The answer.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    x, d_output, keep = (case.inputs[name] for name in ("x", "d_output", "keep"))
+    rate = case.conventions["rate"]
+    right = 1 / (1 - rate)
+
+    def _told(wrong: Wrong) -> Told:
+        kept = ~keep if "mask_inverted" in wrong else keep
+        forward = wrong.get("scale", wrong.get("scale_forward", right))
+        backward = wrong.get("scale", wrong.get("scale_backward", right))
+        again = 1 if "mask_missing_in_backward" in wrong else wrong.get("mask_redrawn", kept)
+        output = x if "nothing_dropped" in wrong else x * kept * forward
+        return {"output": output, "d_input": d_output if "nothing_dropped" in wrong else d_output * again * backward}
+
+    def _redrawn(wrong: Wrong) -> Array | None:
+        again = np.abs(found["d_input"]) > 0 if found["d_input"].shape == keep.shape else keep
+        return None if np.array_equal(again, _told(wrong)["d_input"] != 0) else again
+
+    def _scale(id: str, where: str, *decides: str) -> Switch:
+        named = (
+            Named(1.0, f"{id}:missing", f"what is kept is not divided by 1 - rate {where}"),
+            Named(1 / rate, f"{id}:1/rate", f"what is kept is divided by rate, not by 1 - rate, {where}"),
+            Named(1 - rate, f"{id}:1-rate", f"what is kept is multiplied by 1 - rate, not divided, {where}"),
+            Named(right**2, f"{id}:twice", f"what is kept is divided by 1 - rate twice {where}"),
+        )
+        sentence = f"what is kept is multiplied by {{value}} {where}, where the case has 1 / (1 - rate) = {right:g}"
+        return Switch(id, sentence, frozenset(decides), Unknown("factor", right, named))
+
+    return Account(
+        (
+            _scale("scale", "in both directions", "forward", "backward"),
+            _scale("scale_forward", "forwards", "forward"),
+            _scale("scale_backward", "backwards", "backward"),
+            *mistakes(
+                {
+                    "mask_inverted": "the mask is inverted: True is taken for dropped",
+                    "mask_missing_in_backward": "the gradient of dropped units passes too: backward has no mask",
+                    "nothing_dropped": "nothing is dropped, as at evaluation",
+                },
+                "mask",
+            ),
+            Switch(
+                "mask_redrawn", "the mask is drawn again for the backward pass", frozenset({"mask"}), recover=_redrawn
+            ),
+        ),
+        _told,
+    )
+
+
+def gaussian_noise(case: Case) -> Account:
+    """Tell a layer of Gaussian noise.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    x, d_output, noise = (case.inputs[name] for name in ("x", "d_output", "noise"))
+    std = case.conventions["std"]
+
+    def _told(wrong: Wrong) -> Told:
+        added = wrong.get("other_std", std) * noise
+        output = x * (1 + added) if "noise_multiplied" in wrong else x + added
+        d_input = d_output
+        if "gradient_times_noise" in wrong:
+            d_input = d_output * noise
+        if "gradient_times_std" in wrong:
+            d_input = d_output * std
+        return {"output": output, "d_input": d_output * (1 + added) if "noise_multiplied" in wrong else d_input}
+
+    named = (
+        Named(std**2, "std_squared", f"the noise is multiplied by std² = {std**2:g}, not by std"),
+        Named(std**0.5, "std_as_variance", "the noise is multiplied by the root of std, which is taken for a variance"),
+        Named(1.0, "std_missing", "the noise is not multiplied by std"),
+        Named(0.0, "no_noise", "no noise is added, as at evaluation"),
+        Named(-std, "noise_subtracted", "the noise is subtracted"),
+    )
+    other = Unknown("std", std, named)
+    return Account(
+        (
+            Switch("other_std", f"std is {{value}}, where the case has {std:g}", frozenset({"std"}), other),
+            mistake("noise_multiplied", "the noise multiplies: output is x (1 + std · noise)", "backward"),
+            *mistakes(
+                {
+                    "gradient_times_noise": "the gradient is multiplied by the noise",
+                    "gradient_times_std": "the gradient is multiplied by std",
+                },
+                "backward",
+            ),
+        ),
+        _told,
+    )

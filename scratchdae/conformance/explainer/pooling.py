@@ -1,0 +1,105 @@
+"""Mistakes in pooling: padding that counts, ties that are shared, the mean for the largest."""
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong, mistakes
+from scratchdae.conformance.explainer.recognised import factor
+from scratchdae.conformance.explainer.windows import Windows, seen, spread, switches, windows
+
+MAX = mistakes(
+    {
+        "padding_counts": "padding counts: a zero outside the image can be the largest",
+        "average_instead": "the mean of each window is taken, not its largest",
+    },
+    "what",
+) + mistakes(
+    {
+        "ties_share": "equal pixels share the gradient, where the first has all of it",
+        "ties_all": "each of several equal pixels gets the whole gradient",
+        "last_of_ties": "of equal pixels the last gets the gradient, not the first",
+        "overlap_not_summed": "where windows overlap, a pixel gets the gradient of the last alone, not of all",
+    },
+    "gradient",
+)
+AVERAGE = mistakes(
+    {
+        "padding_counts": "padding counts: the sum is divided by the size of the window, also at the edge",
+        "sum_instead": "the sum of each window is taken, not its mean",
+        "max_instead": "the largest of each window is taken, not the mean",
+    },
+    "what",
+) + mistakes({"gradient_not_divided": "the gradient of each window goes whole to each of its pixels"}, "gradient")
+
+
+def account(case: Case) -> Account:
+    """Tell a pooling.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    conventions, (x, dy) = case.conventions, (case.inputs[name] for name in ("x", "d_output"))
+    pool, stride = tuple(conventions["pool"]), tuple(conventions["stride"])
+    of_largest = conventions["layer"] == "MaxPool2D"
+
+    def _told(wrong: Wrong) -> Told:
+        where = windows(x.shape[1:3], pool, stride, conventions["padding"], wrong)
+        if where is None:
+            return {"output": np.zeros(0)}  # fits no answer
+        inside = seen(np.ones_like(x), pool, where)
+        largest = (of_largest and "average_instead" not in wrong) or "max_instead" in wrong
+        if largest:
+            pixels = seen(x, pool, where, 0.0 if "padding_counts" in wrong else -np.inf)
+            output = pixels.max(axis=(3, 4))
+            share = _largest(pixels, wrong)
+        else:
+            count = 1.0 if "sum_instead" in wrong else inside.sum(axis=(3, 4), keepdims=True)
+            count = float(np.prod(pool)) if "padding_counts" in wrong else count
+            output = (seen(x, pool, where) / count).sum(axis=(3, 4))
+            share = inside / (1.0 if "gradient_not_divided" in wrong else count)
+        if output.shape != dy.shape:
+            return {"output": output}
+        values = share * dy[:, :, :, None, None]
+        d_input = spread(values, x.shape[1:3], where)
+        if "overlap_not_summed" in wrong:
+            d_input = _assigned(values, x, where)
+        return {"output": output, "d_input": wrong.get("gradient_factor", 1.0) * d_input}
+
+    own: tuple[Switch, ...] = MAX if of_largest else AVERAGE
+    gradient = factor("gradient_factor", "the gradient", {"B": len(x), "pool": int(np.prod(pool))}, "factor")
+    return Account((*own, *switches(dict(conventions)), gradient), _told)
+
+
+def _largest(pixels: Array, wrong: Wrong) -> Array:
+    """Say which pixels of each window get its gradient, and how much of it."""
+    is_largest: Array = (pixels == pixels.max(axis=(3, 4), keepdims=True)).astype(np.float64)
+    if "ties_all" in wrong:
+        return is_largest
+    if "ties_share" in wrong:
+        return np.asarray(is_largest / is_largest.sum(axis=(3, 4), keepdims=True))
+    flat = is_largest.reshape(*pixels.shape[:3], -1, pixels.shape[5])
+    which = flat.shape[3] - 1 - flat[:, :, :, ::-1].argmax(axis=3) if "last_of_ties" in wrong else flat.argmax(axis=3)
+    one = np.zeros_like(flat)
+    np.put_along_axis(one, which[:, :, :, None], 1.0, axis=3)
+    return np.asarray(one.reshape(pixels.shape))
+
+
+def _assigned(values: Array, x: Array, where: Windows) -> Array:
+    """Write each window's gradient over what earlier windows have written."""
+    out = np.zeros_like(x)
+    for r in range(where.size[0]):
+        for c in range(where.size[1]):
+            for i, j in np.ndindex(values.shape[3], values.shape[4]):
+                h, w = r * where.stride[0] + i - where.before[0], c * where.stride[1] + j - where.before[1]
+                if 0 <= h < x.shape[1] and 0 <= w < x.shape[2]:
+                    value = values[:, r, c, i, j]
+                    out[:, h, w] = np.where(value != 0, value, out[:, h, w])
+    return out

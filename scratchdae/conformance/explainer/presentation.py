@@ -1,0 +1,106 @@
+"""Right numbers in an array of another shape: transposed, in another layout of images, with an axis too many.
+
+Which of these could be meant is plain from the shapes of the answer, so only those become switches.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from itertools import permutations, product
+from typing import TypeAlias
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong, mistake
+from scratchdae.conformance.explainer.target import Target
+
+_Form: TypeAlias = tuple[Switch, Callable[[Mapping[str, Array]], Told]]
+LAYOUTS = 24  # so many combinations of axes are tried at most
+_NAMES = {
+    (0, 3, 1, 2): "channels first, (B, C, H, W)",
+    (3, 2, 0, 1): "as PyTorch keeps kernels, with the two channel axes first and exchanged",
+    (2, 3, 0, 1): "with the two channel axes first",
+    (0, 1, 3, 2): "with the two channel axes exchanged",
+    (1, 0, 2): "time first",
+}
+
+
+def presented(account: Account, target: Target) -> Account:
+    """Add the mistakes of presentation that the shapes of an answer allow.
+
+    Parameters
+    ----------
+    account : Account
+        The operation.
+    target : Target
+        The answer.
+
+    Returns
+    -------
+    Account
+        The same with more switches.
+    """
+    forms = {switch.id: (switch, change) for switch, change in [*_transposed(target), *_reshaped(target)]}
+
+    def _told(wrong: Wrong) -> Told:
+        arrays = account.told(wrong)
+        for id, (_, change) in forms.items():
+            if id in wrong:
+                arrays = change({**target.expected, **arrays})
+        return arrays
+
+    begin = None if forms else account.begin  # which knows nothing of other shapes
+    return Account((*account.switches, *(switch for switch, _ in forms.values())), _told, begin)
+
+
+def _transposed(target: Target) -> Iterator[_Form]:
+    """Yield the orders of axes that fit the shapes that are found; a square matrix may be transposed unseen."""
+    orders: dict[str, list[tuple[int, ...]]] = {}
+    for name, found in target.found.items():
+        shape = target.expected[name].shape
+        if found.shape != shape and sorted(found.shape) == sorted(shape):
+            fits = (p for p in permutations(range(len(shape))) if tuple(shape[axis] for axis in p) == found.shape)
+            orders[name] = sorted(fits, key=lambda order: order not in _NAMES)
+    all_orders = [dict(zip(orders, order, strict=True)) for order in product(*orders.values())] if orders else []
+    if not all_orders:
+        squares = (name for name, found in target.found.items() if found.ndim == 2 and len(set(found.shape)) == 1)
+        all_orders = [{name: (1, 0)} for name in squares if target.found[name].size > 1]
+    for axes in all_orders[:LAYOUTS]:
+        id = "transposed:" + "+".join(
+            name if order == (1, 0) else f"{name}({','.join(map(str, order))})" for name, order in axes.items()
+        )
+        sentence = ", ".join(_order_in_words(name, order) for name, order in axes.items())
+        yield mistake(id, sentence, "layout"), partial(_transpose, axes=axes)
+
+
+def _reshaped(target: Target) -> Iterator[_Form]:
+    """Yield the arrays with axes of length 1 too many or too few, and those that are flattened."""
+    table: dict[str, list[str]] = {"axis_of_length_1": [], "flattened": []}
+    for name, found in target.found.items():
+        shape = target.expected[name].shape
+        if found.shape != shape and [n for n in found.shape if n > 1] == [n for n in shape if n > 1]:
+            table["axis_of_length_1"].append(name)
+        elif found.shape != shape and found.shape == (int(np.prod(shape)),):
+            table["flattened"].append(name)
+    words = {"axis_of_length_1": "an axis of length 1 is too many or missing in", "flattened": "flattened is"}
+    for id, names in table.items():
+        if names:
+            found_shapes = " and ".join(f"{name}, of shape {target.found[name].shape}" for name in names)
+            shapes = {name: target.found[name].shape for name in names}
+            yield mistake(id, f"{words[id]} {found_shapes}", "layout"), partial(_reshape, shapes=shapes)
+
+
+def _order_in_words(name: str, order: tuple[int, ...]) -> str:
+    if order == (1, 0):
+        return f"{name} is transposed"
+    return f"{name} has its axes in the order {order}" + (f": {_NAMES[order]}" if order in _NAMES else "")
+
+
+def _transpose(arrays: Mapping[str, Array], axes: Mapping[str, tuple[int, ...]]) -> Told:
+    fits = {name: order for name, order in axes.items() if np.ndim(arrays[name]) == len(order)}
+    return {**arrays, **{name: np.asarray(arrays[name]).transpose(order) for name, order in fits.items()}}
+
+
+def _reshape(arrays: Mapping[str, Array], shapes: Mapping[str, tuple[int, ...]]) -> Told:
+    fits = {name: shape for name, shape in shapes.items() if np.size(arrays[name]) == int(np.prod(shape))}
+    return {**arrays, **{name: np.reshape(arrays[name], shape) for name, shape in fits.items()}}

@@ -1,0 +1,130 @@
+"""Mistakes in the cross-entropy of a sigmoid: logarithms of probabilities that have rounded to 0 or 1.
+
+From the pre-activation the loss is exact. From z = s(a) it is not: where z has rounded to 1 there is nothing left of
+1 - z, and everybody invents something else in its place.
+"""
+
+import numpy as np
+
+from scratchdae.activations import sigmoid, softplus
+from scratchdae.arguments import Array
+from scratchdae.conformance.explainer.account import Named, Switch, Unknown, Wrong, mistakes
+
+TORCH_EPSILON = float(np.float32(1e-12))  # a constant of single precision in PyTorch, for doubles too
+EPSILONS = (1e-3, 1e-5, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
+_KERAS = Named(
+    1e-7,
+    "clipped_probabilities",
+    "probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, as in Keras: the loss of an entry ends at "
+    "16.118, and beyond its gradient is 0",
+)
+
+
+def _epsilon(id: str, sentence: str, *named: Named) -> Switch:
+    return Switch(id, sentence, frozenset({"terms"}), Unknown("epsilon", 0.0, named, EPSILONS, "log"))
+
+
+SWITCHES = (
+    *mistakes(
+        {
+            "naive_logarithms": "the logarithms are taken of probabilities, log z and log(1 - z): where these have "
+            "rounded to 0 that gives inf, or 0 · inf, which is NaN",
+            "clamped_logarithms": "the logarithms are taken of probabilities and cut off at -100, as in PyTorch's "
+            "BCELoss, whose gradient divides by at least 1e-12 and is 0 where the sigmoid has saturated",
+            "sigmoid_twice": "a loss of pre-activations is given probabilities: the sigmoid is taken twice",
+            "squared_error_instead": "the squared error of the sigmoid is computed in place of the cross-entropy",
+            "target_and_prediction_swapped": "target and prediction are exchanged: the logarithms are the target's",
+        },
+        "terms",
+    ),
+    _epsilon(
+        "clipped_probabilities", "probabilities are clipped to [{value}, 1 - {value}] before the logarithm", _KERAS
+    ),
+    _epsilon("epsilon_in_logarithm", "{value} is added inside the logarithms, and the gradient follows"),
+    _epsilon(
+        "epsilon_in_loss_only", "{value} is added inside the logarithms of the loss; its gradient has no trace of it"
+    ),
+    *mistakes(
+        {
+            "output_derivative_extra": "the gradient has a factor z (1 - z) too many: the cross-entropy cancels it",
+            "gradient_of_z": "the gradient is (z - x) / (z (1 - z)), with respect to z, not to the pre-activation",
+        },
+        "output derivative",
+    ),
+)
+
+
+def terms(a: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
+    """Tell the cross-entropy of each unit.
+
+    Parameters
+    ----------
+    a, x : ndarray, shape (B, D)
+        Pre-activations and targets.
+    wrong : mapping
+        The switches that are on.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+
+    Returns
+    -------
+    terms : ndarray, shape (B, D)
+        Cross-entropies, to be summed.
+    gradients : ndarray, shape (B, D)
+        Of each with respect to its pre-activation.
+    rounding : float
+        How far the rounding of the probabilities alone can take the sum.
+    """
+    z = sigmoid(a)
+    slope = z * sigmoid(-a)
+    rounding = 0.0
+    if "squared_error_instead" in wrong:
+        values, gradients = (z - x) ** 2, 2 * (z - x) * slope
+    elif "sigmoid_twice" in wrong:
+        values, gradients = softplus(z) - x * z, (sigmoid(z) - x) * slope
+    elif "target_and_prediction_swapped" in wrong:
+        values, gradients = -(z * np.log(x) + (1 - z) * np.log(1 - x)), (np.log(1 - x) - np.log(x)) * slope
+    elif _OF_PROBABILITIES & set(wrong):
+        values, gradients, rounding = _of_probabilities(z.astype(dtype), x, wrong, dtype)
+    else:
+        values, gradients = softplus(-np.abs(a)) + ((a >= 0) - x) * a, z - x
+    if "output_derivative_extra" in wrong:
+        gradients = gradients * slope
+    if "gradient_of_z" in wrong:
+        gradients = gradients / slope
+    return values, gradients, rounding
+
+
+_OF_PROBABILITIES = {
+    "naive_logarithms",
+    "clamped_logarithms",
+    "clipped_probabilities",
+    "epsilon_in_logarithm",
+    "epsilon_in_loss_only",
+}
+
+
+def _of_probabilities(p: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
+    """Tell the logarithms of probabilities p, which are rounded, and the gradients that follow."""
+    one = np.ones_like(p)
+    inside = np.ones(p.shape, bool)
+    added = wrong.get("epsilon_in_logarithm", wrong.get("epsilon_in_loss_only", 0.0))
+    if "clipped_probabilities" in wrong:
+        low = np.asarray(wrong["clipped_probabilities"], dtype)
+        inside = (p >= low) & (p <= 1 - low)
+        p = np.clip(p, low, 1 - low)
+    rest = (one - p).astype(np.float64) + added  # as much of 1 - z as the rounding of z has left
+    p = p.astype(np.float64) + added
+    log_p, log_rest = np.log(p), np.log(rest)
+    if "clamped_logarithms" in wrong:
+        log_p, log_rest = np.maximum(log_p, -100), np.maximum(log_rest, -100)
+    values = -(x * log_p + (1 - x) * log_rest)
+    size = np.where(inside & (p > 0) & (rest > 0), x + (1 - x) * p / rest, 0) + np.abs(values)
+    rounding = 2 * float(np.finfo(dtype).eps) * float(size[np.isfinite(size)].sum())
+    if "epsilon_in_logarithm" in wrong:
+        return values, (-x / p + (1 - x) / rest) * (p - added) * (rest - added), rounding
+    if "clamped_logarithms" in wrong:
+        return values, (p - x) / np.maximum(p * rest, TORCH_EPSILON) * (p * rest), rounding
+    if "naive_logarithms" in wrong or "epsilon_in_loss_only" in wrong:
+        return values, p - added - x, rounding
+    return values, np.where(inside, p - x, 0), rounding

@@ -1,0 +1,96 @@
+"""Mistakes in the layers that only move numbers: the order of the axes, and what becomes of copies in the gradient."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
+from scratchdae.conformance.explainer.recognised import factor
+
+ORDER = mistakes(
+    {
+        "column_major": "the numbers are taken in column-major order: the first axis runs fastest",
+        "channels_first_order": "the numbers are taken channel by channel, as a framework with (B, C, H, W) has them",
+    },
+    "order",
+)
+COPIES = mistakes(
+    {
+        "last_copy": "the gradient is that of the last copy alone, not the sum over all",
+        "first_copy": "the gradient is that of the first copy alone, not the sum over all",
+    },
+    "gradient",
+)
+TILED = mistakes({"tiled": "the whole image is repeated, not each pixel"}, "order")
+
+
+def account(case: Case) -> Account:
+    """Tell a layer that moves or repeats numbers.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    x, dy, kind = case.inputs["x"], case.inputs["d_output"], case.conventions["layer"]
+    if kind in ("Flatten", "Reshape"):
+        target = dy.shape
+
+        def _moved(wrong: Wrong) -> Told:
+            forward, backward = _orders(x.shape, target, wrong)
+            return {"output": forward(x), "d_input": backward(dy)}
+
+        return Account(ORDER, _moved)
+    copies = dy.size // x.size
+    mean = factor("gradient_factor", "the gradient", {"copies": copies, "B": len(x)}, "factor")
+
+    def _repeated(wrong: Wrong) -> Told:
+        spread, back = _copies(case, wrong)
+        parts = back(dy)  # (copies, *x.shape)
+        gradient = parts[-1] if "last_copy" in wrong else parts[0] if "first_copy" in wrong else parts.sum(axis=0)
+        return {"output": spread(x), "d_input": wrong.get("gradient_factor", 1.0) * gradient}
+
+    return Account((*COPIES, *(TILED if kind == "UpSampling2D" else ()), mean), _repeated)
+
+
+def _orders(
+    shape: tuple[int, ...], target: tuple[int, ...], wrong: Wrong
+) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """Return the rearrangement of the numbers, and its inverse."""
+    places = np.arange(int(np.prod(shape[1:]))).reshape(shape[1:])
+    new = target[1:]
+    if "column_major" in wrong:
+        order = places.reshape(new, order="F")
+    elif "channels_first_order" in wrong:
+        channel_by_channel = np.moveaxis(places, -1, 0).ravel() if places.ndim == 3 else places.ravel()
+        order = channel_by_channel.reshape(new)
+        if len(new) == 3:
+            order = np.moveaxis(channel_by_channel.reshape(new[-1], *new[:-1]), 0, -1)
+    else:
+        order = places.reshape(new)
+    inverse = np.argsort(order.ravel())
+    return (
+        lambda x: x.reshape(len(x), -1)[:, order.ravel()].reshape(target),
+        lambda dy: dy.reshape(len(dy), -1)[:, inverse].reshape(shape),
+    )
+
+
+def _copies(case: Case, wrong: Wrong) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+    """Return what repeats an input, and what gives each copy's part of an output."""
+    if case.conventions["layer"] == "RepeatVector":
+        n = case.conventions["n"] if "n" in case.conventions else case.inputs["d_output"].shape[1]
+        return lambda x: np.stack([x] * n, axis=1), lambda dy: np.moveaxis(dy, 1, 0)
+    fh, fw = case.conventions["factor"]
+    H, W = case.inputs["x"].shape[1:3]
+    if "tiled" in wrong:
+        places = [(slice(i * H, (i + 1) * H), slice(j * W, (j + 1) * W)) for i in range(fh) for j in range(fw)]
+        return lambda x: np.tile(x, (1, fh, fw, 1)), lambda dy: np.stack([dy[:, r, c] for r, c in places])
+    every = [(slice(i, None, fh), slice(j, None, fw)) for i in range(fh) for j in range(fw)]
+    return lambda x: x.repeat(fh, axis=1).repeat(fw, axis=2), lambda dy: np.stack([dy[:, r, c] for r, c in every])

@@ -1,0 +1,239 @@
+"""Mistakes in stacked autoencoders: layers that stay frozen, weights that change too early, codes that are no codes."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchdae.activations import sigmoid, softmax
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer import autoencoder, classification
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.losses import NOT_REDUCED, reduced, reductions
+from scratchdae.conformance.explainer.recognised import factor
+
+LAYERS = ("1", "2", "out")
+PARAMS = tuple(f"{kind}_{layer}" for layer in LAYERS for kind in "Wb")
+_HIDDEN = {
+    "linear": "are linear",
+    "tanh": "are tanh, not sigmoid",
+    "relu": "are rectified, not sigmoid",
+}
+FINETUNING = (
+    *mistakes(
+        {f"hidden_{name}": f"the hidden units {words}" for name, words in _HIDDEN.items()}, "hidden", "derivative"
+    ),
+    *mistakes(
+        {
+            "derivatives_missing": "the hidden units' derivative h (1 - h) is missing in both layers",
+            "derivative_1_missing": "the derivative h_1 (1 - h_1) is missing",
+            "derivative_2_missing": "the derivative h_2 (1 - h_2) is missing",
+        },
+        "derivative",
+    ),
+    *mistakes(
+        {
+            "layers_frozen": "the layers below stay as they were pretrained: only the softmax is fine-tuned",
+            "layer_1_frozen": "layer 1 stays as it was pretrained",
+            "biases_frozen": "the biases are not updated",
+            "never_updated": "no step is taken",
+        },
+        "frozen",
+    ),
+    *mistakes(
+        {
+            "updated_in_turn": "each layer is updated before the gradient goes on below, and so with its new weights",
+        },
+        "turn",
+    ),
+    *mistakes(
+        {
+            "never_zeroed": "gradients are never zeroed: each step takes the sum of all so far",
+        },
+        "gradient sum",
+    ),
+    *mistakes(
+        {"a_step_too_few": "one step too few is taken", "a_step_too_many": "one step too many is taken"}, "steps"
+    ),
+    *mistakes({"gradients_of_last_step": "the gradients are those of the last step, not of the first"}, "reported"),
+)
+
+
+def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell the fine-tuning of two layers and a softmax.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    found : mapping of str to ndarray
+        Not used.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    del found
+    inputs, conventions = case.inputs, case.conventions
+    sizes = {"B": len(inputs["x"]), "K": len(inputs["b_out"])}
+    own_factors = tuple(factor(f"d{name}_factor", f"d{name}", sizes, f"d{name}") for name in PARAMS)
+
+    def _told(wrong: Wrong) -> Told:
+        return finetuned(inputs, conventions, wrong, dtype)
+
+    lr = factor("lr_factor", "the learning rate", {}, "lr")
+    return Account(
+        (*FINETUNING, *classification.SWITCHES, *reductions("paper", sizes), *NOT_REDUCED, lr, *own_factors), _told
+    )
+
+
+def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
+    """Tell all steps of the fine-tuning.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        Parameters, examples and labels.
+    conventions : mapping
+        Of the case.
+    wrong : mapping
+        The switches that are on.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+
+    Returns
+    -------
+    dict of str to ndarray
+        All arrays of the case.
+    """
+    params = {name: inputs[name] for name in PARAMS}
+    lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
+    steps = conventions["steps"] + ("a_step_too_many" in wrong) - ("a_step_too_few" in wrong)
+    frozen = _frozen(wrong)
+    first: Told = {}
+    total = {name: np.zeros_like(value) for name, value in params.items()}
+    for _ in range(steps):
+        told = step(params, inputs, wrong, dtype, lr)
+        if not first or "gradients_of_last_step" in wrong:
+            first = {**told, **{k: v for k, v in first.items() if not k.startswith("d")}}
+        if "never_zeroed" in wrong:
+            total = {name: total[name] + told[f"d{name}"] for name in PARAMS}
+        else:
+            total = {name: told[f"d{name}"] for name in PARAMS}
+        params = {name: value if name in frozen else value - lr * total[name] for name, value in params.items()}
+    return {**first, **{f"{name}_after": value for name, value in params.items()}}
+
+
+def step(params: Mapping[str, Array], inputs: Mapping[str, Array], wrong: Wrong, dtype: str, lr: float) -> Told:
+    """Tell one forward and backward pass.
+
+    Parameters
+    ----------
+    params : mapping of str to ndarray
+        Weights and biases.
+    inputs : mapping of str to ndarray
+        ``x`` and ``labels``.
+    wrong : mapping
+        The switches that are on.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+    lr : float
+        Learning rate, for gradients that are computed with weights already updated.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Forward arrays, loss and gradients.
+    """
+    x = inputs["x"]
+    h_1, slope_1 = _hidden(x @ params["W_1"] + params["b_1"], wrong)
+    h_2, slope_2 = _hidden(h_1 @ params["W_2"] + params["b_2"], wrong)
+    a = h_2 @ params["W_out"] + params["b_out"]
+    terms, gradients, rounding = classification.terms(a, inputs["labels"], wrong, dtype)
+    loss, scale = reduced(terms, len(x), wrong)
+    if {"derivatives_missing", "derivative_1_missing"} & set(wrong):
+        slope_1 = np.ones_like(slope_1)
+    if {"derivatives_missing", "derivative_2_missing"} & set(wrong):
+        slope_2 = np.ones_like(slope_2)
+    da = scale * gradients
+    told: Told = {"h_1": h_1, "h_2": h_2, "a": a, "probabilities": _probabilities(a, wrong), "loss": loss}
+    told["±loss"] = np.asarray(rounding / len(x))
+    for layer, below, slope in (("out", h_2, slope_2), ("2", h_1, slope_1), ("1", x, x)):
+        dW, db = below.T @ da, da.sum(axis=0)
+        told[f"dW_{layer}"] = wrong.get(f"dW_{layer}_factor", 1.0) * dW
+        told[f"db_{layer}"] = wrong.get(f"db_{layer}_factor", 1.0) * db
+        W = params[f"W_{layer}"] - (lr * told[f"dW_{layer}"] if "updated_in_turn" in wrong else 0)
+        if layer != "1":
+            da = (da @ W.T) * slope
+    return told
+
+
+def _hidden(a: Array, wrong: Wrong) -> tuple[Array, Array]:
+    if "hidden_linear" in wrong:
+        return a, np.ones_like(a)
+    if "hidden_tanh" in wrong:
+        return np.tanh(a), 1 - np.tanh(a) ** 2
+    if "hidden_relu" in wrong:
+        return np.maximum(a, 0), (a > 0).astype(np.float64)
+    y = sigmoid(a)
+    return y, y * (1 - y)
+
+
+def _probabilities(a: Array, wrong: Wrong) -> Array:
+    if "softmax_over_batch" in wrong:
+        return softmax(a.T).T
+    return sigmoid(a) if "sigmoids_instead" in wrong else softmax(a)
+
+
+def _frozen(wrong: Wrong) -> set[str]:
+    if "layers_frozen" in wrong:
+        return {name for name in PARAMS if not name.endswith("out")}
+    if "layer_1_frozen" in wrong:
+        return {"W_1", "b_1"}
+    if "biases_frozen" in wrong:
+        return {name for name in PARAMS if name.startswith("b")}
+    return set(PARAMS) if "never_updated" in wrong else set()
+
+
+def pretraining(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell the pretraining of the second layer.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    found : mapping of str to ndarray
+        Not used.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    del found
+    given = case.inputs
+    conventions = {"output": "sigmoid", "l2": 0.0, **case.conventions}
+
+    def _second(wrong: Wrong) -> dict[str, Array]:
+        a = given["x"] @ given["W_1"] + given["b_1"]
+        h_1 = a if "layer_1_linear" in wrong else sigmoid(a)
+        own = {"W": given["W_2"], "b": given["b_2"], "b_prime": given["b_prime_2"]}
+        return {"x": h_1, "mask": given["mask"], **own}
+
+    def _told(wrong: Wrong) -> Told:
+        inner = _second(wrong)
+        arrays = autoencoder.pass_through(inner, conventions, wrong, dtype)
+        names = {"z": "z", "loss": "loss", "±loss": "±loss", "x_tilde": "h_1_tilde"}
+        names |= {f"d{key}": f"d{key}_2" for key in ("W", "b", "b_prime")}
+        return {"h_1": inner["x"], **{new: arrays[old] for old, new in names.items()}}
+
+    own: tuple[Switch, ...] = (
+        mistake("layer_1_linear", "layer 1's codes are its pre-activations: the sigmoid is missing"),
+    )
+    return Account((*own, *autoencoder.switches(_second({}), conventions)), _told)

@@ -1,0 +1,127 @@
+"""The answer that is to be explained, and how far an account is from it."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.comparison import errors
+
+
+class Target:
+    """The arrays of an answer that a case knows.
+
+    Parameters
+    ----------
+    expected : mapping of str to ndarray
+        The arrays of the case.
+    answer : mapping of str to ndarray
+        The answer.
+    relative : float
+        How far a value may be off, as a fraction of the largest of its array.
+    """
+
+    def __init__(self, expected: Mapping[str, Array], answer: Mapping[str, Array], relative: float) -> None:
+        self.relative = relative
+        self.expected = expected
+        self.found = {name: np.asarray(answer[name], np.float64) for name in expected if name in answer}
+        self._scales = {name: _scale(found) for name, found in self.found.items()}
+
+    def misfit(self, told: Mapping[str, Array], limit: float = 1.0) -> float:
+        """Say how far an account is from the answer.
+
+        Parameters
+        ----------
+        told : mapping of str to ndarray
+            What the account computes. An array that it leaves out no mistake of it can change: it is the expected one.
+            Under ``±NAME`` it can say how far rounding alone may take NAME, where a mistake magnifies it.
+        limit : float
+            Stop at the first array that is further off.
+
+        Returns
+        -------
+        float
+            The largest error, in units of what is allowed; inf where a shape differs.
+        """
+        worst = 0.0
+        for name, found in self.found.items():
+            model = np.asarray(told[name] if name in told else self.expected[name], np.float64)
+            worst = max(worst, self._error(found, model, float(told.get(f"±{name}", 0))))
+            if not worst <= limit:
+                return worst
+        return worst
+
+    def beginning(self, told: Mapping[str, Array]) -> "Target":
+        """Return the part of the answer that the first steps of an operation tell of.
+
+        Parameters
+        ----------
+        told : mapping of str to ndarray
+            Those steps.
+
+        Returns
+        -------
+        Target
+            Arrays that are there, and of each as many rows.
+        """
+        expected = {name: self.expected[name][: len(array)] for name, array in told.items()}
+        return Target(
+            expected,
+            {name: found[: len(told[name])] for name, found in self.found.items() if name in told},
+            self.relative,
+        )
+
+    def off(self, name: str) -> bool:
+        """Say whether an array of the answer is not the expected one.
+
+        Parameters
+        ----------
+        name : str
+            The array.
+
+        Returns
+        -------
+        bool
+            Whether it is off by more than is allowed, or has another shape.
+        """
+        return not self._error(self.found[name], np.asarray(self.expected[name], np.float64), 0.0) <= 1
+
+    def residual(self, told: Mapping[str, Array]) -> Array | None:
+        """Return all errors as one vector, each array in units of its own size.
+
+        Parameters
+        ----------
+        told : mapping of str to ndarray
+            What the account computes.
+
+        Returns
+        -------
+        ndarray or None
+            The errors where both are finite, 1 where one of them is, 0 elsewhere; None where a shape differs.
+        """
+        parts = []
+        for name, found in self.found.items():
+            model = np.asarray(told[name] if name in told else self.expected[name], np.float64)
+            if model.shape != found.shape:
+                return None
+            error = np.where(np.isfinite(model) & np.isfinite(found), (model - found) / self._scales[name], 0.0)
+            parts.append(np.where(np.isfinite(model) == np.isfinite(found), error, 1.0).ravel())
+        return np.concatenate(parts)
+
+    def _error(self, found: Array, model: Array, rounding: float) -> float:
+        """Return the largest error of one array, in units of what is allowed."""
+        if found.shape != model.shape:
+            return np.inf
+        if not found.size:
+            return 0.0
+        worst = float(errors(found, model).max())
+        if worst == 0:
+            return 0.0
+        values = np.abs(model[np.isfinite(model)])
+        allowed = rounding + (self.relative * float(values.max()) if values.size else 0.0)
+        return worst / allowed if allowed else np.inf
+
+
+def _scale(array: Array) -> float:
+    values = np.abs(array[np.isfinite(array)])
+    return float(values.max()) or 1.0 if values.size else 1.0

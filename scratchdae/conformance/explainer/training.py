@@ -1,0 +1,162 @@
+"""Mistakes in a training loop: gradients that are not zeroed, a mask that stays, a loss of another moment.
+
+All mistakes of the autoencoder can be made in every step of it too.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.autoencoder import pass_through, switches
+from scratchdae.conformance.explainer.recognised import factor
+
+BEGIN = 4  # steps that are told first: momentum shows in the third loss
+NAMES = ("W", "b", "b_prime")
+ZEROED_EVERY = {f"zeroed_every:{n}": n for n in (2, 3, 4, 5, 8, 10, 25)}
+LOOP = (
+    *mistakes(
+        {
+            "never_zeroed": "gradients are never zeroed: each step takes the sum of all so far",
+            **{
+                id: f"gradients are zeroed every {n} steps alone: they accumulate over {n}"
+                for id, n in ZEROED_EVERY.items()
+            },
+        },
+        "gradient sum",
+    ),
+    *mistakes(
+        {
+            "same_mask": "the mask of the first step is used in all",
+            "mask_of_last_step": "each step uses the mask of the step before",
+        },
+        "mask",
+    ),
+    *mistakes(
+        {
+            "same_batch": "the first batch is used in every step",
+            "batches_reversed": "the batches come in reverse order",
+        },
+        "batch",
+    ),
+    *mistakes(
+        {
+            "loss_after_step": "the losses are those after each step, not before it",
+            "running_mean_of_losses": "the losses are running means",
+        },
+        "losses",
+    ),
+    *mistakes({"a_step_too_few": "the first batch is evaluated, but no step is taken on it"}, "steps"),
+    *mistakes(
+        {"weights_in_turn": "the biases are updated first, and dW is computed with the new ones"},
+        "order of updates",
+    ),
+    Switch(
+        "momentum",
+        "there is momentum, {value}, where the case has none",
+        frozenset({"momentum"}),
+        Unknown("momentum", 0.0, (), (0.9, 0.5), "rate"),
+    ),
+)
+
+
+def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell a run of gradient descent.
+
+    Parameters
+    ----------
+    case : Case
+        The case.
+    found : mapping of str to ndarray
+        Not used.
+    dtype : {"float64", "float32"}
+        What the answer is computed in.
+
+    Returns
+    -------
+    Account
+        The account.
+    """
+    del found
+    conventions = case.conventions
+    own = [switch for switch in switches(case.inputs, conventions) if "not_summed" not in switch.id]
+    own = [switch for switch in own if switch.excludes != {"shape of loss"}]
+    lr = factor("lr_factor", "the learning rate", {}, "gradient factor", zero=False)
+
+    def _told(wrong: Wrong) -> Told:
+        losses, params = run(case.inputs, conventions, wrong, dtype, len(case.inputs["x"]))
+        arrays = {"losses": losses}
+        for name in case.expected:
+            if "_after_" in name:
+                key, step = name.split("_after_")
+                arrays[name] = params[int(step)][key]
+        return arrays
+
+    def _begin(wrong: Wrong) -> Told:
+        losses, params = run(case.inputs, conventions, wrong, dtype, BEGIN)
+        return {"losses": losses, "W_after_1": params[1]["W"]}
+
+    return Account((*own, *LOOP, lr), _told, _begin)
+
+
+def run(
+    inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str, steps: int
+) -> tuple[Array, list[dict[str, Array]]]:
+    """Tell so many steps.
+
+    Parameters
+    ----------
+    inputs : mapping of str to ndarray
+        First parameters, and ``x`` and ``mask`` of all steps.
+    conventions : mapping
+        Of the case.
+    wrong : mapping
+        The switches that are on.
+    dtype : {"float64", "float32"}
+        What probabilities are rounded to.
+    steps : int
+        How many.
+
+    Returns
+    -------
+    losses : ndarray, shape (steps,)
+        Of each step.
+    params : list of dict
+        Before the first step, and after each.
+    """
+    lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
+    momentum = wrong.get("momentum", 0.0)
+    zeroed_every = next((n for id, n in ZEROED_EVERY.items() if id in wrong), 0 if "never_zeroed" in wrong else 1)
+    params = {name: inputs[name] for name in NAMES}
+    velocity = {name: np.zeros_like(value) for name, value in params.items()}
+    accumulated = velocity
+    all_params, losses = [params], []
+    for step in range(steps):
+        batch = _batch(inputs, step, wrong)
+        told = pass_through({**batch, **params}, conventions, wrong, dtype)
+        if "weights_in_turn" in wrong:
+            moved = {name: params[name] - lr * told[f"d{name}"] for name in ("b", "b_prime")}
+            told["dW"] = pass_through({**batch, **params, **moved}, conventions, wrong, dtype)["dW"]
+        fresh = zeroed_every and step % zeroed_every == 0
+        accumulated = {name: told[f"d{name}"] + (0 if fresh else accumulated[name]) for name in NAMES}
+        velocity = {name: momentum * velocity[name] + accumulated[name] for name in NAMES}
+        if not (step == 0 and "a_step_too_few" in wrong):
+            params = {name: params[name] - lr * velocity[name] for name in NAMES}
+        if "loss_after_step" in wrong:
+            told = pass_through({**batch, **params}, conventions, wrong, dtype)
+        losses.append(float(told["loss"]))
+        all_params.append(params)
+    of_steps = np.array(losses)
+    if "running_mean_of_losses" in wrong:
+        of_steps = of_steps.cumsum() / np.arange(1, steps + 1)
+    return of_steps, all_params
+
+
+def _batch(inputs: Mapping[str, Array], step: int, wrong: Wrong) -> dict[str, Array]:
+    """Return the batch and the mask of a step."""
+    of_x = 0 if "same_batch" in wrong else -1 - step if "batches_reversed" in wrong else step
+    of_mask = 0 if "same_mask" in wrong else max(step - 1, 0) if "mask_of_last_step" in wrong else of_x
+    return {"x": inputs["x"][of_x], "mask": inputs["mask"][of_mask]}

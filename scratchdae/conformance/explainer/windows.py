@@ -1,0 +1,165 @@
+"""Where the windows of a convolution or a pooling lie, rightly or not, and the two ways to use them."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.conformance.explainer.account import Switch, Wrong, mistakes
+from scratchdae.layers.windows import grid
+
+SWITCHES: tuple[Switch, ...] = mistakes(
+    {
+        "padding_before": "where `same` needs an odd number of padding pixels the extra one comes first, not last",
+        "windows_one_early": "the windows lie a pixel too far up and left: a pixel of padding too many comes first",
+        "windows_one_late": "the windows lie a pixel too far down and right: a pixel of padding too few comes first",
+        "symmetric_padding": "the padding is (k - 1) // 2 pixels on all sides, as in PyTorch, where `same` asks for as "
+        "many windows as there are steps",
+        "half_kernel_padding": "the padding is k // 2 pixels on all sides, as is often written for PyTorch",
+        "valid_instead": "there is no padding: `valid`, where the case has `same`",
+        "same_instead": "there is padding: `same`, where the case has `valid`",
+        "stride_ignored": "the stride is 1",
+        "strides_exchanged": "the two strides are exchanged",
+    },
+    "windows",
+)
+
+
+class Windows(NamedTuple):
+    """How many windows there are down and across, their stride, and the padding before the first."""
+
+    size: tuple[int, int]
+    stride: tuple[int, int]
+    before: tuple[int, int]
+
+
+def windows(
+    size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], padding: str, wrong: Wrong
+) -> Windows | None:
+    """Lay the windows over an image.
+
+    Parameters
+    ----------
+    size, kernel, stride : (int, int)
+        Of the image, of a window, and from one window to the next.
+    padding : {"valid", "same"}
+        The case's own.
+    wrong : mapping
+        The switches that are on.
+
+    Returns
+    -------
+    Windows or None
+        Where they lie; None if not one fits.
+    """
+    if "stride_ignored" in wrong:
+        stride = (1, 1)
+    if "strides_exchanged" in wrong:
+        stride = stride[::-1]
+    if "symmetric_padding" in wrong or "half_kernel_padding" in wrong:
+        pads = [k // 2 if "half_kernel_padding" in wrong else (k - 1) // 2 for k in kernel]
+        counts = [(n + 2 * p - k) // s + 1 for n, p, k, s in zip(size, pads, kernel, stride, strict=True)]
+        return Windows((counts[0], counts[1]), stride, (pads[0], pads[1])) if min(counts) > 0 else None
+    padding = "valid" if "valid_instead" in wrong else "same" if "same_instead" in wrong else padding
+    if padding == "valid" and any(n < k for n, k in zip(size, kernel, strict=True)):
+        return None
+    right = grid(size, kernel, stride, padding)
+    rows, columns = (
+        max(before + _shift(m, s, k, n, wrong), 0)
+        for before, m, s, k, n in zip(right.before, right.size, stride, kernel, size, strict=True)
+    )
+    return Windows(right.size, stride, (rows, columns))
+
+
+def _shift(m: int, s: int, k: int, n: int, wrong: Wrong) -> int:
+    if "padding_before" in wrong:
+        return max((m - 1) * s + k - n, 0) % 2
+    return ("windows_one_early" in wrong) - ("windows_one_late" in wrong)
+
+
+def switches(conventions: dict[str, Any]) -> list[Switch]:
+    """Return the mistakes that can be made with the padding and the stride of a case.
+
+    Parameters
+    ----------
+    conventions : dict
+        Of the case.
+
+    Returns
+    -------
+    list of Switch
+        Without those that would change nothing.
+    """
+    stride, padding = tuple(conventions["stride"]), conventions["padding"]
+    idle = {f"{padding}_instead"}
+    idle |= {"padding_before"} if padding == "valid" else set()
+    idle |= {"stride_ignored"} if stride == (1, 1) else set()
+    idle |= {"strides_exchanged"} if stride[0] == stride[1] else set()
+    return [switch for switch in SWITCHES if switch.id not in idle]
+
+
+def seen(x: Array, kernel: tuple[int, int], where: Windows, fill: float = 0.0) -> Array:
+    """Return what the windows see.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, H, W, C)
+        Images.
+    kernel : (int, int)
+        Height and width of a window.
+    where : Windows
+        Where they lie.
+    fill : float
+        What lies outside the image.
+
+    Returns
+    -------
+    ndarray, shape (B, rows, columns, kh, kw, C)
+        The pixels of each window.
+    """
+    out = np.full((len(x), *where.size, *kernel, x.shape[3]), fill)
+    for i, j, to, of in _places(kernel, where, x.shape[1:3]):
+        out[:, to[0], to[1], i, j] = x[:, of[0], of[1]]
+    return out
+
+
+def spread(values: Array, size: tuple[int, int], where: Windows) -> Array:
+    """Add the values of each window to the pixels that it sees: the transpose of `seen`.
+
+    Parameters
+    ----------
+    values : ndarray, shape (B, rows, columns, kh, kw, C)
+        One for each pixel of each window.
+    size : (int, int)
+        Height and width of the images.
+    where : Windows
+        Where the windows lie.
+
+    Returns
+    -------
+    ndarray, shape (B, H, W, C)
+        Images.
+    """
+    out = np.zeros((len(values), *size, values.shape[5]))
+    for i, j, to, of in _places((values.shape[3], values.shape[4]), where, size):
+        out[:, of[0], of[1]] += values[:, to[0], to[1], i, j]
+    return out
+
+
+def _places(
+    kernel: tuple[int, int], where: Windows, size: tuple[int, ...]
+) -> Iterator[tuple[int, int, list[slice], list[slice]]]:
+    """Yield each place of a window, the windows that have it inside the image, and the pixels there."""
+    for i in range(kernel[0]):
+        for j in range(kernel[1]):
+            to, of = [], []
+            for place, m, s, before, n in zip((i, j), *where, size, strict=True):
+                inside = [r for r in range(m) if 0 <= r * s + place - before < n]
+                if not inside:
+                    break
+                first, last = inside[0], inside[-1]
+                to.append(slice(first, last + 1))
+                of.append(slice(first * s + place - before, last * s + place - before + 1, s))
+            if len(of) == 2:
+                yield i, j, to, of

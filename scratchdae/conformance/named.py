@@ -1,0 +1,83 @@
+"""Adapters by name: those of the package, and ``module:object`` for anybody's own."""
+
+import importlib
+import importlib.util
+from operator import attrgetter
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from scratchdae.conformance.adapter import describe, dtype_of
+
+MODULES = {"reference": "reference", "numba": "numba_core", "torch": "torch", "jax": "jax", "keras": "keras"}
+
+
+class Named:
+    """An adapter that is found by its name, and found again in another process, whatever it is made of.
+
+    Parameters
+    ----------
+    name : str
+        ``reference``, ``numba``, ``torch``, ``jax``, ``keras``, ``module:object`` or ``path/to/file.py:object``. A
+        class is called without arguments, or with ``dtype=`` if one is asked for.
+    dtype : {"float64", "float32"}, optional
+        What it is to compute in. If left out, the adapter decides.
+
+    Raises
+    ------
+    ValueError
+        If there is no such adapter, it cannot be made, or it has another dtype.
+    ImportError
+        If what it needs is not installed.
+    """
+
+    def __init__(self, name: str, dtype: str | None = None) -> None:
+        self._arguments = (name, dtype)
+        try:
+            found = _find(name)
+            if isinstance(found, type):
+                found = found() if dtype is None else found(dtype=dtype)
+        except ModuleNotFoundError as error:
+            raise ImportError(f"the adapter {name} needs {error.name}, which is not installed") from error
+        except (ImportError, ValueError):
+            raise
+        except Exception as error:  # the module is somebody else's
+            raise ValueError(f"adapter must be one that can be made, found {name}: {describe(error)}") from error
+        if dtype is not None and dtype_of(found) != dtype:
+            raise ValueError(f"dtype of the adapter {name} must be {dtype_of(found)}, its own, found {dtype}")
+        self._found = found
+
+    def __getattr__(self, attribute: str) -> Any:
+        if attribute.startswith("_"):
+            raise AttributeError(attribute)
+        if attribute == "name" and not hasattr(self._found, "name"):
+            return self._arguments[0]
+        return getattr(self._found, attribute)
+
+    def __reduce__(self) -> tuple[type["Named"], tuple[str, str | None]]:
+        return Named, self._arguments
+
+
+def _find(name: str) -> Any:
+    if name in MODULES:
+        return importlib.import_module(f"scratchdae.conformance.adapters.{MODULES[name]}").Adapter
+    place, colon, attribute = name.rpartition(":")
+    if not (place and colon and attribute):
+        raise ValueError(f"adapter must be one of {', '.join(MODULES)}, or module:object, found {name!r}")
+    module = _load(Path(place)) if place.endswith(".py") else importlib.import_module(place)
+    try:
+        return attrgetter(attribute)(module)
+    except AttributeError:
+        raise ValueError(f"adapter must be an object of {place}, found no {attribute} there") from None
+
+
+def _load(path: Path) -> ModuleType:
+    """Run a file as a module, without making its folder importable."""
+    if not path.is_file():
+        raise ValueError(f"adapter must be in a file that exists, found {path}")
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    assert spec is not None  # the suffix is that of Python
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

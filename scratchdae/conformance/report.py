@@ -1,0 +1,340 @@
+"""What came of each case, and of all: for people in a terminal, and as data."""
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.comparison import Comparison, Difference
+from scratchdae.conformance.manifest import SPEC
+
+if TYPE_CHECKING:
+    from scratchdae.conformance.explainer import Explanation
+
+AGREES, DISAGREES, ERROR, UNSUPPORTED = "agrees", "disagrees", "error", "unsupported"
+STATUSES = (AGREES, DISAGREES, ERROR, UNSUPPORTED)
+_NONE = "·"  # in place of a 0, so that what is not 0 is seen
+_LONGEST = 1000  # characters of one line; what an adapter says may be as long as it likes
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """What came of a case.
+
+    Attributes
+    ----------
+    case : Case
+        The case.
+    status : {"agrees", "disagrees", "error", "unsupported"}
+        In a word. An ``error`` is an answer that cannot be compared: an exception, a time-out, no arrays.
+    seconds : float
+        What it took, the explanation included.
+    reason : str
+        Why it is unsupported, or what the error was; otherwise empty.
+    comparison : Comparison or None
+        Of the answer with the case; None if there was no answer.
+    explanation : Explanation or None
+        What the disagreement is; None if there is none, or none was asked for.
+    overridden : bool
+        Whether the adapter set the tolerance itself.
+    """
+
+    case: Case
+    status: str
+    seconds: float
+    reason: str = ""
+    comparison: Comparison | None = None
+    explanation: "Explanation | None" = None
+    overridden: bool = False
+
+    @property
+    def supported(self) -> bool:
+        """Say whether the candidate does what the case asks.
+
+        Returns
+        -------
+        bool
+            Whether the status is another than ``unsupported``.
+        """
+        return self.status != UNSUPPORTED
+
+    @property
+    def difference(self) -> Difference | None:
+        """Return where the answer disagrees first.
+
+        Returns
+        -------
+        Difference or None
+            None where it agrees or there is none.
+        """
+        return self.comparison.difference if self.comparison else None
+
+    def sentence(self) -> str:
+        """Say what came of it.
+
+        Returns
+        -------
+        str
+            One line, in which whatever the adapter said is made printable.
+        """
+        if self.comparison is None:
+            return plain(self.reason)
+        if self.difference is not None:
+            return plain(str(self.difference))
+        allowed = f", allowed {self.comparison.relative:.3g} by the adapter" if self.overridden else ""
+        n = len(self.comparison.agreed)
+        return f"{n} array{'s' * (n > 1)}, largest error {self.comparison.largest:.2g}{allowed}"
+
+    def explained(self) -> list[str]:
+        """Say what the disagreement is.
+
+        Returns
+        -------
+        list of str
+            The lines of the explanation; none if there is none.
+        """
+        return [] if self.explanation is None else [plain(line) for line in str(self.explanation).splitlines()]
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """What came of all cases.
+
+    Attributes
+    ----------
+    name : str
+        Of the candidate.
+    dtype : {"float64", "float32"}
+        What it computes in.
+    tolerances : mapping of str to float
+        Those that it set itself.
+    results : tuple of Result
+        One for each case.
+    """
+
+    name: str
+    dtype: str
+    tolerances: Mapping[str, float]
+    results: tuple[Result, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Say whether all is well.
+
+        Returns
+        -------
+        bool
+            Whether at least one case is supported, and all that are agree.
+        """
+        supported = [result for result in self.results if result.supported]
+        return bool(supported) and all(result.status == AGREES for result in supported)
+
+    def count(self, status: str) -> int:
+        """Count results.
+
+        Parameters
+        ----------
+        status : str
+            One of `STATUSES`.
+
+        Returns
+        -------
+        int
+            How many have it.
+        """
+        return sum(result.status == status for result in self.results)
+
+    def by_group(self) -> dict[str, list[Result]]:
+        """Sort the results into groups.
+
+        Returns
+        -------
+        dict of str to list of Result
+            In the order in which the cases were asked.
+        """
+        groups = dict[str, list[Result]]()
+        for result in self.results:
+            groups.setdefault(result.case.group, []).append(result)
+        return groups
+
+    def as_json(self) -> dict[str, Any]:
+        """Describe the report for a program.
+
+        Returns
+        -------
+        dict
+            Ready for JSON; numbers that it does not have are the words NaN, Infinity and -Infinity.
+        """
+        return {
+            "spec": SPEC,
+            "adapter": plain(self.name),
+            "dtype": self.dtype,
+            "tolerances": {plain(name): value for name, value in self.tolerances.items()},
+            "passed": self.passed,
+            "counts": {status: self.count(status) for status in STATUSES},
+            "cases": [_result_as_json(result) for result in self.results],
+        }
+
+    def __str__(self) -> str:
+        width = case_width(result.case for result in self.results)
+        rows = [line for result in self.results for line in row(result, width)]
+        return "\n".join([*heading(self.name, self.dtype, self.tolerances), "", *rows, "", *summary(self)])
+
+
+def heading(name: str, dtype: str, tolerances: Mapping[str, float]) -> list[str]:
+    """Say who answers.
+
+    Parameters
+    ----------
+    name : str
+        The candidate.
+    dtype : str
+        What it computes in.
+    tolerances : mapping of str to float
+        Those that it sets itself.
+
+    Returns
+    -------
+    list of str
+        Lines for a terminal.
+    """
+    own = [f"tolerance  {plain(of)}: {relative:.3g}, set by the adapter" for of, relative in tolerances.items()]
+    return [f"adapter    {plain(name)}, {dtype}; cases of spec {SPEC}", *own]
+
+
+def case_width(cases: Iterable[Case]) -> int:
+    """Return how wide the column of cases is.
+
+    Parameters
+    ----------
+    cases : iterable of Case
+        All that will be shown.
+
+    Returns
+    -------
+    int
+        In characters.
+    """
+    return max((len(case.id) for case in cases), default=0)
+
+
+def row(result: Result, width: int) -> list[str]:
+    """Show a result.
+
+    Parameters
+    ----------
+    result : Result
+        The result.
+    width : int
+        Of the column of cases.
+
+    Returns
+    -------
+    list of str
+        A line for a terminal, and those of the explanation.
+    """
+    word = result.status if result.status in (AGREES, UNSUPPORTED) else result.status.upper()
+    first = f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}"
+    return [first, *(f"{'':{width}}  {'':11}  {line}" for line in result.explained())]
+
+
+def summary(report: Report) -> list[str]:
+    """Count the results of each group, and of all.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+
+    Returns
+    -------
+    list of str
+        Lines for a terminal.
+    """
+    groups = report.by_group()
+    width = max((len(name) for name in groups), default=0)
+    lines = [f"{'group':<{width}}  {'  '.join(f'{status:>11}' for status in STATUSES)}"] if groups else []
+    for name, results in groups.items():
+        counts = [sum(result.status == status for result in results) for status in STATUSES]
+        lines.append(f"{name:<{width}}  {'  '.join(f'{count or _NONE:>11}' for count in counts)}")
+    return [*lines, "", verdict(report)]
+
+
+def verdict(report: Report) -> str:
+    """Say what came of all cases.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+
+    Returns
+    -------
+    str
+        A sentence.
+    """
+    unsupported = report.count(UNSUPPORTED)
+    supported = len(report.results) - unsupported
+    if not supported:
+        return f"none of {len(report.results)} cases is supported: nothing was compared"
+    rest = f"; {unsupported} are unsupported" if unsupported else ""
+    return f"{report.count(AGREES)} of {supported} supported cases agree{rest}"
+
+
+def plain(text: str) -> str:
+    """Make a text printable in one line, whatever an adapter put in it.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+        Without control characters, line ends and lone surrogates, which are escaped as Python writes them; a long text
+        loses its middle.
+    """
+    if len(text) > _LONGEST:
+        text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+
+
+def _result_as_json(result: Result) -> dict[str, Any]:
+    comparison, difference = result.comparison, result.difference
+    content: dict[str, Any] = {
+        "case": result.case.id,
+        "operation": result.case.operation,
+        "status": result.status,
+        "seconds": round(result.seconds, 6),
+    }
+    if result.reason:
+        content["reason"] = plain(result.reason)
+    if comparison is not None:
+        content |= {"allowed": comparison.relative, "allowed_by": "adapter" if result.overridden else "case"}
+        content |= {"agreed": list(comparison.agreed), "largest_error": comparison.largest}
+    if difference is not None:
+        content["difference"] = {
+            "stage": difference.stage,
+            "array": plain(difference.array),
+            "message": plain(difference.message),
+            "index": None if difference.index is None else list(difference.index),
+            **{name: _number(getattr(difference, name)) for name in ("expected", "found", "error", "allowed", "ulp")},
+        }
+    if result.explanation is not None:
+        content["explanation"] = result.explained()
+        content["findings"] = [
+            [
+                {"mistake": one.id, "recovered": {name: _number(v) for name, v in one.recovered.items()}}
+                for one in mistakes
+            ]
+            for mistakes in (finding.mistakes for finding in result.explanation.findings)
+        ]
+    return content
+
+
+def _number(value: float | None) -> float | str | None:
+    if value is None or math.isfinite(value):
+        return value
+    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

@@ -1,0 +1,120 @@
+"""A report as files: JUnit XML for build servers, Markdown for people, JSON for programs."""
+
+import json
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+from scratchdae import atomic
+from scratchdae.conformance.manifest import SPEC
+from scratchdae.conformance.report import AGREES, DISAGREES, ERROR, UNSUPPORTED, Report, Result, plain, verdict
+
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")  # whatever could begin markup
+_ELEMENTS = {DISAGREES: "failure", ERROR: "error", UNSUPPORTED: "skipped"}
+
+
+def write(path: Path, report: Report, form: str) -> None:
+    """Write a report, whole or not at all.
+
+    Parameters
+    ----------
+    path : Path
+        The file; its folder must exist.
+    report : Report
+        The report.
+    form : {"junit", "json", "markdown"}
+        What to write.
+    """
+    content = {"junit": junit, "json": as_json, "markdown": markdown}[form](report)
+    atomic.write(path, content.encode())
+
+
+def as_json(report: Report) -> str:
+    """Write a report for a program.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+
+    Returns
+    -------
+    str
+        JSON.
+    """
+    return json.dumps(report.as_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def junit(report: Report) -> str:
+    """Write a report as JUnit XML, with a suite for each group.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+
+    Returns
+    -------
+    str
+        XML.
+    """
+    root = xml.Element("testsuites", {"name": "scratchdae conformance", **_counts(report.results)})
+    for group, results in report.by_group().items():
+        suite = xml.SubElement(root, "testsuite", {"name": group, **_counts(results)})
+        properties = xml.SubElement(suite, "properties")
+        about = {"adapter": report.name, "dtype": report.dtype, "spec": str(SPEC)}
+        about |= {f"tolerance of {name}": f"{value:.3g}" for name, value in report.tolerances.items()}
+        for name, value in about.items():
+            xml.SubElement(properties, "property", name=plain(name), value=plain(value))
+        for result in results:
+            one = xml.SubElement(
+                suite, "testcase", classname=f"conformance.{group}", name=result.case.name, time=f"{result.seconds:.3f}"
+            )
+            if result.status in _ELEMENTS:
+                element = xml.SubElement(one, _ELEMENTS[result.status], message=result.sentence())
+                element.text = "\n".join(result.explained()) or None
+    xml.indent(root, " ")
+    return xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
+
+
+def markdown(report: Report) -> str:
+    """Write a report as Markdown, with a table of all cases and the explanations below it.
+
+    Parameters
+    ----------
+    report : Report
+        The report.
+
+    Returns
+    -------
+    str
+        Markdown.
+    """
+    lines = [f"# Conformance of {_escaped(plain(report.name))}", ""]
+    lines += [f"{report.dtype}, cases of spec {SPEC}. **{verdict(report)}.**", ""]
+    for name, value in report.tolerances.items():
+        lines += [f"- tolerance of {_escaped(plain(name))}: {value:.3g}, set by the adapter"]
+    lines += [""] if report.tolerances else []
+    lines += ["| case | result | |", "| --- | --- | --- |"]
+    for result in report.results:
+        word = result.status if result.status in (AGREES, UNSUPPORTED) else f"**{result.status}**"
+        lines.append(f"| {_escaped(result.case.id)} | {word} | {_escaped(result.sentence())} |")
+    for result in report.results:
+        if result.explanation is not None:
+            lines += ["", f"## {_escaped(result.case.id)}", ""]
+            lines += [f"{_escaped(line.strip())}  " for line in result.explained()]
+    return "\n".join(lines) + "\n"
+
+
+def _counts(results: Sequence[Result]) -> dict[str, str]:
+    counts = {"failures": DISAGREES, "errors": ERROR, "skipped": UNSUPPORTED}
+    return {
+        "tests": str(len(results)),
+        **{name: str(sum(result.status == status for result in results)) for name, status in counts.items()},
+        "time": f"{sum(result.seconds for result in results):.3f}",
+    }
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)

@@ -1,0 +1,200 @@
+"""``scratchdae conform``: what it prints, the files it leaves, and its exit statuses."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree as xml
+
+import pytest
+import tiny_cases
+
+from scratchdae.cli import main
+from scratchdae.conformance import case, load_cases
+
+CANDIDATES = Path(__file__).with_name("candidates.py")
+
+
+@pytest.fixture
+def tiny(tmp_path, monkeypatch):
+    """Put two tiny cases in the place of the package's."""
+    tiny_cases.penalty(tmp_path / "v1")
+    tiny_cases.corruption(tmp_path / "v1")
+    monkeypatch.setattr(case, "cases_root", lambda: tmp_path / "v1")
+    return tmp_path
+
+
+def conform(*arguments):
+    return main(["conform", *map(str, arguments)])
+
+
+def test_list_names_every_case_of_the_package(capsys):
+    assert conform("list") == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == [case.id for case in load_cases()]
+    assert conform("list", "--group", "loss", "--group", "corruption") == 0
+    assert {line.partition("/")[0] for line in capsys.readouterr().out.splitlines()} == {"loss", "corruption"}
+
+
+@pytest.mark.parametrize("adapter", ["Right", "right", "InSingle"])
+@pytest.mark.parametrize("timeout", [0, 30])
+def test_a_right_adapter_leaves_0(tiny, adapter, timeout, capsys):
+    assert conform("run", "--adapter", f"{CANDIDATES}:{adapter}", "--timeout", timeout) == 0
+    lines = capsys.readouterr().out.splitlines()
+    dtype = "float32" if adapter == "InSingle" else "float64"
+    assert lines[0] == f"adapter    right, {dtype}; cases of spec 1"
+    assert lines[2].startswith("corruption/masked  agrees       1 array, largest error 0")
+    assert lines[3].startswith("penalty/ridge      agrees       2 arrays")
+    assert lines[-1] == "2 of 2 supported cases agree"
+
+
+def test_a_wrong_adapter_leaves_1_and_reports(tiny, capsys):
+    files = [tiny / name for name in ("report.xml", "report.json", "report.md")]
+    options = [part for pair in zip(("--junit", "--json", "--markdown"), files, strict=True) for part in pair]
+    assert conform("run", "--adapter", f"{CANDIDATES}:Halved", "--timeout", 0, *options, "--no-explain") == 1
+    said = capsys.readouterr().out
+    assert "penalty/ridge      DISAGREES    loss: penalty is 2.0625, expected 4.125" in said
+    assert said.splitlines()[-1] == "1 of 2 supported cases agree"
+    assert xml.fromstring(files[0].read_text()).get("failures") == "1"
+    assert json.loads(files[1].read_text())["counts"]["disagrees"] == 1
+    assert "| penalty/ridge | **disagrees** |" in files[2].read_text()
+
+
+def test_one_that_supports_nothing_leaves_1(tiny, capsys):
+    assert conform("run", "--adapter", f"{CANDIDATES}:Nothing", "--timeout", 0) == 1
+    assert capsys.readouterr().out.splitlines()[-1] == "none of 2 cases is supported: nothing was compared"
+
+
+def test_one_that_hangs_is_reported_and_the_run_ends(tiny, capsys):
+    assert conform("run", "--adapter", f"{CANDIDATES}:Hanging", "--timeout", 2) == 1
+    said = capsys.readouterr().out
+    assert "penalty/ridge      ERROR        no answer within 2 s" in said
+    assert "corruption/masked  agrees" in said
+
+
+def test_a_case_can_be_chosen(tiny, capsys):
+    adapter = f"{CANDIDATES}:Halved"
+    assert conform("run", "--adapter", adapter, "--timeout", 0, "--group", "corruption") == 0
+    assert conform("run", "--adapter", adapter, "--timeout", 0, "--case", "masked", "--case", "corruption/masked") == 0
+    assert conform("run", "--adapter", adapter, "--timeout", 0, "--case", "ridge", "--no-explain") == 1
+    assert "1 of 1 supported cases agree" in capsys.readouterr().out
+
+
+PROGRAM = """
+import json, pathlib, sys
+case, out = map(pathlib.Path, sys.argv[1:])
+manifest = json.loads((case / "case.json").read_text())
+if manifest["operation"] != "penalty":
+    sys.exit(3)
+W = json.loads((case / "inputs.json").read_text())["W"]
+l2 = manifest["conventions"]["l2"]
+outputs = {
+    "penalty": {"dtype": "float64", "shape": [], "values": [l2 * sum(w * w for w in W["values"])]},
+    "dW": W | {"values": [2 * l2 * w for w in W["values"]]},
+}
+(out / "outputs.json").write_text(json.dumps(outputs))
+"""
+
+
+def test_a_program_is_run_and_its_files_are_compared(tiny, capsys):
+    program = tiny / "mine.py"
+    program.write_text(PROGRAM)
+    command = f"{sys.executable} {program} {{case_dir}} {{out_dir}}"
+    assert conform("run", "--exec", command, "--format", "json") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 supported cases agree; 1 are unsupported"
+
+    assert conform("export", tiny / "out", "--format", "json") == 0
+    assert capsys.readouterr().out == f"2 cases in {tiny / 'out'}\n"
+    folder = tiny / "out/penalty/ridge"
+    subprocess.run([sys.executable, program, folder, folder], check=True)
+    assert conform("compare", tiny / "out") == 0
+    assert capsys.readouterr().out.splitlines()[-1] == "1 of 1 supported cases agree; 1 are unsupported"
+    assert conform("compare", tiny / "out", "--dtype", "float32", "--no-explain") == 1
+    assert "dtype: penalty has dtype float64, expected float32" in capsys.readouterr().out
+
+
+def test_export_writes_what_is_expected_only_if_asked(tiny):
+    assert conform("export", tiny / "a", "--format", "npz") == 0
+    assert not list((tiny / "a").rglob("expected*"))
+    assert conform("export", tiny / "b", "--format", "npz", "--with-expected", "--group", "penalty") == 0
+    assert [str(path.relative_to(tiny / "b")) for path in (tiny / "b").rglob("*.npz")] in (
+        ["penalty/ridge/expected.npz", "penalty/ridge/inputs.npz"],
+        ["penalty/ridge/inputs.npz", "penalty/ridge/expected.npz"],
+    )
+
+
+MISUSES = {
+    "run": "one of the arguments --adapter --exec is required",
+    "run --adapter torch --exec x": "not allowed with argument",
+    "run --adapter nothing": "one of reference, numba, torch, jax, keras, or module:object, found 'nothing'",
+    "run --adapter :x": "adapter must be one of",
+    "run --adapter json:nothing": "adapter must be an object of json, found no nothing there",
+    "run --adapter no_such_module:x": "the adapter no_such_module:x needs no_such_module, which is not installed",
+    "run --adapter nowhere.py:x": "adapter must be in a file that exists, found nowhere.py",
+    "run --adapter {candidates}:Right --dtype float32": "Right() takes no arguments",
+    "run --adapter {candidates}:right --dtype float32": "must be float64, its own, found float32",
+    "run --adapter {candidates}:Right --format npy": "--format is of the inputs of a program",
+    "run --adapter {candidates}:Right --timeout -1": "timeout must be a finite number, at least 0",
+    "run --adapter {candidates}:Right --timeout nan": "timeout must be a finite number",
+    "run --adapter {candidates}:Right --group nothing": "groups must be among corruption, penalty, found nothing",
+    "run --adapter {candidates}:Right --case nothing": "names must be among",
+    "run --adapter {candidates}:Right --junit {tmp}/x.json": "--junit must be a .xml file",
+    "run --adapter {candidates}:Right --json {tmp}/no/x.json": "--json must be a .json file in a folder that exists",
+    "run --exec ./mine": "command must pass {case_dir} to the program",
+    "run --exec true --timeout 0": "command must pass",
+    "compare {tmp}/nowhere": "the folder of answers must exist",
+    "compare {tmp}/v1 --markdown x": "--markdown must be a .md file",
+    "export {tmp}/v1": "root must be an empty folder or a new one",
+    "export {tmp}/new --format hdf5": "invalid choice: 'hdf5'",
+    "list --group nothing": "groups must be among",
+    "explain": "invalid choice: 'explain'",
+}
+
+
+@pytest.mark.parametrize("command", MISUSES)
+def test_misuse_leaves_2_and_a_sentence(tiny, command, capsys):
+    before = sorted(tiny.rglob("*"))
+    words = [word.replace("{candidates}", str(CANDIDATES)).replace("{tmp}", str(tiny)) for word in command.split()]
+    assert conform(*words) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith("scratchdae conform")
+    assert said.err.count("\n") == 1
+    assert MISUSES[command] in said.err
+    assert sorted(tiny.rglob("*")) == before
+
+
+WITHOUT = """
+import sys
+from importlib.abc import MetaPathFinder
+ABSENT = ("numba", "scipy", "torch", "jax", "keras", "optax", "pytest", "matplotlib", "pooch")
+class Absent(MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ABSENT:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+sys.meta_path.insert(0, Absent())
+from scratchdae.cli import main
+status = main(sys.argv[1:])
+print(status, main(["conform", "run", "--adapter", "torch"]))
+"""
+
+
+def test_it_works_without_any_framework():
+    arguments = ["conform", "run", "--adapter", "reference", "--group", "loss", "--timeout", "0"]
+    done = subprocess.run([sys.executable, "-c", WITHOUT, *arguments], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "0 2"
+    assert "supported cases agree" in done.stdout.splitlines()[-2]
+    assert "the adapter torch needs torch, which is not installed" in done.stderr
+
+
+def test_help_loads_nothing_heavy():
+    code = """
+import sys
+from scratchdae.cli import main
+try:
+    main(["conform", "run", "--help"])
+except SystemExit as leaving:
+    assert leaving.code == 0
+print([name for name in ("safetensors", "multiprocessing", "scratchdae.conformance") if name in sys.modules])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
