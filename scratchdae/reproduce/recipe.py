@@ -129,7 +129,7 @@ def follow(
     """
     clock = _Clock(None if out is None else Path(out) / CLOCK)
 
-    def tick(stage: str, record: Record, params: Params | None = None) -> None:
+    def _tick(stage: str, record: Record, params: Params | None = None) -> None:
         del params
         clock.tick(stage, record["epoch"])
         if on_epoch is not None:
@@ -138,7 +138,7 @@ def follow(
     x, t = parts.train
     resume = out is not None
     layers, histories = pretrain(
-        x, recipe.layers, seed=seed, backend=backend, out=out, resume=resume, progress=progress, on_epoch=tick
+        x, recipe.layers, seed=seed, backend=backend, out=out, resume=resume, progress=progress, on_epoch=_tick
     )
     network, history = finetune(
         layers,
@@ -156,7 +156,7 @@ def follow(
         out=out,
         resume=resume,
         progress=progress,
-        on_epoch=lambda record, params: tick("finetune", record, params),
+        on_epoch=lambda record, params: _tick("finetune", record, params),
     )
     stages: dict[str, History] = {f"layer_{k}": one for k, one in enumerate(histories, start=1) if len(one)}
     stages["finetune"] = history

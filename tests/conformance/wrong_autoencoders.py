@@ -45,6 +45,15 @@ def only_decoder_gradient(case):
             "db_prime": delta.sum(0)}  # fmt: skip
 
 
+@wrong("tied_cross_entropy", "decoder_not_in_sum")
+def forgets_to_add_the_decoder(case):
+    x, W, b, c = parameters(case)
+    answer = backprop(x, x, masked(case), W, b, c)
+    decoder = ((answer["z"] - x) / len(x)).T @ logistic(masked(case) @ W + b)
+    encoder = answer["dW"] - decoder
+    return answer | {"dW_encoder": encoder, "dW_decoder": decoder, "dW": encoder}
+
+
 def backprop(x, target, xt, W, b, c, *, delta=None, slope=None, seen_again=None):
     """The passes without a mistake, for those that make it before or after."""
     y = logistic(xt @ W + b)

@@ -74,6 +74,14 @@ SQUARED = mistakes(
 )
 LINEAR = mistakes({"output_sigmoid": "the output is a sigmoid, where the case has a linear one"}, "terms")
 
+NOT_IN_SUM = mistakes(
+    {
+        "encoder_not_in_sum": "the encoder's part is computed, but left out of the sum dW",
+        "decoder_not_in_sum": "the decoder's part is computed, but left out of the sum dW",
+    },
+    "dW",
+)
+
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
     """Tell the autoencoder's forward pass, loss and gradients.
@@ -96,7 +104,10 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
     def _told(wrong: Wrong) -> Told:
         return pass_through(case.inputs, case.conventions, wrong, dtype)
 
-    return Account((*switches(case.inputs, case.conventions), *_redrawn(case, found, _told)), _told)
+    own = switches(case.inputs, case.conventions)
+    # Where the parts are not shown, one that is left out of the sum is one that is missing.
+    forgotten = NOT_IN_SUM if {"dW", "dW_encoder", "dW_decoder"} <= set(found) and case.conventions["tied"] else ()
+    return Account((*own, *forgotten, *_redrawn(case, found, _told)), _told)
 
 
 def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
@@ -228,7 +239,8 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     }  # fmt: skip
     if conventions["tied"]:
         dW_decoder = wrong.get("decoder_term", 1.0) * dW_decoder
-        told |= {"dW_decoder": dW_decoder, "dW": dW_encoder + dW_decoder}
+        shares = ("encoder_not_in_sum" not in wrong) * dW_encoder, ("decoder_not_in_sum" not in wrong) * dW_decoder
+        told |= {"dW_decoder": dW_decoder, "dW": shares[0] + shares[1]}
     else:
         told |= {"dW_decoder": dW_decoder.T, "dW": dW_encoder, "dW_prime": dW_decoder}
     _penalise(told, inputs, conventions, wrong)
