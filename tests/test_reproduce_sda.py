@@ -177,10 +177,26 @@ class TestCommand:
         assert cli.main([*command, "--figures", str(tmp_path / "figures")]) == 0
         numbers = json.loads((tmp_path / "figures" / "reproduce_sda.json").read_text())
         assert [run["seed"] for run in numbers["settings"]["fast"]["runs"]] == [4, 2]
-        assert numbers["command"].startswith("scratchdae reproduce sda --seeds 4,2")
-        assert numbers["threads"] == 1
+        assert numbers["settings"]["fast"]["command"].startswith("scratchdae reproduce sda --seeds 4,2")
+        assert numbers["settings"]["fast"]["threads"] == 1
         assert (tmp_path / "figures" / "reproduce_sda.png").stat().st_size > 10_000
         assert "fast, seed 2: test error" in capsys.readouterr().out
+
+    def test_keeps_the_setting_that_is_not_run_this_time(self, tmp_path):
+        command = ["reproduce", "sda", "--threads", "1", "--out", str(tmp_path), "--no-progress"]
+        assert cli.main([*command, "--setting", "fast", "--seeds", "1"]) == 0
+        fast = json.loads((tmp_path / "reproduce_sda.json").read_text())["settings"]["fast"]
+        assert cli.main([*command, "--setting", "tutorial", "--seeds", "0"]) == 0
+        settings = json.loads((tmp_path / "reproduce_sda.json").read_text())["settings"]
+        assert list(settings) == ["tutorial", "fast"]
+        assert settings["fast"] == fast
+
+    @pytest.mark.parametrize("content", ["", "[]", '{"settings": 1}', "{}"])
+    def test_refuses_a_file_of_something_else(self, tmp_path, capsys, content):
+        (tmp_path / "reproduce_sda.json").write_text(content)
+        assert cli.main(["reproduce", "sda", "--seeds", "0", "--out", str(tmp_path)]) == 2
+        assert "must be what this command leaves" in capsys.readouterr().err
+        assert (tmp_path / "reproduce_sda.json").read_text() == content
 
     @pytest.mark.parametrize("seeds", ["", "a", "1,1", "-1", "1.5"])
     def test_refuses_seeds(self, tmp_path, capsys, seeds):

@@ -28,7 +28,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "sda",
         help="the Theano tutorial's stacked denoising autoencoder on MNIST",
         description="Pretrain and fine-tune 784-1000-1000-1000-10 on MNIST, once a seed: as the tutorial does, an "
-        "example a step, and with batches of 20. Leave reproduce_sda.json and reproduce_sda.png.",
+        "example a step, and with batches of 20. Leave reproduce_sda.json and reproduce_sda.png, in which a setting "
+        "that is not run this time stays as it is.",
         epilog="Ctrl-C keeps the last whole epoch; the same command goes on from there, to the same bits.",
         allow_abbrev=False,
     )
@@ -86,6 +87,8 @@ def sda(options: argparse.Namespace) -> int:
     settings = tuple(sda.SETTINGS) if options.setting == "both" else (options.setting,)
     threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
     about = _about(options, threads)
+    figures: Path = options.figures or options.out
+    kept = _settings(figures / "reproduce_sda.json", tuple(sda.SETTINGS))
     with limited(threads):
         found = sda.reproduce(
             settings,
@@ -95,10 +98,11 @@ def sda(options: argparse.Namespace) -> int:
             progress=not options.no_progress,
             on_run=lambda name, outcome: print(sda_report.line(name, outcome), flush=True),
         )
-    print("", *sda_report.table(found), sep="\n")
+    kept |= {name: {**about, **one} for name, one in found.items()}
+    every = {name: kept[name] for name in sda.SETTINGS if name in kept}
+    print("", *sda_report.table(every), sep="\n")
     published = {"test_error": sda.TUTORIAL_ERROR, "minutes_of_pretraining_and_finetuning": sda.TUTORIAL_MINUTES}
-    figures: Path = options.figures or options.out
-    _leave(figures, "reproduce_sda", {**about, "tutorial": published, "settings": found}, sda_report.draw(found))
+    _leave(figures, "reproduce_sda", {"tutorial": published, "settings": every}, sda_report.draw(every))
     return 0
 
 
@@ -172,6 +176,17 @@ def _where(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--no-progress", action="store_true", help="no progress bars")
     parser.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=f"folder of the runs ({out})")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder of the numbers and the figure (--out)")
+
+
+def _settings(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
+    """Read the settings that an earlier run has left: those not run this time stay in the file."""
+    if not path.exists():
+        return {}
+    try:
+        settings = json.loads(path.read_text(encoding="utf-8"))["settings"]
+        return {name: settings[name] for name in known if name in settings}
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f"{path} must be what this command leaves, found something else ({error!r})") from None
 
 
 def _seeds(text: str) -> list[int]:
