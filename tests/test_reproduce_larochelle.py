@@ -1,6 +1,7 @@
 """The benchmark: what is tried, what is chosen, what is tested, and that it goes on where it stopped."""
 
 import json
+import sys
 
 import pytest
 from optional_packages import require
@@ -10,7 +11,7 @@ from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.layer_spec import LayerSpec
 from scratchdae.reproduce import larochelle, larochelle_report, methods
 from scratchdae.reproduce import trial as trials
-from scratchdae.reproduce.published import TABLE, published
+from scratchdae.reproduce.published import NU, TABLE, published
 from scratchdae.reproduce.trial import trial
 
 SIZES = (60, 20, 40)
@@ -58,7 +59,7 @@ class TestMethods:
         assert len({(one.lr, one.batch_size, one.epochs, one.patience) for one in (sda, saa, mlp, dbn)}) == 1
 
     def test_the_paper_s_nu_are_among_the_first(self):
-        assert {row.nu for row in TABLE.values()} <= {one["nu"] for one in methods.choices("sda", 3)}
+        assert set(NU.values()) <= {one["nu"] for one in methods.choices("sda", 3)}
 
     def test_refused(self):
         with pytest.raises(ValueError, match=r"method must be one of .*found 'sad'"):
@@ -69,12 +70,11 @@ class TestMethods:
 
 class TestPublished:
     def test_covers_the_problems(self):
-        assert list(TABLE) == list(PROBLEMS)
+        assert list(TABLE) == list(NU) == list(PROBLEMS)
 
     def test_values(self):
         assert published("bg-rand", "dbn") == pytest.approx(0.0673)
         assert published("bg-rand", "mlp") is None
-        assert published("bg-rand", "nu") is None
 
 
 @pytest.mark.usefixtures("small")
@@ -133,6 +133,33 @@ class TestReproduce:
         assert found["chosen"]["lr"] == 0.1
         assert found["trials"][0]["failed"] is None
         assert found["trials"][1]["failed"].startswith("NonFiniteError: ")
+
+    @pytest.mark.parametrize("originals", [False, True])
+    def test_missing_data_are_told_before_anything_runs(self, tmp_path, monkeypatch, originals):
+        monkeypatch.delenv("SCRATCHDAE_DATA", raising=False)
+        monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+        with pytest.raises(FileNotFoundError):
+            larochelle.reproduce(["basic"], ["mlp"], 1, tmp_path / "out", originals=originals, progress=False)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_missing_library_is_told_before_anything_runs(self, tmp_path, monkeypatch):
+        monkeypatch.setitem(sys.modules, "sklearn.svm", None)
+        with pytest.raises(ModuleNotFoundError, match="scikit-learn"):
+            larochelle.reproduce(["rect"], ["mlp", "svm"], 1, tmp_path / "out", progress=False)
+        assert not (tmp_path / "out").exists()
+
+    def test_a_method_that_always_fails_is_told_and_tried_again(self, tmp_path, monkeypatch):
+        follow = trials.follow
+        monkeypatch.setattr(trials, "follow", lambda *given, **options: 1 / 0)
+        found = larochelle.reproduce(["rect"], ["sda", "mlp"], 1, tmp_path, sizes=SIZES, progress=False)
+        assert found["rect"]["mlp"]["test_error"] is None
+        assert "failed (1.99)" in larochelle_report.table(found)[2]
+        assert "failed; ZeroDivisionError" in larochelle_report.details(found)[1]
+        assert larochelle_report.finding(found) == "nothing to compare yet"
+        assert larochelle_report.draw(found).axes[0].get_title() == "rect"
+        monkeypatch.setattr(trials, "follow", follow)
+        found = larochelle.reproduce(["rect"], ["sda", "mlp"], 1, tmp_path, sizes=SIZES, progress=False)
+        assert found["rect"]["mlp"]["test_error"] > 0
 
     def test_the_originals_are_others_trials(self, tmp_path, monkeypatch):
         drawn = trials.larochelle("rect", 5, sizes=SIZES)

@@ -147,7 +147,8 @@ def _safetensors(arrays: Mapping[str, Array]) -> bytes:
 
 def _npz(arrays: Mapping[str, Array]) -> bytes:
     buffer = io.BytesIO()
-    np.savez(buffer, allow_pickle=False, **arrays)
+    # Without `allow_pickle`, which NumPy before 2.2 takes for the name of an array.
+    np.savez(buffer, **arrays)  # type: ignore[arg-type]
     return buffer.getvalue()
 
 

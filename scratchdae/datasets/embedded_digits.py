@@ -70,7 +70,8 @@ def freeze_digits(path: str | os.PathLike[str]) -> str:
         The sha256 of the file written.
     """
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, allow_pickle=False, **_draw())
+    # Without `allow_pickle`, which NumPy before 2.2 takes for the name of an array.
+    np.savez_compressed(buffer, **_draw())  # type: ignore[arg-type]
     content = buffer.getvalue()
     atomic.write(path, content)
     return hashlib.sha256(content).hexdigest()

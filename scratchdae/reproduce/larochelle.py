@@ -13,7 +13,8 @@ from typing import Any
 from scratchdae.arguments import choice, integer
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.reproduce import methods
-from scratchdae.reproduce.trial import trial
+from scratchdae.reproduce.svm import sklearn_svm
+from scratchdae.reproduce.trial import check_data, trial
 from scratchdae.sweep import Result, Trial, best, processes, sweep
 
 TRIALS, RUNS = "trials.jsonl", "runs"
@@ -58,15 +59,15 @@ def reproduce(
     -------
     dict
         By problem and method: ``chosen``, ``validation_error``, ``test_error``, ``test_examples``, ``tried`` (how many
-        choices) and ``trials`` (each choice with its validation error and seconds). A method whose trials all failed
-        is left out of the problem, with the reasons under ``failed``.
+        choices) and ``trials`` (each choice with its validation error and seconds, or why it ``failed``). Errors and
+        choice are None where all trials failed.
 
     Raises
     ------
     ValueError
         If a name is unknown, or a number is refused.
-    FileNotFoundError
-        If data are not there.
+    FileNotFoundError, ModuleNotFoundError
+        If data or scikit-learn are not there. Nothing has run then.
     """
     for problem in problems:
         choice("problem", problem, tuple(PROBLEMS))
@@ -84,6 +85,10 @@ def reproduce(
         for problem in problems
         for method in wanted
     }
+    for problem in problems:
+        check_data(problem, seed, originals)
+    if "svm" in wanted:
+        sklearn_svm()
     results = run(specified)
     winners = {
         key: best(tried, "validation_error") for key, tried in results.items() if any(not r.error for r in tried)
@@ -96,8 +101,7 @@ def reproduce(
     winners |= {key: one for key, (one,) in run(untested).items()}
     found: dict[str, Any] = {problem: {} for problem in problems}
     for (problem, method), tried in results.items():
-        if (problem, method) in winners and winners[problem, method].error is None:
-            found[problem][method] = _summary(problem, winners[problem, method], tried, sizes)
+        found[problem][method] = _summary(problem, winners.get((problem, method)), tried, sizes)
     return found
 
 
@@ -116,17 +120,21 @@ class _Sweep:
                 self.executor,
                 file=self.out / TRIALS,
                 folders=self.out / RUNS,
+                retry_failed=True,  # what diverges does so again in seconds; a full disk may have been mended
                 progress=self.progress,
             )
         )
         return {key: [next(results) for _ in trials] for key, trials in specified.items()}
 
 
-def _summary(problem: str, won: Result, tried: list[Result], sizes: tuple[int, int, int] | None) -> dict[str, Any]:
+def _summary(
+    problem: str, won: Result | None, tried: list[Result], sizes: tuple[int, int, int] | None
+) -> dict[str, Any]:
+    value = won.value if won and not won.error else {"validation_error": None, "test_error": None}
     return {
-        "chosen": won.trial.arguments["chosen"],
-        "validation_error": won.value["validation_error"],
-        "test_error": won.value["test_error"],
+        "chosen": won.trial.arguments["chosen"] if won else None,
+        "validation_error": value["validation_error"],
+        "test_error": value["test_error"],
         "test_examples": (PROBLEMS[problem].sizes if sizes is None else sizes)[2],
         "tried": len(tried),
         "trials": [

@@ -30,17 +30,22 @@ def table(found: dict[str, Any]) -> list[str]:
         "|---" * (len(methods) + 1) + "|",
     ]
     for problem, row in found.items():
-        least = min(one["test_error"] for one in row.values())
+        least = min((one["test_error"] for one in _finished(row).values()), default=None)
         cells = [_cell(problem, name, row.get(name), least) for name in methods]
         lines.append(f"| {problem} | " + " | ".join(cells) + " |")
     return lines
 
 
-def _cell(problem: str, method: str, one: dict[str, Any] | None, least: float) -> str:
+def _finished(row: dict[str, Any]) -> dict[str, Any]:
+    """Leave out the methods of which no trial ended well."""
+    return {name: one for name, one in row.items() if one["test_error"] is not None}
+
+
+def _cell(problem: str, method: str, one: dict[str, Any] | None, least: float | None) -> str:
     theirs = published(problem, method)
     beside = "" if theirs is None else f" ({100 * theirs:.2f})"
-    if one is None:
-        return f"–{beside}"
+    if one is None or one["test_error"] is None:
+        return f"{'–' if one is None else 'failed'}{beside}"
     low, high = interval(one["test_error"], one["test_examples"])
     ours = f"{100 * one['test_error']:.2f} ± {50 * (high - low):.2f}"
     return f"**{ours}**{beside}" if one["test_error"] == least else ours + beside
@@ -62,6 +67,10 @@ def details(found: dict[str, Any]) -> list[str]:
     lines = []
     for problem, row in found.items():
         for name, one in row.items():
+            if one["test_error"] is None:
+                why = next((trial["failed"] for trial in one["trials"] if trial["failed"]), "its test failed")
+                lines.append(f"{problem:<11} {NAMES[name]:<9}failed; {why}")
+                continue
             errors = f"{100 * one['test_error']:6.2f} %, validation {100 * one['validation_error']:6.2f} %"
             chosen = ", ".join(f"{key} {value:g}" for key, value in one["chosen"].items())
             lines.append(f"{problem:<11} {NAMES[name]:<9}{errors}; best of {one['tried']}: {chosen}")
@@ -90,7 +99,7 @@ def draw(found: dict[str, Any]) -> "Figure":
     methods = [name for name in NAMES if any(name in row for row in found.values())]
     for ax, (problem, row) in zip(panels, found.items(), strict=False):
         for height, name in enumerate(reversed(methods)):
-            theirs, one = published(problem, name), row.get(name)
+            theirs, one = published(problem, name), _finished(row).get(name)
             if theirs is not None:
                 low, high = interval(theirs, TEST_EXAMPLES)
                 ax.plot([100 * low, 100 * high], [height - 0.18] * 2, color=GREY, linewidth=1.5)
@@ -133,7 +142,7 @@ def finding(found: dict[str, Any]) -> str:
     """
     parts = []
     for name in NAMES:
-        rows = [row for row in found.values() if "sda" in row and name in row]
+        rows = [row for row in map(_finished, found.values()) if "sda" in row and name in row]
         if name != "sda" and rows:
             better = sum(row["sda"]["test_error"] < row[name]["test_error"] for row in rows)
             parts.append(f"{NAMES[name]} on {better} of {len(rows)}")

@@ -65,7 +65,7 @@ def choices(method: str, budget: int) -> tuple[Choice, ...]:
     return CHOICES[choice("method", method, tuple(NAMES))][: integer("budget", budget)]
 
 
-def recipe(method: str, chosen: Choice, nu: float | None = None) -> Recipe:
+def recipe(method: str, chosen: Choice) -> Recipe:
     """Make the recipe of a network.
 
     Parameters
@@ -74,8 +74,6 @@ def recipe(method: str, chosen: Choice, nu: float | None = None) -> Recipe:
         One of `NETWORKS`.
     chosen : dict
         One of its choices.
-    nu : float, optional
-        In place of the choice's.
 
     Returns
     -------
@@ -92,7 +90,7 @@ def recipe(method: str, chosen: Choice, nu: float | None = None) -> Recipe:
     if method == "dbn":
         spec = LayerSpec(**_pretraining(chosen), kind="rbm")
     elif method != "logistic":
-        spec = LayerSpec(**_pretraining(chosen), nu=chosen.get("nu", 0.0) if nu is None else nu)
+        spec = LayerSpec(**_pretraining(chosen), nu=chosen.get("nu", 0.0))
     return Recipe((spec,) * DEPTH if spec else (), lr=chosen["lr"], epochs=200, patience=10)
 
 

@@ -53,7 +53,7 @@ def svm_rbf(parts: Parts, *, C: float, gamma: float, test: bool = True, cache_mb
     """
     C, gamma = number("C", C, above=0), number("gamma", gamma, above=0)
     cache_mb = integer("cache_mb", cache_mb)
-    machine = _sklearn("svm").SVC(C=C, gamma=gamma, kernel="rbf", cache_size=cache_mb)
+    machine = sklearn_svm().SVC(C=C, gamma=gamma, kernel="rbf", cache_size=cache_mb)
     x, t = parts.train
     seconds, begin = {}, time.perf_counter()
     machine.fit(to_float(x), t)
@@ -82,10 +82,21 @@ def _error(machine: Any, x: Array, t: Array) -> float:
     return wrong / len(x)
 
 
-def _sklearn(module: str) -> Any:
-    """Import a module of scikit-learn, or say how to get it."""
+def sklearn_svm() -> Any:
+    """Import scikit-learn's machines.
+
+    Returns
+    -------
+    module
+        ``sklearn.svm``.
+
+    Raises
+    ------
+    ModuleNotFoundError
+        If scikit-learn is not installed; it says how to get it.
+    """
     try:
-        return importlib.import_module(f"sklearn.{module}")
+        return importlib.import_module("sklearn.svm")
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(
             f"the SVM needs scikit-learn, which is not installed: pip install 'scratchdae[sklearn]' ({error})"

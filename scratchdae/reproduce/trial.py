@@ -10,6 +10,7 @@ from scratchdae.datasets import ThreePartDataset, larochelle, larochelle_origina
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.reproduce import methods
 from scratchdae.reproduce.recipe import Parts, follow
+from scratchdae.reproduce.svm import svm_rbf
 
 
 def trial(
@@ -58,14 +59,37 @@ def trial(
     integer("seed", seed, at_least=0)
     parts = _originals(problem) if originals else _drawn(problem, seed, None if sizes is None else tuple(sizes))
     if method == "svm":
-        from scratchdae.reproduce.svm import svm_rbf
-
         return svm_rbf(parts, **chosen, test=test)
     recipe, classes = methods.recipe(method, chosen), PROBLEMS[problem].classes
     outcome = follow(recipe, parts, seed, classes=classes, out=out, progress=False)
     if out is not None:
         shutil.rmtree(out)
     return outcome
+
+
+def check_data(problem: str, seed: int, originals: bool) -> None:
+    """Refuse a problem whose data are missing, before hours are spent on others.
+
+    Parameters
+    ----------
+    problem : str
+        One of `PROBLEMS`.
+    seed : int
+        Of the images.
+    originals : bool
+        Whether the authors' files are wanted.
+
+    Raises
+    ------
+    FileNotFoundError
+        If they are not there.
+    ValueError
+        If they are damaged.
+    """
+    if originals:
+        larochelle_original(problem)
+    else:
+        larochelle(problem, seed, sizes=(1, 1, 1))
 
 
 @lru_cache(maxsize=1)

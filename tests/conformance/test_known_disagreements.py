@@ -74,7 +74,13 @@ def test_mlp_regressor_of_scikit_learn():
     def compute(a, x):
         """Let a network without hidden layers predict `a` from the unit vectors, and take one step of length 1."""
         network = MLPRegressor(
-            hidden_layer_sizes=(), solver="sgd", learning_rate_init=1.0, momentum=0.0, alpha=0.0, batch_size=len(a)
+            hidden_layer_sizes=(),
+            solver="sgd",
+            learning_rate_init=1.0,
+            momentum=0.0,
+            alpha=0.0,
+            batch_size=len(a),
+            random_state=0,
         )
         units = np.eye(len(a))
         network.partial_fit(units, x)

@@ -150,7 +150,8 @@ def larochelle_original(
         parts = _read_archive(path, archive, problem)
         if os.access(path.parent, os.W_OK):
             with atomic.replacing(kept) as temporary:
-                np.savez(temporary, allow_pickle=False, sha1=found, version=_VERSION, **parts)
+                # Without `allow_pickle`, which NumPy before 2.2 takes for the name of an array.
+                np.savez(temporary, sha1=found, version=_VERSION, **parts)  # type: ignore[arg-type]
     return ThreePartDataset(name=problem, image_shape=SHAPE, **parts)
 
 
