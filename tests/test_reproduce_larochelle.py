@@ -15,24 +15,27 @@ from scratchdae.reproduce.published import NU, TABLE, published
 from scratchdae.reproduce.trial import trial
 
 SIZES = (60, 20, 40)
-SMALL = {"units": 8, "pretraining_lr": 0.1, "pretraining_epochs": 2, "lr": 0.1}
+SMALL = {"units": 8, "pretraining_lr": 0.1, "pretraining_steps": 6, "lr": 0.1}
+FEW = {
+    "sda": ({**SMALL, "nu": 0.1}, {**SMALL, "nu": 0.4}),
+    "saa": (SMALL, {**SMALL, "lr": 0.3}),
+    "dbn": (SMALL,),
+    "mlp": ({"units": 8, "lr": 0.1}, {"units": 8, "lr": 0.3}),
+    "svm": ({"C": 1, "gamma": 0.02}, {"C": 10, "gamma": 0.02}),
+    "logistic": ({"lr": 0.03},),
+}
 
 
 @pytest.fixture
 def small(monkeypatch):
     """Networks of eight units, and two choices of each."""
-    monkeypatch.setattr(
-        methods,
-        "CHOICES",
-        {
-            "sda": ({**SMALL, "nu": 0.1}, {**SMALL, "nu": 0.4}),
-            "saa": (SMALL, {**SMALL, "lr": 0.3}),
-            "dbn": (SMALL,),
-            "mlp": ({"units": 8, "lr": 0.1}, {"units": 8, "lr": 0.3}),
-            "svm": ({"C": 1, "gamma": 0.02}, {"C": 10, "gamma": 0.02}),
-            "logistic": ({"lr": 0.03},),
-        },
-    )
+    choices = methods.choices
+
+    def few(method, problem, budget):
+        choices(method, problem, budget)  # which refuses what is wrong
+        return FEW[method][:budget]
+
+    monkeypatch.setattr(methods, "choices", few)
 
 
 def without_clock(found):
@@ -41,31 +44,40 @@ def without_clock(found):
 
 
 class TestMethods:
-    def test_a_budget_takes_the_first_choices(self):
-        assert methods.choices("sda", 2) == methods.CHOICES["sda"][:2]
-        assert methods.choices("sda", 100) == methods.CHOICES["sda"]
-
     @pytest.mark.parametrize("method", methods.NAMES)
-    def test_no_choice_is_there_twice(self, method):
-        listed = [json.dumps(one, sort_keys=True) for one in methods.CHOICES[method]]
-        assert len(set(listed)) == len(listed) >= 3
+    @pytest.mark.parametrize("problem", PROBLEMS)
+    def test_a_budget_takes_the_first_choices_and_none_is_there_twice(self, method, problem):
+        every = methods.choices(method, problem, 100)
+        assert methods.choices(method, problem, 2) == every[:2]
+        assert len({json.dumps(one, sort_keys=True) for one in every}) == len(every) >= 3
 
     def test_the_methods_differ_in_their_layers_alone(self):
-        sda, saa, mlp, dbn = (methods.recipe(name, methods.CHOICES[name][0]) for name in ("sda", "saa", "mlp", "dbn"))
-        assert sda.layers == (LayerSpec(1000, 0.25, 0.1, 20, 20),) * 3
-        assert saa.layers == (LayerSpec(1000, 0.0, 0.1, 20, 20),) * 3
+        sda, saa, mlp, dbn = (
+            methods.recipe(name, methods.choices(name, "rot", 1)[0], 10_000) for name in ("sda", "saa", "mlp", "dbn")
+        )
+        assert sda.layers == (LayerSpec(1000, 0.1, 0.1, 60, 20),) * 3
+        assert saa.layers == (LayerSpec(1000, 0.0, 0.1, 60, 20),) * 3
         assert [spec.epochs for spec in mlp.layers] == [0, 0, 0]
         assert [spec.kind for spec in dbn.layers] == ["rbm"] * 3
         assert len({(one.lr, one.batch_size, one.epochs, one.patience) for one in (sda, saa, mlp, dbn)}) == 1
 
-    def test_the_paper_s_nu_are_among_the_first(self):
-        assert set(NU.values()) <= {one["nu"] for one in methods.choices("sda", 3)}
+    def test_few_examples_are_seen_more_often(self):
+        chosen = methods.choices("saa", "rect", 1)[0]
+        assert [methods.recipe("saa", chosen, n).layers[0].epochs for n in (1000, 6000, 10_000)] == [600, 100, 60]
+
+    @pytest.mark.parametrize("problem", PROBLEMS)
+    def test_the_paper_s_nu_comes_first_and_what_it_found_elsewhere_soon(self, problem):
+        tried = [one["nu"] for one in methods.choices("sda", problem, 4)]
+        assert tried[0] == NU[problem]
+        assert set(NU.values()) == set(tried)
 
     def test_refused(self):
         with pytest.raises(ValueError, match=r"method must be one of .*found 'sad'"):
-            methods.choices("sad", 1)
+            methods.choices("sad", "rect", 1)
+        with pytest.raises(ValueError, match=r"problem must be one of .*found 'rekt'"):
+            methods.choices("sda", "rekt", 1)
         with pytest.raises(ValueError, match=r"budget must be .*found 0"):
-            methods.choices("sda", 0)
+            methods.choices("sda", "rect", 0)
 
 
 class TestPublished:
@@ -86,7 +98,7 @@ class TestReproduce:
                 json.dumps(chosen, sort_keys=True): trial(
                     problem="rect", method=method, chosen=chosen, seed=0, sizes=list(SIZES)
                 )
-                for chosen in methods.CHOICES[method]
+                for chosen in FEW[method]
             }
             best = min(errors.values(), key=lambda outcome: outcome["validation_error"])
             assert one["validation_error"] == best["validation_error"]
@@ -128,7 +140,7 @@ class TestReproduce:
         assert found["test_error"] == tested[0]["value"]["test_error"]
 
     def test_a_failed_trial_is_told(self, tmp_path, monkeypatch):
-        monkeypatch.setitem(methods.CHOICES, "mlp", ({"units": 8, "lr": 0.1}, {"units": 8, "lr": 1e30}))
+        monkeypatch.setitem(FEW, "mlp", ({"units": 8, "lr": 0.1}, {"units": 8, "lr": 1e30}))
         found = larochelle.reproduce(["rect"], ["mlp"], 2, tmp_path, sizes=SIZES, progress=False)["rect"]["mlp"]
         assert found["chosen"]["lr"] == 0.1
         assert found["trials"][0]["failed"] is None

@@ -80,7 +80,7 @@ def reproduce(
     specified = {
         (problem, method): [
             Trial(trial, {"problem": problem, "method": method, "chosen": dict(one), **about}, seed)
-            for one in methods.choices(method, budget)
+            for one in methods.choices(method, problem, budget)
         ]
         for problem in problems
         for method in wanted

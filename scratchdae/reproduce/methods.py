@@ -3,7 +3,8 @@
 A method is a list of choices of hyperparameters, the likeliest first, and a way to make a `Recipe` of one. A budget of
 n tries the first n of every list: a star around its centre, not a grid. More can be tried later, and what was tried
 counts. The paper chose layer sizes, nu, learning rates and epochs on the validation error too, from lists it does not
-print; here all layers have 1000 units.
+print, but says which nu it found; that one is tried first. All layers have 1000 units here. Pretraining is counted in
+steps, because the problems have 1,000 to 10,000 examples to learn from.
 
 SdA, SAA, DBN and MLP are one network and one program, and differ in how it comes by its first weights.
 """
@@ -12,19 +13,20 @@ from typing import Any
 
 from scratchdae.arguments import choice, integer
 from scratchdae.layer_spec import LayerSpec
+from scratchdae.reproduce.published import NU
 from scratchdae.reproduce.recipe import Recipe
 
 Choice = dict[str, Any]
 
 DEPTH = 3
-_NETWORK: Choice = {"units": 1000, "pretraining_lr": 0.1, "pretraining_epochs": 20, "lr": 0.1}
-_DENOISING = ({"nu": 0.25}, {"nu": 0.1}, {"nu": 0.4})  # what the paper's table names: 10, 25 and 40 %
-_STEPS = ({"lr": 0.03}, {"pretraining_lr": 0.02}, {"pretraining_epochs": 60}, {"lr": 0.3})
+BATCH_SIZE = 20
+_NETWORK: Choice = {"units": 1000, "pretraining_lr": 0.1, "pretraining_steps": 30_000, "lr": 0.1}
+_SHORT: Choice = {"pretraining_steps": 10_000}
+_RATES: tuple[Choice, ...] = ({"lr": 0.3}, {"lr": 0.03}, {"pretraining_lr": 0.02})
 
-CHOICES: dict[str, tuple[Choice, ...]] = {
-    "sda": tuple(_NETWORK | one for one in (*_DENOISING, *({"nu": 0.25} | step for step in _STEPS))),
-    "saa": tuple(_NETWORK | one for one in ({}, *_STEPS)),
-    "dbn": tuple(_NETWORK | one for one in ({}, {"pretraining_lr": 0.02}, *_STEPS[:1], *_STEPS[2:])),
+_CHOICES: dict[str, tuple[Choice, ...]] = {
+    "saa": tuple(_NETWORK | one for one in ({}, _SHORT, *_RATES)),
+    "dbn": tuple(_NETWORK | one for one in ({}, _SHORT, *reversed(_RATES))),
     "mlp": tuple({"units": 1000} | one for one in ({"lr": 0.1}, {"lr": 0.3}, {"lr": 0.03}, {"lr": 0.01})),
     "svm": tuple(
         {"C": C, "gamma": gamma} for C, gamma in ((10, 0.02), (10, 0.005), (10, 0.05), (100, 0.01), (1, 0.02))
@@ -42,13 +44,15 @@ NAMES = {
 NETWORKS = ("sda", "saa", "dbn", "mlp", "logistic")
 
 
-def choices(method: str, budget: int) -> tuple[Choice, ...]:
+def choices(method: str, problem: str, budget: int) -> tuple[Choice, ...]:
     """List what a budget tries of a method.
 
     Parameters
     ----------
     method : str
         One of `NAMES`.
+    problem : str
+        One of the paper's table, which says where the search for nu begins.
     budget : int
         How many choices; what a list does not hold is not tried.
 
@@ -60,12 +64,22 @@ def choices(method: str, budget: int) -> tuple[Choice, ...]:
     Raises
     ------
     ValueError
-        If there is no such method, or the budget is not positive.
+        If there is no such method or problem, or the budget is not positive.
     """
-    return CHOICES[choice("method", method, tuple(NAMES))][: integer("budget", budget)]
+    choice("method", method, tuple(NAMES))
+    choice("problem", problem, tuple(NU))
+    integer("budget", budget)
+    return (_denoising(NU[problem]) if method == "sda" else _CHOICES[method])[:budget]
 
 
-def recipe(method: str, chosen: Choice) -> Recipe:
+def _denoising(nu: float) -> tuple[Choice, ...]:
+    """Begin with the paper's nu; then less pretraining, what it found elsewhere, and other rates."""
+    others = sorted(set(NU.values()) - {nu}, key=lambda other: abs(other - nu))
+    star = ({"nu": nu}, {"nu": 0.25} | _SHORT, *({"nu": other} for other in others), *({"nu": nu} | r for r in _RATES))
+    return tuple(_NETWORK | one for one in star)
+
+
+def recipe(method: str, chosen: Choice, examples: int) -> Recipe:
     """Make the recipe of a network.
 
     Parameters
@@ -74,6 +88,8 @@ def recipe(method: str, chosen: Choice) -> Recipe:
         One of `NETWORKS`.
     chosen : dict
         One of its choices.
+    examples : int
+        How many there are to learn from, and so how many epochs the steps of pretraining make.
 
     Returns
     -------
@@ -86,19 +102,14 @@ def recipe(method: str, chosen: Choice) -> Recipe:
         If the method is no network.
     """
     choice("method", method, NETWORKS)
-    spec = None
-    if method == "dbn":
-        spec = LayerSpec(**_pretraining(chosen), kind="rbm")
-    elif method != "logistic":
-        spec = LayerSpec(**_pretraining(chosen), nu=chosen.get("nu", 0.0))
-    return Recipe((spec,) * DEPTH if spec else (), lr=chosen["lr"], epochs=200, patience=10)
-
-
-def _pretraining(chosen: Choice) -> dict[str, Any]:
-    """Return what pretraining needs; a choice that says nothing of it, as the perceptron's, does without."""
-    return {
-        "units": chosen["units"],
-        "lr": chosen.get("pretraining_lr", 0.1),
-        "epochs": chosen.get("pretraining_epochs", 0),
-        "batch_size": 20,
-    }
+    layers: tuple[LayerSpec, ...] = ()
+    if method != "logistic":
+        pretraining = {  # a choice that says nothing of it, as the perceptron's, does without
+            "units": chosen["units"],
+            "lr": chosen.get("pretraining_lr", 0.1),
+            "epochs": round(chosen.get("pretraining_steps", 0) * BATCH_SIZE / examples),
+            "batch_size": BATCH_SIZE,
+        }
+        how = {"kind": "rbm"} if method == "dbn" else {"nu": chosen.get("nu", 0.0)}
+        layers = (LayerSpec(**pretraining, **how),) * DEPTH
+    return Recipe(layers, lr=chosen["lr"], batch_size=BATCH_SIZE, epochs=200, patience=10)

@@ -60,8 +60,8 @@ def trial(
     parts = _originals(problem) if originals else _drawn(problem, seed, None if sizes is None else tuple(sizes))
     if method == "svm":
         return svm_rbf(parts, **chosen, test=test)
-    recipe, classes = methods.recipe(method, chosen), PROBLEMS[problem].classes
-    outcome = follow(recipe, parts, seed, classes=classes, out=out, progress=False)
+    recipe = methods.recipe(method, chosen, len(parts.train[0]))
+    outcome = follow(recipe, parts, seed, classes=PROBLEMS[problem].classes, out=out, progress=False)
     if out is not None:
         shutil.rmtree(out)
     return outcome
