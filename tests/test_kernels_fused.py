@@ -14,7 +14,17 @@ from scratchdae.kernels.sgd_step import sgd_step, sgd_steps
 
 KINDS = [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")]
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
-SIZES = [(1, 1, 1), (1, 13, 1), (2, 1, 5), (7, 30, 33), (20, 100, 50), (33, 29, 117), (140, 37, 70), (20, 784, 500)]
+SIZES = [
+    (1, 1, 1),
+    (1, 13, 1),
+    (2, 1, 5),
+    (7, 30, 33),
+    (20, 100, 50),
+    (33, 29, 117),
+    (140, 37, 70),
+    (20, 784, 500),
+    (260, 300, 333),
+]
 
 
 def problem(sizes, dtype, seed=0, share=0.3):

@@ -58,7 +58,7 @@ def team(request, monkeypatch):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 @pytest.mark.parametrize("sizes", SIZES, ids=str)
-@pytest.mark.parametrize("B", [1, 3, 20])
+@pytest.mark.parametrize("B", [1, 3, 20, 150])
 @pytest.mark.usefixtures("team")
 def test_updates_are_the_network_s(sizes, B, dtype, rng):
     net = network(sizes, np.float64, rng)

@@ -12,8 +12,10 @@ import numpy as np
 from scratchdae.arguments import Array
 from scratchdae.kernels import minibatch, online, team, threads
 from scratchdae.kernels.panels import ROWS, VECTORS
+from scratchdae.kernels.products import TERMS
 from scratchdae.kernels.room import LINE, memory, multiple, padded, row_pitch
 from scratchdae.kernels.tile import lanes
+from scratchdae.kernels.zeros import lists
 
 _ALONE = 1_000_000  # operations of a step below which threads would wait for each other longer than they work
 
@@ -63,7 +65,6 @@ def steps(
 
 def _minibatch_room(B: int, D: int, width: int, size: int, dtype: Any) -> minibatch.Room:
     examples, rows = multiple(B, ROWS), multiple(D, ROWS)
-    groups, units, own = examples // ROWS, rows // ROWS, (rows // ROWS // size + 1) * ROWS
     pitch, z_pitch = row_pitch(width, dtype), row_pitch(rows, dtype)
     return minibatch.Room(
         W=memory("W", (rows, pitch), dtype),
@@ -72,12 +73,8 @@ def _minibatch_room(B: int, D: int, width: int, size: int, dtype: Any) -> miniba
         parts=memory("parts", (size, examples, pitch), dtype),
         da_z=memory("da_z", (examples, z_pitch), dtype),
         b=memory("b", (pitch,), dtype),
-        inputs=memory("inputs", (size, groups, own + 1, ROWS), dtype),
-        input_rows=memory("input_rows", (size, groups, own + 1), np.int64),
-        input_counts=memory("input_counts", (size, groups), np.int64),
-        pixels=memory("pixels", (units, B + 1, ROWS), dtype),
-        pixel_rows=memory("pixel_rows", (units, B + 1), np.int64),
-        pixel_counts=memory("pixel_counts", (units,), np.int64),
+        **lists(B, D, size, dtype),
+        panel=memory("panel", (size, TERMS * VECTORS * lanes(dtype)), dtype),
         totals=memory("totals", (size, LINE // 8), np.float64),
     )
 

@@ -24,26 +24,19 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.output import cross_entropy_row, sigmoid_row, squared_error_row
-from scratchdae.kernels.panels import (
-    ADD,
-    COUNT,
-    ROWS,
-    STEP,
-    STORE,
-    VECTORS,
-    dots,
-    sum_listed,
-    sum_rows,
+from scratchdae.kernels.panels import ROWS
+from scratchdae.kernels.products import (
+    descend,
+    descend_listed,
+    multiply_weights,
+    sum_listed_weights,
+    sum_weights,
 )
 from scratchdae.kernels.team import share, wait
 from scratchdae.kernels.zeros import list_inputs, list_pixels
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
-_NEAR = 16  # rows of W that stay in the first-level cache while all examples pass by
-_CHUNK = 32  # registers of them
-_SOME = 24  # groups of examples whose y stays in the second-level cache while the rows of a block pass by
-_TERMS = 128  # examples whose columns of y stay in the first-level cache while rows of W are updated
 
 
 class Room(NamedTuple):
@@ -55,12 +48,13 @@ class Room(NamedTuple):
     parts: Array  # (threads, examples, pitch): of a_y, then of dy
     da_z: Array  # (examples, pitch of da_z)
     b: Array  # (pitch,)
-    inputs: Array  # (threads, groups of examples, rows of a thread, ROWS): x̃ that is not zero throughout the group
-    input_rows: Array  # the same without the last axis: where the weights of those inputs begin
-    input_counts: Array  # (threads, groups of examples)
-    pixels: Array  # (groups of rows, examples, ROWS): x̃ that is not zero throughout the group of rows
-    pixel_rows: Array  # (groups of rows, examples): where da_y of those examples begins
-    pixel_counts: Array  # (groups of rows,)
+    inputs: Array  # of the lists, see `zeros.lists`; the first three with a leading axis of threads
+    input_rows: Array
+    input_counts: Array
+    pixels: Array
+    pixel_rows: Array
+    pixel_counts: Array
+    panel: Array  # (threads, numbers of a panel)
     totals: Array  # (threads, 4 + padding): loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
 
 
@@ -72,27 +66,6 @@ def _sum_of_magnitudes(x: Array, begin: int, end: int) -> float:
         for k in range(len(row)):
             total += abs(row[k])
     return float(total)
-
-
-@numba.njit(cache=True, nogil=True)
-def _encode(room: Any, rank: int, width: int, lanes: int) -> None:
-    """Sum a_y over the thread's rows of W: a panel of columns at a time, which stays in the second-level cache."""
-    W, part, pitch = room.W.ravel(), room.parts[rank].ravel(), room.W.shape[1]
-    one, panel = W.dtype.type(1), VECTORS * lanes
-    inputs, rows, counts = room.inputs[rank], room.input_rows[rank], room.input_counts[rank]
-    a, listed, step = inputs.ravel(), rows.ravel(), rows.shape[1]
-    for j in range(0, width - panel + 1, panel):
-        for g in range(len(counts)):
-            sum_listed(
-                STORE, ROWS, VECTORS, part, g * ROWS * pitch + j, pitch, a, g * step * ROWS, ROWS, 1,
-                W, j, listed, g * step, counts[g], one, one,
-            )  # fmt: skip
-    for j in range(width - width % panel, width, lanes):
-        for g in range(len(counts)):
-            sum_listed(
-                STORE, ROWS, 1, part, g * ROWS * pitch + j, pitch, a, g * step * ROWS, ROWS, 1,
-                W, j, listed, g * step, counts[g], one, one,
-            )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -148,95 +121,8 @@ def _output(room: Any, x: Array, b_prime: Array, first: int, last: int, scale: A
     return loss, magnitude
 
 
-@numba.njit(cache=True, nogil=True)
-def _products(room: Any, groups: int, first: int, last: int, lanes: int, width: int) -> None:
-    """Multiply all examples of y with some rows of W: a_z, without its bias."""
-    W, y, a_z, pitch, z_pitch = room.W.ravel(), room.y.ravel(), room.da_z.ravel(), room.W.shape[1], room.da_z.shape[1]
-    vectors = width // lanes
-    for some in range(0, groups, _SOME):
-        more = min(some + _SOME, groups)
-        for near in range(first, last, _NEAR):
-            end = min(near + _NEAR, last)
-            for g in range(some, more):
-                to, row = g * ROWS * z_pitch, g * ROWS * pitch
-                n = min(_CHUNK, vectors)
-                for k in range(near, end, COUNT):
-                    dots(STORE, ROWS, COUNT, a_z, to + k, z_pitch, y, row, pitch, W, k * pitch, pitch, n)
-            for c in range(_CHUNK, vectors, _CHUNK):
-                n, j = min(_CHUNK, vectors - c), c * lanes
-                for g in range(some, more):
-                    to, row = g * ROWS * z_pitch, g * ROWS * pitch + j
-                    for k in range(near, end, COUNT):
-                        dots(ADD, ROWS, COUNT, a_z, to + k, z_pitch, y, row, pitch, W, k * pitch + j, pitch, n)
-
-
-@numba.njit(cache=True, nogil=True)
-def _hidden_gradient(
-    room: Any, rank: int, groups: int, first: int, last: int, fresh: bool, width: int, lanes: int
-) -> None:
-    """Add to dy the part of some rows of W, equation (9)."""
-    W, da_z, part = room.W.ravel(), room.da_z.ravel(), room.parts[rank].ravel()
-    pitch, z_pitch, one, panel = room.W.shape[1], room.da_z.shape[1], room.W.dtype.type(1), VECTORS * lanes
-    n = last - first
-    for j in range(0, width - panel + 1, panel):
-        for g in range(groups):
-            at, factors = g * ROWS * pitch + j, g * ROWS * z_pitch + first
-            if fresh:
-                sum_rows(
-                    STORE, ROWS, VECTORS, part, at, pitch, da_z, factors, 1, z_pitch, W, first * pitch + j, pitch, 0, n,
-                    one, one,
-                )  # fmt: skip
-            else:
-                sum_rows(
-                    ADD, ROWS, VECTORS, part, at, pitch, da_z, factors, 1, z_pitch, W, first * pitch + j, pitch, 0, n,
-                    one, one,
-                )  # fmt: skip
-    for j in range(width - width % panel, width, lanes):
-        for g in range(groups):
-            at, factors = g * ROWS * pitch + j, g * ROWS * z_pitch + first
-            if fresh:
-                sum_rows(
-                    STORE, ROWS, 1, part, at, pitch, da_z, factors, 1, z_pitch, W, first * pitch + j, pitch, 0, n,
-                    one, one,
-                )  # fmt: skip
-            else:
-                sum_rows(
-                    ADD, ROWS, 1, part, at, pitch, da_z, factors, 1, z_pitch, W, first * pitch + j, pitch, 0, n,
-                    one, one,
-                )  # fmt: skip
-
-
-@numba.njit(cache=True, nogil=True)
-def _update(room: Any, B: int, begin: int, end: int, lr: Any, keep: Any, width: int, lanes: int) -> None:
-    """Update some groups of rows of W with both parts of the gradient, equations (8) and (12)."""
-    W, y, da_y, da_z = room.W.ravel(), room.y.ravel(), room.da_y.ravel(), room.da_z.ravel()
-    a, rows, counts, entries = room.pixels.ravel(), room.pixel_rows.ravel(), room.pixel_counts, room.pixel_rows.shape[1]
-    pitch, z_pitch, one, panel = room.W.shape[1], room.da_z.shape[1], room.W.dtype.type(1), VECTORS * lanes
-    for j in range(0, width - panel + 1, panel):
-        for i in range(0, B, _TERMS):
-            n, kept = min(_TERMS, B - i), keep if i == 0 else one
-            for g in range(begin, end):
-                at, k = g * ROWS * pitch + j, g * ROWS + i * z_pitch
-                sum_rows(
-                    STEP, ROWS, VECTORS, W, at, pitch, da_z, k, z_pitch, 1, y, i * pitch + j, pitch, 0, n, kept, -lr
-                )  # fmt: skip
-        for g in range(begin, end):
-            sum_listed(
-                STEP, ROWS, VECTORS, W, g * ROWS * pitch + j, pitch, a, g * entries * ROWS, ROWS, 1, da_y, j, rows,
-                g * entries, counts[g], one, -lr,
-            )  # fmt: skip
-    for j in range(width - width % panel, width, lanes):
-        for g in range(begin, end):
-            at, k = g * ROWS * pitch + j, g * ROWS
-            sum_rows(STEP, ROWS, 1, W, at, pitch, da_z, k, z_pitch, 1, y, j, pitch, 0, B, keep, -lr)
-            sum_listed(
-                STEP, ROWS, 1, W, at, pitch, a, g * entries * ROWS, ROWS, 1, da_y, j, rows, g * entries,
-                counts[g], one, -lr,
-            )  # fmt: skip
-
-
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _descend(bias: Array, gradient: Array, lr: Any) -> None:
+def _descend_bias(bias: Array, gradient: Array, lr: Any) -> None:
     for j in range(len(bias)):
         bias[j] -= lr * gradient[j]
 
@@ -288,13 +174,17 @@ def steps(
     for k in range(max(begin, stop), end):
         room.W[k] = 0
     room.da_z[:, begin:end] = 0
+    flat, sums, da_z, y = room.W.ravel(), room.parts[rank].ravel(), room.da_z.ravel(), room.y.ravel()
+    z_pitch, one = room.da_z.shape[1], W.dtype.type(1)
     done = S
     for s in range(S):
         inputs = x_tilde[s]
         list_inputs(inputs, begin, stop, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank])
         list_pixels(inputs, unit_begin, unit_end, pitch, room.pixels, room.pixel_rows, room.pixel_counts)
         used = _sum_of_magnitudes(inputs, begin, stop)
-        _encode(room, rank, width, lanes)
+        sum_listed_weights(
+            sums, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank], flat, 0, width, lanes
+        )
         wait(gate, size)
         _hidden(room, B, column_begin, column_end)
         wait(gate, size)
@@ -303,10 +193,13 @@ def steps(
             room.parts[rank] = 0
         for first in range(begin, end, _BLOCK):
             last = min(first + _BLOCK, end)
-            _products(room, groups, first, last, lanes, width)
-            one, other = _output(room, x[s], b_prime, first, min(last, stop), scale, kind)
-            loss, magnitude = loss + one, magnitude + other
-            _hidden_gradient(room, rank, groups, first, last, first == begin, width, lanes)
+            n, at = last - first, first * pitch
+            multiply_weights(
+                da_z, first, z_pitch, y, 0, pitch, flat, at, pitch, n, groups, room.panel[rank], width, lanes
+            )
+            value, other = _output(room, x[s], b_prime, first, min(last, stop), scale, kind)
+            loss, magnitude = loss + value, magnitude + other
+            sum_weights(sums, 0, pitch, da_z, first, z_pitch, flat, at, pitch, n, groups, first == begin, width, lanes)
         # Not before: until the last meeting of the step before, a slower thread may still be reading its totals.
         room.totals[rank, 0], room.totals[rank, 1], room.totals[rank, 2] = loss, magnitude, used
         wait(gate, size)
@@ -314,8 +207,8 @@ def steps(
         magnitude = 0.0
         for i in range(B):
             dy = _add_parts(room.parts, i, column_begin, column_end)
-            y, da_y = room.y[i, column_begin:column_end], room.da_y[i, column_begin:column_end]
-            magnitude += _hidden_row(dy, y, da_y, db)
+            y_row, da_y = room.y[i, column_begin:column_end], room.da_y[i, column_begin:column_end]
+            magnitude += _hidden_row(dy, y_row, da_y, db)
         room.totals[rank, 3] = magnitude
         wait(gate, size)
         totals = np.zeros(4)
@@ -326,12 +219,16 @@ def steps(
         if not (np.isfinite(losses[s]) and totals[1] + totals[2] * totals[3] < limit):
             done = s
             break
-        _update(room, B, unit_begin, unit_end, lr, keep, width, lanes)
-        _descend(room.b[column_begin:column_end], db, lr)
+        descend(flat, begin * pitch, pitch, end - begin, da_z, begin, z_pitch, y, 0, pitch, B, keep, lr, width, lanes)
+        descend_listed(
+            flat, 0, pitch, unit_begin, unit_end, room.pixels, room.pixel_rows, room.pixel_counts, room.da_y.ravel(),
+            0, one, lr, width, lanes,
+        )  # fmt: skip
+        _descend_bias(room.b[column_begin:column_end], db, lr)
         db_prime[:] = 0
         for i in range(B):
             _add(db_prime, room.da_z[i, begin:stop])
-        _descend(b_prime[begin:stop], db_prime, lr)
+        _descend_bias(b_prime[begin:stop], db_prime, lr)
     for k in range(begin, stop):
         for j in range(H):
             W[k, j] = room.W[k, j]

@@ -28,6 +28,7 @@ from numba.extending import intrinsic
 from scratchdae.kernels.tile import MANY_REGISTERS, lanes
 
 _struct: Callable[..., Any] = cgutils.create_struct_proxy
+_declare: Callable[..., Any] = cgutils.get_or_insert_function
 _I64, _I32 = ir.IntType(64), ir.IntType(32)
 ROWS = 4
 VECTORS = 4 if MANY_REGISTERS else 2  # of a panel: ROWS × VECTORS sums in registers
@@ -89,6 +90,15 @@ def _vector_at(builder: Any, pointer: Any, index: Any, width: int) -> Any:
     return builder.bitcast(place, ir.VectorType(place.type.pointee, width).as_pointer())
 
 
+def _prefetch(builder: Any, place: Any) -> None:
+    """Ask for a line of the cache that will be written; by the end of the loop it is there."""
+    byte, writing, nearest, data = ir.IntType(8).as_pointer(), *(ir.Constant(_I32, n) for n in (1, 3, 1))
+    kind = ir.FunctionType(ir.VoidType(), [byte, _I32, _I32, _I32])
+    builder.call(
+        _declare(builder.module, kind, "llvm.prefetch.p0i8"), [builder.bitcast(place, byte), writing, nearest, data]
+    )
+
+
 def _finish(builder: Any, mode: int, cell: Any, value: Any, size: int, keep: Any, rate: Any) -> None:
     """Store, add, or take a step."""
     if mode == ADD:
@@ -137,6 +147,9 @@ def _sums(listed: bool) -> Any:
                     ]
                 return after
 
+            for target in targets:
+                for v in range(V):
+                    _prefetch(builder, builder.gep(target, [fixed(v * width)]))
             zero = ir.Constant(ir.VectorType(number, width), [0.0] * width)
             sums = _loop(builder, n, [zero] * (P * V), body)
             keep, rate = _spread(builder, keep, width), _spread(builder, rate, width)

@@ -19,15 +19,22 @@ from scratchdae.arguments import Array
 from scratchdae.kernels import team, threads
 from scratchdae.kernels.online import largest
 from scratchdae.kernels.output import sigmoid_row
-from scratchdae.kernels.panels import ADD, COUNT, ROWS, STEP, STORE, VECTORS, dots, sum_listed, sum_rows
+from scratchdae.kernels.panels import ROWS, VECTORS
+from scratchdae.kernels.products import (
+    TERMS,
+    descend,
+    descend_listed,
+    multiply_weights,
+    sum_listed_weights,
+    sum_weights,
+)
 from scratchdae.kernels.room import memory, multiple, padded, row_pitch
 from scratchdae.kernels.team import share, wait
 from scratchdae.kernels.tile import lanes
-from scratchdae.kernels.zeros import list_inputs, list_pixels
+from scratchdae.kernels.zeros import list_inputs, list_pixels, lists
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-_NEAR = 16  # rows of W that stay in the first-level cache while all examples pass by
-_CHUNK = 32  # registers of them
+_FEW, _NEAR, _BLOCK = 128, 64, 128  # rows of W that stay in a cache between two uses: up to so many examples, beyond
 _ALONE = 1_000_000  # operations of a step below which threads would wait for each other longer than they work
 _N_IN, _ROWS, _WIDTH, _PITCH, _IN_PITCH, _W, _B, _H, _DA = range(9)  # columns of the plan, see `_lay_out`
 _LOSS, _INPUTS, _LAYERS = 0, 1, 2  # places in the totals; from the last on a place for each layer
@@ -41,12 +48,13 @@ class Room(NamedTuple):
     h: Array  # outputs of all but the last
     da: Array  # gradients of their pre-activations
     parts: Array  # (threads, examples, largest pitch): what each thread has summed of a layer's pre-activations
-    inputs: Array  # the first layer's inputs that are not zero, see `list_inputs`; with a leading axis of threads
+    inputs: Array  # of the first layer's lists, see `zeros.lists`; the first three with a leading axis of threads
     input_rows: Array
     input_counts: Array
-    pixels: Array  # and the same inputs by rows of W, see `list_pixels`
+    pixels: Array
     pixel_rows: Array
     pixel_counts: Array
+    panel: Array  # (threads, numbers of a panel)
     totals: Array  # (threads, ...)
 
 
@@ -54,33 +62,15 @@ class Room(NamedTuple):
 def _forward(room: Any, plan: Array, layer: int, rank: int, groups: int, begin: int, end: int, lanes: int) -> None:
     """Sum a layer's pre-activations over some rows of its W."""
     pitch, width, W_at, part = plan[layer, _PITCH], plan[layer, _WIDTH], plan[layer, _W], room.parts[rank].ravel()
-    one, panel, h_at, h_row = room.W.dtype.type(1), VECTORS * lanes, plan[layer, _H], plan[layer, _IN_PITCH]
-    inputs, rows, counts = room.inputs[rank].ravel(), room.input_rows[rank].ravel(), room.input_counts[rank]
-    entries = room.input_rows.shape[2]
-    for j in range(0, width - panel + 1, panel):
-        for g in range(groups):
-            if layer == 0:
-                sum_listed(
-                    STORE, ROWS, VECTORS, part, g * ROWS * pitch + j, pitch, inputs, g * entries * ROWS, ROWS, 1,
-                    room.W, W_at + j, rows, g * entries, counts[g], one, one,
-                )  # fmt: skip
-            else:
-                sum_rows(
-                    STORE, ROWS, VECTORS, part, g * ROWS * pitch + j, pitch, room.h, h_at + g * ROWS * h_row + begin,
-                    1, h_row, room.W, W_at + begin * pitch + j, pitch, 0, end - begin, one, one,
-                )  # fmt: skip
-    for j in range(width - width % panel, width, lanes):
-        for g in range(groups):
-            if layer == 0:
-                sum_listed(
-                    STORE, ROWS, 1, part, g * ROWS * pitch + j, pitch, inputs, g * entries * ROWS, ROWS, 1,
-                    room.W, W_at + j, rows, g * entries, counts[g], one, one,
-                )  # fmt: skip
-            else:
-                sum_rows(
-                    STORE, ROWS, 1, part, g * ROWS * pitch + j, pitch, room.h, h_at + g * ROWS * h_row + begin,
-                    1, h_row, room.W, W_at + begin * pitch + j, pitch, 0, end - begin, one, one,
-                )  # fmt: skip
+    if layer == 0:
+        sum_listed_weights(
+            part, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank], room.W, W_at, width, lanes
+        )
+    else:
+        sum_weights(
+            part, 0, pitch, room.h, plan[layer, _H] + begin, plan[layer, _IN_PITCH], room.W, W_at + begin * pitch,
+            pitch, end - begin, groups, True, width, lanes,
+        )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -136,54 +126,29 @@ def _hidden_row(da: Array, h: Array) -> float:
 
 
 @numba.njit(cache=True, nogil=True)
-def _backward(room: Any, plan: Array, layer: int, groups: int, begin: int, end: int, lanes: int) -> None:
+def _backward(room: Any, plan: Array, layer: int, rank: int, groups: int, begin: int, end: int, lanes: int) -> None:
     """Multiply the gradients of a layer with some rows of its W: the gradients of its inputs."""
-    pitch, W_at, da_at, to_row = plan[layer, _PITCH], plan[layer, _W], plan[layer, _DA], plan[layer, _IN_PITCH]
-    vectors, to_at = plan[layer, _WIDTH] // lanes, plan[layer - 1, _DA]
-    for c in range(0, vectors, _CHUNK):
-        n, j = min(_CHUNK, vectors - c), c * lanes
-        for g in range(groups):
-            to, da = to_at + g * ROWS * to_row, da_at + g * ROWS * pitch + j
-            for k in range(begin, end, COUNT):
-                at = W_at + k * pitch + j
-                if c == 0:
-                    dots(STORE, ROWS, COUNT, room.da, to + k, to_row, room.da, da, pitch, room.W, at, pitch, n)
-                else:
-                    dots(ADD, ROWS, COUNT, room.da, to + k, to_row, room.da, da, pitch, room.W, at, pitch, n)
+    pitch, width, W_at, da_at = plan[layer, _PITCH], plan[layer, _WIDTH], plan[layer, _W], plan[layer, _DA]
+    multiply_weights(
+        room.da, plan[layer - 1, _DA] + begin, plan[layer, _IN_PITCH], room.da, da_at, pitch, room.W,
+        W_at + begin * pitch, pitch, end - begin, groups, room.panel[rank], width, lanes,
+    )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True)
 def _update(room: Any, plan: Array, layer: int, B: int, begin: int, end: int, lr: Any, keep: Any, lanes: int) -> None:
     """Update some rows of W with the products of their inputs and the gradients."""
     pitch, width, W_at, da_at = plan[layer, _PITCH], plan[layer, _WIDTH], plan[layer, _W], plan[layer, _DA]
-    h_at, h_row, panel, entries = plan[layer, _H], plan[layer, _IN_PITCH], VECTORS * lanes, room.pixel_rows.shape[1]
-    pixels, rows, counts = room.pixels.ravel(), room.pixel_rows.ravel(), room.pixel_counts
-    for j in range(0, width - panel + 1, panel):
-        for k in range(begin, end, ROWS):
-            g = k // ROWS
-            if layer > 0:
-                sum_rows(
-                    STEP, ROWS, VECTORS, room.W, W_at + k * pitch + j, pitch, room.h, h_at + k, h_row, 1, room.da,
-                    da_at + j, pitch, 0, B, keep, -lr,
-                )  # fmt: skip
-            elif counts[g] > 0 or keep != 1:
-                sum_listed(
-                    STEP, ROWS, VECTORS, room.W, W_at + k * pitch + j, pitch, pixels, g * entries * ROWS, ROWS, 1,
-                    room.da, da_at + j, rows, g * entries, counts[g], keep, -lr,
-                )  # fmt: skip
-    for j in range(width - width % panel, width, lanes):
-        for k in range(begin, end, ROWS):
-            g = k // ROWS
-            if layer > 0:
-                sum_rows(
-                    STEP, ROWS, 1, room.W, W_at + k * pitch + j, pitch, room.h, h_at + k, h_row, 1, room.da,
-                    da_at + j, pitch, 0, B, keep, -lr,
-                )  # fmt: skip
-            elif counts[g] > 0 or keep != 1:
-                sum_listed(
-                    STEP, ROWS, 1, room.W, W_at + k * pitch + j, pitch, pixels, g * entries * ROWS, ROWS, 1,
-                    room.da, da_at + j, rows, g * entries, counts[g], keep, -lr,
-                )  # fmt: skip
+    if layer == 0:
+        descend_listed(
+            room.W, W_at, pitch, begin // ROWS, end // ROWS, room.pixels, room.pixel_rows, room.pixel_counts, room.da,
+            da_at, keep, lr, width, lanes,
+        )  # fmt: skip
+    else:
+        descend(
+            room.W, W_at + begin * pitch, pitch, end - begin, room.h, plan[layer, _H] + begin, plan[layer, _IN_PITCH],
+            room.da, da_at, pitch, B, keep, lr, width, lanes,
+        )  # fmt: skip
 
 
 @numba.njit(cache=True, nogil=True)
@@ -218,7 +183,7 @@ def _train(
     """Take a step on each batch, as one thread of a team; stop before the first that might not be finite."""
     S, B, D = x.shape
     L, groups, scale = len(plan), -(-B // ROWS), x.dtype.type(1 / B)
-    keep = x.dtype.type(1) - lr * decay
+    keep, block = x.dtype.type(1) - lr * decay, _NEAR if B < _FEW else _BLOCK
     weights, biases, sizes = np.zeros(L), np.zeros(L), plan[:, _N_IN].astype(np.float64)
     for layer in range(L):
         begin, end = share(plan[layer, _ROWS] // ROWS, size, rank)
@@ -237,8 +202,7 @@ def _train(
     done = S
     for s in range(S):
         list_inputs(
-            x[s], begin, stop, plan[0, _PITCH], room.inputs[rank], room.input_rows[rank],
-            room.input_counts[rank, :groups],
+            x[s], begin, stop, plan[0, _PITCH], room.inputs[rank], room.input_rows[rank], room.input_counts[rank],
         )  # fmt: skip
         list_pixels(x[s], first, last, plan[0, _PITCH], room.pixels, room.pixel_rows, room.pixel_counts)
         inputs = 0.0
@@ -270,10 +234,10 @@ def _train(
         for layer in range(L - 1, -1, -1):
             row_begin, row_end = share(plan[layer, _ROWS] // ROWS, size, rank)
             row_begin, row_end = row_begin * ROWS, row_end * ROWS
-            for near in range(row_begin, row_end, _NEAR):
-                end = min(near + _NEAR, row_end)
+            for near in range(row_begin, row_end, block):
+                end = min(near + block, row_end)
                 if layer > 0:
-                    _backward(room, plan, layer, groups, near, end, lanes)
+                    _backward(room, plan, layer, rank, groups, near, end, lanes)
                 _update(room, plan, layer, B, near, end, lr, keep, lanes)
             column_begin, column_end = share(plan[layer, _WIDTH] // lanes, size, rank)
             _update_bias(room, plan, layer, B, column_begin * lanes, column_end * lanes, lr)
@@ -331,7 +295,6 @@ def steps(
     size = threads.count() if 6 * B * sum(W.size for W in weights) >= _ALONE else 1
     plan = _lay_out(weights, B, dtype)
     examples, n_layers = multiple(B, ROWS), len(weights)
-    rows, own = plan[0, _ROWS], (plan[0, _ROWS] // ROWS // size + 2) * ROWS
     ends = plan[-1]
     room = Room(
         W=memory("W", (ends[_W] + ends[_ROWS] * ends[_PITCH],), dtype),
@@ -339,12 +302,8 @@ def steps(
         h=memory("h", (ends[_H] + examples * ends[_IN_PITCH],), dtype),
         da=memory("da", (ends[_DA] + examples * ends[_PITCH],), dtype),
         parts=memory("parts", (size, examples, plan[:, _PITCH].max()), dtype),
-        inputs=memory("inputs", (size, examples // ROWS, own, ROWS), dtype),
-        input_rows=memory("input_rows", (size, examples // ROWS, own), np.int64),
-        input_counts=memory("input_counts", (size, examples // ROWS), np.int64),
-        pixels=memory("pixels", (rows // ROWS, B + 1, ROWS), dtype),
-        pixel_rows=memory("pixel_rows", (rows // ROWS, B + 1), np.int64),
-        pixel_counts=memory("pixel_counts", (rows // ROWS,), np.int64),
+        **lists(B, len(weights[0]), size, dtype),
+        panel=memory("panel", (size, TERMS * VECTORS * register), dtype),
         totals=memory("totals", (size, multiple(_LAYERS + n_layers, 8)), np.float64),
     )
     room.h[:] = 0  # also of examples that fill up a group

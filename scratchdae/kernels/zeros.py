@@ -4,10 +4,14 @@ What it does differently from the reference: a zero is found once, while its nei
 neither read nor multiplied afterwards.
 """
 
+from typing import Any
+
 import numba
+import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.panels import ROWS
+from scratchdae.kernels.room import memory, multiple
 
 
 @numba.njit(cache=True, nogil=True)
@@ -74,3 +78,33 @@ def list_pixels(x: Array, begin: int, end: int, pitch: int, pixels: Array, rows:
             rows[g, n] = i * pitch
             n += used
         counts[g] = n
+
+
+def lists(B: int, D: int, size: int, dtype: Any) -> dict[str, Array]:
+    """Return room for the lists of a batch.
+
+    Parameters
+    ----------
+    B, D : int
+        Examples and inputs.
+    size : int
+        Threads.
+    dtype : dtype
+        Of the inputs.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``inputs``, ``input_rows`` and ``input_counts``, with a leading axis of threads, ``pixels``, ``pixel_rows`` and
+        ``pixel_counts``. An entry more than there can be, for what turns out to be zero.
+    """
+    groups, units = multiple(B, ROWS) // ROWS, multiple(D, ROWS) // ROWS
+    most = -(-units // size) * ROWS  # rows of W of a thread
+    return {
+        "inputs": memory("inputs", (size, groups, most + 1, ROWS), dtype),
+        "input_rows": memory("input_rows", (size, groups, most + 1), np.int64),
+        "input_counts": memory("input_counts", (size, groups), np.int64),
+        "pixels": memory("pixels", (units, B + 1, ROWS), dtype),
+        "pixel_rows": memory("pixel_rows", (units, B + 1), np.int64),
+        "pixel_counts": memory("pixel_counts", (units,), np.int64),
+    }
