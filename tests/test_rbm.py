@@ -209,7 +209,10 @@ def test_float32_stays_float32(rng):
 
 @pytest.fixture
 def theirs():
-    return require("sklearn.neural_network").BernoulliRBM
+    require("sklearn")
+    from sklearn.neural_network import BernoulliRBM
+
+    return BernoulliRBM
 
 
 def from_theirs(model):
