@@ -243,7 +243,10 @@ class TestReport:
         assert (tmp_path / "figures" / "reproduce_larochelle.png").stat().st_size > 10_000
         assert numbers["finding"] in capsys.readouterr().out
 
-    @pytest.mark.parametrize("option", ["--problem=recht", "--method=sda,", "--budget=0", "--jobs=0", "--seed=-1"])
+    @pytest.mark.parametrize(
+        "option",
+        ["--problem=recht", "--method=sda,", "--budget=0", "--jobs=0", "--seed=-1", f"--figures={__file__}"],
+    )
     def test_command_refuses(self, tmp_path, capsys, option):
         assert cli.main(["reproduce", "larochelle", option, "--out", str(tmp_path / "runs")]) == 2
         assert "found" in capsys.readouterr().err

@@ -15,6 +15,7 @@ from scratchdae import atomic
 from scratchdae.arguments import choice, integer
 from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
 from scratchdae.benchmark.works import KINDS, PIXELS, examples
+from scratchdae.cli.folder import writable_folder
 from scratchdae.cli.threads import limited
 
 _ROUNDS = {"small": 5, "full": 7}
@@ -82,7 +83,7 @@ def run(options: argparse.Namespace) -> int:
     threads = integer("threads", os.cpu_count() or 1 if options.threads is None else options.threads)
     if options.rounds is not None:
         integer("rounds", options.rounds)
-    _check_folder(options.out)
+    writable_folder("--out", options.out)
     measured = _memory if options.memory else _scale if options.scale else _compare
     with limited(threads), _environment(jax_scan.environment(threads)):
         return measured(options, threads)
@@ -187,15 +188,6 @@ def _scale(options: argparse.Namespace, threads: int) -> int:
 def _peers(names: str | None) -> list[Competitor]:
     chosen = list(PEERS) if names is None else list(dict.fromkeys(name.strip() for name in names.split(",")))
     return [PEERS[choice("--peers", name, tuple(PEERS))] for name in chosen]
-
-
-def _check_folder(out: Path) -> None:
-    """Refuse a folder that could not be written, before anything is measured."""
-    found = next(path for path in (out, *out.absolute().parents) if path.exists())
-    if not found.is_dir():
-        raise ValueError(f"--out must be a folder, found the file {found}")
-    if not os.access(found, os.W_OK):
-        raise ValueError(f"--out must be a folder that can be written, found {found}")
 
 
 def _refuse(options: argparse.Namespace, mode: str, *names: str) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 from scratchdae import atomic
 from scratchdae.arguments import choice, integer
+from scratchdae.cli.folder import writable_folder
 from scratchdae.cli.threads import limited
 
 
@@ -87,7 +88,7 @@ def sda(options: argparse.Namespace) -> int:
     settings = tuple(sda.SETTINGS) if options.setting == "both" else (options.setting,)
     threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
     about = _about(options, threads)
-    figures: Path = options.figures or options.out
+    figures = _folders(options)
     kept = _settings(figures / "reproduce_sda.json", tuple(sda.SETTINGS))
     with limited(threads):
         found = sda.reproduce(
@@ -129,7 +130,7 @@ def larochelle(options: argparse.Namespace) -> int:
 
     problems = tuple(PROBLEMS) if options.problem == "all" else _names("--problem", options.problem, tuple(PROBLEMS))
     wanted = _names("--method", options.method, tuple(methods.NAMES))
-    about = _about(options, threads=1)
+    about, figures = _about(options, threads=1), _folders(options)
     with limited(1):
         found = larochelle.reproduce(
             problems,
@@ -152,7 +153,7 @@ def larochelle(options: argparse.Namespace) -> int:
         "finding": finding,
         "problems": found,
     }
-    _leave(options.figures or options.out, "reproduce_larochelle", content, larochelle_report.draw(found))
+    _leave(figures, "reproduce_larochelle", content, larochelle_report.draw(found))
     return 0
 
 
@@ -176,6 +177,12 @@ def _where(parser: argparse.ArgumentParser, out: str) -> None:
     parser.add_argument("--no-progress", action="store_true", help="no progress bars")
     parser.add_argument("--out", type=Path, default=Path(out), metavar="DIR", help=f"folder of the runs ({out})")
     parser.add_argument("--figures", type=Path, metavar="DIR", help="folder of the numbers and the figure (--out)")
+
+
+def _folders(options: argparse.Namespace) -> Path:
+    """Check where everything will go, before it begins; return the folder of the numbers and the figure."""
+    out = writable_folder("--out", options.out)
+    return out if options.figures is None else writable_folder("--figures", options.figures)
 
 
 def _settings(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
