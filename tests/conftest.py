@@ -53,10 +53,15 @@ def keras(jax):
 
 
 @pytest.fixture(params=["numpy", "numba"])
-def sgd_step(request):
+def backend(request):
+    if request.param == "numba":
+        require("numba")
+    return request.param
+
+
+@pytest.fixture
+def sgd_step(backend):
     """The training step of each backend: a twin runs the tests of its reference."""
     from scratchdae.kernels import choose
 
-    if request.param == "numba":
-        require("numba")
-    return choose(request.param).sgd_step
+    return choose(backend).sgd_step

@@ -9,6 +9,7 @@ import time
 
 import numpy as np
 import pytest
+from optional_packages import require
 from safetensors.numpy import save_file
 
 from scratchdae import Corruption, DenoisingAutoencoder, checkpoint, fit, load_model, streams
@@ -37,7 +38,6 @@ def length(path):
     return path.stat().st_size if path.exists() else -1
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_killed_at_any_moment_and_resumed_ends_in_the_same_bits(tmp_path, backend):
     def start(out):
         return subprocess.Popen([sys.executable, "-c", TRAIN, str(out), backend], stdout=subprocess.PIPE)
@@ -133,6 +133,8 @@ def test_an_existing_run_is_not_overwritten(tmp_path):
     ],
 )
 def test_resuming_with_other_options_is_refused(tmp_path, options, what):
+    if "backend" in options:
+        require("numba")
     train(tmp_path / "run", 2)
     before = contents(tmp_path / "run")
     with pytest.raises(ValueError, match=what):

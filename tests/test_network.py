@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from optional_packages import require
 
 from scratchdae import Corruption, NonFiniteError, Sequential, checkpoint, fit, gradcheck, layer_statistics, load_model
 from scratchdae.layers import (
@@ -361,6 +362,7 @@ def test_noise_and_dropout_act_in_training_only():
 
 
 def test_backends_agree():
+    require("numba")
     x = np.random.default_rng(0).random((12, 28, 28, 1), dtype=np.float32)
     results = {}
     for backend in ("numpy", "numba"):

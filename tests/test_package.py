@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from optional_packages import require
 
 import scratchdae
 
@@ -74,6 +75,7 @@ assert not {"numba", "scipy"} & set(sys.modules)
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory):
+    require("hatchling")
     folder = tmp_path_factory.mktemp("wheel")
     run("-m", "pip", "wheel", str(ROOT), "--no-deps", "--no-build-isolation", "--quiet", "--wheel-dir", str(folder))
     return next(folder.glob("*.whl"))

@@ -10,6 +10,7 @@ from functools import partial
 
 import numpy as np
 import pytest
+from optional_packages import require
 
 from scratchdae import (
     Corruption,
@@ -240,6 +241,7 @@ def test_growing_patience_stops_a_run():
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_backends_agree(depth):
+    require("numba")
     results = {}
     for backend in ("numpy", "numba"):
         layers, histories = pretrain(X[:60], SPECS[:depth], dtype=np.float64, backend=backend)
@@ -313,7 +315,6 @@ finetune(layers, x[:150], t[:150], epochs=25, lr=0.1, batch_size=5, validation=(
 """
 
 
-@pytest.mark.parametrize("backend", ["numpy", "numba"])
 def test_killed_at_any_moment_and_resumed_ends_in_the_same_bits(tmp_path, backend):
     def start(out):
         return subprocess.Popen([sys.executable, "-c", TRAIN, str(out), backend], stdout=subprocess.PIPE)

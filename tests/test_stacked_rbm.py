@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from optional_packages import require
 
 from scratchdae import (
     Corruption,
@@ -170,7 +171,8 @@ CASES = {
         lambda: LayerSpec(3, nu=Corruption("gaussian", 0.3), kind="rbm"), "nu and loss .* nu=gaussian:0.3"),
     "another loss": (lambda: LayerSpec(3, loss="squared_error", kind="rbm"), "nu and loss .* loss='squared_error'"),
     "unknown kind": (lambda: LayerSpec(3, kind="dbn"), "kind must be one of 'autoencoder', 'rbm'"),
-    "a compiled twin": (lambda: pretrain(X, SPECS, backend="numba"), "no compiled twin, found 'numba'"),
+    "a compiled twin": (
+        lambda: require("numba") and pretrain(X, SPECS, backend="numba"), "no compiled twin, found 'numba'"),
     "examples above one": (lambda: pretrain(2 * X, SPECS), r"x must lie in \[0, 1\]"),
 }  # fmt: skip
 

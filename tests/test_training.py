@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from optional_packages import require
 
 from scratchdae import (
     Corruption,
@@ -81,6 +82,7 @@ def test_the_loop_is_the_equations_applied_in_order(x):
 
 
 def test_backends_and_the_general_path_agree(x):
+    require("numba")
     results = {}
     for name, options in (
         ("numpy", {"backend": "numpy"}),
@@ -181,6 +183,8 @@ def test_without_patience_the_last_parameters_stay(x):
 def test_divergence_stops_with_the_place(x, backend, optimizer, tmp_path):
     if optimizer is not None and backend == "numba":
         backend = "auto"
+    elif backend == "numba":
+        require("numba")
     trained = model(np.float32, loss="squared_error", output="linear")
     with pytest.raises(
         NonFiniteError,
@@ -234,11 +238,12 @@ def test_progress_bar_is_silent_without_a_terminal(x, capsys):
 
 
 def test_auto_says_what_it_took_and_why(x):
-    assert fit(model(), x, epochs=1, lr=0.1).backend == "numba (numba is installed)"
     assert fit(model(), x, epochs=1, lr=0.1, backend="numpy").backend == "numpy (asked for)"
     assert (
         "no compiled twin for DenoisingAutoencoder with" in fit(model(), x, epochs=1, lr=0.1, optimizer=Plain()).backend
     )
+    require("numba")
+    assert fit(model(), x, epochs=1, lr=0.1).backend == "numba (numba is installed)"
 
 
 def test_large_examples_are_evaluated_a_few_at_a_time(monkeypatch):
