@@ -74,6 +74,12 @@ def sum_weights(
 
 
 @numba.njit(cache=True, nogil=True)
+def _together(counts: Array, entries: int) -> int:
+    """Return how many entries of each list are worked on before the next of any: a block if little is left out."""
+    return TERMS if 2 * counts.sum() > len(counts) * entries else entries
+
+
+@numba.njit(cache=True, nogil=True)
 def sum_listed_weights(
     c: Array, c_row: int, inputs: Array, rows: Array, counts: Array, W: Array, W_at: int, width: int, lanes: int
 ) -> None:
@@ -92,12 +98,21 @@ def sum_listed_weights(
     """
     one, panel = W.dtype.type(1), VECTORS * lanes
     a, listed, entries = inputs.ravel(), rows.ravel(), rows.shape[1]
+    terms = _together(counts, entries)
     for j in range(0, width - panel + 1, panel):
-        for g in range(len(counts)):
-            to, first, n = g * ROWS * c_row + j, g * entries, counts[g]
-            sum_listed(
-                STORE, ROWS, VECTORS, c, to, c_row, a, first * ROWS, ROWS, 1, W, W_at + j, listed, first, n, one, one
-            )
+        for k in range(0, entries, terms):
+            for g in range(len(counts)):
+                to, first, n = g * ROWS * c_row + j, g * entries + k, min(terms, counts[g] - k)
+                if k == 0:
+                    sum_listed(
+                        STORE, ROWS, VECTORS, c, to, c_row, a, first * ROWS, ROWS, 1, W, W_at + j, listed, first, n,
+                        one, one,
+                    )  # fmt: skip
+                elif n > 0:
+                    sum_listed(
+                        ADD, ROWS, VECTORS, c, to, c_row, a, first * ROWS, ROWS, 1, W, W_at + j, listed, first, n,
+                        one, one,
+                    )  # fmt: skip
     for j in range(width - width % panel, width, lanes):
         for g in range(len(counts)):
             to, first, n = g * ROWS * c_row + j, g * entries, counts[g]
@@ -243,14 +258,17 @@ def descend_listed(
     """
     one, panel = W.dtype.type(1), VECTORS * lanes
     a, listed, entries = pixels.ravel(), rows.ravel(), rows.shape[1]
+    terms = _together(counts[begin:end], entries)
     for j in range(0, width - panel + 1, panel):
-        for g in range(begin, end):
-            to, first, n = W_at + g * ROWS * pitch + j, g * entries, counts[g]
-            if n > 0 or keep != one:
-                sum_listed(
-                    STEP, ROWS, VECTORS, W, to, pitch, a, first * ROWS, ROWS, 1, y, y_at + j, listed, first, n,
-                    keep, -lr,
-                )  # fmt: skip
+        for i in range(0, entries, terms):
+            kept = keep if i == 0 else one
+            for g in range(begin, end):
+                to, first, n = W_at + g * ROWS * pitch + j, g * entries + i, min(terms, counts[g] - i)
+                if n > 0 or kept != one:
+                    sum_listed(
+                        STEP, ROWS, VECTORS, W, to, pitch, a, first * ROWS, ROWS, 1, y, y_at + j, listed, first, n,
+                        kept, -lr,
+                    )  # fmt: skip
     for j in range(width - width % panel, width, lanes):
         for g in range(begin, end):
             to, first, n = W_at + g * ROWS * pitch + j, g * entries, counts[g]
