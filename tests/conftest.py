@@ -1,11 +1,15 @@
 """Threads, hypothesis profiles, and what to do without an optional package."""
 
 import os
+import signal
 
 # Two BLAS threads on a busy machine can be hundreds of times slower than one on small products.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# A script's background jobs are started deaf to Ctrl-C, and so would be the programs that the tests interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 import numpy as np
