@@ -285,6 +285,10 @@ def test_the_subject_is_compared_with_the_products_of_each_library():
     assert [entry["batch_size"] for entry in found] == [1, 20]  # the third was not timed
     assert found[1]["equivalent_gflops"] == pytest.approx(5000 * 10 * 784 * 500 / 1e9)
     assert found[1]["of_gemm"] == pytest.approx({"numpy": 0.5, "torch": 1.0})
+    then = dataclasses.replace(RESULT, nearby={ROWS[3].setting: limits.Limits({"numpy": 78.4}, 1.0)})
+    assert [entry["of_gemm"]["numpy"] for entry in then.as_json()["scratchdae_beside_products"]] == pytest.approx(
+        [0.3, 0.25]
+    )
     assert report.products(RESULT) == []
     assert report.products(dataclasses.replace(RESULT, rows=ROWS[:6])) == [
         "H = 500, B = 20: scratchdae does the work of 20 dense GFLOP/s (10 operations a weight), "
@@ -399,7 +403,10 @@ def test_bench_leaves_numbers_and_a_figure(kind, tiny, tmp_path, capsys):
         assert entry["rounds"] == 2
     assert "sklearn" in [entry["name"] for entry in content["left_out"]]
     if "scratchdae" in names:
-        assert len(content["scratchdae_beside_products"]) == 4
+        beside = content["scratchdae_beside_products"]
+        assert len(beside) == 4
+        # The limits are the best of all minutes.
+        assert max(one["gemm_gflops"]["numpy"] for one in beside) == content["limits"]["gemm_gflops"]["numpy"]
         assert "products    H = 9, B = 4: scratchdae does the work of" in said
 
 

@@ -1,6 +1,7 @@
 """A benchmark in words and in JSON."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from scratchdae.benchmark.limits import Limits
@@ -26,6 +27,8 @@ class Result:
         Of the machine.
     about : dict
         Command, machine, threads, versions and data, ready for JSON.
+    nearby : mapping of Setting to Limits, optional
+        What was measured just before and after a setting: the machine of that minute.
     """
 
     kind: Kind
@@ -33,6 +36,7 @@ class Result:
     left_out: dict[str, str]
     limits: Limits
     about: dict[str, Any]
+    nearby: Mapping[Setting, Limits] = field(default_factory=dict)
 
     @property
     def settings(self) -> list[Setting]:
@@ -106,19 +110,21 @@ class Result:
         Returns
         -------
         dict or None
-            Its equivalent GFLOP/s, and the ratio to each library's, ready for JSON; None where it was not timed.
+            Its equivalent GFLOP/s, those of each library just before or after, whichever are more, and the ratios,
+            ready for JSON; None where it was not timed.
         """
         subject = self.medians(setting).get(SUBJECT)
         if subject is None:
             return None
-        gflops = subject * self.kind.operations(setting.n_hidden) / 1e9
+        gflops, products = subject * self.kind.operations(setting.n_hidden) / 1e9, self.nearby.get(setting, self.limits)
         return {
             "work": setting.work,
             "n_hidden": setting.n_hidden,
             "batch_size": setting.batch_size,
             "dtype": setting.dtype,
             "equivalent_gflops": gflops,
-            "of_gemm": {name: gflops / rate for name, rate in self.limits.gflops.items()},
+            "gemm_gflops": products.gflops,
+            "of_gemm": {name: gflops / rate for name, rate in products.gflops.items()},
         }
 
     def as_json(self) -> dict[str, Any]:

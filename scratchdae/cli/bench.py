@@ -15,6 +15,7 @@ from scratchdae import atomic
 from scratchdae.arguments import choice, integer
 from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
 from scratchdae.benchmark.works import KINDS, PIXELS, examples
+from scratchdae.benchmark.works.work import Setting
 from scratchdae.cli.folder import writable_folder
 from scratchdae.cli.threads import limited
 
@@ -107,13 +108,15 @@ def _compare(options: argparse.Namespace, threads: int) -> int:
     for one in competitors:
         _say("takes part", f"{one.name}: {one.about}")
     best, rows = limits.measure(competitors, options.dtype, threads), list[measure.Row]()
+    before, nearby = best, dict[Setting, limits.Limits]()
     _say("limits", str(best))
     for setting in settings:
         found = measure.measure(competitors, setting, kind.prepare(setting, data), threads, rounds)
         print("", *report.table(found), sep="\n", flush=True)
         rows += found
-        best = best.best(limits.measure(competitors, options.dtype, threads))  # whatever slowed the last may be gone
-    result = report.Result(kind, tuple(rows), left_out, best, about)
+        after = limits.measure(competitors, options.dtype, threads)  # whatever slowed the last may be gone
+        best, nearby[setting], before = best.best(after), before.best(after), after
+    result = report.Result(kind, tuple(rows), left_out, best, about, nearby)
     print("", "median samples a second", *report.summary(result), "", sep="\n")
     for line in report.products(result):
         _say("products", line)
