@@ -222,7 +222,7 @@ CASES = [
     (f"{GOOD} --root {{tmp}}", "--root is the folder of MNIST and goes with --data mnist"),
     # the folder of the run
     (f"{GOOD} --out {{tmp}}/file", "--out must be a folder, found the file .*file$"),
-    (f"{GOOD} --out {{tmp}}/file/run", "file/run: not a directory"),
+    (f"{GOOD} --out {{tmp}}/file/run", "--out must be a folder, found the file .*file$"),
     (f"{GOOD} --out {{tmp}}/run", "run holds a run already; resume it, or choose another folder"),
     (f"{RESUME} {{tmp}}/run --hidden 4", "model.n_hidden = 3 and cannot be resumed with 4"),
     (f"{RESUME} {{tmp}}/run --untied", "model.tied = True and cannot be resumed with False"),

@@ -12,6 +12,7 @@ from scratchdae import checkpoint, kernels
 from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.cli import pictures, training_data
+from scratchdae.cli.folder import writable_folder
 from scratchdae.cli.threads import limited
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import CORRUPTIONS, Corruption
@@ -127,8 +128,7 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
     corruption = Corruption.parse(options.corruption)
     parsed = parse("lr", options.lr)
     lr = parsed.level if isinstance(parsed, Constant) else parsed
-    if out.exists() and not out.is_dir():
-        raise ValueError(f"--out must be a folder, found the file {out}")
+    writable_folder("--out", out)
     data = training_data.load(options.data, options.root, options.limit, options.validation)
     _check_range(data, options)
     model = DenoisingAutoencoder(

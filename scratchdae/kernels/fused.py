@@ -15,7 +15,7 @@ from scratchdae.kernels.panels import ROWS, VECTORS
 from scratchdae.kernels.products import TERMS
 from scratchdae.kernels.room import LINE, memory, multiple, padded, row_pitch
 from scratchdae.kernels.tile import lanes
-from scratchdae.kernels.zeros import lists
+from scratchdae.kernels.zeros import room_for_lists
 
 _ALONE = 1_000_000  # operations of a step below which threads would wait for each other longer than they work
 
@@ -73,7 +73,7 @@ def _minibatch_room(B: int, D: int, width: int, size: int, dtype: Any) -> miniba
         parts=memory("parts", (size, examples, pitch), dtype),
         da_z=memory("da_z", (examples, z_pitch), dtype),
         b=memory("b", (pitch,), dtype),
-        **lists(B, D, size, dtype),
+        lists=room_for_lists(B, D, size, dtype),
         panel=memory("panel", (size, TERMS * VECTORS * lanes(dtype)), dtype),
         totals=memory("totals", (size, LINE // 8), np.float64),
     )

@@ -33,7 +33,7 @@ from scratchdae.kernels.products import (
     sum_weights,
 )
 from scratchdae.kernels.team import share, wait
-from scratchdae.kernels.zeros import list_inputs, list_pixels
+from scratchdae.kernels.zeros import Lists, list_inputs, list_pixels
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
@@ -48,12 +48,7 @@ class Room(NamedTuple):
     parts: Array  # (threads, examples, pitch): of a_y, then of dy
     da_z: Array  # (examples, pitch of da_z)
     b: Array  # (pitch,)
-    inputs: Array  # of the lists, see `zeros.lists`; the first three with a leading axis of threads
-    input_rows: Array
-    input_counts: Array
-    pixels: Array
-    pixel_rows: Array
-    pixel_counts: Array
+    lists: Lists
     panel: Array  # (threads, numbers of a panel)
     totals: Array  # (threads, 4 + padding): loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
 
@@ -178,12 +173,12 @@ def steps(
     z_pitch, one = room.da_z.shape[1], W.dtype.type(1)
     done = S
     for s in range(S):
-        inputs = x_tilde[s]
-        list_inputs(inputs, begin, stop, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank])
-        list_pixels(inputs, unit_begin, unit_end, pitch, room.pixels, room.pixel_rows, room.pixel_counts)
+        inputs, lists = x_tilde[s], room.lists
+        list_inputs(inputs, begin, stop, pitch, lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank])
+        list_pixels(inputs, unit_begin, unit_end, pitch, lists.pixels, lists.pixel_rows, lists.pixel_counts)
         used = _sum_of_magnitudes(inputs, begin, stop)
         sum_listed_weights(
-            sums, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank], flat, 0, width, lanes
+            sums, pitch, lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank], flat, 0, width, lanes
         )
         wait(gate, size)
         _hidden(room, B, column_begin, column_end)
@@ -221,7 +216,7 @@ def steps(
             break
         descend(flat, begin * pitch, pitch, end - begin, da_z, begin, z_pitch, y, 0, pitch, B, keep, lr, width, lanes)
         descend_listed(
-            flat, 0, pitch, unit_begin, unit_end, room.pixels, room.pixel_rows, room.pixel_counts, room.da_y.ravel(),
+            flat, 0, pitch, unit_begin, unit_end, lists.pixels, lists.pixel_rows, lists.pixel_counts, room.da_y.ravel(),
             0, one, lr, width, lanes,
         )  # fmt: skip
         _descend_bias(room.b[column_begin:column_end], db, lr)

@@ -1,4 +1,4 @@
-"""Four pieces of matrix products, held in the vector registers of the processor.
+"""Five pieces of matrix products, held in the vector registers of the processor.
 
 They work on rows that begin with a line of the cache and are padded with zeros to whole registers, so that there are no
 remainders: `ROWS` rows at a time, whole registers wide. What they do differently from `tile`: the rows that are summed
@@ -11,6 +11,7 @@ corrupted. A row left out is neither read nor multiplied.
     sum_listed   S[p, v] = Σ_t a[t a_t + p a_p] · w[rows[t] + v]
     dots         S[q, p] = Σ_v x[q, v] · w[p, v]
     descend_rows S[v]   += Σ_t a[t] · w[t, v], and then w[t, v] = keep w[t, v] + rate a[t] y[v]
+    turn         c[v, p] = w[p, v]
 
 What becomes of the sums of the first three is said by a number that must be written as one: they are stored (`STORE`),
 added to what is there (`ADD`), or what is there is multiplied by `keep` and the sums are added, multiplied by `rate`
@@ -275,3 +276,33 @@ def _descend_rows(
 
 # descend_rows(registers, sums, at, factors, first, w, k, w_row, y, n, keep, rate)
 descend_rows: Any = _descend_rows
+
+
+@intrinsic
+def _turn(typing: Any, c: Any, at: Any, c_row: Any, w: Any, j: Any, w_row: Any) -> tuple[Any, Callable[..., Any]]:
+    """Turn over a square as wide as a register: deal halves of its rows into one another until they are columns."""
+    i = types.intp
+
+    def codegen(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+        c, at, c_row, w, j, w_row = _pointers(context, builder, signature, values)
+        _, size, width = _element(signature.args[0].dtype)
+
+        def row(pointer: Any, first: Any, step: Any, p: int) -> Any:
+            first = builder.add(first, builder.mul(step, ir.Constant(_I64, p)))
+            return _vector_at(builder, pointer, first, width)
+
+        vectors, half = [builder.load(row(w, j, w_row, p), align=size) for p in range(width)], width // 2
+        dealt = [lane + side for lane in range(width) for side in (0, width)]
+        masks = [ir.Constant(ir.VectorType(_I32, width), places) for places in (dealt[:width], dealt[width:])]
+        for _ in range(width.bit_length() - 1):
+            pairs = zip(vectors[:half], vectors[half:], strict=True)
+            vectors = [builder.shuffle_vector(one, other, mask) for one, other in pairs for mask in masks]
+        for p, vector in enumerate(vectors):
+            builder.store(vector, row(c, at, c_row, p), align=size)
+        return context.get_dummy_value()
+
+    return types.void(c, i, i, w, i, i), codegen
+
+
+# turn(c, at, c_row, w, j, w_row)
+turn: Any = _turn

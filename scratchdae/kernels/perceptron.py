@@ -2,8 +2,8 @@
 
 Its reference is the `Sequential` of Dense and Sigmoid layers, softmax cross-entropy, and plain gradient descent. What
 it does differently: no gradient of a weight is kept. Going forward each thread sums over its own rows of W, as in
-`minibatch`. Going back, a few rows of W while they are in the cache give the gradient of their inputs and then take
-their update. So W is read twice and written once a step; the first layer's rows whose inputs are zero in all of four
+`minibatch`. Going back, a block of rows of W gives the gradient of its inputs and then, still in the cache, takes its
+update. So W is read twice and written once a step; the first layer's rows whose inputs are zero in all of four
 examples only where weights decay.
 
 A layer is thus written before the gradient of the one below it is known. That it will be finite is decided beforehand,
@@ -21,6 +21,7 @@ from scratchdae.kernels.online import largest
 from scratchdae.kernels.output import sigmoid_row
 from scratchdae.kernels.panels import ROWS, VECTORS
 from scratchdae.kernels.products import (
+    MANY,
     TERMS,
     descend,
     descend_listed,
@@ -31,10 +32,10 @@ from scratchdae.kernels.products import (
 from scratchdae.kernels.room import memory, multiple, padded, row_pitch
 from scratchdae.kernels.team import share, wait
 from scratchdae.kernels.tile import lanes
-from scratchdae.kernels.zeros import list_inputs, list_pixels, lists
+from scratchdae.kernels.zeros import Lists, list_inputs, list_pixels, room_for_lists
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-_FEW, _NEAR, _BLOCK = 128, 64, 128  # rows of W that stay in a cache between two uses: up to so many examples, beyond
+_BLOCK, _MANY_BLOCK = 64, 128  # rows of W that stay in a cache between two uses; with `MANY` examples
 _ALONE = 1_000_000  # operations of a step below which threads would wait for each other longer than they work
 _N_IN, _ROWS, _WIDTH, _PITCH, _IN_PITCH, _W, _B, _H, _DA = range(9)  # columns of the plan, see `_lay_out`
 _LOSS, _INPUTS, _LAYERS = 0, 1, 2  # places in the totals; from the last on a place for each layer
@@ -48,12 +49,7 @@ class Room(NamedTuple):
     h: Array  # outputs of all but the last
     da: Array  # gradients of their pre-activations
     parts: Array  # (threads, examples, largest pitch): what each thread has summed of a layer's pre-activations
-    inputs: Array  # of the first layer's lists, see `zeros.lists`; the first three with a leading axis of threads
-    input_rows: Array
-    input_counts: Array
-    pixels: Array
-    pixel_rows: Array
-    pixel_counts: Array
+    lists: Lists  # of the first layer
     panel: Array  # (threads, numbers of a panel)
     totals: Array  # (threads, ...)
 
@@ -63,9 +59,8 @@ def _forward(room: Any, plan: Array, layer: int, rank: int, groups: int, begin: 
     """Sum a layer's pre-activations over some rows of its W."""
     pitch, width, W_at, part = plan[layer, _PITCH], plan[layer, _WIDTH], plan[layer, _W], room.parts[rank].ravel()
     if layer == 0:
-        sum_listed_weights(
-            part, pitch, room.inputs[rank], room.input_rows[rank], room.input_counts[rank], room.W, W_at, width, lanes
-        )
+        inputs, rows, counts = room.lists.inputs[rank], room.lists.input_rows[rank], room.lists.input_counts[rank]
+        sum_listed_weights(part, pitch, inputs, rows, counts, room.W, W_at, width, lanes)
     else:
         sum_weights(
             part, 0, pitch, room.h, plan[layer, _H] + begin, plan[layer, _IN_PITCH], room.W, W_at + begin * pitch,
@@ -140,10 +135,9 @@ def _update(room: Any, plan: Array, layer: int, B: int, begin: int, end: int, lr
     """Update some rows of W with the products of their inputs and the gradients."""
     pitch, width, W_at, da_at = plan[layer, _PITCH], plan[layer, _WIDTH], plan[layer, _W], plan[layer, _DA]
     if layer == 0:
-        descend_listed(
-            room.W, W_at, pitch, begin // ROWS, end // ROWS, room.pixels, room.pixel_rows, room.pixel_counts, room.da,
-            da_at, keep, lr, width, lanes,
-        )  # fmt: skip
+        pixels, rows, counts = room.lists.pixels, room.lists.pixel_rows, room.lists.pixel_counts
+        first, last = begin // ROWS, end // ROWS
+        descend_listed(room.W, W_at, pitch, first, last, pixels, rows, counts, room.da, da_at, keep, lr, width, lanes)
     else:
         descend(
             room.W, W_at + begin * pitch, pitch, end - begin, room.h, plan[layer, _H] + begin, plan[layer, _IN_PITCH],
@@ -183,7 +177,7 @@ def _train(
     """Take a step on each batch, as one thread of a team; stop before the first that might not be finite."""
     S, B, D = x.shape
     L, groups, scale = len(plan), -(-B // ROWS), x.dtype.type(1 / B)
-    keep, block = x.dtype.type(1) - lr * decay, _NEAR if B < _FEW else _BLOCK
+    keep, block = x.dtype.type(1) - lr * decay, _MANY_BLOCK if B >= MANY else _BLOCK
     weights, biases, sizes = np.zeros(L), np.zeros(L), plan[:, _N_IN].astype(np.float64)
     for layer in range(L):
         begin, end = share(plan[layer, _ROWS] // ROWS, size, rank)
@@ -201,10 +195,9 @@ def _train(
     begin, stop = first * ROWS, max(first * ROWS, min(last * ROWS, D))
     done = S
     for s in range(S):
-        list_inputs(
-            x[s], begin, stop, plan[0, _PITCH], room.inputs[rank], room.input_rows[rank], room.input_counts[rank],
-        )  # fmt: skip
-        list_pixels(x[s], first, last, plan[0, _PITCH], room.pixels, room.pixel_rows, room.pixel_counts)
+        pitch, lists = plan[0, _PITCH], room.lists
+        list_inputs(x[s], begin, stop, pitch, lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank])
+        list_pixels(x[s], first, last, pitch, lists.pixels, lists.pixel_rows, lists.pixel_counts)
         inputs = 0.0
         for i in range(B):
             inputs = max(inputs, largest(x[s, i, begin:stop]))
@@ -302,7 +295,7 @@ def steps(
         h=memory("h", (ends[_H] + examples * ends[_IN_PITCH],), dtype),
         da=memory("da", (ends[_DA] + examples * ends[_PITCH],), dtype),
         parts=memory("parts", (size, examples, plan[:, _PITCH].max()), dtype),
-        **lists(B, len(weights[0]), size, dtype),
+        lists=room_for_lists(B, len(weights[0]), size, dtype),
         panel=memory("panel", (size, TERMS * VECTORS * register), dtype),
         totals=memory("totals", (size, multiple(_LAYERS + n_layers, 8)), np.float64),
     )

@@ -21,10 +21,10 @@ from typing import Any
 import numba
 
 from scratchdae.arguments import Array
-from scratchdae.kernels.panels import ADD, COUNT, ROWS, STEP, STORE, VECTORS, dots, sum_listed, sum_rows
+from scratchdae.kernels.panels import ADD, COUNT, ROWS, STEP, STORE, VECTORS, dots, sum_listed, sum_rows, turn
 
 TERMS = 128
-_MANY = 128  # examples that are worth a panel turned over
+MANY = 128  # examples that are worth a panel turned over
 _SOME = 24  # groups of examples whose y stays in the second-level cache while rows of W pass by
 _NEAR = 16  # rows of W that stay in the first-level cache while those examples pass by
 _CHUNK = 32  # registers of them
@@ -144,7 +144,7 @@ def multiply_weights(
         Columns that are summed, a multiple of a register's lanes.
     """
     turned = 0
-    if groups * ROWS >= _MANY:
+    if groups * ROWS >= MANY:
         turned = n - n % (VECTORS * lanes)
         _multiply_turned(c, c_at, c_row, y, y_at, y_row, W, W_at, pitch, turned, groups, panel, width, lanes)
     vectors = width // lanes
@@ -173,7 +173,9 @@ def _multiply_turned(
     for k in range(0, n, wide):
         for j in range(0, width, TERMS):
             terms = min(TERMS, width - j)
-            _turn(panel, W, W_at + k * pitch + j, pitch, wide, terms)
+            for v in range(0, terms, lanes):
+                for p in range(0, wide, lanes):
+                    turn(panel, v * wide + p, wide, W, W_at + (k + p) * pitch + j + v, pitch)
             for g in range(groups):
                 to, factors = c_at + g * ROWS * c_row + k, y_at + g * ROWS * y_row + j
                 if j == 0:
@@ -182,15 +184,6 @@ def _multiply_turned(
                     )
                 else:
                     sum_rows(ADD, ROWS, VECTORS, c, to, c_row, y, factors, 1, y_row, panel, 0, wide, 0, terms, one, one)
-
-
-@numba.njit(cache=True, nogil=True)
-def _turn(panel: Array, W: Array, at: int, pitch: int, wide: int, terms: int) -> None:
-    """Write columns of W as rows."""
-    for k in range(wide):
-        row = W[at + k * pitch : at + k * pitch + terms]
-        for j in range(terms):
-            panel[j * wide + k] = row[j]
 
 
 @numba.njit(cache=True, nogil=True)

@@ -4,7 +4,7 @@ What it does differently from the reference: a zero is found once, while its nei
 neither read nor multiplied afterwards.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -12,6 +12,17 @@ import numpy as np
 from scratchdae.arguments import Array
 from scratchdae.kernels.panels import ROWS
 from scratchdae.kernels.room import memory, multiple
+
+
+class Lists(NamedTuple):
+    """A batch's inputs, twice: each thread's, for its rows of W, and those of each group of rows, for all threads."""
+
+    inputs: Array  # (threads, groups of examples, entries, ROWS)
+    input_rows: Array  # (threads, groups of examples, entries)
+    input_counts: Array  # (threads, groups of examples)
+    pixels: Array  # (groups of rows, entries, ROWS)
+    pixel_rows: Array  # (groups of rows, entries)
+    pixel_counts: Array  # (groups of rows,)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -80,7 +91,7 @@ def list_pixels(x: Array, begin: int, end: int, pitch: int, pixels: Array, rows:
         counts[g] = n
 
 
-def lists(B: int, D: int, size: int, dtype: Any) -> dict[str, Array]:
+def room_for_lists(B: int, D: int, size: int, dtype: Any) -> Lists:
     """Return room for the lists of a batch.
 
     Parameters
@@ -94,17 +105,16 @@ def lists(B: int, D: int, size: int, dtype: Any) -> dict[str, Array]:
 
     Returns
     -------
-    dict of str to ndarray
-        ``inputs``, ``input_rows`` and ``input_counts``, with a leading axis of threads, ``pixels``, ``pixel_rows`` and
-        ``pixel_counts``. An entry more than there can be, for what turns out to be zero.
+    Lists
+        With an entry more than there can be, for what turns out to be zero.
     """
     groups, units = multiple(B, ROWS) // ROWS, multiple(D, ROWS) // ROWS
     most = -(-units // size) * ROWS  # rows of W of a thread
-    return {
-        "inputs": memory("inputs", (size, groups, most + 1, ROWS), dtype),
-        "input_rows": memory("input_rows", (size, groups, most + 1), np.int64),
-        "input_counts": memory("input_counts", (size, groups), np.int64),
-        "pixels": memory("pixels", (units, B + 1, ROWS), dtype),
-        "pixel_rows": memory("pixel_rows", (units, B + 1), np.int64),
-        "pixel_counts": memory("pixel_counts", (units,), np.int64),
-    }
+    return Lists(
+        inputs=memory("inputs", (size, groups, most + 1, ROWS), dtype),
+        input_rows=memory("input_rows", (size, groups, most + 1), np.int64),
+        input_counts=memory("input_counts", (size, groups), np.int64),
+        pixels=memory("pixels", (units, B + 1, ROWS), dtype),
+        pixel_rows=memory("pixel_rows", (units, B + 1), np.int64),
+        pixel_counts=memory("pixel_counts", (units,), np.int64),
+    )
