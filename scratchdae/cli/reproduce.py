@@ -29,8 +29,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "sda",
         help="the Theano tutorial's stacked denoising autoencoder on MNIST",
         description="Pretrain and fine-tune 784-1000-1000-1000-10 on MNIST, once a seed: as the tutorial does, an "
-        "example a step, and with batches of 20. Leave reproduce_sda.json and reproduce_sda.png, in which a setting "
-        "that is not run this time stays as it is.",
+        "example a step, and with batches, in minutes. Leave reproduce_sda.json and reproduce_sda.png, in which a "
+        "setting that is not run this time stays as it is.",
         epilog="Ctrl-C keeps the last whole epoch; the same command goes on from there, to the same bits.",
         allow_abbrev=False,
     )
