@@ -24,7 +24,7 @@ from scratchdae.arguments import Array
 from scratchdae.kernels.panels import ADD, COUNT, ROWS, STEP, STORE, VECTORS, dots, sum_listed, sum_rows, turn
 
 TERMS = 128
-MANY = 128  # examples that are worth a panel turned over
+MANY = 64  # examples that are worth a panel turned over
 _SOME = 24  # groups of examples whose y stays in the second-level cache while rows of W pass by
 _NEAR = 16  # rows of W that stay in the first-level cache while those examples pass by
 _CHUNK = 32  # registers of them
