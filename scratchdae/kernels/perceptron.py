@@ -35,7 +35,7 @@ from scratchdae.kernels.tile import lanes
 from scratchdae.kernels.zeros import Lists, list_inputs, list_pixels, room_for_lists
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-_BLOCK, _MANY_BLOCK = 64, 128  # rows of W that stay in a cache between two uses; with `MANY` examples
+_BLOCK, _MANY_BLOCK = 64, 128  # rows of W that stay in a cache between two uses; the second from `MANY` examples on
 _ALONE = 1_000_000  # operations of a step below which threads would wait for each other longer than they work
 _N_IN, _ROWS, _WIDTH, _PITCH, _IN_PITCH, _W, _B, _H, _DA = range(9)  # columns of the plan, see `_lay_out`
 _LOSS, _INPUTS, _LAYERS = 0, 1, 2  # places in the totals; from the last on a place for each layer
