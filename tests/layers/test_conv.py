@@ -168,7 +168,8 @@ def test_what_is_not_finite_reaches_every_window_that_sees_it(loops, bad, rng):
     layer = Conv2D(7)
     params, x = layer.init((6, 6, 2), rng), rng.normal(size=(2, 6, 6, 2))
     x[1, 2, 3, 0] = bad
-    y = layer.forward(params, x)[0]
+    with np.errstate(invalid="ignore"):  # some BLAS multiply infinity by the zeros that fill their registers
+        y = layer.forward(params, x)[0]
     seen = np.zeros((2, 6, 6), bool)
     seen[1, 1:4, 2:5] = True
     np.testing.assert_array_equal(~np.isfinite(y).all(axis=3), seen)
