@@ -89,6 +89,25 @@ def test_losses_and_densities(kind, share, dtype):
     assert max_error(params, expected) < TOLERANCE[dtype]
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("sizes", [(7, 30, 33), (33, 29, 117), (140, 37, 70)], ids=str)
+@pytest.mark.usefixtures("team")
+def test_batches_with_few_zeros_and_with_many_follow_each_other(sizes, dtype):
+    """Neither leaves anything behind that the other would take for its own."""
+    params, _, x = problem(sizes, dtype)
+    expected = {name: value.astype(np.float64) for name, value in params.items()}
+    x_tilde = np.stack([problem(sizes, dtype, seed, share)[1] for seed, share in enumerate((1, 0.1, 0.9, 0, 1))])
+    x = np.repeat(x[np.newaxis], len(x_tilde), axis=0)
+    real = params["W"].dtype.type
+    losses, taken = fused.steps(
+        params["W"], params["b"], params["b_prime"], x_tilde, x, real(0.5), real(0), real(1 / sizes[0]), 0
+    )
+    values, _ = autoencoder.sgd_steps(expected, x_tilde.astype(np.float64), x.astype(np.float64), 0.5)
+    assert taken == len(x_tilde)
+    assert losses == pytest.approx(values, rel=TOLERANCE[dtype])
+    assert max_error(params, expected) < TOLERANCE[dtype]
+
+
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("name", ["W", "b", "b_prime", "x_tilde"])
 @pytest.mark.parametrize("kind", [0, 1, 2])

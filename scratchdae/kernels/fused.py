@@ -73,6 +73,7 @@ def _minibatch_room(B: int, D: int, width: int, size: int, dtype: Any) -> miniba
         parts=memory("parts", (size, examples, pitch), dtype),
         da_z=memory("da_z", (examples, z_pitch), dtype),
         b=memory("b", (pitch,), dtype),
+        x=memory("x", (examples, z_pitch), dtype),
         lists=room_for_lists(B, D, size, dtype),
         panel=memory("panel", (size, TERMS * VECTORS * lanes(dtype)), dtype),
         totals=memory("totals", (size, LINE // 8), np.float64),

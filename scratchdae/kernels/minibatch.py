@@ -3,7 +3,8 @@
 What it does differently from `scratchdae.autoencoder.sgd_steps`: the reference makes five products, each a pass over W
 or its gradient, and a dozen passes over what lies between them. Here W is read three times and written once a step:
 
-1. encode: a_y = x̃ W. Inputs that are zero in all of four examples are neither read nor multiplied.
+1. encode: a_y = x̃ W. Inputs that are zero in all of four examples are neither read nor multiplied, if at least half
+   of the inputs are zero; lists of fewer zeros cost more than they save.
 2. decode: a block of rows of W gives a_z, loss and da_z, and while it is still in the cache, its part of dy.
 3. update: each row of W takes its decoder's part, equation (8), and its encoder's part, (12), straight into the
    registers that hold it. dW never exists; zeros of x̃ are left out here too.
@@ -48,19 +49,63 @@ class Room(NamedTuple):
     parts: Array  # (threads, examples, pitch): of a_y, then of dy
     da_z: Array  # (examples, pitch of da_z)
     b: Array  # (pitch,)
-    lists: Lists
+    x: Array  # (examples, pitch of da_z): the inputs where most of them are not zero
+    lists: Lists  # and where not
     panel: Array  # (threads, numbers of a panel)
     totals: Array  # (threads, 4 + padding): loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _sum_of_magnitudes(x: Array, begin: int, end: int) -> float:
-    total = x.dtype.type(0)
-    for i in range(x.shape[0]):
-        row = x[i, begin:end]
-        for k in range(len(row)):
-            total += abs(row[k])
-    return float(total)
+def _look_over(row: Array) -> tuple[float, int]:
+    """Return the sum of the inputs' magnitudes, and how many are not zero."""
+    magnitude, used = row.dtype.type(0), np.int32(0)
+    for k in range(len(row)):
+        magnitude += abs(row[k])
+        used += np.int32(row[k] != 0)
+    return float(magnitude), int(used)
+
+
+@numba.njit(cache=True, nogil=True)
+def _take_inputs(room: Any, x: Array, rank: int, begin: int, stop: int) -> tuple[float, bool]:
+    """Copy a thread's inputs if most are not zero, or list those; return Σ|x̃|, and whether they are copied."""
+    pitch, lists, total, used = room.W.shape[1], room.lists, 0.0, 0
+    for i in range(len(x)):
+        magnitude, n = _look_over(x[i, begin:stop])
+        total, used = total + magnitude, used + n
+    if 2 * used > len(x) * (stop - begin):
+        room.x[: len(x), begin:stop] = x[:, begin:stop]
+        return total, True
+    list_inputs(x, begin, stop, pitch, lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank])
+    list_pixels(x, begin // ROWS, -(-stop // ROWS), pitch, lists.pixels, lists.pixel_rows, lists.pixel_counts)
+    return total, False
+
+
+@numba.njit(cache=True, nogil=True)
+def _encode(room: Any, rank: int, dense: bool, begin: int, end: int, groups: int, width: int, lanes: int) -> None:
+    """Sum pre-activations of y over a thread's rows of W."""
+    pitch, sums, W, lists = room.W.shape[1], room.parts[rank].ravel(), room.W.ravel(), room.lists
+    if dense:
+        sum_weights(
+            sums, 0, pitch, room.x.ravel(), begin, room.x.shape[1], W, begin * pitch, pitch, end - begin, groups, True,
+            width, lanes,
+        )  # fmt: skip
+    else:
+        inputs, rows, counts = lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank]
+        sum_listed_weights(sums, pitch, inputs, rows, counts, W, 0, width, lanes)
+
+
+@numba.njit(cache=True, nogil=True)
+def _descend_encoder(room: Any, dense: bool, begin: int, end: int, B: int, lr: Any, width: int, lanes: int) -> None:
+    """Update some rows of W with the encoder's part of the gradient, equation (12)."""
+    pitch, W, da_y, lists, one = room.W.shape[1], room.W.ravel(), room.da_y.ravel(), room.lists, room.W.dtype.type(1)
+    if dense:
+        descend(
+            W, begin * pitch, pitch, end - begin, room.x.ravel(), begin, room.x.shape[1], da_y, 0, pitch, B, one, lr,
+            width, lanes,
+        )  # fmt: skip
+    else:
+        pixels, rows, counts = lists.pixels, lists.pixel_rows, lists.pixel_counts
+        descend_listed(W, 0, pitch, begin // ROWS, end // ROWS, pixels, rows, counts, da_y, 0, one, lr, width, lanes)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -155,8 +200,8 @@ def steps(
     S, B, D = x.shape
     H, pitch = W.shape[1], room.W.shape[1]
     groups, units = -(-B // ROWS), room.W.shape[0] // ROWS
-    unit_begin, unit_end = share(units, size, rank)
-    begin, end = unit_begin * ROWS, unit_end * ROWS  # of this thread's rows, padding included
+    begin, end = share(units, size, rank)
+    begin, end = begin * ROWS, end * ROWS  # of this thread's rows, padding included
     stop = min(end, D)
     column_begin, column_end = share(width // lanes, size, rank)
     column_begin, column_end = column_begin * lanes, column_end * lanes
@@ -169,17 +214,13 @@ def steps(
     for k in range(max(begin, stop), end):
         room.W[k] = 0
     room.da_z[:, begin:end] = 0
+    room.x[:, begin:end] = 0
     flat, sums, da_z, y = room.W.ravel(), room.parts[rank].ravel(), room.da_z.ravel(), room.y.ravel()
-    z_pitch, one = room.da_z.shape[1], W.dtype.type(1)
+    z_pitch = room.da_z.shape[1]
     done = S
     for s in range(S):
-        inputs, lists = x_tilde[s], room.lists
-        list_inputs(inputs, begin, stop, pitch, lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank])
-        list_pixels(inputs, unit_begin, unit_end, pitch, lists.pixels, lists.pixel_rows, lists.pixel_counts)
-        used = _sum_of_magnitudes(inputs, begin, stop)
-        sum_listed_weights(
-            sums, pitch, lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank], flat, 0, width, lanes
-        )
+        used, dense = _take_inputs(room, x_tilde[s], rank, begin, stop)
+        _encode(room, rank, dense, begin, end, groups, width, lanes)
         wait(gate, size)
         _hidden(room, B, column_begin, column_end)
         wait(gate, size)
@@ -215,10 +256,7 @@ def steps(
             done = s
             break
         descend(flat, begin * pitch, pitch, end - begin, da_z, begin, z_pitch, y, 0, pitch, B, keep, lr, width, lanes)
-        descend_listed(
-            flat, 0, pitch, unit_begin, unit_end, lists.pixels, lists.pixel_rows, lists.pixel_counts, room.da_y.ravel(),
-            0, one, lr, width, lanes,
-        )  # fmt: skip
+        _descend_encoder(room, dense, begin, end, B, lr, width, lanes)
         _descend_bias(room.b[column_begin:column_end], db, lr)
         db_prime[:] = 0
         for i in range(B):
