@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scratchdae import atomic
+from scratchdae.blas_threads import THREADS, limit
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
-
-THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
 
 
 @dataclass(frozen=True)
@@ -77,7 +76,8 @@ class Chapter:
         if options.seed < 0:
             parser.error(f"--seed must be at least 0, found {options.seed}")
         out = options.out or checkout / "figures" / ("quick" if options.quick else "")
-        _limit_threads()
+        if not any(name in os.environ for name in THREADS):
+            limit(1)
         return cls(name, options.quick, options.full, options.seed, out)
 
     def finish(self, figure: "Figure", numbers: Mapping[str, Any]) -> None:
@@ -103,11 +103,3 @@ class Chapter:
 def _plain(value: Any) -> Any:
     """Turn NumPy's numbers and arrays into Python's, rounded to what a reader of JSON wants."""
     return value.tolist() if hasattr(value, "tolist") else str(value)
-
-
-def _limit_threads() -> None:
-    if not any(name in os.environ for name in THREADS):
-        from threadpoolctl import threadpool_limits
-
-        threadpool_limits(1)  # NumPy's BLAS is loaded already: the environment would come too late for it
-        os.environ.update(dict.fromkeys(THREADS, "1"))  # but not for the BLAS of SciPy, which the kernels load

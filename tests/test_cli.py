@@ -12,9 +12,8 @@ import pytest
 
 import scratchdae
 from scratchdae import autoencoder, datasets, kernels
-from scratchdae.chapter import THREADS
+from scratchdae.blas_threads import THREADS, limited
 from scratchdae.cli import main
-from scratchdae.cli.threads import limited
 
 HEAVY = ("matplotlib", "numba", "scipy", "pooch", "requests", "safetensors", "tqdm", "threadpoolctl")
 
@@ -101,9 +100,8 @@ def test_threads_reach_every_blas_and_leave_no_trace():
     """Also the BLAS that SciPy brings along, which is loaded after the limit was set."""
     code = """
 import os
-from scratchdae.chapter import THREADS
+from scratchdae.blas_threads import THREADS, limited
 from threadpoolctl import threadpool_info
-from scratchdae.cli.threads import limited
 with limited() as words:
     import scipy.linalg
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]

@@ -16,8 +16,8 @@ from scratchdae.arguments import choice, integer
 from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
 from scratchdae.benchmark.works import KINDS, PIXELS, examples
 from scratchdae.benchmark.works.work import Setting
+from scratchdae.blas_threads import limited
 from scratchdae.cli.folder import writable_folder
-from scratchdae.cli.threads import limited
 
 _ROUNDS = {"small": 5, "full": 7}
 _SCALE_ROUNDS = 3

@@ -13,7 +13,7 @@ from typing import Any
 import scratchdae
 from scratchdae import kernels
 from scratchdae.autoencoder import LOSSES, OUTPUTS
-from scratchdae.chapter import THREADS
+from scratchdae.blas_threads import THREADS
 from scratchdae.cli import data, gradients
 from scratchdae.losses import REDUCTIONS
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from scratchdae import atomic
 from scratchdae.arguments import choice, integer
+from scratchdae.blas_threads import limited
 from scratchdae.cli.folder import writable_folder
-from scratchdae.cli.threads import limited
 
 
 def add(commands: "argparse._SubParsersAction[Any]") -> None:

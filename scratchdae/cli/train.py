@@ -11,9 +11,9 @@ import numpy as np
 from scratchdae import checkpoint, kernels
 from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
+from scratchdae.blas_threads import limited
 from scratchdae.cli import pictures, training_data
 from scratchdae.cli.folder import writable_folder
-from scratchdae.cli.threads import limited
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import CORRUPTIONS, Corruption
 from scratchdae.datasets import to_float

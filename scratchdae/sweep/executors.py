@@ -9,7 +9,7 @@ from multiprocessing import get_context
 from typing import Any
 
 from scratchdae.arguments import integer
-from scratchdae.chapter import THREADS
+from scratchdae.blas_threads import limit
 
 
 class InProcess(Executor):
@@ -59,9 +59,12 @@ def processes(workers: int | None = None, *, threads: int = 1) -> Callable[[], E
         If a number is not positive.
     """
     workers = os.cpu_count() or 1 if workers is None else integer("workers", workers)
-    limit = integer("threads", threads)
     return partial(
-        ProcessPoolExecutor, workers, mp_context=get_context("spawn"), initializer=_prepare, initargs=(limit,)
+        ProcessPoolExecutor,
+        workers,
+        mp_context=get_context("spawn"),
+        initializer=_prepare,
+        initargs=(integer("threads", threads),),
     )
 
 
@@ -174,8 +177,5 @@ def _keep_alive(executor: Executor, future: "Future[Any]") -> None:
 
 def _prepare(threads: int) -> None:
     """Bound a new process's threads, and let Ctrl-C end it."""
-    from threadpoolctl import threadpool_limits
-
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once, and without a traceback from each
-    threadpool_limits(threads)  # NumPy's BLAS is loaded; what loads later reads the environment
-    os.environ.update(dict.fromkeys(THREADS, str(threads)))
+    limit(threads)

@@ -1,4 +1,4 @@
-"""How many threads the BLAS may take.
+"""How many threads the BLAS may take, and numba.
 
 One is the default. On a quiet machine of two processors the second thread gained 10 to 20 % with 500 hidden units and
 batches of 20, 20 to 40 % with batches of 200; as soon as another program wanted a processor, two threads waited for
@@ -12,12 +12,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from scratchdae.arguments import integer
-from scratchdae.chapter import THREADS
+
+THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+
+
+def limit(threads: int) -> None:
+    """Bound the threads of every BLAS, loaded or yet to be loaded, and of numba, from now on.
+
+    Parameters
+    ----------
+    threads : int
+        How many.
+    """
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(threads)  # the BLAS of NumPy, which is loaded: the environment would come too late for it
+    os.environ.update(dict.fromkeys(THREADS, str(threads)))  # that of SciPy, which the compiled core loads, and numba
 
 
 @contextmanager
 def limited(threads: int | None = None) -> Iterator[str]:
-    """Bound the threads of every BLAS, loaded or yet to be loaded, and of numba, while the block runs.
+    """Bound the threads of every BLAS and of numba while the block runs.
 
     Parameters
     ----------
@@ -46,8 +61,7 @@ def limited(threads: int | None = None) -> Iterator[str]:
 
     from threadpoolctl import threadpool_limits
 
-    # The limit reaches the BLAS of NumPy, which is loaded; the environment reaches the one of SciPy, which the compiled
-    # core loads at its first step. Numba must not see its variable change once it has started.
+    # Numba must not see its variable change once it has started.
     names = [name for name in THREADS if name != "NUMBA_NUM_THREADS" or "numba" not in sys.modules]
     before = {name: os.environ.get(name) for name in names}
     os.environ.update(dict.fromkeys(names, str(threads)))
