@@ -163,7 +163,9 @@ class TestReport:
         np.testing.assert_allclose(
             curves[0].get_ydata(), 100 * np.array(found["tutorial"]["runs"][0]["validation_errors"])
         )
-        assert right.get_xlabel() == "minutes of training"
+        dots = [line for line in right.lines if line.get_label() == "fast"]
+        minutes = [sum(run["processor_seconds"].values()) / 60 for run in found["fast"]["runs"]]
+        np.testing.assert_allclose(dots[0].get_xdata(), minutes)
 
 
 class TestCommand:

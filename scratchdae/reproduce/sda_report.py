@@ -72,7 +72,7 @@ def table(found: dict[str, Any]) -> list[str]:
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """Draw validation error by epoch, and test error by minutes.
+    """Draw validation error by epoch, and test error by minutes of a processor, which other programs do not lengthen.
 
     Parameters
     ----------
@@ -105,14 +105,14 @@ def draw(found: dict[str, Any]) -> "Figure":
 
 
 def _against_time(ax: "Axes", found: dict[str, Any]) -> None:
-    """Draw the test errors against the minutes they took, the tutorial's among them."""
+    """Draw the test errors against the minutes they took of a processor, the tutorial's among them."""
     for setting, one in found.items():
-        minutes = [sum(_minutes(run)) for run in one["runs"]]
+        minutes = [_processor(run) for run in one["runs"]]
         errors = [100 * run["test_error"] for run in one["runs"]]
         ax.plot(minutes, errors, "o", color=_COLOURS.get(setting, GREY), label=setting)
     ax.plot(sum(TUTORIAL_MINUTES), 100 * TUTORIAL_ERROR, "D", color=GREY, label="the tutorial's own")
     ax.axhline(100 * TUTORIAL_ERROR, color=GREY, linewidth=0.8, linestyle=":")
-    ax.set(xlabel="minutes of training", ylabel="test error, %", xscale="log")
+    ax.set(xlabel="minutes of a processor", ylabel="test error, %", xscale="log")
     _plain(ax, "x", (2, 5, 10, 20, 50, 100, 200, 500, 1000))
     ax.legend(frameon=False)
 
