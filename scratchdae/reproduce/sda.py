@@ -9,9 +9,10 @@ The fast setting is the same network with the paper's exact count destroyed, bat
 rate an example in pretraining, and batches of 5 in fine-tuning, whose rate an example begins at the tutorial's and is
 let down to a fiftieth of that over 15 epochs.
 
-What differs here: the numbers drawn; training stops where the tutorial's rule would, counted in epochs (see
-`scratchdae.stopping`), or after 100 of its 1000 epochs, which bounds a run to three quarters of an hour; and grey
-levels are divided by 255 where the tutorial's file has 256.
+What differs here: the numbers drawn; the examples, which come in another order every epoch and keep theirs in the
+tutorial; training stops where the tutorial's rule would, counted in epochs (see `scratchdae.stopping`), or after 100 of
+its 1000 epochs, which bounds a run to three quarters of an hour; and grey levels are divided by 255 where the
+tutorial's file has 256.
 """
 
 import os
