@@ -63,11 +63,23 @@ def limited(threads: int | None = None) -> Iterator[str]:
 
     # Numba must not see its variable change once it has started.
     names = [name for name in THREADS if name != "NUMBA_NUM_THREADS" or "numba" not in sys.modules]
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, str(threads)))
+    with environment(dict.fromkeys(names, str(threads))), threadpool_limits(threads):
+        yield f"{threads} thread{'s' if threads > 1 else ''}"
+
+
+@contextmanager
+def environment(variables: dict[str, str]) -> Iterator[None]:
+    """Set variables of the environment while the block runs: libraries read their threads there when they are loaded.
+
+    Parameters
+    ----------
+    variables : dict of str to str
+        Values by name. What was there before comes back after the block.
+    """
+    before = {name: os.environ.get(name) for name in variables}
+    os.environ.update(variables)
     try:
-        with threadpool_limits(threads):
-            yield f"{threads} thread{'s' if threads > 1 else ''}"
+        yield
     finally:
         for name, value in before.items():
             if value is None:

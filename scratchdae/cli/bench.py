@@ -5,8 +5,6 @@ import json
 import os
 import shlex
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -16,7 +14,7 @@ from scratchdae.arguments import choice, integer
 from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
 from scratchdae.benchmark.works import KINDS, PIXELS, examples
 from scratchdae.benchmark.works.work import Setting
-from scratchdae.blas_threads import limited
+from scratchdae.blas_threads import environment, limited
 from scratchdae.cli.folder import writable_folder
 
 _ROUNDS = {"small": 5, "full": 7}
@@ -86,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
         integer("rounds", options.rounds)
     writable_folder("--out", options.out)
     measured = _memory if options.memory else _scale if options.scale else _compare
-    with limited(threads), _environment(jax_scan.environment(threads)):
+    with limited(threads), environment(jax_scan.environment(threads)):
         return measured(options, threads)
 
 
@@ -229,17 +227,3 @@ def _write(out: Path, name: str, content: dict[str, Any]) -> None:
     out.mkdir(parents=True, exist_ok=True)
     atomic.write(out / name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
     _say("numbers", str(out / name))
-
-
-@contextmanager
-def _environment(variables: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in variables}
-    os.environ.update(variables)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value

@@ -49,8 +49,8 @@ class Room(NamedTuple):
     parts: Array  # (threads, examples, pitch): of a_y, then of dy
     da_z: Array  # (examples, pitch of da_z)
     b: Array  # (pitch,)
-    x: Array  # (examples, pitch of da_z): the inputs where most of them are not zero
-    lists: Lists  # and where not
+    x: Array  # (examples, pitch of da_z): copied inputs, of a batch where most are not zero
+    lists: Lists  # listed inputs, of another
     panel: Array  # (threads, numbers of a panel)
     totals: Array  # (threads, 4 + padding): loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
 
@@ -67,7 +67,7 @@ def _look_over(row: Array) -> tuple[float, int]:
 
 @numba.njit(cache=True, nogil=True)
 def _take_inputs(room: Any, x: Array, rank: int, begin: int, stop: int) -> tuple[float, bool]:
-    """Copy a thread's inputs if most are not zero, or list those; return Σ|x̃|, and whether they are copied."""
+    """Copy a thread's columns of x̃ (B, D) if most are not zero, or list them; return their Σ|x̃|, and whether copied."""
     pitch, lists, total, used = room.W.shape[1], room.lists, 0.0, 0
     for i in range(len(x)):
         magnitude, n = _look_over(x[i, begin:stop])
@@ -82,7 +82,7 @@ def _take_inputs(room: Any, x: Array, rank: int, begin: int, stop: int) -> tuple
 
 @numba.njit(cache=True, nogil=True)
 def _encode(room: Any, rank: int, dense: bool, begin: int, end: int, groups: int, width: int, lanes: int) -> None:
-    """Sum pre-activations of y over a thread's rows of W."""
+    """Sum x̃ W, of equation (1), over a thread's rows of W."""
     pitch, sums, W, lists = room.W.shape[1], room.parts[rank].ravel(), room.W.ravel(), room.lists
     if dense:
         sum_weights(

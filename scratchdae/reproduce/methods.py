@@ -81,7 +81,7 @@ def choices(method: str, problem: str, budget: int) -> tuple[Choice, ...]:
 
 
 def _denoising(nu: float) -> tuple[Choice, ...]:
-    """Begin with the paper's nu at both rates, and the others that it found elsewhere."""
+    """Begin with the paper's nu at both rates, then take the others, which it found elsewhere."""
     near, far = sorted(set(NU.values()) - {nu}, key=lambda other: abs(other - nu))
     star = ({}, _SLOW, {"nu": near}, {"nu": far}, {"nu": near} | _SLOW, *_OTHERS, _SHORT)
     return tuple(_NETWORK | {"nu": nu} | one for one in star)
