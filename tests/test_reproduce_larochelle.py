@@ -72,6 +72,12 @@ class TestMethods:
         assert {lr for nu, lr in tried if nu == tried[2][0]} == {1.0, 0.1}
         assert set(NU.values()) == {nu for nu, _ in tried}
 
+    @pytest.mark.parametrize("method", ["sda", "saa", "dbn", "mlp"])
+    def test_the_batches_of_fine_tuning_differ_and_those_of_pretraining_do_not(self, method):
+        tried = [methods.recipe(method, chosen, 10_000) for chosen in methods.choices(method, "rot", 8)]
+        assert {(one.lr, one.batch_size) for one in tried} >= {(1.0, 20), (0.1, 20), (0.5, 5)}
+        assert {spec.batch_size for one in tried for spec in one.layers} == {20}
+
     def test_refused(self):
         with pytest.raises(ValueError, match=r"method must be one of .*found 'sad'"):
             methods.choices("sad", "rect", 1)
