@@ -28,7 +28,7 @@ from scratchdae import Corruption, evaluate, fit, floors, plots
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, redundant_columns, to_float, uniform
 from scratchdae.layers import Dense, ReLU
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.schedules import Geometric, Linear

@@ -27,9 +27,9 @@ import numpy as np
 from scratchdae import NonFiniteError, fit, floors, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, uniform
-from scratchdae.layer_statistics import layer_statistics
 from scratchdae.layers import Dense, ReLU, Tanh
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
+from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 

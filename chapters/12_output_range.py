@@ -44,7 +44,7 @@ from scratchdae.layers import (
     Tanh,
     UpSampling2D,
 )
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 

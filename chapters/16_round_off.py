@@ -43,7 +43,7 @@ from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits
 from scratchdae.layers import Dense, ReLU, Sigmoid
 from scratchdae.losses import cross_entropy
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 

@@ -28,11 +28,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, floors, streams
+from scratchdae import Sequential, backend, floors, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
 from scratchdae.layers import LSTM, Dense, RepeatVector
-from scratchdae.layers import backend as layer_backend
 from scratchdae.optimizers import SGD, Adam, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
 
@@ -129,7 +128,7 @@ def as_posted(seed):
     return watch(seed, Adam(), TOO_LOW, SLOW_STEPS)
 
 
-with layer_backend("auto"):
+with backend.using("auto"):
     slow = {seed: as_posted(seed) for seed in SEEDS}
     tenfold = {seed: watch(seed, Adam(), 10 * TOO_LOW, SLOW_STEPS // 10) for seed in SEEDS}
     works = {seed: watch(seed, Adam(), WORKS, SLOW_STEPS) for seed in SEEDS}

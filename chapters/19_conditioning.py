@@ -26,7 +26,7 @@ from scratchdae.datasets import digits, to_float, uniform
 from scratchdae.layers import Dense, ReLU
 from scratchdae.optimizers import SGD, Adam, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training import NonFiniteError
+from scratchdae.training.loop import NonFiniteError
 
 chapter = Chapter.begin("19_conditioning")
 

@@ -38,9 +38,9 @@ import numpy as np
 from scratchdae import fit, floors
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
-from scratchdae.layer_statistics import layer_statistics
 from scratchdae.layers import Dense, ReLU
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
+from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.training import NonFiniteError, evaluate
@@ -67,7 +67,7 @@ constant, pca = floors.constant(x), floors.pca(x)
 # ## The run
 #
 # First without training. Ten layers of 512 rectifiers, four ways to draw their weights, and what
-# `scratchdae.layer_statistics` says about each layer.
+# `scratchdae.models.statistics` says about each layer.
 
 # %%
 FACTORS = {"he_normal": 1.0, "glorot_uniform": 1 / 2, "lecun_uniform(0.5773502691896258)": 1 / 6, "normal(0.1)": 2.56}

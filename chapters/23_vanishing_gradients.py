@@ -36,12 +36,12 @@ from scratchdae.activations import sigmoid
 from scratchdae.chapter import Chapter
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import digits, to_float
-from scratchdae.layer_statistics import layer_statistics
 from scratchdae.layers import Dense, ReLU, Sigmoid, Tanh
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
+from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training import evaluate
+from scratchdae.training.evaluation import evaluate
 
 chapter = Chapter.begin("23_vanishing_gradients")
 

@@ -35,10 +35,10 @@ from scratchdae.chapter import Chapter
 from scratchdae.datasets import sinusoids
 from scratchdae.layers import LSTM, Dense, RepeatVector
 from scratchdae.layers.lstm import lstm_forward
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import SGD, Adam, Clipped, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training import NonFiniteError
+from scratchdae.training.loop import NonFiniteError
 
 chapter = Chapter.begin("24_exploding_gradients")
 

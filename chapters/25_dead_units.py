@@ -43,9 +43,9 @@ import numpy as np
 from scratchdae import fit, floors
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float, uniform
-from scratchdae.layer_statistics import layer_statistics
 from scratchdae.layers import Dense, LeakyReLU, ReLU
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
+from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.training import NonFiniteError, evaluate
@@ -381,7 +381,7 @@ for ax in (birth, step, course, posted_axis):
 #
 # **What tells it from its neighbours.** Vanishing gradients are small; here the first layer's is 0.0 (seed 0; with
 # seeds 1 and 2 two units and one are left). A plateau from small weights gives way to Adam or to patience, this one to
-# nothing. And `scratchdae.layer_statistics` counts the units active on no example.
+# nothing. And `scratchdae.models.statistics` counts the units active on no example.
 #
 # **The truth about the advice.** *Smaller steps*: at 0.1 hardly a unit dies after birth, but 20 epochs only reach the
 # constant, 0.0485: the data are as badly conditioned as before. *Leaky units*: at the same rate the network diverges

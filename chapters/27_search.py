@@ -36,7 +36,7 @@ from scratchdae import Corruption, NonFiniteError, evaluate, fit, floors, stream
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float, uniform
 from scratchdae.layers import Dense, Tanh
-from scratchdae.network import Sequential
+from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import SGD, Adam, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
 

@@ -31,10 +31,10 @@ from scratchdae import floors
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, draw_digits, to_float
 from scratchdae.datasets.larochelle.rotation import rotate
-from scratchdae.layer_spec import LayerSpec
+from scratchdae.models.layer_spec import LayerSpec
+from scratchdae.models.stack import finetune, pretrain
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.stacked import finetune, pretrain
-from scratchdae.training import classification_error
+from scratchdae.training.evaluation import classification_error
 
 chapter = Chapter.begin("29_error_by_nu")
 

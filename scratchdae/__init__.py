@@ -1,72 +1,90 @@
 """Denoising autoencoders from scratch in NumPy, readable like the paper (Vincent et al. 2008, 2010).
 
-Begin with `scratchdae.autoencoder`. Importing the package loads NumPy and nothing heavier.
+to read      autoencoder (begin here), losses, corruption, rbm, layers, optimizers, activations, initializers, schedules
+to build     DenoisingAutoencoder, Sequential, RestrictedBoltzmannMachine, LayerSpec, load_model
+to train     fit, Corruption, GrowingPatience, History, NonFiniteError, pretrain, finetune, streams, datasets, backend
+to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics
+to compare   conformance (with another framework), sweep (many trainings), plots
+to write     chapter (what every chapter of the book has)
+
+``help(scratchdae.fit)`` and so on say the rest. Importing the package loads NumPy and nothing heavier; a name of the
+map is imported when it is first asked for.
 """
 
-from scratchdae import (
-    activations,
-    autoencoder,
-    checkpoint,
-    corruption,
-    datasets,
-    floors,
-    gradcheck,
-    initializers,
-    kernels,
-    layers,
-    losses,
-    optimizers,
-    rbm,
-    schedules,
-    stacked,
-    training,
-)
-from scratchdae.checkpoint import load_model
-from scratchdae.corruption import Corruption
-from scratchdae.history import History
-from scratchdae.layer_spec import LayerSpec
-from scratchdae.layer_statistics import layer_statistics
-from scratchdae.model import DenoisingAutoencoder
-from scratchdae.network import Sequential
-from scratchdae.rbm_model import RestrictedBoltzmannMachine
-from scratchdae.run import streams
-from scratchdae.stacked import finetune, pretrain
-from scratchdae.stopping import GrowingPatience
-from scratchdae.training import NonFiniteError, classification_error, evaluate, fit
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from scratchdae import kernels as kernels  # says which compiled twins there are; imports no compiler
+
+if TYPE_CHECKING:
+    from scratchdae import (
+        activations,
+        autoencoder,
+        backend,
+        chapter,
+        conformance,
+        corruption,
+        datasets,
+        floors,
+        gradcheck,
+        initializers,
+        layers,
+        losses,
+        optimizers,
+        plots,
+        rbm,
+        schedules,
+        sweep,
+    )
+    from scratchdae.corruption import Corruption
+    from scratchdae.models import (
+        DenoisingAutoencoder,
+        LayerSpec,
+        RestrictedBoltzmannMachine,
+        Sequential,
+        finetune,
+        layer_statistics,
+        load_model,
+        pretrain,
+    )
+    from scratchdae.training import (
+        GrowingPatience,
+        History,
+        NonFiniteError,
+        classification_error,
+        evaluate,
+        fit,
+        streams,
+    )
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "Corruption",
-    "DenoisingAutoencoder",
-    "GrowingPatience",
-    "History",
-    "LayerSpec",
-    "NonFiniteError",
-    "RestrictedBoltzmannMachine",
-    "Sequential",
-    "activations",
-    "autoencoder",
-    "checkpoint",
-    "classification_error",
-    "corruption",
-    "datasets",
-    "evaluate",
-    "finetune",
-    "fit",
-    "floors",
-    "gradcheck",
-    "initializers",
-    "kernels",
-    "layer_statistics",
-    "layers",
-    "load_model",
-    "losses",
-    "optimizers",
-    "pretrain",
-    "rbm",
-    "schedules",
-    "stacked",
-    "streams",
-    "training",
-]
+__all__ = [  # noqa: RUF022  # in the order of the map above
+    "autoencoder", "losses", "corruption", "rbm", "layers", "optimizers", "activations", "initializers", "schedules",
+    "DenoisingAutoencoder", "Sequential", "RestrictedBoltzmannMachine", "LayerSpec", "load_model",
+    "fit", "Corruption", "GrowingPatience", "History", "NonFiniteError", "pretrain", "finetune", "streams", "datasets",
+    "backend",
+    "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics",
+    "conformance", "sweep", "plots",
+    "chapter",
+]  # fmt: skip
+
+_HOMES = {
+    "corruption": ["Corruption"],
+    "models": [
+        "DenoisingAutoencoder", "LayerSpec", "RestrictedBoltzmannMachine", "Sequential", "finetune", "layer_statistics",
+        "load_model", "pretrain",
+    ],
+    "training": [
+        "GrowingPatience", "History", "NonFiniteError", "classification_error", "evaluate", "fit", "streams",
+    ],
+}  # fmt: skip
+
+
+def __getattr__(name: str) -> Any:  # PEP 562: a name of the map is imported when it is first asked for
+    if name not in __all__:
+        raise AttributeError(f"module 'scratchdae' has no attribute {name!r}")
+    home = next((module for module, names in _HOMES.items() if name in names), None)
+    found = importlib.import_module(f"scratchdae.{home or name}")
+    globals()[name] = value = getattr(found, name) if home else found
+    return value

@@ -6,7 +6,7 @@ import numpy as np
 
 from scratchdae.arguments import Array, integer
 from scratchdae.floors import Survey, wiener
-from scratchdae.history import History
+from scratchdae.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -66,6 +66,7 @@ def backend(request):
 @pytest.fixture
 def sgd_step(backend):
     """The training step of each backend: a twin runs the tests of its reference."""
-    from scratchdae.kernels import choose
+    from scratchdae import autoencoder
+    from scratchdae.backend import loops
 
-    return choose(backend).sgd_step
+    return loops(autoencoder, backend).sgd_step

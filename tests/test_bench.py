@@ -176,10 +176,10 @@ def test_steps_then_stretches_go_on_from_where_they_were(kind, name):
 
 def test_compiled_steps_that_stop_early_are_not_timed_as_if_they_had_not(monkeypatch):
     task = draw(Setting("finetune", 5, 2, "float64"), 4)
-    monkeypatch.setattr(kernels, "perceptron_steps", lambda backend: lambda W, b, x, t, lr: (np.zeros(4), 2))
+    monkeypatch.setattr(kernels, "perceptron_steps", lambda: lambda W, b, x, t, lr: (np.zeros(4), 2))
     with pytest.raises(FloatingPointError, match="step 3 of 4 was not taken"):
         compiled.finetuning(task, 1).stretch()
-    monkeypatch.setattr(kernels, "perceptron_steps", lambda backend: None)
+    monkeypatch.setattr(kernels, "perceptron_steps", lambda: None)
     with pytest.raises(ValueError, match="NUMBA_DISABLE_JIT is set"):
         compiled.finetuning(task, 1)
 

@@ -12,8 +12,9 @@ import pytest
 from optional_packages import require
 from safetensors.numpy import save_file
 
-from scratchdae import Corruption, DenoisingAutoencoder, checkpoint, fit, load_model, streams
+from scratchdae import Corruption, DenoisingAutoencoder, fit, load_model, streams
 from scratchdae.schedules import Geometric
+from scratchdae.training import checkpoint
 
 FILES = ("checkpoint.safetensors", "history.jsonl", "config.json")
 

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import scratchdae
-from scratchdae import autoencoder, datasets, kernels
+from scratchdae import autoencoder, backend, datasets
 from scratchdae.blas_threads import THREADS, limited
 from scratchdae.cli import main
 
@@ -157,7 +157,7 @@ def test_gradcheck_fails_a_backward_pass_without_its_decoder(monkeypatch, capsys
 def test_info_says_what_a_bug_report_needs(capsys):
     assert main(["info"]) == 0
     said = capsys.readouterr().out
-    numba = "numba" if kernels.numba_available() else "numpy"
+    numba = "numba" if backend.numba_available() else "numpy"
     for part in (
         f"scratchdae {scratchdae.__version__}, Python {sys.version.split()[0]}",
         f"numpy {np.__version__}",
@@ -171,7 +171,7 @@ def test_info_says_what_a_bug_report_needs(capsys):
 
 
 def test_info_outlives_a_broken_part(monkeypatch, capsys):
-    monkeypatch.setattr(kernels, "choose", Mock(side_effect=ImportError("Numba needs NumPy 2.3 or less")))
+    monkeypatch.setattr(backend, "choose", Mock(side_effect=ImportError("Numba needs NumPy 2.3 or less")))
     assert main(["info"]) == 1
     said = capsys.readouterr().out
     assert "failed: ImportError: Numba needs NumPy 2.3 or less" in said

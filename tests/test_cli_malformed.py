@@ -12,8 +12,8 @@ import zipfile
 import numpy as np
 import pytest
 
-from scratchdae import checkpoint
 from scratchdae.cli import main
+from scratchdae.training import checkpoint
 
 
 def npy(array, **options):

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 
 import scratchdae
-from scratchdae import checkpoint, datasets, fit, load_model, plots, streams
+from scratchdae import datasets, fit, load_model, plots, streams
 from scratchdae.cli import main, pictures, train
-from scratchdae.history import History
+from scratchdae.training import checkpoint
+from scratchdae.training.history import History
 
 SIX = sorted(["checkpoint.safetensors", "history.jsonl", "config.json", *pictures.NAMES])
 SMALL = ["--limit", "300", "--epochs", "2", "--hidden", "16", "--backend", "numpy"]

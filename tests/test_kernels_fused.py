@@ -8,9 +8,10 @@ import pytest
 pytest.importorskip("numba")
 
 from scratchdae import autoencoder
-from scratchdae.kernels import fused, threads
-from scratchdae.kernels.output import decaying_exp, log1p_fraction
-from scratchdae.kernels.sgd_step import sgd_step, sgd_steps
+from scratchdae.kernels.autoencoder import fused
+from scratchdae.kernels.autoencoder.output import decaying_exp, log1p_fraction
+from scratchdae.kernels.autoencoder.sgd_step import sgd_step, sgd_steps
+from scratchdae.kernels.machine import threads
 
 KINDS = [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")]
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -224,7 +225,7 @@ def test_parameters_must_be_contiguous():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_functions_written_out(dtype):
     """Against the library's, through one row of pre-activations from saturated to saturated."""
-    from scratchdae.kernels.output import cross_entropy_row, sigmoid_row
+    from scratchdae.kernels.autoencoder.output import cross_entropy_row, sigmoid_row
 
     eps = float(np.finfo(dtype).eps)
     a = np.linspace(-80, 80, 4001).astype(dtype)

@@ -7,8 +7,8 @@ pytest.importorskip("numba")
 
 import numba
 
-from scratchdae.kernels.panels import turn
-from scratchdae.kernels.tile import lanes
+from scratchdae.kernels.machine.panels import turn
+from scratchdae.kernels.machine.tile import lanes
 
 
 @numba.njit

@@ -6,7 +6,8 @@ import pytest
 pytest.importorskip("numba")
 
 from scratchdae import NonFiniteError, Sequential, fit
-from scratchdae.kernels import perceptron, threads
+from scratchdae.kernels import perceptron
+from scratchdae.kernels.machine import threads
 from scratchdae.layers import Dense, ReLU, Sigmoid
 from scratchdae.losses import l2_penalty
 from scratchdae.optimizers import SGD

@@ -10,15 +10,15 @@ from scratchdae import (
     History,
     autoencoder,
     corruption,
+    evaluate,
     fit,
     gradcheck,
     initializers,
     losses,
     schedules,
     streams,
-    training,
 )  # fmt: skip
-from scratchdae.kernels import choose
+from scratchdae.backend import choose, loops
 from scratchdae.optimizers import SGD
 from scratchdae.plots import tile
 
@@ -44,7 +44,7 @@ def train(x=X, **options):
 def chosen(backend):
     if backend == "numba":
         require("numba")
-    return choose(backend)
+    return loops(autoencoder, backend)
 
 
 def step(x_tilde=X, x=X, lr=0.1, p=None, backend="numpy", **options):
@@ -243,7 +243,7 @@ CASES = {
     "validation target rows": (train(validation=(X, X[:2])), "validation and its target must have as many examples"),
     "validation range": (train(validation=X * 3), r"validation does not fit the model: target must lie in \[0, 1\]"),
     "streams of a fraction": (lambda: streams(0.5), "seed must be an integer"),
-    "evaluate columns": (lambda: training.evaluate(model(), X[:, :3]), "must have 4 columns"),
+    "evaluate columns": (lambda: evaluate(model(), X[:, :3]), "must have 4 columns"),
     # gradient check
     "gradcheck of nothing": (check(square, {}), "params must hold at least one array"),
     "gradcheck of float32": (check(square, {"w": np.ones(3, np.float32)}), r"params\['w'\] must be a float64 array"),

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from optional_packages import require
 
-from scratchdae import Corruption, NonFiniteError, Sequential, checkpoint, fit, gradcheck, layer_statistics, load_model
+from scratchdae import Corruption, NonFiniteError, Sequential, fit, gradcheck, load_model
 from scratchdae.layers import (
     LSTM,
     AveragePool2D,
@@ -26,7 +26,9 @@ from scratchdae.layers import (
     UpSampling2D,
 )
 from scratchdae.losses import l2_penalty
+from scratchdae.models import layer_statistics
 from scratchdae.optimizers import Adam, RMSprop
+from scratchdae.training import checkpoint
 
 
 def dense_on_random_numbers(width=100):
@@ -162,7 +164,7 @@ CASES += [("one pooling", "auto", 1e-3), ("bottleneck, mended, 256", "auto", 0.0
 @pytest.mark.parametrize(("name", "backend", "l2"), CASES)
 def test_ten_steps_are_those_of_torch(torch, name, backend, l2):
     """Output, loss, every gradient, and ten steps of Adam, in float64; the third convolutional one has a penalty."""
-    from scratchdae.layers import backend as using
+    from scratchdae.backend import using
 
     layers, input_shape = NETWORKS.get(name) or bottleneck_denoiser(first=64)
     network = Sequential(layers, input_shape, np.random.default_rng(5))

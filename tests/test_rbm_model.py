@@ -10,8 +10,8 @@ from optional_packages import require
 from scratchdae import Corruption, evaluate, fit, load_model, streams
 from scratchdae.autoencoder import decode
 from scratchdae.losses import cross_entropy
+from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
 from scratchdae.rbm import contrastive_divergence, free_energy, log_pseudo_likelihood
-from scratchdae.rbm_model import RestrictedBoltzmannMachine
 
 X = np.random.default_rng(0).random((60, 9))
 PIXELS = (255 * X).astype(np.uint8)

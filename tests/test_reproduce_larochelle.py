@@ -8,7 +8,7 @@ from optional_packages import require
 
 from scratchdae import cli
 from scratchdae.datasets.larochelle import PROBLEMS
-from scratchdae.layer_spec import LayerSpec
+from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce import larochelle, larochelle_report, methods
 from scratchdae.reproduce import trial as trials
 from scratchdae.reproduce.published import NU, TABLE, published

@@ -9,13 +9,13 @@ import pytest
 
 from scratchdae import cli, datasets
 from scratchdae.corruption import Corruption
-from scratchdae.layer_spec import LayerSpec
+from scratchdae.models.layer_spec import LayerSpec
+from scratchdae.models.stack import finetune, pretrain
 from scratchdae.reproduce import recipe as recipes
 from scratchdae.reproduce import sda, sda_report
 from scratchdae.reproduce.recipe import Parts, Recipe, follow
-from scratchdae.stacked import finetune, pretrain
-from scratchdae.stopping import GrowingPatience
-from scratchdae.training import classification_error
+from scratchdae.training.evaluation import classification_error
+from scratchdae.training.stopping import GrowingPatience
 
 TINY = Recipe((LayerSpec(12, 0.1, 0.1, 2, 10), LayerSpec(9, 0.2, 0.1, 1, 10)), lr=0.2, epochs=5, patience=3)
 

@@ -23,14 +23,14 @@ from scratchdae import (
     fit,
     load_model,
     pretrain,
-    stacked,
     streams,
 )
 from scratchdae.activations import sigmoid
 from scratchdae.datasets import digits
 from scratchdae.layers import Dense
+from scratchdae.models import stack
+from scratchdae.models.stack import FINETUNE, codes, stage_seed
 from scratchdae.schedules import Linear
-from scratchdae.stacked import FINETUNE, codes, stage_seed
 
 FILES = ("checkpoint.safetensors", "history.jsonl", "config.json")
 X, T = np.random.default_rng(0).random((90, 12)), np.random.default_rng(1).integers(0, 3, 90)
@@ -73,7 +73,7 @@ def test_layers_above_see_clean_codes(monkeypatch):
         seen.append((x.copy(), options["validation"].copy(), options["corruption"]))
         return fit(model, x, *args, **options)
 
-    monkeypatch.setattr(stacked, "fit", spy)
+    monkeypatch.setattr(stack, "fit", spy)
     layers, _ = pretrain(X[:60], SPECS, validation=X[60:])
     assert [corruption for *_, corruption in seen] == [spec.corruption for spec in SPECS]
     clean, clean_valid = X[:60].astype(np.float32), X[60:].astype(np.float32)
@@ -127,7 +127,7 @@ def test_codes_are_those_of_the_stack_however_many_at_a_time(monkeypatch):
     for layer in layers:
         h = layer.encode(h)
     np.testing.assert_allclose(codes(layers, X), h, rtol=1e-13)
-    monkeypatch.setattr(stacked, "EVALUATION_BATCH", 7)
+    monkeypatch.setattr(stack, "EVALUATION_BATCH", 7)
     np.testing.assert_allclose(codes(layers, X), h, rtol=1e-13)
     np.testing.assert_allclose(codes(layers[:1], PIXELS), layers[0].encode(PIXELS / 255), rtol=1e-13)
     assert codes(pretrain(X, SPECS)[0], X).dtype == np.float32
@@ -145,7 +145,7 @@ def test_finetuning_begins_with_the_pretrained_weights(monkeypatch):
 
     layers, _ = pretrain(X, SPECS, dtype=np.float64)
     before = [{name: value.copy() for name, value in layer.params.items()} for layer in layers]
-    monkeypatch.setattr(stacked, "fit", spy)
+    monkeypatch.setattr(stack, "fit", spy)
     network, _ = finetune(layers, X, T, epochs=1, lr=0.5, init_W="glorot_normal")
     for k, params in enumerate(before, start=1):
         np.testing.assert_array_equal(begin[f"dense_{k}.W"], params["W"])

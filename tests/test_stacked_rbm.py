@@ -15,14 +15,14 @@ from scratchdae import (
     fit,
     load_model,
     pretrain,
-    stacked,
     streams,
 )
 from scratchdae.activations import sigmoid
 from scratchdae.datasets import digits
-from scratchdae.rbm_model import RestrictedBoltzmannMachine
+from scratchdae.models import stack
+from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
+from scratchdae.models.stack import codes, stage_seed
 from scratchdae.schedules import Linear
-from scratchdae.stacked import codes, stage_seed
 
 X, T = np.random.default_rng(0).random((90, 12)), np.random.default_rng(1).integers(0, 3, 90)
 SPECS = [
@@ -70,7 +70,7 @@ def test_finetuning_begins_with_the_machines_weights(monkeypatch):
         return fit(model, *args, **options)
 
     layers, _ = pretrain(X, SPECS, dtype=np.float64)
-    monkeypatch.setattr(stacked, "fit", spy)
+    monkeypatch.setattr(stack, "fit", spy)
     network, _ = finetune(layers, X, T, epochs=1, lr=0.5)
     for k, layer in enumerate(layers, start=1):
         for name in ("W", "b"):

@@ -15,10 +15,10 @@ from scratchdae import (
     evaluate,
     fit,
     streams,
-    training,
 )
 from scratchdae.optimizers import SGD
 from scratchdae.schedules import Geometric, Linear
+from scratchdae.training import evaluation, loop
 
 
 @pytest.fixture
@@ -112,13 +112,13 @@ def test_same_seed_same_bits_and_separate_streams(x):
 
 
 def test_uint8_images_are_scaled_a_few_batches_at_a_time(monkeypatch):
-    monkeypatch.setattr(training, "STRETCH_SIZE", 2 * 8 * 12)  # numbers in two batches
+    monkeypatch.setattr(loop, "STRETCH_SIZE", 2 * 8 * 12)  # numbers in two batches
     images = np.random.default_rng(0).integers(0, 256, (40, 12), dtype=np.uint8)
     whole, batched = model(np.float32), model(np.float32)
     fit(whole, (images / np.float32(255)).astype(np.float32), epochs=2, lr=0.1, batch_size=8, backend="numpy")
     largest = []
-    convert = training.to_float
-    monkeypatch.setattr(training, "to_float", lambda a, dtype: largest.append(len(a)) or convert(a, dtype))
+    convert = loop.to_float
+    monkeypatch.setattr(loop, "to_float", lambda a, dtype: largest.append(len(a)) or convert(a, dtype))
     fit(batched, images, epochs=2, lr=0.1, batch_size=8, backend="numpy")
     np.testing.assert_allclose(batched.params["W"], whole.params["W"], rtol=1e-6)
     assert max(largest) == 16
@@ -249,8 +249,8 @@ def test_auto_says_what_it_took_and_why(x):
 def test_large_examples_are_evaluated_a_few_at_a_time(monkeypatch):
     """The floating-point copy stays within a million numbers, however large an example is."""
     seen = []
-    convert = training.to_float
-    monkeypatch.setattr(training, "to_float", lambda a, dtype: seen.append(a.shape) or convert(a, dtype))
+    convert = evaluation.to_float
+    monkeypatch.setattr(evaluation, "to_float", lambda a, dtype: seen.append(a.shape) or convert(a, dtype))
     wide = DenoisingAutoencoder(300_000, 1, streams(0).initialisation, dtype=np.float32)
     value = evaluate(wide, np.full((7, 300_000), 51, np.uint8))
     assert max(shape[0] for shape in seen) == 3

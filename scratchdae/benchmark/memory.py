@@ -13,9 +13,9 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.corruption import Corruption
-from scratchdae.model import DenoisingAutoencoder
-from scratchdae.run import streams
-from scratchdae.training import fit
+from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
+from scratchdae.training.generators import streams
+from scratchdae.training.loop import fit
 
 IMAGES = 60_000
 ALLOWANCE = 200_000_000  # bytes over the size of the file

@@ -10,9 +10,9 @@ import numpy as np
 from scratchdae.arguments import Array
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import draw_digits
-from scratchdae.model import DenoisingAutoencoder
-from scratchdae.run import streams
-from scratchdae.training import fit
+from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
+from scratchdae.training.generators import streams
+from scratchdae.training.loop import fit
 
 SIZES = {"small": (10_000, 100_000), "full": (10_000, 100_000, 1_000_000)}
 _CHUNK = 10_000  # images drawn or written at a time: it bounds the memory

@@ -10,7 +10,7 @@ from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.corruption import bernoulli_masking
 from scratchdae.losses import REDUCTIONS
-from scratchdae.model import DenoisingAutoencoder
+from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 
 VISIBLE, HIDDEN, BATCH_SIZE = 7, 5, 3  # unequal, so that a transposed matrix cannot hide
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import scratchdae
-from scratchdae import kernels
+from scratchdae import backend
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import THREADS
 from scratchdae.cli import data, gradients
@@ -87,15 +87,15 @@ def _machine() -> tuple[list[str], bool]:
 
 
 def _backend() -> tuple[list[str], bool]:
-    there = "numba and scipy are there" if kernels.numba_available() else "numba and scipy are not both there"
-    chosen = kernels.choose("auto")
+    there = "numba and scipy are there" if backend.numba_available() else "numba and scipy are not both there"
+    chosen = backend.choose("auto")
     return [f"{there}; auto takes {chosen.name} ({chosen.reason})"], True
 
 
 def _blas() -> tuple[list[str], bool]:
     from threadpoolctl import threadpool_info
 
-    if kernels.numba_available():
+    if backend.numba_available():
         import scipy.linalg  # noqa: F401  # its BLAS, which the compiled core uses, is listed once it is loaded
 
     pools = [pool for pool in threadpool_info() if pool["user_api"] == "blas"]

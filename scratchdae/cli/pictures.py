@@ -10,8 +10,8 @@ import numpy as np
 
 from scratchdae import atomic, plots
 from scratchdae.arguments import Array
-from scratchdae.history import History
-from scratchdae.model import DenoisingAutoencoder
+from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
+from scratchdae.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import checkpoint, kernels
+from scratchdae import backend
 from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import limited
@@ -17,12 +17,12 @@ from scratchdae.cli.folder import writable_folder
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import CORRUPTIONS, Corruption
 from scratchdae.datasets import to_float
-from scratchdae.history import History, Record
 from scratchdae.losses import REDUCTIONS
-from scratchdae.model import DenoisingAutoencoder
-from scratchdae.run import streams
+from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.schedules import Constant, Schedule, parse
-from scratchdae.training import evaluate, fit
+from scratchdae.training import checkpoint, evaluate, fit
+from scratchdae.training.generators import streams
+from scratchdae.training.history import History, Record
 
 _SHOWN = 15  # examples in the picture of reconstructions
 
@@ -78,7 +78,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     )
     training.add_argument("--corrupt-validation", action="store_true", help="validate on corrupted inputs")
     training.add_argument("--seed", type=int, default=0, help="of the weights, the order and the corruption (0)")
-    training.add_argument("--backend", choices=kernels.BACKENDS, default="auto", help="(auto)")
+    training.add_argument("--backend", choices=backend.BACKENDS, default="auto", help="(auto)")
     training.add_argument(
         "--threads", type=int, metavar="N", help="of the BLAS; it decides the last bits (1, or as in the environment)"
     )
@@ -141,12 +141,12 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
         reduction=options.reduction,
         dtype=options.dtype,
     )
-    backend = kernels.choose(options.backend)
+    chosen = backend.choose(options.backend)
     sizes = f"{model.n_visible} → {model.n_hidden} → {model.n_visible}, {'tied' if model.tied else 'untied'} weights"
     _say("data", f"{data.sizes()}, from {data.source}")
     _say("model", f"{sizes}, {options.output} output, {options.loss}, {options.dtype}")
-    compiling = ", compiled at its first use and cached" if backend.name == "numba" else ""
-    _say("backend", f"{backend.name} ({backend.reason}){compiling}, {threads}")
+    compiling = ", compiled at its first use and cached" if chosen.name == "numba" else ""
+    _say("backend", f"{chosen.name} ({chosen.reason}){compiling}, {threads}")
 
     before = _epochs_done(out) if options.resume else 0
     history, seconds = _fit(model, data, corruption, lr, out, options)

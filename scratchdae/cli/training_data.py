@@ -10,7 +10,7 @@ import numpy as np
 
 from scratchdae.arguments import Array, integer, number
 from scratchdae.datasets import digits, locate_mnist, mnist
-from scratchdae.training import EVALUATION_BATCH
+from scratchdae.training.evaluation import EVALUATION_BATCH
 
 _MAGIC = {".npy": b"\x93NUMPY", ".npz": b"PK"}
 

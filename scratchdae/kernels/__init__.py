@@ -1,42 +1,38 @@
 """Compiled twins: the same names and signatures as the NumPy reference, the only place that imports numba.
 
-A twin is never read first and never right by itself: it runs the tests of its reference.
+A twin is never read first and never right by itself: it runs the tests of its reference. Importing this package
+imports no compiler; asking `scratchdae.backend` for a twin does.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from types import ModuleType
 
-from scratchdae import autoencoder
-from scratchdae.arguments import Array, choice
-from scratchdae.layers.twins import BACKENDS, numba_available
-
-__all__ = ["BACKENDS", "Backend", "choose", "numba_available", "perceptron_steps"]
+from scratchdae import backend
+from scratchdae.arguments import Array
 
 
-class Backend(NamedTuple):
-    """Which training steps were taken, and why."""
+def _twins() -> dict[str, ModuleType]:
+    """Import the twins; return them by the name of their reference."""
+    from scratchdae.kernels import autoencoder
+    from scratchdae.kernels.layers import activation, correlation, lstm, pooling, upsampling
+    from scratchdae.kernels.machine import announcement
 
-    name: str
-    reason: str
-    sgd_step: Callable[..., tuple[float, bool]]
-    sgd_steps: Callable[..., tuple[Array, bool]]
+    announcement.install()
+    return {
+        "scratchdae.autoencoder": autoencoder,
+        "scratchdae.layers.activation": activation,
+        "scratchdae.layers.correlation": correlation,
+        "scratchdae.layers.lstm": lstm,
+        "scratchdae.layers.pooling": pooling,
+        "scratchdae.layers.upsampling": upsampling,
+    }
 
 
-def perceptron_steps(backend: str) -> Callable[..., tuple[Array, int]] | None:
-    """Return the compiled steps of sigmoid layers under a softmax, where there are any.
+backend.provide(_twins)
 
-    Parameters
-    ----------
-    backend : {"numpy", "numba"}
-        What was chosen.
 
-    Returns
-    -------
-    callable or None
-        `scratchdae.kernels.perceptron.steps`; None without the compiler, whose language they are written in.
-    """
-    if backend == "numpy":
-        return None
+def perceptron_steps() -> Callable[..., tuple[Array, int]] | None:
+    """Return the compiled steps of sigmoid layers under a softmax; None where numba is told not to compile."""
     import numba
 
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
@@ -44,40 +40,3 @@ def perceptron_steps(backend: str) -> Callable[..., tuple[Array, int]] | None:
     from scratchdae.kernels.perceptron import steps
 
     return steps
-
-
-def choose(backend: str = "auto") -> Backend:
-    """Choose the training step of the tied-weight autoencoder.
-
-    Parameters
-    ----------
-    backend : {"auto", "numpy", "numba"}
-        ``auto`` takes the compiled twin where it can.
-
-    Returns
-    -------
-    Backend
-        The name of what was taken, the reason in words, and the steps.
-
-    Raises
-    ------
-    ValueError
-        If the name is unknown, or numba is asked for where it is not installed.
-    """
-    choice("backend", backend, BACKENDS)
-    if backend == "numpy":
-        return Backend("numpy", "asked for", autoencoder.sgd_step, autoencoder.sgd_steps)
-    reason = "numba and scipy are not installed: pip install 'scratchdae[fast]'"
-    if numba_available():
-        try:
-            from scratchdae.kernels import announcement
-            from scratchdae.kernels.sgd_step import sgd_step, sgd_steps
-        except ImportError as error:
-            reason = f"numba is installed but cannot be imported: {error}"
-        else:
-            announcement.install()
-            why = "asked for" if backend == "numba" else "numba is installed"
-            return Backend("numba", why, sgd_step, sgd_steps)
-    if backend == "numba":
-        raise ValueError(f"backend must be 'auto' or 'numpy' here, found 'numba' ({reason})")
-    return Backend("numpy", reason, autoencoder.sgd_step, autoencoder.sgd_steps)

@@ -16,11 +16,11 @@ import numba
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.kernels import team, threads
-from scratchdae.kernels.online import largest
-from scratchdae.kernels.output import sigmoid_row
-from scratchdae.kernels.panels import ROWS, VECTORS
-from scratchdae.kernels.products import (
+from scratchdae.kernels.autoencoder.online import largest
+from scratchdae.kernels.autoencoder.output import sigmoid_row
+from scratchdae.kernels.machine import team, threads
+from scratchdae.kernels.machine.panels import ROWS, VECTORS
+from scratchdae.kernels.machine.products import (
     MANY,
     TERMS,
     descend,
@@ -29,10 +29,10 @@ from scratchdae.kernels.products import (
     sum_listed_weights,
     sum_weights,
 )
-from scratchdae.kernels.room import memory, multiple, padded, row_pitch
-from scratchdae.kernels.team import share, wait
-from scratchdae.kernels.tile import lanes
-from scratchdae.kernels.zeros import Lists, list_inputs, list_pixels, room_for_lists
+from scratchdae.kernels.machine.room import memory, multiple, padded, row_pitch
+from scratchdae.kernels.machine.team import share, wait
+from scratchdae.kernels.machine.tile import lanes
+from scratchdae.kernels.machine.zeros import Lists, list_inputs, list_pixels, room_for_lists
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _BLOCK, _MANY_BLOCK = 64, 128  # rows of W that stay in a cache between two uses; the second from `MANY` examples on

@@ -14,7 +14,6 @@ from scratchdae.layers.noise import Dropout, GaussianNoise
 from scratchdae.layers.pooling import AveragePool2D, MaxPool2D
 from scratchdae.layers.repeat import RepeatVector
 from scratchdae.layers.reshaping import Flatten, Reshape
-from scratchdae.layers.twins import backend
 from scratchdae.layers.upsampling import UpSampling2D
 
 LAYERS: dict[str, type[Layer]] = {
@@ -60,5 +59,4 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "UpSampling2D",
-    "backend",
 ]

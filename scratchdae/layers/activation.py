@@ -6,17 +6,19 @@ Every derivative is a function of the value, so the output is all that the backw
     da = dy ⊙ f'(a)                                                    (2)
 """
 
+import sys
 from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 
-from scratchdae import activations
+from scratchdae import activations, backend
 from scratchdae.activations import ACTIVATIONS
 from scratchdae.arguments import Array, Params, number
-from scratchdae.layers import twins
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
+
+_LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 
 def relu(a: Array) -> Array:
@@ -122,7 +124,7 @@ class _Activation(Parameterless):
 class Sigmoid(_Activation):
     """The sigmoid 1 / (1 + exp(−a)), between 0 and 1, for outputs that are probabilities or grey levels.
 
-    A cross-entropy after it is better computed before it, from the pre-activations: `scratchdae.network` does.
+    A cross-entropy after it is better computed before it, from the pre-activations: `scratchdae.Sequential` does.
     """
 
     _name: ClassVar[str] = "sigmoid"
@@ -153,11 +155,11 @@ class ReLU(_Activation):
     _name: ClassVar[str] = "relu"
 
     def _value(self, a: Array) -> Array:
-        value: Array = twins.loops("activation", a).relu(a)
+        value: Array = backend.twin(_LOOPS, a).relu(a)
         return value
 
     def _gradient(self, dy: Array, y: Array) -> Array:
-        gradient: Array = twins.loops("activation", dy, y).relu_gradient(dy, y)
+        gradient: Array = backend.twin(_LOOPS, dy, y).relu_gradient(dy, y)
         return gradient
 
 

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import initializers
+from scratchdae import backend, initializers
 from scratchdae.arguments import Array, Params, integer
-from scratchdae.layers import twins
+from scratchdae.layers import correlation
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.windows import Grid, grid, image_shape, padding_name, pair
 
@@ -143,7 +143,7 @@ class Conv2D:
         W = params["W"]
         x = batch("x", x, (None, None, W.shape[2]), W.dtype)
         cache = _Cache(W, x, self._grid((x.shape[1], x.shape[2])))
-        return twins.loops("correlation", x, W).correlate(x, W, params["b"], cache.grid), cache  # (1)
+        return backend.twin(correlation, x, W).correlate(x, W, params["b"], cache.grid), cache  # (1)
 
     def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
         """Propagate a gradient back, equations (2) to (4).
@@ -169,7 +169,7 @@ class Conv2D:
         """
         W, x, windows = cache
         dy = cotangent(d_output, (len(x), *windows.size, W.shape[3]), W.dtype)
-        loops = twins.loops("correlation", x, W, dy)
+        loops = backend.twin(correlation, x, W, dy)
         dW = loops.kernel_gradient(x, dy, W.shape[:2], windows)  # (2)
         db = loops.channel_sums(dy)  # (3)
         dx = loops.spread(dy, W, np.zeros(W.shape[2], W.dtype), windows, x.shape[1:3])  # (4)

@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import initializers
+from scratchdae import backend, initializers
 from scratchdae.arguments import Array, Params, integer
-from scratchdae.layers import twins
+from scratchdae.layers import correlation
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.windows import Grid, grid, image_shape, padding_name, pair, transposed_size
 
@@ -147,7 +147,7 @@ class Conv2DTranspose:
         x = batch("x", x, (None, None, W.shape[3]), W.dtype)
         size = self._size(x.shape[1], x.shape[2])
         cache = _Cache(W, x, grid(size, pair("kernel", self.kernel), pair("stride", self.stride), self.padding))
-        return twins.loops("correlation", x, W).spread(x, W, params["b"], cache.grid, size), cache  # (1)
+        return backend.twin(correlation, x, W).spread(x, W, params["b"], cache.grid, size), cache  # (1)
 
     def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
         """Propagate a gradient back, equations (2) to (4).
@@ -173,7 +173,7 @@ class Conv2DTranspose:
         """
         W, x, windows = cache
         dy = cotangent(d_output, (len(x), *self._size(x.shape[1], x.shape[2]), W.shape[2]), W.dtype)
-        loops = twins.loops("correlation", x, W, dy)
+        loops = backend.twin(correlation, x, W, dy)
         dW = loops.kernel_gradient(dy, x, W.shape[:2], windows)  # (2)
         db = loops.channel_sums(dy)  # (3)
         dx = loops.correlate(dy, W, np.zeros(W.shape[3], W.dtype), windows)  # (4)

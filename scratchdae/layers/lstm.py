@@ -24,17 +24,19 @@ the loss with respect to v, and δ_t for what comes down from the layer above::
 ``weight_hh_l0`` = Uᵀ, and two biases that it adds.
 """
 
+import sys
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import initializers
+from scratchdae import backend, initializers
 from scratchdae.activations import ACTIVATIONS, sigmoid
 from scratchdae.arguments import Array, Params, choice, integer, number, shapes
-from scratchdae.layers import twins
 from scratchdae.layers.inputs import batch, cotangent
+
+_LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 CELL_ACTIVATIONS = ("tanh", "relu")
 
@@ -110,7 +112,7 @@ def lstm_forward(
     h, c = np.empty((T + 1, B, H), dtype), np.empty((T + 1, B, H), dtype)
     h[0], c[0] = (0 if state is None else state for state in (h0, c0))
     phi_c = np.empty((T, B, H), dtype)
-    twins.loops("lstm", gates, U, b).forward_steps(gates, U, b, h, c, phi_c, activation)
+    backend.twin(_LOOPS, gates, U, b).forward_steps(gates, U, b, h, c, phi_c, activation)
     return h[1:].swapaxes(0, 1), c[T], Cache(params, x, gates, h, c, phi_c, activation)
 
 
@@ -179,7 +181,7 @@ def lstm_backward(cache: Cache, dh: Array, dc: Array | None = None) -> tuple[Arr
     da = np.empty(gates.shape, np.result_type(gates, dh, dc) if np.iscomplexobj(dh) else gates.dtype)
     dc0 = np.array(dc, dtype=da.dtype, order="C")  # a copy, on which the steps work
     delta = np.ascontiguousarray(delta, dtype=da.dtype)
-    steps = twins.loops("lstm", gates, U, da)
+    steps = backend.twin(_LOOPS, gates, U, da)
     dh0 = steps.backward_steps(gates, U, c, phi_c, delta, dc0, da, activation)
     flat, before = da.reshape(T * B, -1), h[:T].reshape(T * B, -1)
     ones = np.ones(T * B, da.dtype)  # a product with them is a sum, at the speed of a product

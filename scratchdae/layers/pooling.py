@@ -3,17 +3,20 @@
 Both loop over the kh·kw places of a window, and take that place of all windows at once: a strided slice of the image.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from scratchdae import backend
 from scratchdae.arguments import Array, Params
-from scratchdae.layers import twins
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
 from scratchdae.layers.windows import Grid, grid, image_shape, padding_name, pair
+
+_LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 
 def max_pool(x: Array, pool: tuple[int, int], grid: Grid) -> tuple[Array, Array]:
@@ -188,7 +191,7 @@ class MaxPool2D(_Pool2D):
         x = batch("x", x, (None, None, None))
         size = (x.shape[1], x.shape[2])
         windows = self._grid(size)
-        y, place = twins.loops("pooling", x).max_pool(x, self.pool, windows)  # (1)
+        y, place = backend.twin(_LOOPS, x).max_pool(x, self.pool, windows)  # (1)
         return y, _MaxCache(place, windows, size, x.dtype)
 
     def backward(self, cache: _MaxCache, d_output: Array) -> tuple[Array, Params]:
@@ -214,7 +217,7 @@ class MaxPool2D(_Pool2D):
             If the gradient's shape is not that of the outputs.
         """
         dy = cotangent(d_output, cache.place.shape, cache.dtype)
-        gradient = twins.loops("pooling", dy).max_pool_gradient
+        gradient = backend.twin(_LOOPS, dy).max_pool_gradient
         return gradient(dy, cache.place, self.pool, cache.grid, cache.size), {}  # (2)
 
 

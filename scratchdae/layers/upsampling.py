@@ -1,15 +1,18 @@
 """Upsampling: every pixel repeated, the reverse path of pooling in a convolutional autoencoder."""
 
+import sys
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
+from scratchdae import backend
 from scratchdae.arguments import Array, Params
-from scratchdae.layers import twins
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
 from scratchdae.layers.windows import image_shape, pair
+
+_LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 
 def upsample(x: Array, factor: tuple[int, int]) -> Array:
@@ -131,7 +134,7 @@ class UpSampling2D(Parameterless):
         """
         del params, rng
         x = batch("x", x, (None, None, None))
-        y = twins.loops("upsampling", x).upsample(x, self.factor)  # (1)
+        y = backend.twin(_LOOPS, x).upsample(x, self.factor)  # (1)
         return y, _Cache(y.shape, x.dtype)
 
     def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
@@ -157,4 +160,4 @@ class UpSampling2D(Parameterless):
             If the gradient's shape is not that of the outputs.
         """
         dy = cotangent(d_output, cache.shape, cache.dtype)
-        return twins.loops("upsampling", dy).block_sums(dy, self.factor), {}  # (2)
+        return backend.twin(_LOOPS, dy).block_sums(dy, self.factor), {}  # (2)

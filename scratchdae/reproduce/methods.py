@@ -18,7 +18,7 @@ SdA, SAA, DBN and MLP are one network and one program, and differ in how it come
 from typing import Any
 
 from scratchdae.arguments import choice, integer
-from scratchdae.layer_spec import LayerSpec
+from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce.published import NU
 from scratchdae.reproduce.recipe import Recipe
 

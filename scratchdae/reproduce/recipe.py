@@ -14,12 +14,12 @@ from typing import Any, NamedTuple
 
 from scratchdae import atomic
 from scratchdae.arguments import Array, Params
-from scratchdae.history import History, Record
-from scratchdae.layer_spec import LayerSpec
+from scratchdae.models.layer_spec import LayerSpec
+from scratchdae.models.stack import finetune, pretrain
 from scratchdae.schedules import Schedule
-from scratchdae.stacked import finetune, pretrain
-from scratchdae.stopping import GrowingPatience
-from scratchdae.training import classification_error
+from scratchdae.training.evaluation import classification_error
+from scratchdae.training.history import History, Record
+from scratchdae.training.stopping import GrowingPatience
 
 CLOCK = "seconds.jsonl"
 

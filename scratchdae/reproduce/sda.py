@@ -10,9 +10,9 @@ rate an example in pretraining, and batches of 5 in fine-tuning, whose rate an e
 let down to a fiftieth of that over 15 epochs.
 
 What differs here: the numbers drawn; the examples, which come in another order every epoch and keep theirs in the
-tutorial; training stops where the tutorial's rule would, counted in epochs (see `scratchdae.stopping`), or after 100 of
-its 1000 epochs, which bounds a run to three quarters of an hour; and grey levels are divided by 255 where the
-tutorial's file has 256.
+tutorial; training stops where the tutorial's rule would, counted in epochs (see `scratchdae.GrowingPatience`), or
+after 100 of its 1000 epochs, which bounds a run to three quarters of an hour; and grey levels are divided by 255 where
+the tutorial's file has 256.
 """
 
 import os
@@ -25,11 +25,11 @@ from typing import Any
 from scratchdae import datasets
 from scratchdae.arguments import choice, integer
 from scratchdae.corruption import Corruption
-from scratchdae.history import Record
-from scratchdae.layer_spec import LayerSpec
+from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce.recipe import Parts, Recipe, follow
 from scratchdae.schedules import Cosine
-from scratchdae.stopping import GrowingPatience
+from scratchdae.training.history import Record
+from scratchdae.training.stopping import GrowingPatience
 
 CLASSES = 10
 TUTORIAL_ERROR = 0.013

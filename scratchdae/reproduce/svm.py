@@ -14,7 +14,7 @@ import numpy as np
 from scratchdae.arguments import Array, integer, number
 from scratchdae.datasets import to_float
 from scratchdae.reproduce.recipe import Parts
-from scratchdae.training import EVALUATION_BATCH
+from scratchdae.training.evaluation import EVALUATION_BATCH
 
 CACHE_MB = 500  # the kernel of 10,000 examples in the four bytes that libsvm keeps of a number is 400 MB
 

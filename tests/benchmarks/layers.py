@@ -26,8 +26,8 @@ import numpy as np
 import torch
 
 import scratchdae as s
+from scratchdae.backend import using
 from scratchdae.layers import LSTM, Conv2D, Conv2DTranspose, Dense, MaxPool2D, ReLU, RepeatVector, Sigmoid, UpSampling2D
-from scratchdae.layers import backend as using
 from scratchdae.optimizers import Adam
 
 nn = torch.nn

@@ -42,7 +42,7 @@ def test_leaves_out_what_has_no_twin():
 
 def test_runs_the_fused_steps(monkeypatch):
     from scratchdae.conformance.adapters.numba_core import Adapter
-    from scratchdae.kernels import sgd_step
+    from scratchdae.kernels.autoencoder import sgd_step
 
     def broken(W, *rest):
         losses, taken = steps(W, *rest)
@@ -72,7 +72,7 @@ def test_runs_the_compiled_loops_of_layers(module, function, layer, monkeypatch)
 
     from scratchdae.conformance.adapters.numba_core import Adapter
 
-    kernels = importlib.import_module(f"scratchdae.kernels.{module}")
+    kernels = importlib.import_module(f"scratchdae.kernels.layers.{module}")
     loop = getattr(kernels, function)
 
     def broken(*arguments):

@@ -4,15 +4,15 @@ import shutil
 from dataclasses import replace
 from decimal import Decimal
 
+import generate
 import numpy as np
 import pytest
+from generate import decimals, penalty, tolerance
+from generate.__main__ import main
+from generate.draw import Draw
+from generate.windows import windows
 
-from scratchdae.conformance import generate
 from scratchdae.conformance.case import cases_root, load_cases
-from scratchdae.conformance.generate import decimals, penalty, tolerance
-from scratchdae.conformance.generate.__main__ import main
-from scratchdae.conformance.generate.draw import Draw
-from scratchdae.conformance.generate.windows import windows
 
 
 def test_the_files_of_the_package_are_those_it_makes(capsys):

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from generate.measure import measure
 
 from scratchdae import activations, losses
 from scratchdae.conformance import load_cases
 from scratchdae.conformance.case import cases_root
-from scratchdae.conformance.generate.measure import measure
 from scratchdae.layers import LAYERS
 
 CASES = load_cases()

@@ -10,7 +10,8 @@ pytest.importorskip("numba")
 
 PROGRAM = """
 import numpy as np
-from scratchdae.kernels import choose, team
+from scratchdae.backend import choose
+from scratchdae.kernels.machine import team
 
 choose("numba")
 for dtype in (np.int64, np.uint64):  # two compilations

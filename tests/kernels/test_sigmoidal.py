@@ -5,7 +5,7 @@ import pytest
 
 numba = pytest.importorskip("numba")
 
-from scratchdae.kernels import sigmoidal  # noqa: E402
+from scratchdae.kernels.machine import sigmoidal  # noqa: E402
 
 
 @numba.njit

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from scratchdae import gradcheck
-from scratchdae.layers import backend
+from scratchdae.backend import using
 
 settings.register_profile(
     "layers",
@@ -20,7 +20,7 @@ def loops(request):
     """Each test that asks for it runs once on each backend: a twin runs the tests of its reference."""
     if request.param == "numba":
         pytest.importorskip("numba")
-    with backend(request.param):
+    with using(request.param):
         yield request.param
 
 

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from scratchdae.layers import Conv2D, Conv2DTranspose, backend, correlation
+from scratchdae.layers import Conv2D, Conv2DTranspose, correlation
 from scratchdae.layers.windows import grid
 
 cases = st.fixed_dictionaries(
@@ -156,7 +156,7 @@ def test_few_windows_at_a_time_are_as_good_as_all_at_once(loops, rng, monkeypatc
     for size in (1, 3000, 20000):
         monkeypatch.setattr("scratchdae.layers.correlation._ROWS_BYTES", size)
         if loops == "numba":
-            monkeypatch.setattr("scratchdae.kernels.correlation._BAND_BYTES", size)
+            monkeypatch.setattr("scratchdae.kernels.layers.correlation._BAND_BYTES", size)
         again, _ = layer.forward(params, x)
         dx_again, grads_again = layer.backward(cache, y)
         for one, other in ((y, again), (dx, dx_again), (grads["W"], grads_again["W"])):
@@ -284,7 +284,7 @@ def test_planted_bugs_are_caught(layer_class, name, bug, rng, monkeypatch, check
     layer = layer_class(2)  # as many filters as channels, so that a transpose fits
     params, x = layer.init((5, 6, 2), rng), rng.normal(size=(3, 5, 6, 2))
     check_gradients(layer, params, x)
-    monkeypatch.setattr("scratchdae.layers.twins.loops", lambda *_: Planted(name, bug))
+    monkeypatch.setattr("scratchdae.backend.twin", lambda *_: Planted(name, bug))
     assert compare_with_torch(layer, params, x, torch, tensor, difference) > 1e-4
     if (layer_class, name) != (Conv2DTranspose, "spread"):  # there it is the forward pass; dx is then the planted one's
         with pytest.raises(AssertionError, match="the gradient is wrong"):
@@ -315,30 +315,30 @@ def test_stride_forgotten_backwards_is_caught(rng, monkeypatch, check_gradients)
     def stride_forgotten(y, kernels, bias, windows, size):
         return correlation.spread(y, kernels, bias, windows._replace(stride=(1, 1)), size)
 
-    monkeypatch.setattr("scratchdae.layers.twins.loops", lambda *_: Planted("spread", stride_forgotten))
+    monkeypatch.setattr("scratchdae.backend.twin", lambda *_: Planted("spread", stride_forgotten))
     with pytest.raises(AssertionError, match="the gradient is wrong"):
         check_gradients(layer, params, x)
 
 
 def test_the_backend_is_chosen_inside_the_block_alone(rng):
     pytest.importorskip("numba")
-    from scratchdae.layers import twins
+    from scratchdae import backend
 
     x = rng.normal(size=3)
-    with backend("numpy"):
-        assert twins.loops("correlation", x) is correlation
-        with backend("numba"):
-            assert twins.loops("correlation", x) is not correlation
-            assert twins.loops("correlation", x, x.astype(complex)) is correlation
-        assert twins.loops("correlation", x) is correlation
-    with pytest.raises(ValueError, match="backend must be one of"), backend("cuda"):
+    with backend.using("numpy"):
+        assert backend.twin(correlation, x) is correlation
+        with backend.using("numba"):
+            assert backend.twin(correlation, x) is not correlation
+            assert backend.twin(correlation, x, x.astype(complex)) is correlation
+        assert backend.twin(correlation, x) is correlation
+    with pytest.raises(ValueError, match="backend must be one of"), backend.using("cuda"):
         pass
 
 
 def test_without_numba_everything_works(rng, monkeypatch):
-    monkeypatch.setattr("scratchdae.layers.twins.numba_available", lambda: False)
-    from scratchdae.layers import twins
+    monkeypatch.setattr("scratchdae.backend.numba_available", lambda: False)
+    from scratchdae import backend
 
-    assert twins.loops("correlation", rng.normal(size=3)) is correlation
-    with pytest.raises(ValueError, match="numba and scipy are not installed"), backend("numba"):
+    assert backend.twin(correlation, rng.normal(size=3)) is correlation
+    with pytest.raises(ValueError, match="numba and scipy are not installed"), backend.using("numba"):
         pass

@@ -5,10 +5,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from scratchdae.layers import Conv2D, Conv2DTranspose, backend
+from scratchdae.backend import using
+from scratchdae.layers import Conv2D, Conv2DTranspose
 
 numba = pytest.importorskip("numba")
-from scratchdae.kernels import tile  # noqa: E402
+from scratchdae.kernels.machine import tile  # noqa: E402
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
@@ -36,7 +37,7 @@ def test_a_tile_in_registers_is_what_its_definition_says(dtype, function, outer,
 def test_the_number_of_threads_changes_no_bit(layer, rng, monkeypatch):
     params, x = layer.init((9, 8, 3), rng, np.float32), rng.normal(size=(7, 9, 8, 3)).astype(np.float32)
     results = []
-    with backend("numba"):
+    with using("numba"):
         for threads in (1, 2, 5):
             monkeypatch.setattr(numba.config, "NUMBA_NUM_THREADS", threads)
             y, cache = layer.forward(params, x)

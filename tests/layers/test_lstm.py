@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchdae import gradcheck
+from scratchdae import backend, gradcheck
 from scratchdae.activations import ACTIVATIONS, sigmoid
-from scratchdae.layers import twins
+from scratchdae.layers import lstm
 from scratchdae.layers.dense import Dense
 from scratchdae.layers.lstm import LSTM, lstm_backward, lstm_forward
 from scratchdae.layers.repeat import RepeatVector
@@ -17,20 +17,20 @@ BOUND = 1e-12  # of the largest entry; measured: at most 7e-15
 
 
 @pytest.fixture(params=["numpy", "numba"])
-def backend(request):
+def both_backends(request):
     """Each test runs on the reference and on its compiled twin."""
     if request.param == "numba":
         pytest.importorskip("numba")
-    with twins.backend(request.param):
+    with backend.using(request.param):
         yield
 
 
 @pytest.mark.parametrize("name", ["numpy", "numba"])
 def test_the_backends_are_two(name):
     pytest.importorskip("numba")
-    with twins.backend(name):
-        found = twins.loops("lstm", np.ones(1)).__name__
-    assert found == f"scratchdae.{'kernels' if name == 'numba' else 'layers'}.lstm"
+    with backend.using(name):
+        found = backend.twin(lstm, np.ones(1)).__name__
+    assert found == f"scratchdae.{'kernels.layers' if name == 'numba' else 'layers'}.lstm"
 
 
 def problem(sizes, seed, dtype=np.float64):
@@ -74,7 +74,7 @@ def test_every_gradient_is_the_complex_step(sizes, seed):
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 @pytest.mark.parametrize("sizes", [(1, 1, 1, 1), (3, 4, 2, 5), (2, 6, 5, 3), (4, 2, 1, 8), (2, 3, 4, 17)], ids=str)
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_every_gradient_is_the_central_difference(activation, sizes):
     arrays, dh, dc = problem(sizes, 7)
     gradcheck.check(scalar(dh, dc, activation), arrays, "central").raise_on_failure()
@@ -88,9 +88,9 @@ def test_twin_is_its_reference(activation, sizes, seed):
         arrays, dh, dc = problem(sizes, seed, dtype)
         results = []
         for forward_by, backward_by in (("numpy", "numpy"), ("numba", "numba"), ("numpy", "numba")):
-            with twins.backend(forward_by):
+            with backend.using(forward_by):
                 h, c, cache = lstm_forward(*split(arrays), activation)
-            with twins.backend(backward_by):
+            with backend.using(backward_by):
                 dx, grads, dh0, dc0 = lstm_backward(cache, dh, dc)
             results.append([h, c, dx, dh0, dc0, *grads.values()])
         for other in results[1:]:
@@ -129,7 +129,7 @@ def check_torch(torch, sizes, seed):
         assert relative(mine, other.numpy()) < BOUND
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_torch_agrees(torch):
     check_torch(torch)
 
@@ -154,13 +154,13 @@ def check_torch_loop(torch, sizes, seed):
         assert relative(value, t[name].grad.numpy()) < BOUND
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_torch_loop_agrees(torch):
     check_torch_loop(torch)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_equations_one_number_at_a_time(activation):
     """Equations (1) to (4) for one sequence, one step and one unit at a time, with the gates in the order i f g o."""
     arrays, _, _ = problem((2, 3, 4, 5), 1)
@@ -183,7 +183,7 @@ def test_equations_one_number_at_a_time(activation):
         np.testing.assert_allclose(c_last[n], c, rtol=1e-13)
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_pure_and_callable_twice():
     arrays, dh, dc = problem((3, 4, 2, 5), 0)
     before = {name: value.copy() for name, value in arrays.items()} | {"dh": dh.copy(), "dc": dc.copy()}
@@ -200,7 +200,7 @@ def test_pure_and_callable_twice():
         np.testing.assert_array_equal(value, before[name])
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_states_carry_a_sequence_on():
     """Two halves, the second begun from the states of the first, are the whole: forwards and backwards."""
     arrays, dh, dc = problem((3, 6, 2, 5), 0)
@@ -223,7 +223,7 @@ def test_states_carry_a_sequence_on():
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_nan_and_inf_stay_visible(activation):
     arrays, dh, _ = problem((3, 4, 2, 5), 0)
     params, x, _, _ = split(arrays)
@@ -242,7 +242,7 @@ def test_nan_and_inf_stay_visible(activation):
             assert not np.isfinite(h[1, 2:]).all()
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_saturated_gates_do_not_overflow():
     """Pre-activations of ±1000 are gates of 0 and 1, without a warning (warnings are errors here)."""
     for dtype in (np.float32, np.float64):
@@ -254,7 +254,7 @@ def test_saturated_gates_do_not_overflow():
         assert all((value == 0).all() for value in lstm_backward(cache, np.ones((1, 3, 2), dtype))[1].values())
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_dtype_is_that_of_the_parameters():
     for dtype in (np.float32, np.float64):
         arrays, _, _ = problem((3, 4, 2, 5), 0, dtype)
@@ -265,7 +265,7 @@ def test_dtype_is_that_of_the_parameters():
 
 
 @pytest.mark.parametrize("return_sequences", [True, False])
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_layer(return_sequences, rng):
     layer = LSTM(5, return_sequences=return_sequences)
     assert layer.output_shape((4, 2)) == ((4, 5) if return_sequences else (5,))
@@ -291,7 +291,7 @@ def test_layer(return_sequences, rng):
     gradcheck.check(loss_and_grads, {**params, "x": x}, "complex").raise_on_failure()
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_keras_agrees(keras, jax, rng):
     """The same weights in Keras, whose order i f c o is ours, with its defaults and with the rectifier.
 
@@ -310,7 +310,7 @@ def test_keras_agrees(keras, jax, rng):
     np.testing.assert_array_equal(np.asarray(first.weights[2].value), LSTM(5).init((4, 2), rng)["b"])
 
 
-@pytest.mark.usefixtures("backend")
+@pytest.mark.usefixtures("both_backends")
 def test_a_denoiser_of_layers(rng):
     """LSTM, LSTM, repeat, LSTM, LSTM, Dense at every step: the gradient of the whole, through each interface."""
     layers = [LSTM(4, True), LSTM(3), RepeatVector(5), LSTM(3, True), LSTM(4, True), Dense(2)]

@@ -84,13 +84,13 @@ FORWARD_BUGS = [
 
 
 def plant(monkeypatch, **functions):
-    """Put wrong steps in place of the right ones: `twins.loops` finds the module's functions by name at every call."""
+    """Put wrong steps in place of the right ones: `backend.twin` finds the module's functions by name at every call."""
 
     class Planted:
         forward_steps = staticmethod(functions.get("forward", lstm.forward_steps))
         backward_steps = staticmethod(functions.get("backward", lstm.backward_steps))
 
-    monkeypatch.setattr(lstm.twins, "loops", lambda *_: Planted)
+    monkeypatch.setattr(lstm.backend, "twin", lambda *_: Planted)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "relu"])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from scratchdae import kernels
+from scratchdae import autoencoder, backend, kernels
 from scratchdae.arguments import Array, Params
 from scratchdae.benchmark.works import finetuning as finetuning_work
 from scratchdae.benchmark.works.work import Work
@@ -63,7 +63,7 @@ def denoising(work: Work, threads: int) -> CompiledTrainer:
         The trainer.
     """
     del threads
-    compiled = kernels.choose("numba").sgd_steps
+    compiled = backend.loops(autoencoder, "numba").sgd_steps
 
     def _steps(params: Params, x_tilde: Array, x: Array, lr: float) -> int:
         losses, finite = compiled(params, x_tilde, x, lr)
@@ -93,7 +93,7 @@ def finetuning(work: Work, threads: int) -> CompiledTrainer:
         If the compiler is switched off.
     """
     del threads
-    compiled = kernels.perceptron_steps("numba")
+    compiled = kernels.perceptron_steps()
     if compiled is None:
         raise ValueError("the fused layers are written in the compiler's language, and NUMBA_DISABLE_JIT is set")
 

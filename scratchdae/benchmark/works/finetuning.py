@@ -8,11 +8,12 @@ from typing import ClassVar, TypeVar
 import numpy as np
 
 from scratchdae.arguments import Array, Params
+from scratchdae.backend import using
 from scratchdae.benchmark.works.examples import CLASSES, PIXELS, batches
 from scratchdae.benchmark.works.work import LR, Kind, Work
 from scratchdae.datasets import Dataset
-from scratchdae.layers import Dense, Sigmoid, backend
-from scratchdae.network import Sequential
+from scratchdae.layers import Dense, Sigmoid
+from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import SGD
 
 _T = TypeVar("_T")
@@ -56,7 +57,7 @@ class Finetuning(Work):
         scalar
             The loss before the step.
         """
-        with backend("numpy"):
+        with using("numpy"):
             loss, grads = self.network.loss_and_grads(params, inputs, targets)
         params |= SGD().update(params, grads, {}, lr)[0]
         return loss

@@ -13,7 +13,7 @@ import numpy as np
 
 from scratchdae.arguments import Array, Params, choice
 from scratchdae.datasets import Dataset
-from scratchdae.steps import TOGETHER
+from scratchdae.training.steps import TOGETHER
 
 LR = 0.1
 VALIDATED_STEPS = 6

@@ -9,8 +9,8 @@ read off the change:
   the squared error where the output is linear. Probabilities are, likewise, that of the last bias plus the one-hot
   label.
 
-Layers run with ``backend("numba")``; those without a compiled twin are unsupported, and so is everything else that the
-library computes in NumPy alone.
+Layers run with ``backend.using("numba")``; those without a compiled twin are unsupported, and so is everything else
+that the library computes in NumPy alone.
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,12 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import kernels
+from scratchdae import autoencoder, backend, kernels
 from scratchdae.arguments import Array, Params
 from scratchdae.conformance.adapter import Unsupported
 from scratchdae.conformance.adapters.reference import train
 from scratchdae.conformance.adapters.reference_draws import corrupt
 from scratchdae.conformance.adapters.reference_layers import run_layer
-from scratchdae.layers import backend
 from scratchdae.losses import l2_penalty
 
 Conventions = Mapping[str, Any]
@@ -50,7 +49,7 @@ class Adapter:
 
     def __init__(self, dtype: str = "float64") -> None:
         self.dtype = dtype
-        self._steps = kernels.choose("numba").sgd_steps
+        self._steps = backend.loops(autoencoder, "numba").sgd_steps
 
     def autoencoder(self, inputs: Params, conventions: Conventions) -> Params:
         """Read loss and gradients off one step."""
@@ -70,12 +69,12 @@ class Adapter:
         """Run a layer with compiled loops."""
         if conventions["layer"] not in TWINS:
             raise Unsupported(f"{conventions['layer']} has no compiled twin")
-        with backend("numba"):
+        with backend.using("numba"):
             return run_layer(inputs, conventions)
 
     def stack(self, inputs: Params, conventions: Conventions) -> Params:
         """Fine-tune with the fused steps of sigmoid layers under a softmax."""
-        steps = kernels.perceptron_steps("numba")
+        steps = kernels.perceptron_steps()
         if steps is None:
             raise Unsupported("the steps of a stack are written for the compiler, which is switched off")
         x, t = inputs["x"], inputs["labels"]

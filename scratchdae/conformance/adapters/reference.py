@@ -12,10 +12,11 @@ import numpy as np
 
 from scratchdae import activations, autoencoder, losses, optimizers
 from scratchdae.arguments import Params
+from scratchdae.backend import using
 from scratchdae.conformance.adapters.reference_draws import corrupt
 from scratchdae.conformance.adapters.reference_layers import run_layer
-from scratchdae.layers import Dense, Layer, Sigmoid, backend
-from scratchdae.network import Sequential
+from scratchdae.layers import Dense, Layer, Sigmoid
+from scratchdae.models.sequential import Sequential
 
 Conventions = Mapping[str, Any]
 RULES = {"sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop, "adam": optimizers.Adam, "adamw": optimizers.AdamW}
@@ -65,7 +66,7 @@ class Adapter:
 
     def layer(self, inputs: Params, conventions: Conventions) -> Params:
         """Run a layer forwards and backwards."""
-        with backend("numpy"):
+        with using("numpy"):
             return run_layer(inputs, conventions)
 
     def optimizer(self, inputs: Params, conventions: Conventions) -> Params:

@@ -1,0 +1,1 @@
+"""What the compiled twins are made of: registers, tiles, panels, threads, memory."""

@@ -1,0 +1,130 @@
+"""What one layer of a stack is, and how it is pretrained, in one object that compares, hashes and goes into JSON."""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from scratchdae.arguments import choice, integer, number
+from scratchdae.autoencoder import LOSSES
+from scratchdae.corruption import Corruption
+from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
+from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
+from scratchdae.schedules import Constant, Schedule
+
+KINDS = ("autoencoder", "rbm")
+StackedLayer: TypeAlias = DenoisingAutoencoder | RestrictedBoltzmannMachine
+
+
+@dataclass(frozen=True)
+class LayerSpec:
+    """What one layer is, and how it is pretrained.
+
+    Attributes
+    ----------
+    units : int
+        Its hidden units.
+    nu : float or Corruption
+        The fraction of its input that is destroyed, an exact count an example, or another corruption. 0 trains an
+        ordinary autoencoder.
+    lr : float or schedule
+        Learning rate, per epoch.
+    epochs : int
+        How often to go through the examples; 0 leaves the first weights as they were drawn.
+    batch_size : int
+        Examples a step.
+    loss : {"cross_entropy", "squared_error"}
+        Of an autoencoder's reconstruction, through a sigmoid in either case.
+    kind : {"autoencoder", "rbm"}
+        A denoising autoencoder, or a restricted Boltzmann machine, of which deep belief networks are made.
+    k : int
+        Steps of contrastive divergence, for the machine.
+
+    Raises
+    ------
+    ValueError
+        If one is out of range, or is of the other kind.
+    """
+
+    units: int
+    nu: float | Corruption = 0.0
+    lr: float | Schedule = 0.1
+    epochs: int = 10
+    batch_size: int = 20
+    loss: str = "cross_entropy"
+    kind: str = "autoencoder"
+    k: int = 1
+
+    def __post_init__(self) -> None:
+        integer("units", self.units)
+        if not isinstance(self.nu, Corruption):
+            number("nu", self.nu, at_least=0, at_most=1)
+        if not callable(self.lr):
+            number("lr", self.lr, above=0)
+        integer("epochs", self.epochs, at_least=0)
+        integer("batch_size", self.batch_size)
+        choice("loss", self.loss, LOSSES)
+        integer("k", self.k)
+        if choice("kind", self.kind, KINDS) == "autoencoder" and self.k != 1:
+            raise ValueError(f"k must be left out for an autoencoder, which has no chain, found {self.k}")
+        if self.kind == "rbm" and (self.nu != 0 or self.loss != "cross_entropy"):
+            found = f"nu={self.nu!s} and loss={self.loss!r}"
+            raise ValueError(f"nu and loss must be left out for kind='rbm', which has neither, found {found}")
+
+    @property
+    def corruption(self) -> Corruption | None:
+        """The corruption process.
+
+        Returns
+        -------
+        Corruption or None
+            Masking of an exact count where `nu` is a number; None where that is 0.
+        """
+        if isinstance(self.nu, Corruption):
+            return self.nu
+        return Corruption("masking", self.nu) if self.nu else None
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """The specification, ready for JSON.
+
+        Returns
+        -------
+        dict
+            Corruption and learning rate in the form in which they print; ``kind`` and ``k`` for the machine alone.
+        """
+        training = {
+            "lr": str(self.lr if callable(self.lr) else Constant(self.lr)),
+            "epochs": self.epochs,
+            "batch_size": self.batch_size,
+        }
+        if self.kind == "rbm":
+            return {"kind": self.kind, "units": self.units, "k": self.k, **training}
+        return {"units": self.units, "corruption": str(self.corruption or "none"), **training, "loss": self.loss}
+
+    def build(self, n_visible: int, rng: np.random.Generator, dtype: npt.DTypeLike) -> StackedLayer:
+        """Make the layer, with its first weights.
+
+        Parameters
+        ----------
+        n_visible : int
+            Units below it.
+        rng : numpy.random.Generator
+            Source of the weights.
+        dtype : {float32, float64}
+            Of the parameters.
+
+        Returns
+        -------
+        DenoisingAutoencoder or RestrictedBoltzmannMachine
+            The layer, untrained.
+
+        Raises
+        ------
+        ValueError
+            If an argument does not fit.
+        """
+        if self.kind == "rbm":
+            return RestrictedBoltzmannMachine(n_visible, self.units, rng, k=self.k, dtype=dtype)
+        return DenoisingAutoencoder(n_visible, self.units, rng, loss=self.loss, dtype=dtype)

@@ -1,0 +1,47 @@
+"""Rebuild a trained model from its file."""
+
+import os
+from typing import Any
+
+from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
+from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
+from scratchdae.models.sequential import Sequential
+from scratchdae.training import checkpoint
+
+MODELS: dict[str, Any] = {
+    "autoencoder": DenoisingAutoencoder,
+    "rbm": RestrictedBoltzmannMachine,
+    "sequential": Sequential,
+}
+
+
+def load_model(path: str | os.PathLike[str]) -> Any:
+    """Rebuild the trained model of a run: with its best parameters if it was to stop early, otherwise with the last.
+
+    Parameters
+    ----------
+    path : path-like
+        The checkpoint, or the folder of the run.
+
+    Returns
+    -------
+    DenoisingAutoencoder, RestrictedBoltzmannMachine or Sequential
+        The model, of the class that was saved.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no such file.
+    ValueError
+        If it is no checkpoint, or its arrays are not those of its model.
+    """
+    arrays, state = checkpoint.load(path)
+    try:
+        config, kept = state["config"]["model"], state["kept"]
+        build = MODELS[config["model"]].from_config
+    except (KeyError, TypeError):
+        raise ValueError(f"{path} does not say which model it holds; known are {', '.join(MODELS)}") from None
+    try:
+        return build(config, checkpoint.group(arrays, kept))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None

@@ -1,0 +1,165 @@
+"""What each layer of a network is doing on a batch: the numbers that tell one failure from another.
+
+A saturated unit has an activation whose slope is near zero, a dead one is active on no example; a vanishing signal
+shows in the gradients from layer to layer, a wrong learning rate in the ratio of update to weight (about 1e-3 is
+healthy).
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from scratchdae.arguments import Array, Params
+from scratchdae.layers import Layer, ReLU, Sigmoid, Tanh
+from scratchdae.models.sequential import Sequential
+
+SATURATED = 0.01  # of the largest slope: a unit's activation is called saturated below it
+
+
+@dataclass(frozen=True)
+class LayerStatistics:
+    """One layer on one batch.
+
+    Attributes
+    ----------
+    name : str
+        The layer.
+    mean, std : float
+        Of its outputs, over units and examples.
+    saturated : float or None
+        Fraction of outputs whose slope is under one per cent of the largest; None where the layer is no sigmoid or
+        tanh.
+    dead : int or None
+        Units (of an image: channels) that are active on no example of the batch; None where the layer is no ReLU.
+    signal : float or None
+        Root mean square of the gradient with respect to its outputs; None for a sigmoid that the cross-entropy is
+        computed before.
+    gradient : float or None
+        Norm of the gradient of its parameters; None where it has none.
+    weight : float or None
+        Norm of its parameters.
+    update : float or None
+        Norm of the change of its parameters over their norm; None without an update.
+    """
+
+    name: str
+    mean: float
+    std: float
+    saturated: float | None
+    dead: int | None
+    signal: float | None
+    gradient: float | None
+    weight: float | None
+    update: float | None
+
+
+class LayerTable(list[LayerStatistics]):
+    """The statistics of all layers, from the input to the output; it prints as a table."""
+
+    def __str__(self) -> str:
+        heads = ("layer", "mean", "std", "saturated", "dead", "signal", "gradient", "weight", "update")
+        rows = [heads, *((row.name, *map(_cell, list(vars(row).values())[1:])) for row in self)]
+        widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
+        return "\n".join(
+            "  ".join(
+                f"{cell:<{w}}" if k == 0 else f"{cell:>{w}}"
+                for k, (cell, w) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in rows
+        )
+
+    __repr__ = __str__
+
+
+def _cell(value: float | int | None) -> str:
+    if value is None:
+        return "-"
+    return str(value) if isinstance(value, int) else f"{value:.3g}"
+
+
+def layer_statistics(
+    network: Sequential,
+    x: Array,
+    target: Array,
+    params: Params | None = None,
+    updated: Params | None = None,
+    rng: np.random.Generator | None = None,
+) -> LayerTable:
+    """Look into every layer, forwards and backwards.
+
+    Parameters
+    ----------
+    network : Sequential
+        The network.
+    x : ndarray, shape (B, ...)
+        Inputs.
+    target : ndarray, shape (B, ...) or (B,)
+        Targets.
+    params : dict of str to ndarray, optional
+        The parameters to look at; the network's own if left out.
+    updated : dict of str to ndarray, optional
+        The parameters after a step, for the ratio of update to weight.
+    rng : numpy.random.Generator, optional
+        Given to look at the network as in training, with noise and dropout.
+
+    Returns
+    -------
+    LayerTable
+        One `LayerStatistics` a layer, from the input to the output.
+    """
+    params = network.params if params is None else params
+    outputs, caches = [], []
+    for name, layer in zip(network.names, network.layers, strict=True):
+        x, cache = layer.forward(network.own(params, name), x, rng)
+        outputs.append(x)
+        caches.append(cache)
+    signals: dict[int, float] = {}
+    grads: dict[int, Params] = {}
+    _, d_output = network.output_loss(outputs[network.depth - 1], target)
+    for index in reversed(range(network.depth)):
+        signals[index] = float(np.sqrt(np.mean(d_output * d_output)))
+        d_output, grads[index] = network.layers[index].backward(caches[index], d_output)
+    return LayerTable(
+        _describe(
+            name,
+            network.layers[index],
+            outputs[index],
+            signals.get(index),
+            grads.get(index, {}),
+            network.own(params, name),
+            network.own(updated, name) if updated is not None else None,
+        )
+        for index, name in enumerate(network.names)
+    )
+
+
+def _describe(
+    name: str, layer: Layer, output: Array, signal: float | None, grads: Params, params: Params, updated: Params | None
+) -> LayerStatistics:
+    weight = _norm(params) if params else None
+    update = None
+    if weight and updated is not None:
+        update = _norm({key: updated[key] - value for key, value in params.items()}) / weight
+    saturated, dead = None, None
+    if isinstance(layer, Sigmoid):
+        saturated = float(np.mean(4 * output * (1 - output) < SATURATED))
+    elif isinstance(layer, Tanh):
+        saturated = float(np.mean(1 - output * output < SATURATED))
+    elif isinstance(layer, ReLU):
+        active = (output > 0).reshape(-1, output.shape[-1]) if output.ndim > 2 else output > 0  # a channel is a unit
+        dead = int((~active.any(axis=0)).sum())
+    return LayerStatistics(
+        name,
+        float(output.mean()),
+        float(output.std()),
+        saturated,
+        dead,
+        signal,
+        _norm(grads) if grads else None,
+        weight,
+        update,
+    )
+
+
+def _norm(arrays: Params) -> float:
+    return float(np.sqrt(sum(float((array * array).sum()) for array in arrays.values())))

@@ -1,0 +1,127 @@
+"""Loss and error over a whole data set, some examples at a time, and what data must be before anything begins."""
+
+from typing import Any, Protocol
+
+import numpy as np
+
+from scratchdae.arguments import Array, Params
+from scratchdae.corruption import Corruption
+from scratchdae.datasets import to_float
+from scratchdae.training.steps import Model
+
+EVALUATION_BATCH = 1000  # examples at a time outside training, or fewer where they are large: it bounds the memory
+EVALUATION_SIZE = 2**20  # numbers of input at a time
+
+
+class Classifier(Model, Protocol):
+    """A model with an output a class."""
+
+    def forward(self, params: Params, x: Array, /) -> tuple[Array, Any]: ...
+
+
+def evaluate(
+    model: Model,
+    x: Array,
+    target: Array | None = None,
+    *,
+    params: Params | None = None,
+    noise: tuple[Corruption, int, np.random.Generator] | None = None,
+) -> float:
+    """Return the mean loss over a data set, a thousand examples at a time.
+
+    Parameters
+    ----------
+    model : Model
+        The model.
+    x : ndarray, shape (N, ...)
+        Inputs, uint8 or floating-point.
+    target : ndarray, shape (N, ...), optional
+        Targets; the inputs if left out.
+    params : dict of str to ndarray, optional
+        Parameters to use in place of the model's.
+    noise : (Corruption, int, numpy.random.Generator), optional
+        Corruption, epoch and generator, to evaluate on corrupted inputs; they are clean otherwise.
+
+    Returns
+    -------
+    float
+        The loss, in the model's reduction.
+    """
+    target = x if target is None else target
+    params = model.params if params is None else params
+    total = 0.0
+    for rows in parts(x, len(x)):
+        clean = to_float(x[rows], model.dtype)
+        t = clean if target is x else gather(target, rows, model)
+        noisy = clean
+        if noise is not None:
+            corruption, epoch, rng = noise
+            noisy = corruption.corrupt(clean, rng, epoch)
+        total += float(model.loss(params, noisy, t)) * len(clean)
+    return total / len(x)
+
+
+def classification_error(model: Classifier, x: Array, labels: Array, *, params: Params | None = None) -> float:
+    """Return the fraction of examples whose largest output is not that of their label.
+
+    Parameters
+    ----------
+    model : Classifier
+        A network with an output a class.
+    x : ndarray, shape (N, ...)
+        Inputs, uint8 or floating-point.
+    labels : ndarray of int, shape (N,)
+        The classes.
+    params : dict of str to ndarray, optional
+        Parameters to use in place of the model's.
+
+    Returns
+    -------
+    float
+        In [0, 1]; NaN if an output is NaN.
+
+    Raises
+    ------
+    ValueError
+        If inputs or labels do not fit the network.
+    """
+    check_data("x", x, labels, model)
+    params = model.params if params is None else params
+    wrong = 0.0
+    for rows in parts(x, len(x)):
+        outputs, _ = model.forward(params, to_float(x[rows], model.dtype))
+        wrong += np.nan if np.isnan(outputs).any() else int((outputs.argmax(axis=1) != labels[rows]).sum())
+    return wrong / len(x)
+
+
+def parts(x: Array, n: int) -> list[slice]:
+    """Cut the first n examples into parts whose floating-point copy stays small."""
+    size = max(1, min(EVALUATION_BATCH, EVALUATION_SIZE // max(1, x[0].size)))
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
+
+
+def gather(target: Array, rows: Any, model: Model) -> Array:
+    """Return a batch of targets: images and numbers as floats, labels as they are."""
+    batch: Array = target[rows]
+    return batch if batch.ndim == 1 else to_float(batch, model.dtype)
+
+
+def check_data(name: str, x: Array, target: Array, model: Model) -> None:
+    """Refuse data that do not fit the model, before anything is written; all but images are read through once."""
+    for what, array in ((name, x), (f"{name}'s target", target)):
+        if not isinstance(array, np.ndarray) or array.ndim < 1 or len(array) == 0:
+            found = f"{type(array).__name__} {np.shape(array)}"
+            raise ValueError(f"{what} must be an array of at least one example, found {found}")
+    if len(x) != len(target):
+        raise ValueError(f"{name} and its target must have as many examples, found {len(x)} and {len(target)}")
+    checked = 1 if x.dtype == target.dtype == np.uint8 and target.ndim > 1 else len(x)  # bytes are always in range
+    for rows in parts(x, checked):
+        clean = to_float(x[rows], model.dtype)
+        if not np.isfinite(clean).all():
+            row = rows.start + int(np.argwhere(~np.isfinite(clean))[0][0])
+            raise ValueError(f"{name} must be finite, found NaN or inf in example {row}")
+        t = clean if target is x else gather(target, rows, model)
+        try:
+            model.check(clean, t)
+        except ValueError as error:
+            raise ValueError(f"{name} does not fit the model: {error}") from None

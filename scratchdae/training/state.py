@@ -1,0 +1,180 @@
+"""All that changes while a run goes on, and so all that a checkpoint must hold to resume it to the bit."""
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from scratchdae.arguments import Array, Params
+from scratchdae.training import checkpoint
+from scratchdae.training.generators import Streams
+from scratchdae.training.history import History, Record
+from scratchdae.training.stopping import GrowingPatience
+
+# The other streams are spent before the first epoch, or begin anew in each.
+RESUMED_STREAMS = ("shuffling", "corruption", "layers")
+
+
+@dataclass
+class Run:
+    """The state of a training run.
+
+    Attributes
+    ----------
+    config : dict
+        Model, training options, fingerprint of the data, backend: what must be the same to resume.
+    params : dict of str to ndarray
+        The parameters after the last step.
+    optimizer_state : dict of str to ndarray
+        What the update rule remembers.
+    streams : Streams
+        The random generators.
+    history : History
+        The epochs so far.
+    keep_best : bool
+        Whether the parameters of the best epoch are kept.
+    best : dict of str to ndarray
+        Those parameters; empty before the first epoch.
+    """
+
+    config: dict[str, Any]
+    params: Params
+    optimizer_state: Params
+    streams: Streams
+    history: History
+    keep_best: bool
+    best: Params = field(default_factory=dict)
+
+    def record(self, record: Record) -> None:
+        """Add an epoch to the history, and keep its parameters if they are the best so far.
+
+        Parameters
+        ----------
+        record : dict
+            The epoch's record.
+        """
+        self.history.records.append(record)
+        if self.keep_best and self.history.best_epoch == record["epoch"]:
+            self.best = {name: value.copy() for name, value in self.params.items()}
+
+    def stalled(self, patience: int | GrowingPatience | None) -> bool:
+        """Tell whether the validation loss, or error, has not fallen for too long.
+
+        Parameters
+        ----------
+        patience : int, GrowingPatience or None
+            For how many epochs, or by which rule; None for no limit.
+
+        Returns
+        -------
+        bool
+            Whether to stop.
+        """
+        if isinstance(patience, GrowingPatience):
+            return patience.over(self.history.watched)
+        best = self.history.best_epoch
+        return patience is not None and best is not None and len(self.history) - best >= patience
+
+    def kept_params(self) -> Params:
+        """Return the parameters the run ends with.
+
+        Returns
+        -------
+        dict of str to ndarray
+            The best, if they are kept; otherwise the last.
+        """
+        return self.best if self.best else self.params
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write a checkpoint.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+        """
+        arrays = dict(self.params)
+        arrays |= {f"best/{name}": value for name, value in self.best.items()}
+        arrays |= {f"optimizer/{name}": value for name, value in self.optimizer_state.items()}
+        state = {
+            "config": self.config,
+            "kept": "best" if self.keep_best else "",
+            "history": self.history.records,
+            "generators": {name: getattr(self.streams, name).bit_generator.state for name in RESUMED_STREAMS},
+        }
+        checkpoint.save(path, arrays, state)
+
+    def load(self, path: str | os.PathLike[str]) -> None:
+        """Go on from a checkpoint.
+
+        Parameters
+        ----------
+        path : path-like
+            The file.
+
+        Raises
+        ------
+        ValueError
+            If it is not a checkpoint, not a whole one, or of a run with other options or data. Nothing is changed then.
+        """
+        arrays, state = checkpoint.load(path)
+        try:
+            difference = _first_difference(state["config"], self.config)
+            records = list(state["history"])
+            generator_states = {name: state["generators"][name] for name in RESUMED_STREAMS}
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"{path} lacks part of its state ({error!r})") from None
+        if difference is not None:
+            what, found, expected = difference
+            raise ValueError(f"{path} is of a run with {what} = {found!r} and cannot be resumed with {expected!r}")
+        params, best, optimizer_state = (checkpoint.group(arrays, prefix) for prefix in ("", "best", "optimizer"))
+        for what, loaded, like in (
+            ("parameters", params, self.params),
+            ("best parameters", best, self.params if self.keep_best else {}),
+            ("optimizer state", optimizer_state, self.optimizer_state),
+        ):
+            if _layout(loaded) != _layout(like):
+                raise ValueError(f"{path} must hold {what} {_layout(like)}, found {_layout(loaded)}")
+        for name, generator_state in generator_states.items():
+            getattr(self.streams, name).bit_generator.state = generator_state
+        self.params, self.best, self.optimizer_state = params, best, optimizer_state
+        self.history.records = records
+
+
+def fingerprint(x: Array | None, target: Array | None) -> dict[str, Any] | None:
+    """Tell one data set from another without reading all of it.
+
+    Parameters
+    ----------
+    x, target : ndarray or None
+        Inputs and targets.
+
+    Returns
+    -------
+    dict or None
+        Shape, dtype and the digest of up to 64 evenly spaced examples; None without data.
+    """
+    if x is None or target is None:
+        return None
+    digest = hashlib.sha256()
+    for array in (x, target):
+        digest.update(np.ascontiguousarray(array[:: -(-len(array) // 64)]).tobytes())
+    return {"shape": list(x.shape), "dtype": x.dtype.name, "sha256_of_sample": digest.hexdigest()}
+
+
+def _layout(arrays: Params) -> dict[str, str]:
+    return {name: f"{array.dtype.name} {array.shape}" for name, array in arrays.items()}
+
+
+def _first_difference(found: dict[str, Any], expected: dict[str, Any], prefix: str = "") -> tuple[str, Any, Any] | None:
+    for name in sorted(found.keys() | expected.keys()):
+        a, b = found.get(name), expected.get(name)
+        if isinstance(a, dict) and isinstance(b, dict):
+            deeper = _first_difference(a, b, f"{prefix}{name}.")
+            if deeper is not None:
+                return deeper
+        elif a != b:
+            return f"{prefix}{name}", a, b
+    return None

@@ -1,0 +1,141 @@
+"""How batches change the parameters of a run: the fastest way there is for a model, an update rule and a backend."""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from scratchdae import autoencoder, backend, kernels
+from scratchdae.arguments import Array, Params, first_nonfinite
+from scratchdae.losses import l2_penalty
+from scratchdae.optimizers import SGD, Optimizer
+from scratchdae.training.state import Run
+
+TOGETHER = 256  # batches whose steps are taken in one call, where a backend saves by that
+
+
+class Model(Protocol):
+    """What the loop asks of a model."""
+
+    params: Params
+    dtype: np.dtype[Any]
+
+    @property
+    def config(self) -> dict[str, Any]: ...  # what it is, its sizes and options, ready for JSON
+
+    def check(self, x: Array, target: Array, /) -> None: ...  # refuses a batch that does not fit
+
+    def loss(self, params: Params, x: Array, target: Array, /) -> np.inexact: ...
+
+    def loss_and_grads(
+        self, params: Params, x: Array, target: Array, rng: np.random.Generator | None, /
+    ) -> tuple[np.inexact, Params]: ...  # the generator is given in training: noise and dropout draw from it
+
+
+class Step(NamedTuple):
+    """A way to take steps."""
+
+    name: str  # the backend
+    reason: str  # why it was taken, in words
+    together: int  # batches that are worth taking at a time
+    # take(run, x_tilde, targets, lr, l2) -> (losses, culprit), with batches along the first axis. The culprit is the
+    # loss or the first gradient that is not finite, by name; then the step that belongs to the last loss, and those
+    # after it, were not taken.
+    take: Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
+
+
+def choose(model: Model, optimizer: Optimizer, name: str) -> Step:
+    """Ask the makers of steps in turn, the fastest first: the first that knows this model and rule wins."""
+    chosen = backend.choose(name)
+    return next(step for make in MAKERS if (step := make(model, optimizer, chosen, name)) is not None)
+
+
+def _autoencoder(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
+    """Many steps of plain gradient descent in one call: the reference's, or its twin's."""
+    del asked
+    if model.config["model"] != "autoencoder" or optimizer != SGD():
+        return None
+    steps = backend.loops(autoencoder, chosen.name).sgd_steps
+    options = {name: model.config[name] for name in ("loss", "output", "reduction")}
+
+    def take(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
+        losses, finite = steps(run.params, x_tilde, target, lr, l2=l2, **options)
+        if finite:
+            return losses, None
+        last = len(losses) - 1
+        return losses, _culprit(losses[-1], model.loss_and_grads(run.params, x_tilde[last], target[last], None)[1])
+
+    return Step(chosen.name, chosen.reason, TOGETHER, take)
+
+
+def _perceptron(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
+    """Sigmoid layers under a softmax, which have compiled steps as a whole."""
+    config = model.config
+    if chosen.name != "numba" or optimizer != SGD() or config["model"] != "sequential":
+        return None
+    kinds = [layer["layer"] for layer in config["layers"]]
+    alternating = len(kinds) % 2 == 1 and kinds == [("Dense", "Sigmoid")[i % 2] for i in range(len(kinds))]
+    if not alternating or config["loss"] != "softmax_cross_entropy" or len(config["input_shape"]) != 1:
+        return None
+    fast, general = kernels.perceptron_steps(), _general(model, optimizer, chosen, asked)
+    if fast is None:
+        return None
+
+    def take(run: Run, x: Array, labels: Array, lr: float, l2: float) -> tuple[Array, str | None]:
+        losses, done = np.empty(len(x)), 0
+        while done < len(x):
+            weights, biases = (
+                [value for key, value in run.params.items() if key.endswith(end)] for end in (".W", ".b")
+            )
+            found, taken = fast(weights, biases, x[done:], labels[done:], lr, l2)
+            losses[done : done + taken] = found[:taken]
+            done += taken
+            if done < len(x):  # what may not be finite
+                one = slice(done, done + 1)
+                losses[one], culprit = general.take(run, x[one], labels[one], lr, l2)
+                done += 1
+                if culprit is not None:
+                    return losses[:done], culprit
+        return losses, None
+
+    return Step(chosen.name, f"{chosen.reason}; all layers fused", TOGETHER, take)
+
+
+def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step:
+    """Gradients, and an update rule: what every model can do."""
+    what = f"{type(model).__name__} with {optimizer}"
+    if model.config["model"] == "sequential":
+        name, reason = chosen.name, f"{chosen.reason}; the loops of layers that have a twin"
+    elif asked == "numba":
+        raise ValueError(f"backend must be 'auto' or 'numpy' for {what}, which has no compiled twin, found 'numba'")
+    else:
+        name, reason = "numpy", "asked for" if asked == "numpy" else f"no compiled twin for {what}"
+
+    def take(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
+        with backend.using(name):
+            value, grads = model.loss_and_grads(run.params, x_tilde[0], target[0], run.streams.layers)
+        culprit = _culprit(float(value), grads)
+        if culprit is not None:
+            return np.array([float(value)]), culprit
+        if l2:
+            decay = l2_penalty(run.params, l2)[1]
+            grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}
+        run.params, run.optimizer_state = optimizer.update(run.params, grads, run.optimizer_state, lr)
+        return np.array([float(value)]), None
+
+    return Step(name, reason, 1, take)
+
+
+MAKERS: tuple[Callable[[Model, Optimizer, backend.Choice, str], Step | None], ...] = (
+    _autoencoder,
+    _perceptron,
+    _general,
+)
+
+
+def _culprit(loss: float, grads: Params) -> str | None:
+    """Name what is not finite, if anything is."""
+    name = first_nonfinite(grads)
+    if not np.isfinite(loss):
+        return "the loss"
+    return None if name is None else f"the gradient of {name!r}"

@@ -1,0 +1,220 @@
+"""Update rules: ten steps on given gradients with a learning rate that changes, under each framework's convention.
+
+The equations' numbers are those of `scratchdae.optimizers`, and so are the names of the options: a rule's dataclass is
+the machine-readable convention.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+
+from generate.decimals import Decimals, exact, number, sqrt
+from generate.draw import Draw
+from generate.vector import Vector
+from scratchdae.optimizers import SGD, Adam, AdamW, RMSprop
+
+STEPS = 10
+LR = (1 / 16, 1 / 8, 1 / 8, 1 / 8, 1 / 16, 1 / 16, 1 / 64, 1 / 64, 1 / 64, 1 / 32)  # up, down at once, up again
+P, Q = 2, 3  # shape of W
+
+Rule = SGD | RMSprop | Adam
+_Named = dict[str, Any]  # what a rule remembers, and its options: decimals, and a few strings
+
+_MEANINGS = {
+    "W": "weights before the first step",
+    "b": "biases before the first step",
+    "dW": "gradient of W at each step",
+    "db": "gradient of b at each step",
+    "lr": "learning rate of each step",
+    "W_steps": "W after each step",
+    "b_steps": "b after each step",
+}
+_WHEN = {"outside": "the learning rate multiplies the velocity", "inside": "the velocity contains the learning rate"}
+_EPSILON = {
+    "outside": "eps is added to the root",
+    "inside": "eps is added inside the root",
+    "hat": "eps is added to the root of the moment before its bias is corrected",
+}
+
+
+def cases() -> Iterator[Vector]:
+    """Make the cases of the group.
+
+    Yields
+    ------
+    Vector
+        A case.
+    """
+    for name, framework, rule, aimed_at in _sgd() + _rmsprop() + _adam():
+        yield _case(name, framework, rule, aimed_at)
+    aim = "the place and the size of eps, which show where gradients are as small as it; entries that are exactly 0"
+    for framework in ("torch", "optax", "keras"):
+        for rule in (RMSprop.of(framework), Adam.of(framework)):
+            name = f"{type(rule).__name__.lower()}_{framework}_tiny"
+            yield _case(name, framework, rule, aim, gradients=_where_eps_shows(rule))
+    rule = Adam.of("optax", eps=1e-6, epsilon="inside")
+    yield _case("adam_optax_eps_root_tiny", "optax", rule, "eps_root taken for eps", gradients=_where_eps_shows(rule))
+
+
+def _where_eps_shows(rule: RMSprop | Adam) -> float:
+    """Return the size of a gradient beside which eps is neither nothing nor all: a power of two."""
+    return float(2.0 ** np.round(np.log2(rule.eps) / (2 if rule.epsilon == "inside" else 1)))
+
+
+def _sgd() -> list[tuple[str, str, Rule, str]]:
+    lr_place = "the learning rate inside the velocity or outside, which differ as soon as it changes"
+    lookahead = "Nesterov's step along the old velocity in place of the new"
+    plain = "a factor 1/2 or 2 in weight decay; biases that do not decay"  # its two kinds are one without momentum
+    decay = "weight decay of the other kind, which momentum tells apart, or none; biases that do not decay"
+    both = {"momentum": 0.875, "weight_decay": 0.0625}
+    rules: list[tuple[str, str, Rule, str]] = [
+        ("sgd_plain", "none", SGD(), "the sign; a step not taken, or a gradient of another step"),
+        ("sgd_weight_decay_weights_alone", "none", SGD(weight_decay=0.125), "biases that decay"),
+        ("sgd_torch_dampening", "torch", SGD.of("torch", momentum=0.875, dampening=0.5), "a first step that is damped"),
+        ("sgd_torch_weight_decay", "torch", SGD.of("torch", weight_decay=0.125), plain),
+        ("sgd_torch_nesterov_weight_decay", "torch", SGD.of("torch", nesterov=True, **both), decay),
+        ("sgd_keras_momentum_weight_decay", "keras", SGD.of("keras", **both), decay),
+    ]
+    for framework in ("torch", "optax", "keras"):
+        momentum, nesterov = (SGD.of(framework, momentum=0.875, nesterov=nesterov) for nesterov in (False, True))
+        rules.append((f"sgd_{framework}_momentum", framework, momentum, lr_place))
+        rules.append((f"sgd_{framework}_nesterov", framework, nesterov, lookahead))
+    return rules
+
+
+def _rmsprop() -> list[tuple[str, str, Rule, str]]:
+    rules: list[tuple[str, str, Rule, str]] = []
+    for framework in ("torch", "optax", "keras"):
+        plain, centred = RMSprop.of(framework), RMSprop.of(framework, centred=True)
+        momentum = RMSprop.of(framework, momentum=0.875)
+        rules.append((f"rmsprop_{framework}", framework, plain, "another framework's decay rate, or its place for eps"))
+        rules.append(
+            (f"rmsprop_{framework}_centred", framework, centred, "the mean not subtracted from the mean square")
+        )
+        rules.append((f"rmsprop_{framework}_momentum", framework, momentum, "the learning rate inside or outside"))
+    for framework in ("torch", "keras"):
+        rule = RMSprop.of(framework, momentum=0.5, weight_decay=0.125)
+        rules.append((f"rmsprop_{framework}_weight_decay", framework, rule, "weight decay of the other kind"))
+    return rules
+
+
+def _adam() -> list[tuple[str, str, Rule, str]]:
+    bias, l2 = "bias correction missing, doubled, or counted from 0", "decoupled weight decay in place of L2"
+    rules: list[tuple[str, str, Rule, str]] = [
+        ("adam_torch_l2", "torch", Adam.of("torch", weight_decay=0.125), l2),
+        ("adam_torch_betas", "torch", Adam.of("torch", beta1=0.5, beta2=0.75), "the two decay rates exchanged"),
+    ]
+    for framework in ("torch", "optax", "keras"):
+        decoupled = AdamW.of(framework, weight_decay=0.125)
+        rules.append((f"adam_{framework}", framework, Adam.of(framework), bias))
+        rules.append((f"adamw_{framework}", framework, decoupled, "L2 in the gradient in place of decoupled decay"))
+    return rules
+
+
+def steps(rule: Rule, value: Decimals, gradients: Decimals, lrs: Decimals, decays: bool) -> Decimals:
+    """Take the steps of one parameter.
+
+    Parameters
+    ----------
+    rule : SGD or RMSprop or Adam
+        The rule, whose options are read; it is not called.
+    value : ndarray of Decimal
+        The parameter before the first step.
+    gradients : ndarray of Decimal, shape (steps, ...)
+        Its gradient at each.
+    lrs : ndarray of Decimal, shape (steps,)
+        The learning rates.
+    decays : bool
+        Whether weight decay concerns it.
+
+    Returns
+    -------
+    ndarray of Decimal, shape (steps, ...)
+        The parameter after each step.
+    """
+    take = {SGD: _sgd_step, RMSprop: _rmsprop_step, Adam: _adam_step, AdamW: _adam_step}[type(rule)]
+    options = {key: number(v) if isinstance(v, float) else v for key, v in asdict(rule).items()}
+    decay = options["weight_decay"] if decays else number(0)
+    state: _Named = dict.fromkeys(("u", "v", "w", "m"), 0 * value)
+    after = []
+    for t, (g, lr) in enumerate(zip(gradients, lrs, strict=True), start=1):
+        if rule.decay == "gradient":
+            g = g + decay * value
+        else:
+            value = value - lr * decay * value
+        value = take(value, g, lr, t, state, options)
+        after.append(value)
+    return np.stack(after)
+
+
+def _sgd_step(value: Decimals, g: Decimals, lr: Decimals, t: int, state: _Named, options: _Named) -> Decimals:
+    m, inside = options["momentum"], options["momentum_lr"] == "inside"
+    g = lr * g if inside else g
+    state["u"] = m * state["u"] + (g if t == 1 else (1 - options["dampening"]) * g)  # (2), (3)
+    change = g + m * state["u"] if options["nesterov"] else state["u"]
+    return value - change if inside else value - lr * change
+
+
+def _rmsprop_step(value: Decimals, g: Decimals, lr: Decimals, _: int, state: _Named, options: _Named) -> Decimals:
+    old, inside = options["decay_rate"], options["momentum_lr"] == "inside"
+    state["v"] = old * state["v"] + (1 - old) * g * g  # (1)
+    state["w"] = old * state["w"] + (1 - old) * g  # (2)
+    v = state["v"] - state["w"] ** 2 if options["centred"] else state["v"]
+    s = g / sqrt(v + options["eps"]) if options["epsilon"] == "inside" else g / (sqrt(v) + options["eps"])  # (3), (4)
+    state["u"] = options["momentum"] * state["u"] + (lr * s if inside else s)  # (6), (7)
+    return value - (state["u"] if inside else lr * state["u"])
+
+
+def _adam_step(value: Decimals, g: Decimals, lr: Decimals, t: int, state: _Named, options: _Named) -> Decimals:
+    beta1, beta2, eps = options["beta1"], options["beta2"], options["eps"]
+    state["m"] = beta1 * state["m"] + (1 - beta1) * g  # (1)
+    state["v"] = beta2 * state["v"] + (1 - beta2) * g * g
+    m_hat, v_hat = state["m"] / (1 - beta1**t), state["v"] / (1 - beta2**t)  # (2)
+    if options["epsilon"] == "inside":
+        return value - lr * m_hat / sqrt(v_hat + eps)  # (4)
+    if options["epsilon"] == "hat":
+        eps = eps / (1 - beta2**t).sqrt()  # (5), in the form of (3)
+    return value - lr * m_hat / (sqrt(v_hat) + eps)  # (3)
+
+
+def _in_words(rule: Rule) -> tuple[str, ...]:
+    words = [f"{rule}; the state begins at zero"]
+    if not isinstance(rule, Adam) and rule.momentum:
+        words.append(_WHEN[rule.momentum_lr])
+    if not isinstance(rule, SGD):
+        words.append(_EPSILON[rule.epsilon])
+    if rule.weight_decay:
+        kind = (
+            "weight_decay · θ is added to the gradient"
+            if rule.decay == "gradient"
+            else "θ shrinks by lr · weight_decay"
+        )
+        words.append(f"{kind}; {'biases too' if rule.decayed == 'all' else 'arrays of two axes or more alone'}")
+    return tuple(words)
+
+
+def _case(name: str, framework: str, rule: Rule, aimed_at: str, gradients: float = 1.0) -> Vector:
+    draw = Draw(name)
+    W, b, lr = draw.normal(P, Q), draw.normal(Q), np.array(LR)
+    dW, db = draw.normal(STEPS, P, Q, scale=gradients), draw.normal(STEPS, Q, scale=gradients)
+    if gradients < 1:
+        dW[:, 0, 0], db[:, 0] = 0, 0
+    after = {
+        f"{key}_steps": steps(rule, exact(value), exact(grads), exact(lr), value.ndim == 2 or rule.decayed == "all")
+        for key, value, grads in (("W", W, dW), ("b", b, db))
+    }
+    return Vector(
+        name=name,
+        group="optimizer",
+        sizes={"P": P, "Q": Q, "steps": STEPS},
+        conventions={"rule": type(rule).__name__.lower(), "framework": framework} | asdict(rule),
+        in_words=_in_words(rule),
+        aimed_at=aimed_at,
+        chapter="17_step_size" if isinstance(rule, SGD) else "11_scaling",
+        inputs={"W": W, "b": b, "dW": dW, "db": db, "lr": lr},
+        stages={"forward": after},
+        required=("W_steps", "b_steps"),
+        meanings=_MEANINGS,
+    )
