@@ -10,7 +10,7 @@ pytest.importorskip("numba")
 from scratchdae import autoencoder
 from scratchdae.kernels.autoencoder import fused
 from scratchdae.kernels.autoencoder.output import decaying_exp, log1p_fraction
-from scratchdae.kernels.autoencoder.sgd_step import sgd_step, sgd_steps
+from scratchdae.kernels.autoencoder.steps import sgd_step, sgd_steps
 from scratchdae.kernels.machine import threads
 
 KINDS = [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")]

@@ -42,15 +42,15 @@ def test_leaves_out_what_has_no_twin():
 
 def test_runs_the_fused_steps(monkeypatch):
     from scratchdae.conformance.adapters.numba_core import Adapter
-    from scratchdae.kernels.autoencoder import sgd_step
+    from scratchdae.kernels.autoencoder import steps as module
 
     def broken(W, *rest):
         losses, taken = steps(W, *rest)
         W += 1
         return losses, taken
 
-    steps = sgd_step.fused.steps
-    monkeypatch.setattr(sgd_step.fused, "steps", broken)
+    steps = module.fused.steps
+    monkeypatch.setattr(module.fused, "steps", broken)
     found = check(Adapter(), groups=["autoencoder", "training"], explain=False)
     by_tying = {tied: {r.status for r in found.results if r.case.conventions["tied"] is tied} for tied in (True, False)}
     assert by_tying == {True: {"disagrees"}, False: {"agrees"}}  # untied weights take the general step
