@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scratchdae import optimizers
-from scratchdae.optimizers import CONVENTIONS, SGD, Adam, AdamW, Clipped, RMSprop
+from scratchdae.optimizers import CONVENTIONS, SGD, Adagrad, Adam, AdamW, Clipped, RMSprop
 from scratchdae.training import checkpoint
 
 
@@ -23,6 +23,7 @@ class Row(NamedTuple):
     refused: list[tuple[dict[str, Any], str]]  # options, and what the error says
     differ_with: dict[str, Any]  # options with which the frameworks' rules differ from each other
     alike: frozenset[str] = frozenset()  # but for these two
+    rate: float = 0.03  # at which it goes downhill in 300 steps
 
 
 ROWS = {
@@ -117,6 +118,26 @@ ROWS = {
         ],
         refused=[],
         differ_with={},
+    ),
+    Adagrad: Row(
+        suite=[Adagrad(), Adagrad.of("keras", weight_decay=0.1)],
+        twins=[
+            ("torch", {}),
+            ("torch", {"initial": 0.1}, {"initial_accumulator_value": 0.1}),
+            ("torch", {"weight_decay": 0.1, "eps": 1e-4}),
+            ("optax", {}),
+            ("optax", {"initial": 0.0, "eps": 1e-4}, {"initial_accumulator_value": 0.0, "eps": 1e-4}),
+            ("keras", {}),
+            ("keras", {"weight_decay": 0.1, "initial": 1.0}, {"weight_decay": 0.1, "initial_accumulator_value": 1.0}),
+        ],
+        refused=[
+            ({"initial": -0.1}, "initial must be a finite number, at least 0"),
+            ({"eps": 0.0}, "eps must be a finite number, greater than 0"),
+            ({"epsilon": "hat"}, "epsilon must be one of 'outside', 'inside', found 'hat'"),
+        ],
+        differ_with={},
+        alike=frozenset({"optax", "keras"}),
+        rate=0.5,
     ),
     Clipped: Row(
         suite=[Clipped(Adam(), 0.5), Clipped(AdamW(), 1.0)], twins=[], refused=[], differ_with={}
@@ -275,6 +296,12 @@ BUGS = {
         RMSprop(momentum=0.8, momentum_lr="inside"),
         RMSprop(momentum=0.8),
     ),
+    "epsilon inside the root (Adagrad)": (Adagrad(epsilon="inside"), Adagrad()),
+    "a first v of 0": (Adagrad(), Adagrad(initial=0.1)),
+    "sum not kept": (
+        type("NotKept", (Adagrad,), {"update": lambda s, p, g, k, lr: (Adagrad.update(s, p, g, k, lr)[0], k)})(),
+        Adagrad(),
+    ),
     "not centred": (RMSprop(), RMSprop(centred=True)),
 }
 
@@ -322,10 +349,10 @@ def shows_nan(rule, _):
 
 
 def goes_downhill(rule, _):
-    params = {"W": np.array([[3.0, -2.0]])}
+    params, rate = {"W": np.array([[3.0, -2.0]])}, ROWS.get(type(rule), ROWS[SGD]).rate
     state = rule.init(params)
     for _ in range(300):
-        params, state = rule.update(params, {"W": np.array([1.0, 10.0]) * params["W"]}, state, 0.03)
+        params, state = rule.update(params, {"W": np.array([1.0, 10.0]) * params["W"]}, state, rate)
     assert np.abs(params["W"]).max() < 0.06  # RMSprop ends in a cycle of the size of the learning rate
 
 
