@@ -35,6 +35,19 @@ def by_a_deviation(x, x_tilde, sigma):
     assert noise.max() > 3
 
 
+def a_square(x, x_tilde, nu):
+    side = int(x.shape[1] ** 0.5)
+    changed = (x_tilde != x).reshape(-1, side, side)
+    n = round(nu**0.5 * side)
+    for pixels in changed.any(axis=2), changed.any(axis=1):  # its rows, its columns: n that stand together
+        assert (pixels.sum(axis=1) == n).all()
+        assert (np.abs(np.diff(pixels.astype(int), axis=1)).sum(axis=1) <= 2).all()
+        first = np.bincount(pixels.argmax(axis=1), minlength=side - n + 1)
+        assert len(first) == side - n + 1
+        assert np.abs(first / len(x) - 1 / (side - n + 1)).max() < 5 * 0.5 / np.sqrt(len(x))  # every place as often
+    assert (changed.sum(axis=(1, 2)) == n * n).all()
+
+
 class Row(NamedTuple):
     """What the suite is told of a corruption."""
 
@@ -49,6 +62,7 @@ ROWS = {
     "bernoulli": Row(on_average, {0.0}),
     "salt_and_pepper": Row(exactly, {0.0, 1.0}),
     "gaussian": Row(by_a_deviation, None, most=np.inf),
+    "block": Row(a_square, {0.0}, image=(6, 6)),
 }
 
 
@@ -206,6 +220,25 @@ BUGS = {
         lambda x, nu, rng: masking(x, nu, np.random.default_rng(rng)),
         "refuses_bad_input",
     ),
+    "one place for all": (
+        "block",
+        lambda x, nu, rng: np.where(CORRUPTIONS["block"](np.ones_like(x[:1]), nu, rng) == 0, 0, x),
+        "destroys_what_it_says",
+    ),
+    "a fraction of the side": (
+        "block",
+        lambda x, nu, rng: CORRUPTIONS["block"](x, nu**2, rng),
+        "destroys_what_it_says",
+    ),
+    "a square of a transposed place": (
+        "block",
+        lambda x, nu, rng: (
+            CORRUPTIONS["block"](x, nu, rng)
+            if x.ndim == 2
+            else CORRUPTIONS["block"](x.swapaxes(1, 2), nu, rng).swapaxes(1, 2)
+        ),
+        "corrupts_an_image_as_its_row",
+    ),
     "channels apart": (
         "masking",
         lambda x, nu, rng: masking(x, nu, rng) if x.ndim == 2 else np.stack([masking(c, nu, rng) for c in x]),
@@ -252,6 +285,18 @@ def test_bernoulli_mask_is_binomial(rng):
 def test_salt_and_pepper_tosses_a_fair_coin(rng):
     x_tilde = CORRUPTIONS["salt_and_pepper"](np.full((2_000, 100), 0.5), 0.4, rng)
     assert (x_tilde == 1).sum() / 80_000 == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_block_of_images_with_other_sides_and_channels(rng):
+    x = rng.uniform(0.1, 0.9, (300, 4, 7, 3))
+    gone = CORRUPTIONS["block"](x, 0.25, rng) == 0
+    assert (gone.any(axis=-1) == gone.all(axis=-1)).all()  # all channels together
+    assert (gone[..., 0].sum(axis=(1, 2)) == 4).all()  # half of the shorter side
+    assert gone.any(axis=(0, 3)).all()  # up to every edge
+    assert (CORRUPTIONS["block"](x[:, :, :4], 1.0, rng) == 0).all()
+    for shape in ((3, 5), (3, 2, 2, 2, 2)):
+        with pytest.raises(ValueError, match=r"x must be images \(B, h, w\), \(B, h, w, C\) or rows of square images"):
+            CORRUPTIONS["block"](np.ones(shape), 0.25, rng)
 
 
 def test_level_follows_its_schedule():
