@@ -65,7 +65,7 @@ def clip_by_value(grads: Params, limit: float) -> Params:
 
 
 @dataclass(frozen=True)
-class Clipped:
+class Clipped(Optimizer):
     """An update rule that sees clipped gradients: what to pass to `scratchdae.fit`.
 
     Attributes

@@ -39,7 +39,7 @@ class Optimizer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Rule:
+class Rule(Optimizer):
     """An update rule: what it remembers, and its step for one parameter; weight decay comes with it.
 
     Weight decay goes to one of two places, which differ as soon as the rule rescales gradients::
