@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from scratchdae import activations
-from scratchdae.activations import ACTIVATIONS, sigmoid, softmax, softmax_backward, softplus
+from scratchdae.activations import ACTIVATIONS, Activation, sigmoid, softmax, softmax_backward, softplus
 
 POINTS = [-745.0, -100.0, -36.8, -1.5, -1e-8, 0.0, 1e-8, 0.5, 16.6, 36.7, 100.0, 709.0]
 
@@ -47,6 +47,54 @@ def test_saturation_is_where_rounding_puts_it():
         edge = dtype(bits * np.log(2))
         assert sigmoid(np.array([edge * dtype(1.001)]))[0] == 1
         assert sigmoid(np.array([edge * dtype(0.99)]))[0] < 1
+
+
+TORCH = {  # every activation's twin
+    "sigmoid": lambda t: t.sigmoid,
+    "softplus": lambda t: (
+        lambda a: t.nn.functional.softplus(a, threshold=1e9)
+    ),  # exact: by default it is linear from 20
+    "relu": lambda t: t.relu,
+    "leaky_relu": lambda t: t.nn.functional.leaky_relu,
+    "tanh": lambda t: t.tanh,
+    "identity": lambda t: lambda a: a * 1,
+}
+
+
+def agrees_with_torch(activation, name, torch):
+    a = np.random.default_rng(0).normal(0, 3, 50)
+    ta = torch.tensor(a, requires_grad=True)
+    expected = TORCH[name](torch)(ta)
+    expected.sum().backward()
+    y = activation.value(a)
+    np.testing.assert_allclose(y, expected.detach().numpy(), rtol=1e-14)
+    np.testing.assert_allclose(activation.derivative(y), ta.grad.numpy(), rtol=1e-12, atol=1e-15)
+
+
+def test_every_activation_is_that_of_torch(torch):
+    assert set(TORCH) == set(ACTIVATIONS)
+    for name, activation in ACTIVATIONS.items():
+        agrees_with_torch(activation, name, torch)
+
+
+BUGS = {
+    "derivative of the pre-activation": ("sigmoid", Activation(sigmoid, lambda y: sigmoid(y) * (1 - sigmoid(y)))),
+    "y forgotten": ("sigmoid", Activation(sigmoid, lambda y: 1 - y)),
+    "not squared": ("tanh", Activation(np.tanh, lambda y: 1 - y)),
+    "another slope": (
+        "leaky_relu",
+        Activation(lambda a: activations.leaky_relu(a, 0.02), ACTIVATIONS["leaky_relu"][1]),
+    ),
+    "the value for the slope": ("relu", Activation(activations.relu, lambda y: y)),
+    "linear too soon": ("softplus", Activation(lambda a: np.where(a > 2, a, softplus(a)), ACTIVATIONS["softplus"][1])),
+}
+
+
+@pytest.mark.parametrize("bug", BUGS)
+def test_each_planted_bug_is_caught(bug, torch):
+    name, activation = BUGS[bug]
+    with pytest.raises(AssertionError):
+        agrees_with_torch(activation, name, torch)
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
