@@ -37,17 +37,7 @@ def _axes(path: Path, height: float, behind: str = "white") -> Iterator["Axes"]:
 
 
 def draw_filters(path: Path, model: DenoisingAutoencoder, image_shape: tuple[int, int] | None) -> None:
-    """Draw the hundred filters of largest norm as images, or fifty as strips where the data are no images.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    model : DenoisingAutoencoder
-        The trained model.
-    image_shape : (int, int) or None
-        Rows and columns of an image.
-    """
+    """Draw the hundred filters of largest norm as images, or fifty as strips where the data are no images."""
     W = model.params["W"]
     n = min(100 if image_shape else 50, model.n_hidden)
     columns = _columns(n) if image_shape else max(1, min(_STRIP_COLUMNS, n, 60 // model.n_visible))
@@ -66,28 +56,12 @@ def draw_filters(path: Path, model: DenoisingAutoencoder, image_shape: tuple[int
 def draw_reconstructions(
     path: Path,
     model: DenoisingAutoencoder,
-    clean: Array,
-    noisy: Array | None,
+    clean: Array,  # (N, D)
+    noisy: Array | None,  # (N, D); None if the run had no corruption
     image_shape: tuple[int, int] | None,
     title: str,
 ) -> None:
-    """Draw corrupted inputs, their reconstructions and the clean examples, one above the other.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    model : DenoisingAutoencoder
-        The trained model.
-    clean : ndarray, shape (N, D)
-        Floating-point examples; some of the first are drawn.
-    noisy : ndarray, shape (N, D), or None
-        The same, corrupted; None if the run had no corruption.
-    image_shape : (int, int) or None
-        Rows and columns of an image.
-    title : str
-        What they are.
-    """
+    """Draw corrupted inputs, their reconstructions and the clean examples, some of the first, one above the other."""
     n = min(len(clean), 15 if image_shape else max(1, min(15, 120 // model.n_visible)))
     first = "input" if noisy is None else "corrupted"
     clean, noisy = clean[:n], (clean if noisy is None else noisy)[:n]
@@ -109,21 +83,7 @@ def draw_reconstructions(
 
 
 def draw_losses(path: Path, history: History, unit: str, title: str, labels: tuple[str, str]) -> None:
-    """Draw the losses against the epoch.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    history : History
-        The run's epochs.
-    unit : str
-        What the loss is measured in.
-    title : str
-        What was trained.
-    labels : (str, str)
-        What the training and the validation loss were measured on.
-    """
+    """Draw the losses against the epoch; the labels say what the training and the validation loss were measured on."""
     from matplotlib.ticker import MaxNLocator
 
     with _axes(path, 5.0) as ax:
