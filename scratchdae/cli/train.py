@@ -1,6 +1,7 @@
 """``scratchdae train``: train an autoencoder, leave its run and three pictures."""
 
 import argparse
+import math
 import shlex
 import time
 from pathlib import Path
@@ -11,7 +12,7 @@ from scratchdae import backend
 from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import limited
-from scratchdae.cli import pictures, training_data
+from scratchdae.cli import pictures, reading, training_data
 from scratchdae.cli.folder import writable_folder
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import CORRUPTIONS, Corruption
@@ -122,6 +123,11 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
     _report(model, data, history, before, seconds, options)
     _draw(model, data, corruption, history, out, options)
     _say("pictures", ", ".join(str(out / name) for name in pictures.NAMES))
+    parts = {"held-out": data.validation, "test": data.test, "training": data.train}
+    steps = int(_kept(history, options)["epoch"]) * math.ceil(len(data.train) / options.batch_size)
+    lines = [*reading.loss(model, parts), *reading.pictures(steps, data.validation is not None)]
+    for i, line in enumerate(lines):
+        _say("reading" if i == 0 else "", line)
 
 
 def _check_range(data: TrainingData, options: argparse.Namespace) -> None:
