@@ -7,11 +7,11 @@ that the digits are hard to tell from them, not so high that any of our twelve p
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from scratchdae.arguments import Array, generator, integer
+from scratchdae.datasets.files import read_image
 from scratchdae.datasets.folders import search_folders
 
 LEAST_DEVIATION = 35.0  # grey levels: patches that vary less are left out
@@ -44,7 +44,7 @@ def photographs(root: str | os.PathLike[str] | None = None) -> list[Array]:
     for folder in folders:
         paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
         if paths:
-            return [_grey(path) for path in paths]
+            return [read_image(path, "L") for path in paths]
     raise FileNotFoundError(
         f"photographs were not found in {' or '.join(map(str, folders))}: put a few grey or colour pictures there"
     )
@@ -129,13 +129,3 @@ def deviations(image: Array, side: int) -> Array:
 def _patch_sums(values: Array, side: int) -> Array:
     running = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     return np.asarray(running[side:, side:] - running[:-side, side:] - running[side:, :-side] + running[:-side, :-side])
-
-
-def _grey(path: Path) -> Array:
-    from PIL import Image  # Matplotlib reads and writes images with it
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from error
