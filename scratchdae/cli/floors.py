@@ -78,7 +78,7 @@ def _levels(options: argparse.Namespace) -> dict[str, Any]:
         if options.nu is not None or options.sigma is not None:
             raise ValueError("--corruption names the one noise to list, found --nu or --sigma beside it")
         corruption = Corruption.parse(options.corruption)
-        if corruption is None or corruption.kind == "salt_and_pepper":
+        if corruption is None or corruption.kind not in ("masking", "bernoulli", "gaussian"):
             raise ValueError(f"--corruption must be masking, bernoulli or gaussian, found {options.corruption!r}")
         if corruption.at(0) != corruption.at(10**9):
             raise ValueError(f"--corruption must have one level, found the schedule {corruption}")
