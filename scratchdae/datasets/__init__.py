@@ -4,6 +4,7 @@ from scratchdae.datasets.dataset import Dataset, ThreePartDataset, to_float
 from scratchdae.datasets.embedded_digits import digits, freeze_digits
 from scratchdae.datasets.idx import read_idx
 from scratchdae.datasets.larochelle import fetch_larochelle, larochelle, larochelle_original
+from scratchdae.datasets.larochelle.rotation import rotate
 from scratchdae.datasets.mnist_download import fetch_mnist
 from scratchdae.datasets.mnist_files import MnistFiles, locate_mnist
 from scratchdae.datasets.mnist_images import mnist
@@ -38,6 +39,7 @@ __all__ = [
     "project_to_curve",
     "read_idx",
     "redundant_columns",
+    "rotate",
     "sinusoids",
     "to_float",
     "uniform",
