@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import atomic
 from scratchdae.arguments import integer
 from scratchdae.cli import example_files
 from scratchdae.cli.example_files import Examples
@@ -79,7 +78,7 @@ def _levels(options: argparse.Namespace) -> dict[str, Any]:
         if options.nu is not None or options.sigma is not None:
             raise ValueError("--corruption names the one noise to list, found --nu or --sigma beside it")
         corruption = Corruption.parse(options.corruption)
-        if corruption is None or corruption.kind == "salt_and_pepper":
+        if corruption is None or corruption.kind not in ("masking", "bernoulli", "gaussian"):
             raise ValueError(f"--corruption must be masking, bernoulli or gaussian, found {options.corruption!r}")
         if corruption.at(0) != corruption.at(10**9):
             raise ValueError(f"--corruption must have one level, found the schedule {corruption}")
@@ -149,15 +148,12 @@ def _advice(found: Survey) -> list[str]:
 
 
 def _draw(path: Path, examples: Examples, found: Survey) -> None:
-    from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
-
     from scratchdae import plots
 
-    figure = Figure(figsize=(15, 5.6), layout="constrained")
+    figure = plots.sheet(15, 5.6)
     code, noise, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
     plots.code_floors(code, found)
     plots.noise_floors(noise, found)
     plots.floor_bars(bars, found)
     figure.suptitle(f"What loss to expect: {examples.source}\n{examples.sizes()}", fontsize=11)
-    with atomic.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    plots.save(figure, path)

@@ -34,13 +34,6 @@ def digits() -> Dataset:
     Dataset
         Named "digits"; images of 28×28 pixels with 16 grey levels (0, 17, ..., 255), labels uint8. The arrays are read
         anew at each call and may be written to.
-
-    Raises
-    ------
-    ValueError
-        If the installed file is not the published one.
-    FileNotFoundError
-        If it is missing.
     """
     if not _FILE.is_file():
         raise FileNotFoundError(f"The embedded digits are missing at {_FILE}; reinstall scratchdae.")

@@ -28,11 +28,6 @@ def uniform(n: int, d: int, rng: np.random.Generator) -> Array:
     -------
     ndarray, shape (n, d)
         Values in [0, 1).
-
-    Raises
-    ------
-    ValueError
-        If `n` or `d` is not a positive integer or `rng` no generator.
     """
     return generator("rng", rng).random((integer("n", n), integer("d", d)))
 
@@ -57,11 +52,6 @@ def bernoulli(n: int, d: int, rng: np.random.Generator, p: float = 0.5) -> Array
     -------
     ndarray of float64, shape (n, d)
         Zeros and ones.
-
-    Raises
-    ------
-    ValueError
-        If an argument is outside its range.
     """
     p = number("p", p, at_least=0, at_most=1)
     return (generator("rng", rng).random((integer("n", n), integer("d", d))) < p).astype(np.float64)
@@ -91,11 +81,6 @@ def redundant_columns(n: int, d: int, k: int, rng: np.random.Generator, noise: f
         The data, in [0, 1].
     mixing : ndarray, shape (d, k)
         The matrix A. It is drawn at each call: for a test set from the same distribution, draw once and split.
-
-    Raises
-    ------
-    ValueError
-        If an argument is outside its range.
     """
     n, d, k = integer("n", n), integer("d", d), integer("k", k)
     if k > d:
@@ -121,11 +106,6 @@ def curve(t: npt.ArrayLike) -> Array:
     -------
     ndarray, shape (..., 2)
         The points.
-
-    Raises
-    ------
-    ValueError
-        If a position lies outside [0, 1] or is NaN.
     """
     t = np.asarray(t, np.float64)
     if not np.all((t >= 0) & (t <= 1)):
@@ -146,11 +126,6 @@ def project_to_curve(x: npt.ArrayLike) -> Array:
     -------
     ndarray, shape (...)
         Positions t in [0, 1]; the nearest point itself is ``curve(t)``.
-
-    Raises
-    ------
-    ValueError
-        If the last axis does not hold two coordinates.
     """
     x = np.asarray(x, np.float64)
     if x.ndim == 0 or x.shape[-1] != 2:
@@ -186,11 +161,6 @@ def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tup
     t : ndarray, shape (n,)
         Where along the curve each comes from: ``curve(t)`` is its clean version. The nearest point of the curve is
         ``curve(project_to_curve(x))``, which noise makes a different one.
-
-    Raises
-    ------
-    ValueError
-        If an argument is outside its range.
     """
     n, noise = integer("n", n), number("noise", noise, at_least=0)
     t = generator("rng", rng).random(n)
@@ -217,11 +187,6 @@ def sinusoids(n: int, steps: int, features: int, rng: np.random.Generator) -> Ar
     -------
     ndarray, shape (n, steps, features)
         The series.
-
-    Raises
-    ------
-    ValueError
-        If a number is not a positive integer or `rng` no generator.
     """
     n, steps, features = integer("n", n), integer("steps", steps), integer("features", features)
     frequency = generator("rng", rng).uniform(*_CYCLES, (n, 1, 1, _WAVES))
