@@ -9,7 +9,7 @@ from scratchdae.layers.conv import Conv2D
 from scratchdae.layers.conv_transpose import Conv2DTranspose
 from scratchdae.layers.dense import Dense
 from scratchdae.layers.layer import Layer
-from scratchdae.layers.lstm import LSTM
+from scratchdae.layers.lstm import LSTM, lstm_forward
 from scratchdae.layers.noise import Dropout, GaussianNoise
 from scratchdae.layers.pooling import AveragePool2D, MaxPool2D
 from scratchdae.layers.repeat import RepeatVector
@@ -59,4 +59,5 @@ __all__ = [
     "Sigmoid",
     "Tanh",
     "UpSampling2D",
+    "lstm_forward",
 ]
