@@ -14,8 +14,8 @@ from scratchdae.models.stack import finetune, pretrain
 from scratchdae.reproduce import recipe as recipes
 from scratchdae.reproduce import sda, sda_report
 from scratchdae.reproduce.recipe import Parts, Recipe, follow
-from scratchdae.training.options import Training
 from scratchdae.training.evaluation import classification_error
+from scratchdae.training.options import Training
 from scratchdae.training.stopping import GrowingPatience
 
 TINY = Recipe((LayerSpec(12, 0.1, 0.1, 2, 10), LayerSpec(9, 0.2, 0.1, 1, 10)), Training(epochs=5, lr=0.2, patience=3))
@@ -114,7 +114,7 @@ class TestSettings:
         assert {(spec.units, spec.lr, spec.epochs, spec.batch_size) for spec in tutorial.layers} == {
             (1000, 0.001, 15, 1)
         }
-        assert (tutorial.lr, tutorial.batch_size, tutorial.patience) == (0.1, 1, GrowingPatience())
+        assert tutorial.finetuning == Training(epochs=100, lr=0.1, batch_size=1, patience=GrowingPatience())
 
     def test_the_split(self):
         if datasets.locate_mnist() is None:
@@ -210,6 +210,10 @@ class TestCommand:
     def test_refuses_the_folder_of_another_run(self, tmp_path, capsys, parts, monkeypatch):
         command = ["reproduce", "sda", "--setting", "fast", "--seeds", "0", "--out", str(tmp_path)]
         assert cli.main(command) == 0
-        monkeypatch.setattr(sda, "SETTINGS", {"fast": Recipe((LayerSpec(12, 0.3, 0.1, 2, 10),), Training(epochs=5, lr=0.2, patience=10))})
+        monkeypatch.setattr(
+            sda,
+            "SETTINGS",
+            {"fast": Recipe((LayerSpec(12, 0.3, 0.1, 2, 10),), Training(epochs=5, lr=0.2, patience=10))},
+        )
         assert cli.main(command) == 2
         assert "cannot be resumed" in capsys.readouterr().err
