@@ -59,7 +59,7 @@ class TestMethods:
         assert saa.layers == (LayerSpec(1000, 0.0, 0.1, 60, 20),) * 3
         assert [spec.epochs for spec in mlp.layers] == [0, 0, 0]
         assert [spec.kind for spec in dbn.layers] == ["rbm"] * 3
-        assert len({(one.lr, one.batch_size, one.epochs, one.patience) for one in (sda, saa, mlp, dbn)}) == 1
+        assert len({one.finetuning for one in (sda, saa, mlp, dbn)}) == 1
 
     def test_few_examples_are_seen_more_often(self):
         chosen = methods.choices("saa", "rect", 1)[0]
@@ -75,7 +75,7 @@ class TestMethods:
     @pytest.mark.parametrize("method", ["sda", "saa", "dbn", "mlp"])
     def test_the_batches_of_fine_tuning_differ_and_those_of_pretraining_do_not(self, method):
         tried = [methods.recipe(method, chosen, 10_000) for chosen in methods.choices(method, "rot", 8)]
-        assert {(one.lr, one.batch_size) for one in tried} >= {(1.0, 20), (0.1, 20), (0.5, 5)}
+        assert {(one.finetuning.lr, one.finetuning.batch_size) for one in tried} >= {(1.0, 20), (0.1, 20), (0.5, 5)}
         assert {spec.batch_size for one in tried for spec in one.layers} == {20}
 
     def test_refused(self):
