@@ -11,6 +11,13 @@ import scratchdae
 CHAPTERS = sorted((Path(__file__).parents[1] / "chapters").glob("[0-9][0-9]_*.py"))
 
 
+def at_the_top(module, name):
+    if module == "scratchdae":
+        return name in scratchdae.__all__
+    there = module.removeprefix("scratchdae.") in scratchdae.__all__ and not name.startswith("_")
+    return there and hasattr(importlib.import_module(module), name)
+
+
 def refused(code):
     """Return what a script imports from elsewhere in the package than the top."""
     found = []
@@ -18,12 +25,7 @@ def refused(code):
         if isinstance(node, ast.Import):
             found += [alias.name for alias in node.names if alias.name.startswith("scratchdae.")]
         elif isinstance(node, ast.ImportFrom) and (node.module or "").partition(".")[0] == "scratchdae":
-            module, names = node.module, [alias.name for alias in node.names]
-            known = (
-                dir(importlib.import_module(module)) if module.removeprefix("scratchdae.") in scratchdae.__all__ else []
-            )
-            allowed = scratchdae.__all__ if module == "scratchdae" else known
-            found += [f"{module}.{name}" for name in names if name not in allowed or name.startswith("_")]
+            found += [f"{node.module}.{alias.name}" for alias in node.names if not at_the_top(node.module, alias.name)]
     return found
 
 

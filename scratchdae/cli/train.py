@@ -13,7 +13,7 @@ from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import limited
 from scratchdae.cli import pictures, reading, training_data
-from scratchdae.cli.folder import writable_folder
+from scratchdae.cli.results import writable_folder
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import CORRUPTIONS, Corruption
 from scratchdae.datasets import to_float
