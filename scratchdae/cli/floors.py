@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import atomic
 from scratchdae.arguments import integer
 from scratchdae.cli import example_files
 from scratchdae.cli.example_files import Examples
@@ -173,15 +172,12 @@ def _advice(found: Survey) -> list[str]:
 
 
 def _draw(path: Path, examples: Examples, found: Survey) -> None:
-    from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
-
     from scratchdae import plots
 
-    figure = Figure(figsize=(15, 5.6), layout="constrained")
+    figure = plots.sheet(15, 5.6)
     code, noise, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
     plots.code_floors(code, found)
     plots.noise_floors(noise, found)
     plots.floor_bars(bars, found)
     figure.suptitle(f"What loss to expect: {examples.source}\n{examples.sizes()}", fontsize=11)
-    with atomic.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    plots.save(figure, path)
