@@ -548,7 +548,7 @@ def test_memory_over_its_allowance_is_a_failure(monkeypatch, tmp_path, capsys):
 def test_scale_times_every_size_and_fits_an_exponent(monkeypatch, tmp_path, capsys):
     monkeypatch.setitem(scale.SIZES, "small", (100, 300))
     seen = []
-    monkeypatch.setattr(scale, "_epoch", lambda images, dtype: seen.append((type(images), len(images), dtype)))
+    monkeypatch.setattr(scale, "epoch", lambda images, batch, dtype: seen.append((type(images), len(images), dtype)))
     assert main(["bench", "--scale", "--threads", "1", "--rounds", "2", "--out", str(tmp_path)]) == 0
     assert seen == [(np.memmap, n, "float32") for n in (100, 100, 300, 100, 300)]  # the first is not timed
     content = json.loads((tmp_path / "scale.json").read_text())
