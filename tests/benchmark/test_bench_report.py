@@ -79,5 +79,7 @@ def test_the_figure_has_a_panel_for_every_h_and_a_line_for_every_competitor():
         timed = 4 if H == 500 else 5
         assert len(ax.containers) == timed  # a line with error bars each
         assert len({line.get_marker() for line, _, _ in ax.containers}) == timed  # told apart without their colour
+        spans = [segment for *_, (bars,) in ax.containers for segment in bars.get_segments()]
+        assert all(span[:, 1] == pytest.approx([1e3, 3e3]) for span in spans)
         limit = [line for line in ax.lines if str(line.get_label()).startswith("dense limit")]
         assert limit[0].get_ydata()[0] == pytest.approx(300e9 / (10 * 784 * H))
