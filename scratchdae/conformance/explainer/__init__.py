@@ -36,6 +36,8 @@ __all__ = ["ACCOUNTS", "Explanation", "Finding", "Mistake", "explain"]
 
 
 class _Tells(Protocol):
+    """Tells an operation on a case; `found` is the answer, `dtype` what naive formulas in it are rounded to."""
+
     def __call__(self, case: Case, found: Mapping[str, Array], dtype: str, /) -> Account: ...
 
 

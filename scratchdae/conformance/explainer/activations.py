@@ -55,22 +55,7 @@ _SOFTMAX = mistakes(
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell an activation and its gradient.
-
-    Parameters
-    ----------
-    case : Case
-        Of the operation ``activation``.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What naive formulas are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell an activation and its gradient."""
     del found
     names = {"value": "value", "gradient": "d_input"}
     return told_of(
@@ -81,26 +66,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 def told_of(
     a: Array, d_output: Array, function: str, conventions: Mapping[str, Any], names: Mapping[str, str], dtype: str
 ) -> Account:
-    """Tell an activation, whatever its arrays are called.
-
-    Parameters
-    ----------
-    a, d_output : ndarray
-        Pre-activations, and the gradient with respect to the values.
-    function : str
-        Name of the activation.
-    conventions : mapping
-        With ``slope``, of the leaky rectifier.
-    names : mapping of str to str
-        What the case calls ``value`` and ``gradient``.
-    dtype : {"float64", "float32"}
-        What naive formulas are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell an activation, whatever the case calls its ``value`` and ``gradient``."""
     gradient = factor("gradient_factor", "the gradient", {"B": len(a)}, "gradient factor")
     if function == "softmax":
 

@@ -84,22 +84,7 @@ NOT_IN_SUM = mistakes(
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the autoencoder's forward pass, loss and gradients.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        What the answer is computed in.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the autoencoder's forward pass, loss and gradients."""
 
     def _told(wrong: Wrong) -> Told:
         return pass_through(case.inputs, case.conventions, wrong, dtype)
@@ -111,20 +96,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
 
 def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
-    """Make the switches of an autoencoder.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Inputs of the case.
-    conventions : mapping
-        Of the case.
-
-    Returns
-    -------
-    tuple of Switch
-        The switches.
-    """
+    """Make the switches of an autoencoder."""
     W, B = inputs["W"], inputs["x"].shape[-2]
     sizes = {"B": B, "D": W.shape[0]}
     corrupts = conventions["corruption"] != "none"
@@ -155,18 +127,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
 
 
 def penalties(l2: float) -> tuple[Switch, ...]:
-    """Make the switches of the penalty on the weights.
-
-    Parameters
-    ----------
-    l2 : float
-        The case's own coefficient of Σ W².
-
-    Returns
-    -------
-    tuple of Switch
-        Another coefficient in loss and gradient, in one of them, or for the biases too.
-    """
+    """Make the switches of the penalty l2 · ΣW²: another l2 in loss and gradient or in one of them, biases too."""
     where = {
         "penalty": ("the penalty", frozenset({"penalty in loss", "penalty in gradient"})),
         "penalty_in_loss": ("the penalty in the loss, but not in its gradient,", frozenset({"penalty in loss"})),
@@ -193,24 +154,7 @@ def penalties(l2: float) -> tuple[Switch, ...]:
 
 
 def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
-    """Tell one forward and backward pass.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Parameters, batch, and what was drawn.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    dict of str to ndarray
-        All arrays of an autoencoder case.
-    """
+    """Tell all arrays of one forward and backward pass."""
     x, W, b, b_prime = (inputs[name] for name in ("x", "W", "b", "b_prime"))
     W_prime = W.T if conventions["tied"] else inputs["W_prime"]
     x_tilde = corruption.corrupted(x, inputs, conventions, wrong)

@@ -48,28 +48,7 @@ SWITCHES = (
 
 
 def terms(a: Array, t: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
-    """Tell the cross-entropy of each example.
-
-    Parameters
-    ----------
-    a : ndarray, shape (B, K)
-        Logits.
-    t : ndarray of int, shape (B,)
-        Labels.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    terms : ndarray, shape (B,)
-        Cross-entropies.
-    gradients : ndarray, shape (B, K)
-        Of each with respect to its logits.
-    rounding : float
-        How far the rounding of the probabilities alone can take the sum.
-    """
+    """Tell the cross-entropy of each example, its gradient, and how far the rounding of p alone can take the sum."""
     K = a.shape[1]
     shift = ("labels_off_by_one" in wrong) - ("labels_from_one" in wrong)
     smoothing = wrong.get("label_smoothing", 0.0)

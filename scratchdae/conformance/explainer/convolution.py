@@ -52,18 +52,7 @@ REST = (
 
 
 def account(case: Case) -> Account:
-    """Tell a convolution or a transposed one.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a convolution or a transposed one."""
     inputs, conventions = case.inputs, case.conventions
     transposed = conventions["layer"] == "Conv2DTranspose"
     out = inputs["d_output"].shape
@@ -82,24 +71,7 @@ def account(case: Case) -> Account:
 
 
 def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, transposed: bool) -> Told:
-    """Tell a layer, forwards and backwards.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Images, kernel, bias, and the gradient from above.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    transposed : bool
-        Whether it is the transpose of a convolution.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Output and gradients; the output alone where the gradient from above does not fit it.
-    """
+    """Tell a layer, forwards and backwards; the output alone where the gradient from above does not fit it."""
     x, W, b, dy = (inputs[name] for name in ("x", "W", "b", "d_output"))
     x = _read_image(x, wrong)
     K = _read_kernel(W, wrong)

@@ -13,22 +13,7 @@ _DRAWN = "what is destroyed"
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the corruption of a batch.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        Not used: nothing is magnified.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the corruption of a batch."""
     del found, dtype
 
     def _told(wrong: Wrong) -> Told:
@@ -39,20 +24,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
 
 def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
-    """Make the switches that a corruption has.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Inputs of the case: x, and what was drawn.
-    conventions : mapping
-        Of the case: ``corruption``, and ``sigma`` of Gaussian noise.
-
-    Returns
-    -------
-    tuple of Switch
-        The switches; none without corruption.
-    """
+    """Make the switches that a corruption has."""
     kind = conventions["corruption"]
     if kind == "none":
         return ()
@@ -111,24 +83,7 @@ def _noise(sigma: float) -> tuple[Switch, ...]:
 
 
 def corrupted(x: Array, inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong) -> Array:
-    """Tell what becomes of a batch.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, D)
-        Clean batch.
-    inputs : mapping of str to ndarray
-        What was drawn: ``mask``, ``coin`` or ``noise``.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-
-    Returns
-    -------
-    ndarray, shape (B, D)
-        The corrupted batch.
-    """
+    """Tell what becomes of a batch (B, D), given the mask, coin or noise that was drawn."""
     kind = conventions["corruption"]
     if kind == "none" or "corruption_missing" in wrong:
         return x

@@ -25,18 +25,7 @@ SWITCHES = (
 
 
 def account(case: Case) -> Account:
-    """Tell a fully connected layer.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a fully connected layer."""
     x, W, b, dy = (case.inputs[name] for name in ("x", "W", "b", "d_output"))
     rows, d_rows = x.reshape(-1, W.shape[0]), dy.reshape(-1, W.shape[1])
     sizes = {"B": len(x)} | ({"T": x.shape[1]} if x.ndim == 3 else {}) | {"units": W.shape[1]}

@@ -41,22 +41,7 @@ _TORCH = Named(1e-6, "epsilon_in_norm", "1e-6 is added to the norm, as in PyTorc
 
 
 def clipping(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the clipping of gradients.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        Not used.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the clipping of gradients."""
     del found, dtype
     grads = {name: case.inputs[name] for name in ("dW", "db")}
     limit, framework = case.conventions["limit"], case.conventions["framework"]
@@ -123,22 +108,7 @@ def _cut(g: Array, limit: float, wrong: Wrong, grads: Mapping[str, Array]) -> Ar
 
 
 def penalty(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the penalty of the weights' squares.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        Not used.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the penalty of the weights' squares."""
     del found, dtype
     W, l2 = case.inputs["W"], case.conventions["l2"]
     sizes = {"P": W.shape[0], "Q": W.shape[1]}

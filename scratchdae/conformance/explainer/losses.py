@@ -39,22 +39,7 @@ ABSOLUTE_ERROR = mistakes(
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell a loss and its gradient.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        What the answer is computed in.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a loss and its gradient."""
     del found
     a, target = case.inputs["a"], case.inputs["target"]
     conventions, kind = case.conventions, case.conventions["loss"]
@@ -80,44 +65,12 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
 
 def divisor(reduction: str, shape: tuple[int, ...], labels: bool = False) -> int:
-    """Return what the sum of all terms is divided by.
-
-    Parameters
-    ----------
-    reduction : {"paper", "mean"}
-        Mean over the batch, or over all entries.
-    shape : (int, int)
-        Of the pre-activations.
-    labels : bool
-        Whether an example has one term.
-
-    Returns
-    -------
-    int
-        The divisor.
-    """
+    """Return what the sum of all terms is divided by; of labels an example has one term."""
     return shape[0] if reduction == "paper" or labels else shape[0] * shape[1]
 
 
 def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, float]:
-    """Tell the loss, and the factor of its gradient.
-
-    Parameters
-    ----------
-    terms : ndarray, shape (B, D) or (B,)
-        What is summed.
-    by : int
-        What the sum is divided by.
-    wrong : mapping
-        The switches that are on.
-
-    Returns
-    -------
-    loss : ndarray
-        The loss, without axes unless it is not reduced.
-    scale : float
-        What each term's gradient is multiplied by.
-    """
+    """Tell the loss, without axes unless it is not reduced, and the factor of each term's gradient."""
     common = wrong.get("reduction", 1.0) / by
     loss = common * wrong.get("loss_factor", 1.0) * terms.sum()
     if "loss_per_element" in wrong:
@@ -128,20 +81,7 @@ def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, float]:
 
 
 def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
-    """Make the switches for what a loss is divided by.
-
-    Parameters
-    ----------
-    reference : {"paper", "mean"}
-        The case's own reduction.
-    sizes : mapping of str to int
-        B, and D or K.
-
-    Returns
-    -------
-    tuple of Switch
-        The same factor in the loss and in every gradient; one in the loss alone; one in the gradients alone.
-    """
+    """Make the switches for what a loss is divided by: a factor in loss and gradients, in the one, in the others."""
     B, D = sizes.values()
     _, name = sizes
     own = f"summed over {name} and averaged over B" if reference == "paper" else f"averaged over B·{name}"
@@ -183,18 +123,7 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
 
 
 def huber_switches(delta: float) -> tuple[Switch, ...]:
-    """Make the switches of Huber's loss.
-
-    Parameters
-    ----------
-    delta : float
-        The case's own.
-
-    Returns
-    -------
-    tuple of Switch
-        The switches.
-    """
+    """Make the switches of Huber's loss."""
     other = Unknown("delta", delta, (), (1.0, 0.5, 2.0, 0.1, 1.35), "log")
     return (
         *mistakes(

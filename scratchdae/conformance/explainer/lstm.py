@@ -98,18 +98,7 @@ SWITCHES = (
 
 
 def account(case: Case) -> Account:
-    """Tell a layer of long short-term memory.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer of long short-term memory."""
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
     given = [s for s in SWITCHES if "states" not in s.excludes or "h0" in inputs]
@@ -132,22 +121,7 @@ def account(case: Case) -> Account:
 
 
 def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong) -> Told:
-    """Tell the layer, forwards and backwards.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Parameters, sequences, states and the gradient from above.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-
-    Returns
-    -------
-    dict of str to ndarray
-        All arrays of an LSTM case.
-    """
+    """Tell the layer, forwards and backwards."""
     x, d_output, U = inputs["x"], inputs["d_output"], inputs["U"]
     B, T, H = len(x), x.shape[1], U.shape[0]
     read = _columns(H, next((order for order in ORDERS if f"gates:{order}" in wrong), _OWN))

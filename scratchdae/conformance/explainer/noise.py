@@ -10,20 +10,7 @@ from scratchdae.conformance.explainer.account import Account, Named, Switch, Tol
 
 
 def dropout(case: Case, found: Mapping[str, Array]) -> Account:
-    """Tell a dropout layer.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a dropout layer."""
     x, d_output, keep = (case.inputs[name] for name in ("x", "d_output", "keep"))
     rate = case.conventions["rate"]
     right = 1 / (1 - rate)
@@ -72,18 +59,7 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
 
 
 def gaussian_noise(case: Case) -> Account:
-    """Tell a layer of Gaussian noise.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer of Gaussian noise."""
     x, d_output, noise = (case.inputs[name] for name in ("x", "d_output", "noise"))
     std = case.conventions["std"]
 

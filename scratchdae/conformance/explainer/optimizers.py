@@ -162,22 +162,7 @@ _NUMBERS = {
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the steps of an update rule.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        Not used.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the steps of an update rule."""
     del found, dtype
     W, b, dW, db, lr = (case.inputs[name] for name in ("W", "b", "dW", "db", "lr"))
     theta = np.concatenate([W.ravel(), b])

@@ -34,18 +34,7 @@ AVERAGE = mistakes(
 
 
 def account(case: Case) -> Account:
-    """Tell a pooling.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a pooling."""
     conventions, (x, dy) = case.conventions, (case.inputs[name] for name in ("x", "d_output"))
     pool, stride = tuple(conventions["pool"]), tuple(conventions["stride"])
     of_largest = conventions["layer"] == "MaxPool2D"

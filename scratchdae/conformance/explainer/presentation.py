@@ -26,20 +26,7 @@ _NAMES = {
 
 
 def presented(account: Account, target: Target) -> Account:
-    """Add the mistakes of presentation that the shapes of an answer allow.
-
-    Parameters
-    ----------
-    account : Account
-        The operation.
-    target : Target
-        The answer.
-
-    Returns
-    -------
-    Account
-        The same with more switches.
-    """
+    """Add the mistakes of presentation that the shapes of an answer allow."""
     forms = {switch.id: (switch, change) for switch, change in [*_transposed(target), *_reshaped(target)]}
 
     def _told(wrong: Wrong) -> Told:

@@ -55,26 +55,7 @@ SWITCHES = (
 
 
 def terms(a: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
-    """Tell the cross-entropy of each unit.
-
-    Parameters
-    ----------
-    a, x : ndarray, shape (B, D)
-        Pre-activations and targets.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    terms : ndarray, shape (B, D)
-        Cross-entropies, to be summed.
-    gradients : ndarray, shape (B, D)
-        Of each with respect to its pre-activation.
-    rounding : float
-        How far the rounding of the probabilities alone can take the sum.
-    """
+    """Tell the cross-entropy of each unit, its gradient, and how far the rounding of z alone can take the sum."""
     z = sigmoid(a)
     slope = z * sigmoid(-a)
     rounding = 0.0

@@ -27,18 +27,7 @@ TILED = mistakes({"tiled": "the whole image is repeated, not each pixel"}, "orde
 
 
 def account(case: Case) -> Account:
-    """Tell a layer that moves or repeats numbers.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer that moves or repeats numbers."""
     x, dy, kind = case.inputs["x"], case.inputs["d_output"], case.conventions["layer"]
     if kind in ("Flatten", "Reshape"):
         target = dy.shape

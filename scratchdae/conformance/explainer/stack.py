@@ -61,22 +61,7 @@ FINETUNING = (
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the fine-tuning of two layers and a softmax.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the fine-tuning of two layers and a softmax."""
     del found
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": len(inputs["x"]), "K": len(inputs["b_out"])}
@@ -92,24 +77,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
 
 def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
-    """Tell all steps of the fine-tuning.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Parameters, examples and labels.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    dict of str to ndarray
-        All arrays of the case.
-    """
+    """Tell all steps of the fine-tuning."""
     params = {name: inputs[name] for name in PARAMS}
     lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
     steps = conventions["steps"] + ("a_step_too_many" in wrong) - ("a_step_too_few" in wrong)
@@ -129,26 +97,7 @@ def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong
 
 
 def step(params: Mapping[str, Array], inputs: Mapping[str, Array], wrong: Wrong, dtype: str, lr: float) -> Told:
-    """Tell one forward and backward pass.
-
-    Parameters
-    ----------
-    params : mapping of str to ndarray
-        Weights and biases.
-    inputs : mapping of str to ndarray
-        ``x`` and ``labels``.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-    lr : float
-        Learning rate, for gradients that are computed with weights already updated.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Forward arrays, loss and gradients.
-    """
+    """Tell one forward and backward pass; `lr` is for gradients that are computed with weights already updated."""
     x = inputs["x"]
     h_1, slope_1 = _hidden(x @ params["W_1"] + params["b_1"], wrong)
     h_2, slope_2 = _hidden(h_1 @ params["W_2"] + params["b_2"], wrong)
@@ -200,22 +149,7 @@ def _frozen(wrong: Wrong) -> set[str]:
 
 
 def pretraining(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the pretraining of the second layer.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the pretraining of the second layer."""
     del found
     given = case.inputs
     conventions = {"output": "sigmoid", "l2": 0.0, **case.conventions}

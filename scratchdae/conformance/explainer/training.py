@@ -64,22 +64,7 @@ LOOP = (
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell a run of gradient descent.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What the answer is computed in.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a run of gradient descent."""
     del found
     conventions = case.conventions
     own = [switch for switch in switches(case.inputs, conventions) if "not_summed" not in switch.id]
@@ -105,28 +90,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 def run(
     inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str, steps: int
 ) -> tuple[Array, list[dict[str, Array]]]:
-    """Tell so many steps.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        First parameters, and ``x`` and ``mask`` of all steps.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-    steps : int
-        How many.
-
-    Returns
-    -------
-    losses : ndarray, shape (steps,)
-        Of each step.
-    params : list of dict
-        Before the first step, and after each.
-    """
+    """Tell so many steps: the loss of each, and the parameters before the first and after each."""
     lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
     momentum = wrong.get("momentum", 0.0)
     zeroed_every = next((n for id, n in ZEROED_EVERY.items() if id in wrong), 0 if "never_zeroed" in wrong else 1)

@@ -46,18 +46,7 @@ GROUPS: tuple[ModuleType, ...] = (
 
 
 def vectors() -> Iterator[Vector]:
-    """Make all cases, group by group.
-
-    Yields
-    ------
-    Vector
-        A case.
-
-    Raises
-    ------
-    ValueError
-        If two cases share a name.
-    """
+    """Make all cases, group by group."""
     names: set[str] = set()
     with arithmetic():
         for group in GROUPS:

@@ -55,51 +55,23 @@ _REDUCTIONS = {
 
 @dataclass(frozen=True)
 class Options:
-    """Conventions of a case.
+    """Conventions of a case."""
 
-    Attributes
-    ----------
-    tied : bool
-        Whether the decoder's weights are the encoder's, transposed.
-    loss : {"cross_entropy", "squared_error"}
-        Of the reconstruction.
-    output : {"sigmoid", "linear"}
-        What makes the reconstruction of its pre-activations.
-    reduction : {"paper", "mean"}
-        Sum over D and mean over B, or mean over B·D.
-    corruption : {"none", "masking", "salt_and_pepper", "gaussian"}
-        Of the input.
-    l2 : float
-        Coefficient of the penalty.
-    """
-
-    tied: bool = True
-    loss: str = "cross_entropy"
-    output: str = "sigmoid"
-    reduction: str = "paper"
-    corruption: str = "masking"
-    l2: float = 0.0
+    tied: bool = True  # whether the decoder's weights are the encoder's, transposed
+    loss: str = "cross_entropy"  # cross_entropy or squared_error: of the reconstruction
+    output: str = "sigmoid"  # sigmoid or linear: what makes the reconstruction of its pre-activations
+    reduction: str = "paper"  # paper or mean: sum over D and mean over B, or mean over B·D
+    corruption: str = "masking"  # none, masking, salt_and_pepper, gaussian: of the input
+    l2: float = 0.0  # coefficient of the penalty
 
     @property
     def conventions(self) -> dict[str, Any]:
-        """The options as a manifest names them.
-
-        Returns
-        -------
-        dict
-            With ``sigma``, where there is one.
-        """
+        """Return the options as a manifest names them, with ``sigma`` where there is one."""
         return vars(self) | ({"sigma": SIGMA} if self.corruption == "gaussian" else {})
 
     @property
     def in_words(self) -> tuple[str, ...]:
-        """The options in sentences.
-
-        Returns
-        -------
-        tuple of str
-            A convention a sentence.
-        """
+        """Return the options in words, a convention a sentence."""
         words = [
             "batches are rows; y = s(x_tilde W + b), s the sigmoid",
             "a_z = y Wᵀ + b_prime: W is used twice" if self.tied else "a_z = y W_prime + b_prime",
@@ -117,22 +89,7 @@ class Options:
 def forward_backward(
     params: Mapping[str, Decimals], x_tilde: Decimals, x: Decimals, options: Options
 ) -> dict[str, Any]:
-    """Evaluate equations (1) to (13) of `scratchdae.autoencoder`.
-
-    Parameters
-    ----------
-    params : mapping of str to ndarray of Decimal
-        ``W``, ``b``, ``b_prime`` and, untied, ``W_prime``.
-    x_tilde, x : ndarray of Decimal, shape (B, D)
-        Corrupted inputs and clean targets.
-    options : Options
-        The conventions.
-
-    Returns
-    -------
-    dict of str to ndarray of Decimal
-        The three stages: every intermediate under its name.
-    """
+    """Evaluate equations (1) to (13) of `scratchdae.autoencoder`: in three stages every intermediate under its name."""
     W, l2 = params["W"], number(options.l2)
     W_prime = W.T if options.tied else params["W_prime"]
     weights = [W] if options.tied else [W, W_prime]
@@ -175,36 +132,12 @@ def forward_backward(
 
 
 def parameters(draw: Draw, D: int, H: int, tied: bool, scale: float = 0.7) -> dict[str, Array]:
-    """Draw the parameters of an autoencoder.
-
-    Parameters
-    ----------
-    draw : Draw
-        Source of randomness.
-    D, H : int
-        Visible and hidden units.
-    tied : bool
-        Whether the decoder's weights are the encoder's.
-    scale : float
-        Standard deviation of the weights.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Under their names.
-    """
+    """Draw the parameters of an autoencoder; `scale` is the standard deviation of the weights."""
     params = {"W": draw.normal(D, H, scale=scale), "b": draw.normal(H, scale=0.3), "b_prime": draw.normal(D, scale=0.3)}
     return params if tied else params | {"W_prime": draw.normal(H, D, scale=scale)}
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     both = "the encoder's or the decoder's part of dW left out; a derivative of the output"
     own = "W_prime's gradient transposed, or put into dW; a derivative of the output"
     aims = {

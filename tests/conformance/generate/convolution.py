@@ -45,13 +45,6 @@ C, F = 2, 3  # channels of the image, and filters
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of both layers.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     for name, (size, kernel, stride, padding, aim) in _CONV.items():
         yield _conv(name, size, Conv2D(F, kernel, stride, padding), aim)
     for name, (size, kernel, stride, padding, aim) in _TRANSPOSED.items():

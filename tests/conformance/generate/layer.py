@@ -59,40 +59,17 @@ Backward = Callable[[Decimals], dict[str, Decimals]]
 
 def layer_case(
     name: str,
-    layer: Layer,
-    inputs: Mapping[str, Array],
-    forward: dict[str, Decimals],
-    backward: Backward,
+    layer: Layer,  # its fields are the conventions; it is not called
+    inputs: Mapping[str, Array],  # ``x``, the parameters and what else is given
+    forward: dict[str, Decimals],  # ``output`` and what else comes out
+    backward: Backward,  # gradients, ``d_input`` first, from that of the output
     *,
     in_words: str,
     aimed_at: str,
     chapter: str,
-    exact_arrays: tuple[str, ...] = (),
+    exact_arrays: tuple[str, ...] = (),  # copies, and so the same to the bit
 ) -> Vector:
-    """Make the case of one layer.
-
-    Parameters
-    ----------
-    name : str
-        Of the case.
-    layer : Layer
-        Its fields are the conventions; it is not called.
-    inputs : mapping of str to ndarray
-        ``x``, the parameters and what else is given.
-    forward : dict of str to ndarray of Decimal
-        ``output`` and what else comes out.
-    backward : callable
-        Gradients, ``d_input`` first, from that of the output.
-    in_words, aimed_at, chapter : str
-        As in `Vector`.
-    exact_arrays : tuple of str
-        Arrays that are copies, and so the same to the bit.
-
-    Returns
-    -------
-    Vector
-        The case.
-    """
+    """Make the case of one layer."""
     output = forward["output"]
     d_output = Draw(f"{name}/d_output").normal(*output.shape)
     fields = asdict(layer)  # type: ignore[call-overload]  # every layer is a dataclass
@@ -117,13 +94,6 @@ def layer_case(
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the layers of this file.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     yield from (_dense("dense", (4, 5), 3), _dense("dense_of_sequences", (2, 3, 5), 4))
     for layer in (Sigmoid(), Tanh(), ReLU(), LeakyReLU(0.25), Identity()):
         yield _activation(layer)

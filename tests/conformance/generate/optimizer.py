@@ -40,13 +40,6 @@ _EPSILON = {
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     for name, framework, rule, aimed_at in _sgd() + _rmsprop() + _adam():
         yield _case(name, framework, rule, aimed_at)
     aim = "the place and the size of eps, which show where gradients are as small as it; entries that are exactly 0"
@@ -113,27 +106,14 @@ def _adam() -> list[tuple[str, str, Rule, str]]:
     return rules
 
 
-def steps(rule: Rule, value: Decimals, gradients: Decimals, lrs: Decimals, decays: bool) -> Decimals:
-    """Take the steps of one parameter.
-
-    Parameters
-    ----------
-    rule : SGD or RMSprop or Adam
-        The rule, whose options are read; it is not called.
-    value : ndarray of Decimal
-        The parameter before the first step.
-    gradients : ndarray of Decimal, shape (steps, ...)
-        Its gradient at each.
-    lrs : ndarray of Decimal, shape (steps,)
-        The learning rates.
-    decays : bool
-        Whether weight decay concerns it.
-
-    Returns
-    -------
-    ndarray of Decimal, shape (steps, ...)
-        The parameter after each step.
-    """
+def steps(
+    rule: Rule,
+    value: Decimals,  # before the first step
+    gradients: Decimals,  # (steps, ...)
+    lrs: Decimals,  # (steps,)
+    decays: bool,  # whether weight decay concerns it
+) -> Decimals:  # (steps, ...), after each step
+    """Take the steps of one parameter, by a rule whose options are read; it is not called."""
     take = {SGD: _sgd_step, RMSprop: _rmsprop_step, Adam: _adam_step, AdamW: _adam_step}[type(rule)]
     options = {key: number(v) if isinstance(v, float) else v for key, v in asdict(rule).items()}
     decay = options["weight_decay"] if decays else number(0)
