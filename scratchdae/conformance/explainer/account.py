@@ -7,6 +7,7 @@ a factor or an epsilon; `Unknown` says what values it is known to have and how t
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, TypeAlias
 
 from scratchdae.arguments import Array
@@ -40,12 +41,19 @@ class Switch:
     """A known mistake."""
 
     id: str  # its name, under which `told` finds it
+    decides: str  # what, parted by commas; no two that decide the same thing are ever on together
     sentence: str  # what it is; ``{value}`` stands for what was recovered
-    # what it decides: two switches that decide the same thing are never on together
-    excludes: frozenset[str] = frozenset()
     unknown: Unknown | None = None  # the number inside it
     # for what is no number: takes the other switches that are on and returns the value, or None
     recover: Callable[[Wrong], Any] | None = None
+
+    @cached_property
+    def excludes(self) -> frozenset[str]:
+        """Return the things that it decides, one by one."""
+        return frozenset(self.decides.split(", ")) if self.decides else frozenset()
+
+
+Row: TypeAlias = tuple[str, str, str] | tuple[str, str, str, Unknown]  # the first fields of a switch
 
 
 @dataclass(frozen=True)
@@ -60,14 +68,9 @@ class Account:
     begin: Callable[[Wrong], Told] | None = None
 
 
-def mistake(id: str, sentence: str, *excludes: str) -> Switch:
-    """Make a switch without an unknown; `excludes` is what it decides, and others may not as well."""
-    return Switch(id, sentence, frozenset(excludes))
-
-
-def mistakes(table: Mapping[str, str], *excludes: str) -> tuple[Switch, ...]:
-    """Make several switches without unknowns, from a name and a sentence each; all decide the same, if anything."""
-    return tuple(mistake(id, sentence, *excludes) for id, sentence in table.items())
+def mistakes(*rows: Row) -> tuple[Switch, ...]:
+    """Make a switch of each row of a table."""
+    return tuple(Switch(*row) for row in rows)
 
 
 def compatible(switches: Iterable[Switch]) -> bool:

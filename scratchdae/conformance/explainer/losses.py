@@ -15,32 +15,27 @@ from scratchdae.conformance.explainer.account import Account, Named, Switch, Tol
 from scratchdae.conformance.explainer.recognised import factor
 
 NOT_REDUCED = mistakes(
-    {
-        "loss_per_example": "the loss is not averaged over the batch: it has a value for each example",
-        "loss_per_element": "the loss is not reduced at all: it has a value for each entry",
-    },
-    "shape of loss",
+    ("loss_per_example", "shape of loss", "the loss is not averaged over the batch: it has a value for each example"),
+    ("loss_per_element", "shape of loss", "the loss is not reduced at all: it has a value for each entry"),
 )
 SQUARED_ERROR = mistakes(
-    {
-        "absolute_error_instead": "the absolute error is computed in place of the squared error",
-        "cross_entropy_instead": "the cross-entropy of logits is computed in place of the squared error",
-    },
-    "terms",
+    ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
+    ("cross_entropy_instead", "terms", "the cross-entropy of logits is computed in place of the squared error"),
 )
 ABSOLUTE_ERROR = mistakes(
-    {
-        "squared_error_instead": "the squared error is computed in place of the absolute error",
-        "tie_upwards": "where reconstruction and target are equal the gradient is 1, not 0",
-        "tie_downwards": "where reconstruction and target are equal the gradient is -1, not 0",
-    },
-    "terms",
+    ("squared_error_instead", "terms", "the squared error is computed in place of the absolute error"),
+    ("tie_upwards", "terms", "where reconstruction and target are equal the gradient is 1, not 0"),
+    ("tie_downwards", "terms", "where reconstruction and target are equal the gradient is -1, not 0"),
+)
+HUBER = mistakes(
+    ("smooth_l1", "terms", "the loss is divided by delta: the smooth L1 loss, not Huber's"),
+    ("squared_error_instead", "terms", "the squared error is computed in place of Huber's loss"),
+    ("absolute_error_instead", "terms", "the absolute error is computed in place of Huber's loss"),
 )
 
 
-def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
+def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     """Tell a loss and its gradient."""
-    del found
     a, target = case.inputs["a"], case.inputs["target"]
     conventions, kind = case.conventions, case.conventions["loss"]
     sizes = {"B": a.shape[0], "K" if kind == "softmax_cross_entropy" else "D": a.shape[1]}
@@ -85,16 +80,13 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
     B, D = sizes.values()
     _, name = sizes
     own = f"summed over {name} and averaged over B" if reference == "paper" else f"averaged over B·{name}"
+    components = f"the {name} = {D} components"
     by = 1 if reference == "paper" else D
     meanings: list[tuple[str, str, float]] = [
         ("sum", "the loss is summed over everything", B * by),
-        ("element_mean", f"the loss is averaged over the {name} = {D} components too", by / D),
-        ("batch_mean", f"the loss is summed over the {name} = {D} components, averaged over the batch", by),
-        (
-            "component_mean",
-            f"the loss is averaged over the {name} = {D} components and summed over the batch",
-            B * by / D,
-        ),
+        ("element_mean", f"the loss is averaged over {components} too", by / D),
+        ("batch_mean", f"the loss is summed over {components}, averaged over the batch", by),
+        ("component_mean", f"the loss is averaged over {components} and summed over the batch", B * by / D),
     ]
     named = []
     for half, words in ((1.0, ""), (0.5, ", and halved"), (2.0, ", and doubled")):
@@ -105,18 +97,12 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
                 named.append(Named(value * half, f"reduction:{id}{suffix}", sentence))
     both = "the loss with all its gradients"
     named.append(Named(1 / np.log(2), "reduction:bits", f"{both} is in bits, where the case has nats"))
-    plain = factor("reduction", both, sizes, zero=False)
+    plain = factor("reduction", both, sizes, "loss factor", "gradient factor", zero=False)
     assert plain.unknown is not None
     taken = {name.value for name in named}
     named += [name for name in plain.unknown.named if not any(np.isclose(name.value, v) for v in taken)]
-    reduction = Switch(
-        "reduction",
-        f"{both} is {{value}} times what it should be",
-        frozenset({"loss factor", "gradient factor"}),
-        Unknown("factor", 1.0, tuple(named)),
-    )
     return (
-        reduction,
+        Switch("reduction", plain.decides, plain.sentence, Unknown("factor", 1.0, tuple(named))),
         factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor", "shape of loss"),
         factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor"),
     )
@@ -125,17 +111,7 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
 def huber_switches(delta: float) -> tuple[Switch, ...]:
     """Make the switches of Huber's loss."""
     other = Unknown("delta", delta, (), (1.0, 0.5, 2.0, 0.1, 1.35), "log")
-    return (
-        *mistakes(
-            {
-                "smooth_l1": "the loss is divided by delta: the smooth L1 loss, not Huber's",
-                "squared_error_instead": "the squared error is computed in place of Huber's loss",
-                "absolute_error_instead": "the absolute error is computed in place of Huber's loss",
-            },
-            "terms",
-        ),
-        Switch("other_delta", f"delta is {{value}}, where the case has {delta:g}", frozenset({"terms"}), other),
-    )
+    return (*HUBER, Switch("other_delta", "terms", f"delta is {{value}}, where the case has {delta:g}", other))
 
 
 def _squared(z: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong, mistake
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong
 from scratchdae.conformance.explainer.target import Target
 
 _Form: TypeAlias = tuple[Switch, Callable[[Mapping[str, Array]], Told]]
@@ -57,7 +57,7 @@ def _transposed(target: Target) -> Iterator[_Form]:
             name if order == (1, 0) else f"{name}({','.join(map(str, order))})" for name, order in axes.items()
         )
         sentence = ", ".join(_order_in_words(name, order) for name, order in axes.items())
-        yield mistake(id, sentence, "layout"), partial(_transpose, axes=axes)
+        yield Switch(id, "layout", sentence), partial(_transpose, axes=axes)
 
 
 def _reshaped(target: Target) -> Iterator[_Form]:
@@ -74,7 +74,7 @@ def _reshaped(target: Target) -> Iterator[_Form]:
         if names:
             found_shapes = " and ".join(f"{name}, of shape {target.found[name].shape}" for name in names)
             shapes = {name: target.found[name].shape for name in names}
-            yield mistake(id, f"{words[id]} {found_shapes}", "layout"), partial(_reshape, shapes=shapes)
+            yield Switch(id, "layout", f"{words[id]} {found_shapes}"), partial(_reshape, shapes=shapes)
 
 
 def _order_in_words(name: str, order: tuple[int, ...]) -> str:

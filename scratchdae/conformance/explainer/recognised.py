@@ -75,7 +75,7 @@ def factor(id: str, what: str, sizes: Mapping[str, int], *excludes: str, zero: b
             Named(0.5 / size, f"{id}:1/2{words}", f"{what} is 1/(2{words}) = 1/{2 * size} of what it should be"),
         ]
     sentence = f"{what} is {{value}} times what it should be"
-    return Switch(id, sentence, frozenset(excludes), Unknown("factor", 1.0, tuple(named)))
+    return Switch(id, ", ".join(excludes), sentence, Unknown("factor", 1.0, tuple(named)))
 
 
 def products(sizes: Mapping[str, int]) -> dict[str, int]:

@@ -9,21 +9,22 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.explainer.account import Switch, Wrong, mistakes
 from scratchdae.layers.windows import grid
 
-SWITCHES: tuple[Switch, ...] = mistakes(
-    {
-        "padding_before": "where `same` needs an odd number of padding pixels the extra one comes first, not last",
-        "windows_one_early": "the windows lie a pixel too far up and left: a pixel of padding too many comes first",
-        "windows_one_late": "the windows lie a pixel too far down and right: a pixel of padding too few comes first",
-        "symmetric_padding": "the padding is (k - 1) // 2 pixels on all sides, as in PyTorch, where `same` asks for as "
-        "many windows as there are steps",
-        "half_kernel_padding": "the padding is k // 2 pixels on all sides, as is often written for PyTorch",
-        "valid_instead": "there is no padding: `valid`, where the case has `same`",
-        "same_instead": "there is padding: `same`, where the case has `valid`",
-        "stride_ignored": "the stride is 1",
-        "strides_exchanged": "the two strides are exchanged",
-    },
-    "windows",
-)
+SWITCHES = mistakes(
+    ("padding_before", "windows",
+     "where `same` needs an odd number of padding pixels the extra one comes first, not last"),
+    ("windows_one_early", "windows",
+     "the windows lie a pixel too far up and left: a pixel of padding too many comes first"),
+    ("windows_one_late", "windows",
+     "the windows lie a pixel too far down and right: a pixel of padding too few comes first"),
+    ("symmetric_padding", "windows",
+     "the padding is (k - 1) // 2 pixels on all sides, as in PyTorch, where `same` asks for as many windows as there "
+     "are steps"),
+    ("half_kernel_padding", "windows", "the padding is k // 2 pixels on all sides, as is often written for PyTorch"),
+    ("valid_instead", "windows", "there is no padding: `valid`, where the case has `same`"),
+    ("same_instead", "windows", "there is padding: `same`, where the case has `valid`"),
+    ("stride_ignored", "windows", "the stride is 1"),
+    ("strides_exchanged", "windows", "the two strides are exchanged"),
+)  # fmt: skip
 
 
 class Windows(NamedTuple):
