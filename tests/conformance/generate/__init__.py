@@ -29,20 +29,9 @@ from generate.decimals import arithmetic
 from generate.vector import Vector
 
 GROUPS: tuple[ModuleType, ...] = (
-    activation,
-    loss,
-    corruption,
-    autoencoder,
-    layer,
-    convolution,
-    pooling,
-    lstm,
-    optimizer,
-    clipping,
-    penalty,
-    training,
-    stack,
-)
+    activation, loss, corruption, autoencoder, layer, convolution, pooling, lstm, optimizer, clipping, penalty,
+    training, stack,
+)  # fmt: skip
 
 
 def vectors() -> Iterator[Vector]:

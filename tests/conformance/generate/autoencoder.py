@@ -137,49 +137,53 @@ def parameters(draw: Draw, D: int, H: int, tied: bool, scale: float = 0.7) -> di
     return params if tied else params | {"W_prime": draw.normal(H, D, scale=scale)}
 
 
+_SQUARED, _UNTIED = {"loss": "squared_error"}, {"tied": False}
+_MEAN, _LINEAR = {"reduction": "mean"}, {"output": "linear"}
+_DIVISOR = "a divisor that the loss has and its gradient has not, or the reverse"
+_OF_SIGMOID = "z (1 - z) left out, or y (1 - y); a factor 1/2"
+_OF_LINEAR = "a derivative of the sigmoid where the output is linear; a factor 1/2"
+_CASES = (  # name, what differs from `Options()`, chapter, what it is aimed at, and what else `_case` is told
+    ("tied_cross_entropy", {}, "26_wrong_backward",
+     "the encoder's or the decoder's part of dW left out; a derivative of the output"),
+    ("tied_cross_entropy_mean", _MEAN, "31_conformance", _DIVISOR),
+    ("tied_squared_error", _SQUARED, "26_wrong_backward", _OF_SIGMOID),
+    ("tied_squared_error_mean", _SQUARED | _MEAN, "31_conformance", _DIVISOR),
+    ("tied_squared_error_linear", _SQUARED | _LINEAR, "26_wrong_backward", _OF_LINEAR),
+    ("tied_squared_error_linear_mean", _SQUARED | _LINEAR | _MEAN, "31_conformance", _DIVISOR),
+    ("untied_cross_entropy", _UNTIED, "26_wrong_backward",
+     "W_prime's gradient transposed, or put into dW; a derivative of the output"),
+    ("untied_cross_entropy_mean", _UNTIED | _MEAN, "31_conformance", _DIVISOR),
+    ("untied_squared_error", _UNTIED | _SQUARED, "26_wrong_backward", _OF_SIGMOID),
+    ("untied_squared_error_linear", _UNTIED | _SQUARED | _LINEAR, "26_wrong_backward", _OF_LINEAR),
+    ("tied_cross_entropy_none", {"corruption": "none"}, "02_denoising",
+     "a corruption that is left on, or an input that is clipped or scaled"),
+    ("tied_cross_entropy_salt_and_pepper", {"corruption": "salt_and_pepper"}, "02_denoising",
+     "the corrupted input for a target, or the clean one encoded"),
+    ("tied_cross_entropy_gaussian", {"corruption": "gaussian"}, "02_denoising",
+     "the corrupted input for a target, or sigma for a variance"),
+    ("untied_squared_error_linear_gaussian", _UNTIED | _SQUARED | _LINEAR | {"corruption": "gaussian"},
+     "12_output_range", "values outside [0, 1] clipped, in the input or in the reconstruction"),
+    ("tied_cross_entropy_l2", {"l2": L2}, "15_wrong_objective",
+     "the penalty left out of the loss or of dW; counted twice because W is used twice; a factor 1/2"),
+    ("tied_squared_error_mean_l2", _SQUARED | _MEAN | {"l2": L2}, "15_wrong_objective",
+     "the penalty averaged with the loss"),
+    ("untied_cross_entropy_l2", _UNTIED | {"l2": L2}, "15_wrong_objective",
+     "the penalty of the encoder alone, or of biases"),
+    ("tied_cross_entropy_saturated", {}, "13_saturated_output",
+     "a clip or an epsilon in the logarithm: pre-activations up to 58, targets 0 and 1",
+     {"scale": 30.0, "binary": True}),
+    ("tied_squared_error_saturated", _SQUARED, "13_saturated_output",
+     "a gradient that is lost where the output has saturated", {"scale": 6.0, "binary": True}),
+    ("tied_cross_entropy_one_example", {}, "26_wrong_backward",
+     "a batch axis dropped or a sum over it that is a mean", {"shape": (1, 5, 3)}),
+    ("tied_cross_entropy_overcomplete", {}, "26_wrong_backward",
+     "D and H taken for one another: more hidden than visible units", {"shape": (3, 4, 6)}),
+)  # fmt: skip
+
+
 def cases() -> Iterator[Vector]:
-    both = "the encoder's or the decoder's part of dW left out; a derivative of the output"
-    own = "W_prime's gradient transposed, or put into dW; a derivative of the output"
-    aims = {
-        ("squared_error", "sigmoid"): "z (1 - z) left out, or y (1 - y); a factor 1/2",
-        ("squared_error", "linear"): "a derivative of the sigmoid where the output is linear; a factor 1/2",
-    }
-    divisor = "a divisor that the loss has and its gradient has not, or the reverse"
-    for tied in (True, False):
-        tying = "tied" if tied else "untied"
-        for (loss, output), aim in {("cross_entropy", "sigmoid"): both if tied else own, **aims}.items():
-            name = f"{tying}_{loss}{'_linear' if output == 'linear' else ''}"
-            yield _case(name, Options(tied, loss, output), aim, "26_wrong_backward")
-            if tied or loss == "cross_entropy":
-                yield _case(f"{name}_mean", Options(tied, loss, output, "mean"), divisor, "31_conformance")
-    for corruption, aim in {
-        "none": "a corruption that is left on, or an input that is clipped or scaled",
-        "salt_and_pepper": "the corrupted input for a target, or the clean one encoded",
-        "gaussian": "the corrupted input for a target, or sigma for a variance",
-    }.items():
-        yield _case(f"tied_cross_entropy_{corruption}", Options(corruption=corruption), aim, "02_denoising")
-    gaussian = Options(False, "squared_error", "linear", corruption="gaussian")
-    aim = "values outside [0, 1] clipped, in the input or in the reconstruction"
-    yield _case("untied_squared_error_linear_gaussian", gaussian, aim, "12_output_range")
-
-    aim = "the penalty left out of the loss or of dW; counted twice because W is used twice; a factor 1/2"
-    yield _case("tied_cross_entropy_l2", Options(l2=L2), aim, "15_wrong_objective")
-    aim = "the penalty averaged with the loss"
-    yield _case(
-        "tied_squared_error_mean_l2", Options(loss="squared_error", reduction="mean", l2=L2), aim, "15_wrong_objective"
-    )
-    aim = "the penalty of the encoder alone, or of biases"
-    yield _case("untied_cross_entropy_l2", Options(tied=False, l2=L2), aim, "15_wrong_objective")
-
-    aim = "a clip or an epsilon in the logarithm: pre-activations up to 58, targets 0 and 1"
-    yield _case("tied_cross_entropy_saturated", Options(), aim, "13_saturated_output", scale=30.0, binary=True)
-    aim = "a gradient that is lost where the output has saturated"
-    saturated = Options(loss="squared_error")
-    yield _case("tied_squared_error_saturated", saturated, aim, "13_saturated_output", scale=6.0, binary=True)
-    aim = "a batch axis dropped or a sum over it that is a mean"
-    yield _case("tied_cross_entropy_one_example", Options(), aim, "26_wrong_backward", shape=(1, 5, 3))
-    aim = "D and H taken for one another: more hidden than visible units"
-    yield _case("tied_cross_entropy_overcomplete", Options(), aim, "26_wrong_backward", shape=(3, 4, 6))
+    for name, options, chapter, aim, *more in _CASES:
+        yield _case(name, Options(**options), aim, chapter, **(more[0] if more else {}))
 
 
 def _case(
