@@ -83,10 +83,8 @@ def test_the_python_of_the_readme_runs(code, tmp_path):
 
 
 def test_the_network_that_fails_fails_as_the_readme_says(tmp_path):
-    """37 white pixels on our machines; elsewhere the first steps may part, but not the saturation."""
-    code = (
-        blocks(README, "python")[0] + "\nassert np.ptp(z, axis=0).max() == 0 and set(np.unique(z.round(2))) <= {0, 1}"
-    )
+    """How many pixels are white depends on a machine's last bits; that all answers are one picture does not."""
+    code = blocks(README, "python")[0] + "\nassert np.ptp(z, axis=0).max() < 1e-3 and history['loss'][-1] > 0.06"
     result = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
 
