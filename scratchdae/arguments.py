@@ -18,16 +18,19 @@ Params: TypeAlias = dict[str, Array]  # named arrays; a gradient has the names a
 _BOOLS: tuple[type, ...] = (bool, np.bool_)  # numbers in Python, but never meant as one
 
 
-def matrix(name: str, x: object, columns: int | None = None, dtype: npt.DTypeLike | None = None) -> Array:
-    """Return `x` as a floating-point matrix (B, D) whose rows are examples, at least one row and one column.
+def matrix(
+    name: str, x: object, columns: int | None = None, dtype: npt.DTypeLike | None = None, axes: int = 2
+) -> Array:
+    """Return `x` as a floating-point matrix (B, D) whose rows are examples, or as batches (S, B, D); it is never empty.
 
     Integers are refused, because pixels from 0 to 255 would saturate every sigmoid unnoticed. `dtype` is that of the
     parameters: a float64 batch does not upcast a float32 model. Where either is complex nothing is cast, which is what
     the complex step of a gradient check needs. Where nothing has to be cast, `x` itself is returned.
     """
     array = np.asarray(x)
-    if array.ndim != 2:
-        raise ValueError(f"{name} must be a matrix with one example a row, found shape {array.shape}")
+    if array.ndim != axes:
+        what = "be a matrix with one example a row" if axes == 2 else "hold batches, with shape (S, B, D)"
+        raise ValueError(f"{name} must {what}, found shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, found shape {array.shape}")
     if array.dtype.kind not in "fc":
@@ -35,11 +38,20 @@ def matrix(name: str, x: object, columns: int | None = None, dtype: npt.DTypeLik
             f"{name} must be floating-point, found dtype {array.dtype}; scale pixels to [0, 1] first "
             "(scratchdae.datasets.to_float)"
         )
-    if columns is not None and array.shape[1] != columns:
+    if columns is not None and array.shape[-1] != columns:
         raise ValueError(f"{name} must have {columns} columns, found shape {array.shape}")
     if dtype is None or array.dtype.kind == "c" or np.dtype(dtype).kind == "c":
         return array
     return array.astype(dtype, copy=False)
+
+
+def pair(
+    name: str, x: object, other_name: str, other: object, columns: int, dtype: npt.DTypeLike, axes: int = 2
+) -> tuple[Array, Array]:
+    """Return two arrays of examples as `matrix` does, of one shape; with three axes, (S, B, D), batches of them."""
+    first, second = matrix(name, x, columns, dtype, axes), matrix(other_name, other, columns, dtype, axes)
+    same_shape(other_name, second, name, first)
+    return first, second
 
 
 def same_shape(name: str, x: Array, other_name: str, other: Array) -> None:
@@ -81,6 +93,12 @@ def choice(name: str, value: object, choices: Collection[str]) -> str:
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, found {value!r}")
     return value
+
+
+def choices(**options: tuple[object, Collection[str]]) -> None:
+    """Refuse the first option that is none of its names: ``choices(loss=(loss, LOSSES), ...)``."""
+    for name, (value, names) in options.items():
+        choice(name, value, names)
 
 
 def generator(name: str, rng: object) -> np.random.Generator:

@@ -1,10 +1,12 @@
 """Corruption processes q(x̃ | x): what destroys part of an input before it is encoded.
 
 Corruption is for training only: encoding and evaluation see clean data unless asked. Each process takes the clean
-batch, a level and a generator, and returns a new array of the same dtype. The level is ``nu``, a fraction of the
-components, for all but Gaussian noise, whose level is a standard deviation.
+batch, a level and a generator, and returns a new array of the same shape and dtype; the components of an example are
+counted together, whatever its shape. The level is ``nu``, a fraction of the components, for all but Gaussian noise,
+whose level is a standard deviation.
 """
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,59 +15,26 @@ from scratchdae.arguments import Array, choice, generator, matrix, number
 from scratchdae.schedules import AnySchedule, Constant, parse
 
 
-def exact_mask(shape: tuple[int, int], nu: float, rng: np.random.Generator) -> Array:
-    """Choose the same number of components in every example, without replacement.
+def _batch(x: Array) -> Array:
+    x = np.asarray(x)
+    matrix("x", x.reshape(len(x), -1) if x.ndim > 2 and x.size else x)
+    return x
 
-    Parameters
-    ----------
-    shape : (int, int)
-        Shape (B, D) of the batch.
-    nu : float
-        Fraction destroyed; the count is ``round(nu * D)``, halves to even.
-    rng : numpy.random.Generator
-        Source of randomness.
 
-    Returns
-    -------
-    ndarray of bool, shape (B, D)
-        True where a component is destroyed.
-
-    Raises
-    ------
-    ValueError
-        If `nu` lies outside [0, 1] or `rng` is no generator.
-    """
-    count = round(number("nu", nu, at_least=0, at_most=1) * shape[1])
-    mask = np.zeros(shape, dtype=bool)
+def exact_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
+    """Choose ``round(nu * D)`` components of every example, halves to even, without replacement: True is destroyed."""
+    d = math.prod(shape[1:])
+    count = round(number("nu", nu, at_least=0, at_most=1) * d)
+    mask = np.zeros((shape[0], d), dtype=bool)
     if count:
         # The `count` smallest of D independent uniforms are a uniformly drawn subset.
-        order = generator("rng", rng).random(shape, dtype=np.float32).argpartition(count - 1, axis=1)
+        order = generator("rng", rng).random((shape[0], d), dtype=np.float32).argpartition(count - 1, axis=1)
         np.put_along_axis(mask, order[:, :count], True, axis=1)
-    return mask
+    return mask.reshape(shape)
 
 
-def bernoulli_mask(shape: tuple[int, int], nu: float, rng: np.random.Generator) -> Array:
-    """Choose each component independently with probability `nu`.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Shape (B, D) of the batch.
-    nu : float
-        Probability of being destroyed.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    ndarray of bool, shape (B, D)
-        True where a component is destroyed.
-
-    Raises
-    ------
-    ValueError
-        If `nu` lies outside [0, 1] or `rng` is no generator.
-    """
+def bernoulli_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
+    """Choose each component independently with probability `nu`: True is destroyed."""
     return generator("rng", rng).random(shape, dtype=np.float32) < number("nu", nu, at_least=0, at_most=1)
 
 
@@ -76,7 +45,7 @@ def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
 
     Parameters
     ----------
-    x : ndarray, shape (B, D)
+    x : ndarray, shape (B, D) or (B, ...)
         Clean batch.
     nu : float
         Fraction destroyed, in [0, 1].
@@ -85,15 +54,10 @@ def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
 
     Returns
     -------
-    ndarray, shape (B, D)
+    ndarray, shape of `x`
         The corrupted batch.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no batch, `nu` no fraction or `rng` no generator.
     """
-    x = matrix("x", x)
+    x = _batch(x)
     return np.where(exact_mask(x.shape, nu, rng), x.dtype.type(0), x)
 
 
@@ -104,7 +68,7 @@ def bernoulli_masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
 
     Parameters
     ----------
-    x : ndarray, shape (B, D)
+    x : ndarray, shape (B, D) or (B, ...)
         Clean batch.
     nu : float
         Probability of destruction, in [0, 1].
@@ -113,15 +77,10 @@ def bernoulli_masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
 
     Returns
     -------
-    ndarray, shape (B, D)
+    ndarray, shape of `x`
         The corrupted batch.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no batch, `nu` no fraction or `rng` no generator.
     """
-    x = matrix("x", x)
+    x = _batch(x)
     return np.where(bernoulli_mask(x.shape, nu, rng), x.dtype.type(0), x)
 
 
@@ -130,7 +89,7 @@ def salt_and_pepper(x: Array, nu: float, rng: np.random.Generator) -> Array:
 
     Parameters
     ----------
-    x : ndarray, shape (B, D)
+    x : ndarray, shape (B, D) or (B, ...)
         Clean batch, meant to lie in [0, 1].
     nu : float
         Fraction destroyed, in [0, 1].
@@ -139,15 +98,10 @@ def salt_and_pepper(x: Array, nu: float, rng: np.random.Generator) -> Array:
 
     Returns
     -------
-    ndarray, shape (B, D)
+    ndarray, shape of `x`
         The corrupted batch. About half of the destroyed components of a binary input keep their value.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no batch, `nu` no fraction or `rng` no generator.
     """
-    x = matrix("x", x)
+    x = _batch(x)
     mask = exact_mask(x.shape, nu, rng)
     coin = rng.random(x.shape, dtype=np.float32) < 0.5
     return np.where(mask, coin.astype(x.dtype), x)
@@ -158,7 +112,7 @@ def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
 
     Parameters
     ----------
-    x : ndarray, shape (B, D)
+    x : ndarray, shape (B, D) or (B, ...)
         Clean batch.
     sigma : float
         Standard deviation, in the units of `x`, at least 0.
@@ -167,15 +121,10 @@ def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
 
     Returns
     -------
-    ndarray, shape (B, D)
+    ndarray, shape of `x`
         The corrupted batch; it leaves [0, 1], and nothing clips it.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no batch, `sigma` is negative or `rng` no generator.
     """
-    x = matrix("x", x)
+    x = _batch(x)
     noise = generator("rng", rng).standard_normal(x.shape).astype(x.dtype)
     x_tilde: Array = x + x.dtype.type(number("sigma", sigma, at_least=0)) * noise
     return x_tilde
@@ -195,15 +144,15 @@ class Corruption:
 
     Attributes
     ----------
-    kind : {"masking", "bernoulli", "salt_and_pepper", "gaussian"}
-        Which process.
+    kind : str
+        Which process: a name in `CORRUPTIONS`.
     level : float or schedule
         The fraction `nu`, or the standard deviation for Gaussian noise.
 
     Raises
     ------
     ValueError
-        If the process is unknown or a level it will reach is out of range.
+        If the process is unknown or a level it will reach, in whatever epoch, is out of range.
     """
 
     kind: str
@@ -231,11 +180,6 @@ class Corruption:
         -------
         Corruption or None
             The process, or None for no corruption at all.
-
-        Raises
-        ------
-        ValueError
-            If it is neither.
         """
         if text == "none":
             return None
@@ -256,7 +200,7 @@ class Corruption:
         Returns
         -------
         float
-            The level.
+            A fraction, or a standard deviation.
         """
         assert callable(self.level)
         return self.level(epoch)
@@ -267,7 +211,7 @@ class Corruption:
         Parameters
         ----------
         x : ndarray, shape (B, D) or (B, ...)
-            Clean batch; the components of an example are counted together, whatever its shape.
+            Clean batch.
         rng : numpy.random.Generator
             Source of randomness.
         epoch : int
@@ -278,7 +222,7 @@ class Corruption:
         ndarray, shape of `x`
             The corrupted batch.
         """
-        return CORRUPTIONS[self.kind](x.reshape(len(x), -1), self.at(epoch), rng).reshape(x.shape)
+        return CORRUPTIONS[self.kind](x, self.at(epoch), rng)
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.level}"

@@ -40,80 +40,35 @@ TOLERANCE = {"complex": 1e-12, "central": 1e-7}
 
 @dataclass(frozen=True)
 class Row:
-    """The worst entry of one parameter.
+    """The worst entry of one parameter."""
 
-    Attributes
-    ----------
-    name : str
-        The parameter.
-    index : tuple of int
-        Where in it the error is largest.
-    analytic, numeric : float
-        The gradient that was given there, and the one measured.
-    error : float
-        Their difference, in units of the largest entry of that parameter's gradient.
-    entries : int
-        How many entries were looked at.
-    ok : bool
-        Whether the error is within the tolerance.
-    """
-
-    name: str
-    index: tuple[int, ...]
-    analytic: float
-    numeric: float
-    error: float
-    entries: int
-    ok: bool
+    name: str  # the parameter
+    index: tuple[int, ...]  # where in it the error is largest
+    analytic: float  # the gradient that was given there
+    numeric: float  # the one measured
+    error: float  # their difference, in units of the largest entry of that parameter's gradient
+    entries: int  # how many were looked at
+    ok: bool  # whether the error is within the tolerance
 
 
 @dataclass(frozen=True)
 class Report:
-    """What a gradient check found: one row a parameter, then the direction that sees all entries at once.
+    """What a gradient check found: one row a parameter, then the direction that sees all entries at once."""
 
-    Attributes
-    ----------
-    method : str
-        "complex" or "central".
-    reason : str
-        Why that method, where it was not asked for.
-    tolerance : float
-        Largest error allowed.
-    rows : tuple of Row
-        The worst entry of each parameter.
-    direction : Row
-        The random direction: ⟨g, v⟩ as given and as measured.
-    order : float
-        Order of the Taylor remainder: 2 for a right gradient, 1 for a wrong one; NaN where the remainder is too
-        small to tell (the function is linear along the direction).
-    """
-
-    method: str
-    reason: str
-    tolerance: float
-    rows: tuple[Row, ...]
-    direction: Row
-    order: float
+    method: str  # "complex" or "central"
+    reason: str  # why that method, where it was not asked for
+    tolerance: float  # largest error allowed
+    rows: tuple[Row, ...]  # the worst entry of each parameter
+    direction: Row  # the random direction: ⟨g, v⟩ as given and as measured
+    order: float  # of the Taylor remainder, as `taylor_order` returns it
 
     @property
     def ok(self) -> bool:
-        """Whether every error is within the tolerance and the Taylor order is not that of a wrong gradient.
-
-        Returns
-        -------
-        bool
-            The verdict.
-        """
+        """Whether every error is within the tolerance and the Taylor order is not that of a wrong gradient."""
         return all(row.ok for row in (*self.rows, self.direction)) and not self.order < 1.5
 
     def raise_on_failure(self) -> None:
-        """Raise if the check failed.
-
-        Raises
-        ------
-        AssertionError
-            With the report as its message.
-        """
+        """Raise an AssertionError with the report as its message if the check failed."""
         if not self.ok:
             raise AssertionError(f"the gradient is wrong\n{self}")
 
@@ -274,7 +229,8 @@ def taylor_order(loss_and_grads: LossAndGrads, params: Params, v: Params) -> flo
     -------
     float
         Slope of log remainder against log h, the median of the three smallest steps down to 1e-4 whose remainder
-        stands clear of round-off: 2 for a right gradient, 1 for a wrong one. NaN if fewer than two do.
+        stands clear of round-off: 2 for a right gradient, 1 for a wrong one. NaN if fewer than two do: the function is
+        then linear along the direction.
     """
     loss, grads = loss_and_grads(params)
     slope = _inner(grads, v)

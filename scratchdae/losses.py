@@ -3,6 +3,9 @@
 The reduction is named. ``"paper"`` sums over the D components of an example and averages over the B examples
 of the batch (Vincent et al. 2008, section 2.1 and equation 1); ``"mean"`` averages over all B·D entries, as PyTorch
 and Keras do. The two differ by the factor D, in the loss and in every gradient, and so in what a learning rate means.
+
+Each loss is a door, which checks, and below it ``NAME_over(output, target, n)``, which trusts what it is given: the sum
+over all entries, over n = `divisor`.
 """
 
 from collections.abc import Callable
@@ -16,28 +19,16 @@ REDUCTIONS = ("paper", "mean")
 
 
 def divisor(shape: tuple[int, ...], reduction: str) -> int:
-    """Return the number by which the sum over all entries is divided.
-
-    Parameters
-    ----------
-    shape : (int, int)
-        Shape (B, D) of the batch.
-    reduction : {"paper", "mean"}
-        B for the paper's sum over D and mean over B, B·D for the mean over both.
-
-    Returns
-    -------
-    int
-        The divisor.
-
-    Raises
-    ------
-    ValueError
-        If the reduction is neither.
-    """
+    """Return what the sum over all entries is divided by: B for the paper's reduction, B·D for the mean over both."""
     choice("reduction", reduction, REDUCTIONS)
     batch_size, n_components = shape
     return batch_size if reduction == "paper" else batch_size * n_components
+
+
+def _checked(name: str, output: Array, x: Array, reduction: str) -> tuple[Array, Array, int]:
+    output, x = matrix(name, output), matrix("x", x)
+    same_shape("x", x, name, output)
+    return output, x, divisor(output.shape, reduction)
 
 
 def cross_entropy(a_z: Array, x: Array, reduction: str = "paper") -> tuple[np.inexact, Array]:
@@ -60,24 +51,21 @@ def cross_entropy(a_z: Array, x: Array, reduction: str = "paper") -> tuple[np.in
     Returns
     -------
     loss : scalar
-        The loss in nats.
+        In nats.
     da_z : ndarray, shape (B, D)
         Its gradient: ``(z - x) / B``, or ``/ (B·D)``.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, a target lies outside [0, 1] or the reduction is unknown.
     """
-    a_z, x = matrix("a_z", a_z), matrix("x", x)
-    same_shape("x", x, "a_z", a_z)
+    a_z, x, n = _checked("a_z", a_z, x, reduction)
     unit_interval("x", x)
-    n = divisor(a_z.shape, reduction)
+    return cross_entropy_over(a_z, x, n)
+
+
+def cross_entropy_over(a_z: Array, x: Array, n: int) -> tuple[np.inexact, Array]:
+    """Do what `cross_entropy` does, unchecked."""
     positive = a_z.real >= 0
     rest = np.log1p(np.exp(np.where(positive, -a_z, a_z)))  # softplus(-|a|)
     loss = ((positive - x) * a_z + rest).sum() / n  # two terms that are never negative: nothing cancels
-    da_z = (sigmoid(a_z) - x) / n
-    return loss, da_z
+    return loss, (sigmoid(a_z) - x) / n
 
 
 def squared_error(z: Array, x: Array, reduction: str = "paper") -> tuple[np.inexact, Array]:
@@ -95,18 +83,15 @@ def squared_error(z: Array, x: Array, reduction: str = "paper") -> tuple[np.inex
     Returns
     -------
     loss : scalar
-        The loss, in squared units of `x`.
+        In squared units of `x`.
     dz : ndarray, shape (B, D)
         Its gradient with respect to `z`: ``2 (z - x) / B``, or ``/ (B·D)``.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ or the reduction is unknown.
     """
-    z, x = matrix("z", z), matrix("x", x)
-    same_shape("x", x, "z", z)
-    n = divisor(z.shape, reduction)
+    return squared_error_over(*_checked("z", z, x, reduction))
+
+
+def squared_error_over(z: Array, x: Array, n: int) -> tuple[np.inexact, Array]:
+    """Do what `squared_error` does, unchecked."""
     error = z - x
     return (error * error).sum() / n, 2 * error / n
 
@@ -126,18 +111,15 @@ def absolute_error(z: Array, x: Array, reduction: str = "paper") -> tuple[np.ine
     Returns
     -------
     loss : scalar
-        The loss, in units of `x`.
+        In units of `x`.
     dz : ndarray, shape (B, D)
         Its gradient with respect to `z`: ``sign(z - x) / B``, or ``/ (B·D)``; 0 where they are equal, as in PyTorch.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ or the reduction is unknown.
     """
-    z, x = matrix("z", z), matrix("x", x)
-    same_shape("x", x, "z", z)
-    n = divisor(z.shape, reduction)
+    return absolute_error_over(*_checked("z", z, x, reduction))
+
+
+def absolute_error_over(z: Array, x: Array, n: int) -> tuple[np.inexact, Array]:
+    """Do what `absolute_error` does, unchecked."""
     error = z - x
     sign = np.sign(error.real)  # not abs, which would drop the imaginary part of a complex step
     return (sign * error).sum() / n, sign / n
@@ -163,18 +145,15 @@ def huber(z: Array, x: Array, reduction: str = "paper", delta: float = 1.0) -> t
     Returns
     -------
     loss : scalar
-        The loss, in squared units of `x`.
+        In squared units of `x`.
     dz : ndarray, shape (B, D)
         Its gradient with respect to `z`: the error, cut to [-δ, δ], ``/ B`` or ``/ (B·D)``.
-
-    Raises
-    ------
-    ValueError
-        If shapes differ, the reduction is unknown or `delta` is not positive.
     """
-    z, x = matrix("z", z), matrix("x", x)
-    same_shape("x", x, "z", z)
-    delta, n = number("delta", delta, above=0), divisor(z.shape, reduction)
+    return huber_over(*_checked("z", z, x, reduction), number("delta", delta, above=0))
+
+
+def huber_over(z: Array, x: Array, n: int, delta: float = 1.0) -> tuple[np.inexact, Array]:
+    """Do what `huber` does, unchecked."""
     error = z - x
     sign = np.sign(error.real)
     near = sign * error.real <= delta
@@ -202,14 +181,9 @@ def softmax_cross_entropy(a: Array, t: Array, reduction: str = "paper") -> tuple
     Returns
     -------
     loss : scalar
-        The loss in nats.
+        In nats.
     da : ndarray, shape (B, K)
         Its gradient: ``(softmax(a) - one_hot(t)) / B``.
-
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a label is no integer from 0 to K - 1, or the reduction is unknown.
     """
     a, t = matrix("a", a), np.asarray(t)
     choice("reduction", reduction, REDUCTIONS)
@@ -218,7 +192,12 @@ def softmax_cross_entropy(a: Array, t: Array, reduction: str = "paper") -> tuple
         raise ValueError(f"t must be {n} integer labels, found {t.dtype} of shape {t.shape}")
     if t.min() < 0 or t.max() >= n_classes:
         raise ValueError(f"t must lie in 0 to {n_classes - 1}, found labels from {t.min()} to {t.max()}")
-    rows, largest = np.arange(n), a.real.argmax(axis=1)
+    return softmax_cross_entropy_over(a, t, n)
+
+
+def softmax_cross_entropy_over(a: Array, t: Array, n: int) -> tuple[np.inexact, Array]:
+    """Do what `softmax_cross_entropy` does, unchecked."""
+    rows, largest = np.arange(len(a)), a.real.argmax(axis=1)
     shifted = a - a[rows, largest][:, None]
     e = np.exp(shifted)
     e[rows, largest] = 0
@@ -230,11 +209,7 @@ def softmax_cross_entropy(a: Array, t: Array, reduction: str = "paper") -> tuple
 
 
 LOSSES: dict[str, Callable[[Array, Array, str], tuple[np.inexact, Array]]] = {
-    "squared_error": squared_error,
-    "absolute_error": absolute_error,
-    "huber": huber,
-    "cross_entropy": cross_entropy,
-    "softmax_cross_entropy": softmax_cross_entropy,
+    loss.__name__: loss for loss in (squared_error, absolute_error, huber, cross_entropy, softmax_cross_entropy)
 }
 
 
@@ -253,14 +228,9 @@ def l2_penalty(params: Params, l2: float) -> tuple[float, Params]:
     Returns
     -------
     penalty : float
-        The penalty, added to the loss once, whatever the reduction.
+        Added to the loss once, whatever the reduction.
     grads : dict of str to ndarray
         Its gradient, ``2 · l2 · W``, for the weights alone.
-
-    Raises
-    ------
-    ValueError
-        If `l2` is negative or not finite.
     """
     l2 = number("l2", l2, at_least=0)
     weights = {name: array for name, array in params.items() if array.ndim >= 2}

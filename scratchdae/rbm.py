@@ -55,11 +55,6 @@ def energy(params: Params, v: Array, h: Array) -> Array:
     -------
     ndarray, shape (B,)
         The energy, in nats; the more of it, the less probable the state.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit.
     """
     W, b, b_prime = params["W"], params["b"], params["b_prime"]
     v, h = matrix("v", v, columns=W.shape[0], dtype=W.dtype), matrix("h", h, columns=W.shape[1], dtype=W.dtype)
@@ -83,11 +78,6 @@ def free_energy(params: Params, v: Array) -> Array:
     -------
     ndarray, shape (B,)
         The free energy, in nats.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit.
     """
     W, b, b_prime = params["W"], params["b"], params["b_prime"]
     v = matrix("v", v, columns=W.shape[0], dtype=W.dtype)
@@ -110,11 +100,6 @@ def free_energy_grads(params: Params, v: Array, dF: Array) -> Params:
     -------
     dict of str to ndarray
         Gradient of each parameter, under its name.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit.
     """
     v = matrix("v", v, columns=params["W"].shape[0], dtype=params["W"].dtype)
     same_shape("dF", dF, "the rows of v", v[:, 0])
@@ -123,25 +108,7 @@ def free_energy_grads(params: Params, v: Array, dF: Array) -> Params:
 
 
 def draw(p: Array, uniforms: Array) -> Array:
-    """Return units that are 1 with given probabilities.
-
-    Parameters
-    ----------
-    p : ndarray
-        The probabilities.
-    uniforms : ndarray, shape of `p`
-        Independent numbers, uniform on [0, 1).
-
-    Returns
-    -------
-    ndarray
-        0 or 1, in the dtype of `p`.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
+    """Return units, 0 or 1 in the dtype of `p`, that are 1 with probability `p`, from numbers uniform on [0, 1)."""
     same_shape("uniforms", uniforms, "the units", p)
     return (uniforms < p).astype(p.dtype)
 
@@ -166,11 +133,6 @@ def gibbs_step(params: Params, v: Array, hidden: Array, visible: Array | None = 
         Pre-activations of the new visible units.
     v : ndarray, shape (B, D)
         The new visible units.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit.
     """
     h = draw(encode(params, v), hidden)  # (3)
     a_v = decode(params, h)
@@ -201,11 +163,6 @@ def contrastive_divergence(
         not what is lessened, and falls as well when the chain moves ever less.
     grads : dict of str to ndarray
         The difference (8), to be subtracted as a gradient is.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, or an example lies outside [0, 1].
     """
     v = matrix("v", v, columns=params["W"].shape[0], dtype=params["W"].dtype)
     if hidden.ndim != 3 or len(hidden) == 0 or (visible is not None and len(visible) != len(hidden)):
@@ -244,11 +201,6 @@ def log_pseudo_likelihood(params: Params, v: Array, units: Array | None = None) 
     -------
     ndarray, shape (B,)
         The logarithm of the pseudo-likelihood in nats, or that estimate; never above 0.
-
-    Raises
-    ------
-    ValueError
-        If a shape does not fit, an example lies outside [0, 1], or a unit is none of the D.
     """
     D = params["W"].shape[0]
     v = matrix("v", v, columns=D, dtype=params["W"].dtype)

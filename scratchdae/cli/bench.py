@@ -21,24 +21,14 @@ _ROUNDS = {"small": 5, "full": 7}
 _SCALE_ROUNDS = 3
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommand and its options.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add it.
-    """
-    parser = commands.add_parser(
-        "bench",
-        help="time the training step beside PyTorch, JAX and NumPy on this machine",
-        description="Time the training step of a tied-weight denoising autoencoder, or of the fine-tuning of a deep "
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Time the training step of a tied-weight denoising autoencoder, or of the fine-tuning of a deep "
         "network, beside other libraries: the same work, parameters, batches and threads, in alternating rounds, each "
-        "competitor checked against the NumPy reference first. Leave bench.json and bench.png.",
-        epilog="The machine should be quiet. Exit status 1: the updates of a competitor are wrong, or it failed.",
-        allow_abbrev=False,
+        "competitor checked against the NumPy reference first. Leave bench.json and bench.png."
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.epilog = "The machine should be quiet. Exit status 1: the updates of a competitor are wrong, or it failed."
+    parser.set_defaults(run=run)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--memory", action="store_true", help="instead: peak memory of an epoch of 60,000 images")
     what.add_argument("--scale", action="store_true", help="instead: seconds of an epoch against its images")
@@ -62,23 +52,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print, and leave the files.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0; 1 if a competitor failed or its updates are wrong, or the memory's peak is over its allowance.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, or data are not there.
-    """
+    """Measure, print, and leave the files; status 1 also if the memory's peak is over its allowance."""
     threads = integer("threads", os.cpu_count() or 1 if options.threads is None else options.threads)
     if options.rounds is not None:
         integer("rounds", options.rounds)

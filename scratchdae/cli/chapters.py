@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 from contextlib import ExitStack, closing
 from pathlib import Path
 from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple
+from typing import IO, NamedTuple
 
 from scratchdae.arguments import integer
 
@@ -23,23 +23,14 @@ _STEM = re.compile(r"(\d+)_(\w+)")
 _HEADING = re.compile(r"#[ ]#[ ]+(.*\S)")  # the first heading of a markdown cell: each line of a cell begins with "# "
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommands and their options.
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add them.
-    """
-    group = commands.add_parser("chapters", help="list the chapters, run them", allow_abbrev=False)
-    group.set_defaults(run=None, parser=group)
-    actions = group.add_subparsers(title="commands", metavar="COMMAND")
+    parser = actions.add_parser("list", help="number, name and title of each")
+    parser.set_defaults(run=show)
 
-    parser = actions.add_parser("list", help="number, name and title of each", allow_abbrev=False)
-    parser.set_defaults(run=show, parser=parser)
-
-    parser = actions.add_parser("run", help="run one or all, and say which pass their checks", allow_abbrev=False)
-    parser.set_defaults(run=run, parser=parser)
+    parser = actions.add_parser("run", help="run one or all, and say which pass their checks")
+    parser.set_defaults(run=run)
     parser.add_argument("chapter", metavar="NAME|NUMBER|all", help="for example 1, 01_autoencoder or autoencoder")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="under five seconds each, on less data, the same checks")
@@ -50,19 +41,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print the number, the name and the title of every chapter.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options; there are none.
-
-    Returns
-    -------
-    int
-        0.
-    """
-    del options
+    """Print the number, the name and the title of every chapter."""
+    del options  # there are none
     scripts = find()
     width = max(len(_name(script)) for script in scripts)
     for script in scripts:
@@ -71,23 +51,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run chapters, a few at a time, each on one thread unless the environment says otherwise.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0 if all pass, otherwise 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no such chapter, or an option is out of range; then nothing has run.
-    """
+    """Run chapters, a few at a time, each on one thread unless the environment says otherwise."""
     scripts = find()
     chosen = scripts if options.chapter == "all" else [choose(options.chapter, scripts)]
     passed_on = ["--seed", str(integer("seed", options.seed, at_least=0))]
@@ -111,13 +75,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def usable_cores() -> int:
-    """Count the cores that this process may use, which a container or a scheduler may have limited.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
+    """Count the cores that this process may use, which a container or a scheduler may have limited."""
     affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
     return len(affinity(0)) if affinity else os.cpu_count() or 1
 
@@ -168,18 +126,7 @@ def _finished(
 
 
 def find() -> list[Path]:
-    """Return the scripts of the chapters in their order.
-
-    Returns
-    -------
-    list of Path
-        At least one.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
-    """
+    """Return the scripts of the chapters in their order; a FileNotFoundError if there are none."""
     for folder in FOLDERS:
         scripts = [path for path in folder.glob("*.py") if _STEM.fullmatch(path.stem)]
         if scripts:
@@ -188,25 +135,7 @@ def find() -> list[Path]:
 
 
 def choose(which: str, scripts: list[Path]) -> Path:
-    """Return the chapter that a name or a number stands for.
-
-    Parameters
-    ----------
-    which : str
-        Its number, its stem, or its stem without the number.
-    scripts : list of Path
-        The chapters.
-
-    Returns
-    -------
-    Path
-        The script.
-
-    Raises
-    ------
-    ValueError
-        If it stands for none, or for several.
-    """
+    """Return the chapter that a number, a stem, or a stem without its number stands for."""
     wanted = int(which) if which.isdecimal() else None
     chosen = [
         script
@@ -220,18 +149,7 @@ def choose(which: str, scripts: list[Path]) -> Path:
 
 
 def title(script: Path) -> str:
-    """Return the title of a chapter.
-
-    Parameters
-    ----------
-    script : Path
-        Its file.
-
-    Returns
-    -------
-    str
-        Its first markdown heading; empty if it has none.
-    """
+    """Return the first markdown heading of a chapter; empty if it has none."""
     lines = script.read_text(encoding="utf-8").splitlines()
     return next((found[1] for found in map(_HEADING.fullmatch, lines) if found), "")
 

@@ -5,25 +5,7 @@ from pathlib import Path
 
 
 def writable_folder(option: str, out: Path) -> Path:
-    """Refuse a folder that could not be written, before hours are spent.
-
-    Parameters
-    ----------
-    option : str
-        Its name on the command line, for the message.
-    out : Path
-        The folder, which need not be there yet.
-
-    Returns
-    -------
-    Path
-        `out`.
-
-    Raises
-    ------
-    ValueError
-        If it is a file, or what it would be made in cannot be written.
-    """
+    """Return a folder, which need not be there yet; refuse one that could not be written, before hours are spent."""
     found = next(path for path in (out, *out.absolute().parents) if path.exists())
     if not found.is_dir():
         raise ValueError(f"{option} must be a folder, found the file {found}")

@@ -13,17 +13,8 @@ from scratchdae.blas_threads import limited
 from scratchdae.cli.folder import writable_folder
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommands and their options.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add them.
-    """
-    group = commands.add_parser("reproduce", help="run the paper's experiments again", allow_abbrev=False)
-    group.set_defaults(run=None, parser=group)
-    actions = group.add_subparsers(title="experiments", metavar="EXPERIMENT")
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="experiments", metavar="EXPERIMENT")
 
     parser = actions.add_parser(
         "sda",
@@ -32,9 +23,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "example a step, and with batches, in minutes. Leave reproduce_sda.json and reproduce_sda.png, in which a "
         "setting that is not run this time stays as it is.",
         epilog="Ctrl-C keeps the last whole epoch; the same command goes on from there, to the same bits.",
-        allow_abbrev=False,
     )
-    parser.set_defaults(run=sda, parser=parser)
+    parser.set_defaults(run=sda)
     parser.add_argument("--setting", choices=("tutorial", "fast", "both"), default="both", help="(both)")
     parser.add_argument("--seeds", default="0,1,2", metavar="N,...", help="a run each (0,1,2)")
     parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
@@ -48,9 +38,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "print the errors beside the paper's. Leave reproduce_larochelle.json and reproduce_larochelle.png.",
         epilog="Data: $SCRATCHDAE_DATA or the cache; rect and convex need none. Ctrl-C loses nothing that a trial "
         "has finished, and an unfinished one goes on from its last epoch. A larger budget adds trials to those there.",
-        allow_abbrev=False,
     )
-    parser.set_defaults(run=larochelle, parser=parser)
+    parser.set_defaults(run=larochelle)
     parser.add_argument("--problem", default="all", metavar="NAME,...", help="basic, rot, bg-rand, bg-img, ... (all)")
     parser.add_argument(
         "--method", default="sda,saa,mlp,svm", metavar="NAME,...", help="also dbn, logistic (sda,saa,mlp,svm)"
@@ -65,23 +54,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def sda(options: argparse.Namespace) -> int:
-    """Run the tutorial's experiment, and say what came out.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, MNIST is not there, or the folder holds other runs.
-    """
+    """Run the tutorial's experiment, and say what came out."""
     from scratchdae.reproduce import sda, sda_report
 
     seeds = _seeds(options.seeds)
@@ -108,23 +81,7 @@ def sda(options: argparse.Namespace) -> int:
 
 
 def larochelle(options: argparse.Namespace) -> int:
-    """Run the benchmark, and say what came out.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, or data are not there.
-    """
+    """Run the benchmark, and say what came out."""
     from scratchdae.datasets.larochelle import PROBLEMS
     from scratchdae.reproduce import larochelle, larochelle_report, methods
 

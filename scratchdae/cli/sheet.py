@@ -14,18 +14,12 @@ _PANEL = 5.0  # inches, the width of a problem's images
 _BEHIND = "#dce6f2"  # between the images: no grey level
 
 
-def draw_sheet(path: Path, problems: Sequence[ThreePartDataset], source: str) -> None:
-    """Draw the first training images of several problems, the labels below them in the same order.
-
-    Parameters
-    ----------
-    path : Path
-        The picture to write.
-    problems : sequence of ThreePartDataset
-        The problems, each named by a key of `PROBLEMS`.
-    source : str
-        Where the images come from, for the title.
-    """
+def draw_sheet(
+    path: Path,
+    problems: Sequence[ThreePartDataset],  # each named by a key of PROBLEMS
+    source: str,  # where the images come from
+) -> None:
+    """Draw the first training images of several problems, the labels below them in the same order."""
     from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
 
     down = math.ceil(len(problems) / _ACROSS)

@@ -1,8 +1,9 @@
 """Floors: the least loss that the data, the noise or the architecture allows, known before anything is trained.
 
-A floor is the mean over elements: squared error per component (in squared units of the data), absolute error per
-component, or nats per component, as the reduction ``"mean"`` of `scratchdae.losses` gives it; times D it is the
-reduction ``"paper"``. What a loss means is where it lies between the floor and the best constant: `relative_excess`.
+Data are matrices of finite floats, one example a row. A floor is the mean over elements: squared error per component
+(in squared units of the data), absolute error per component, or nats per component, as the reduction ``"mean"`` of
+`scratchdae.losses` gives it; times D it is the reduction ``"paper"``. What a loss means is where it lies between the
+floor and the best constant: `relative_excess`.
 """
 
 from scratchdae.floors.constants import best_constant, constant, relative_excess

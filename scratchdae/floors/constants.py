@@ -23,11 +23,6 @@ def best_constant(x: Array, loss: str = "squared_error") -> Array:
     -------
     ndarray, shape (D,)
         One number a column, in units of `x`.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats, lies outside [0, 1] under the cross-entropy, or the loss is unknown.
     """
     choice("loss", loss, LOSSES)
     x = finite_matrix("x", x)
@@ -59,11 +54,6 @@ def constant(x: Array, loss: str = "squared_error") -> float:
     -------
     float
         The mean over elements: squared units of `x`, units of `x`, or nats.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats, lies outside [0, 1] under the cross-entropy, or the loss is unknown.
     """
     best, x = best_constant(x, loss), finite_matrix("x", x)
     if loss == "squared_error":
@@ -87,17 +77,12 @@ def relative_excess(loss: float, floor: float, ceiling: float) -> float:
     floor : float
         The least that is possible.
     ceiling : float
-        The loss of the best constant.
+        The loss of the best constant; it must exceed the floor, or there is nothing to learn.
 
     Returns
     -------
     float
-        The relative excess, without a unit.
-
-    Raises
-    ------
-    ValueError
-        If an argument is not finite, or `ceiling` does not exceed `floor`: then there is nothing to learn.
+        Without a unit.
     """
     loss, floor, ceiling = number("loss", loss), number("floor", floor), number("ceiling", ceiling)
     if not ceiling > floor:

@@ -3,8 +3,8 @@
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, integer, number, unit_interval
-from scratchdae.floors.entropy import binary_entropy
+from scratchdae.arguments import Array, integer, number
+from scratchdae.floors.entropy import binary_entropy, probabilities
 from scratchdae.floors.examples import finite_matrix
 from scratchdae.floors.spectrum import spectrum
 
@@ -34,11 +34,6 @@ def wiener(eigenvalues: npt.ArrayLike, s: float, k: int | None = None) -> float:
     -------
     float
         Mean over elements, in squared units of the data.
-
-    Raises
-    ------
-    ValueError
-        If an eigenvalue is negative or not finite, `s` is negative, or `k` is out of range.
     """
     values = spectrum("eigenvalues", eigenvalues)
     s, d = number("s", s, at_least=0), len(values)
@@ -82,12 +77,6 @@ def masking(S: Array, nu: float, mean: npt.ArrayLike | None = None, exact_count:
         Mean over elements, in squared units of the data.
     W : ndarray, shape (D, D)
         The best map; of those that are equally good (a pixel that is always 0), the smallest.
-
-    Raises
-    ------
-    ValueError
-        If `S` is no square matrix of finite numbers, symmetric and with no negative diagonal, `mean` has another
-        shape, or `nu` is no fraction.
     """
     S = finite_matrix("S", S)
     d = len(S)
@@ -136,17 +125,8 @@ def masking_binary(p: npt.ArrayLike, nu: float) -> float:
     -------
     float
         Nats per bit, the mean over `p`.
-
-    Raises
-    ------
-    ValueError
-        If `p` is empty or lies outside [0, 1], or `nu` is no fraction.
     """
-    array = np.asarray(p)
-    if array.dtype.kind not in "fiu" or array.size == 0:
-        raise ValueError(f"p must hold real numbers, at least one, found dtype {array.dtype}, shape {array.shape}")
-    unit_interval("p", array)
-    nu, p = number("nu", nu, at_least=0, at_most=1), array.astype(np.float64)
+    p, nu = probabilities(p), number("nu", nu, at_least=0, at_most=1)
     zero = 1 - p + p * nu  # how often a 0 is seen
     q = np.divide(p * nu, zero, where=zero > 0, out=np.zeros_like(p))  # where no 0 is seen, no 0 is doubtful
     return float((zero * binary_entropy(q)).mean())

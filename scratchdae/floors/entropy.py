@@ -13,6 +13,15 @@ _SERIES = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
 _FAR = 10.0  # from here on seven terms leave less than 1e-16
 
 
+def probabilities(p: npt.ArrayLike) -> Array:
+    """Return `p` as float64 numbers in [0, 1], at least one."""
+    array = np.asarray(p)
+    if array.dtype.kind not in "fiu" or array.size == 0:
+        raise ValueError(f"p must hold real numbers, at least one, found dtype {array.dtype}, shape {array.shape}")
+    unit_interval("p", array)
+    return array.astype(np.float64)
+
+
 def binary_entropy(p: npt.ArrayLike) -> Array:
     """Return the entropy of a coin: ``H_b(p) = -p ln p - (1 - p) ln(1 - p)`` (Shannon 1948).
 
@@ -28,17 +37,8 @@ def binary_entropy(p: npt.ArrayLike) -> Array:
     -------
     ndarray of float64, shape of `p`
         In nats: 0 at 0 and 1, ln 2 at 1/2.
-
-    Raises
-    ------
-    ValueError
-        If `p` is empty, no real number, or lies outside [0, 1].
     """
-    array = np.asarray(p)
-    if array.dtype.kind not in "fiu" or array.size == 0:
-        raise ValueError(f"p must hold real numbers, at least one, found dtype {array.dtype}, shape {array.shape}")
-    unit_interval("p", array)
-    p = array.astype(np.float64)
+    p = probabilities(p)
     q = 1 - p
     # The logarithms are taken where p ln p is not 0 by its limit: 0 ln 0 is never computed.
     left = np.log(p, where=p > 0, out=np.zeros_like(p))
@@ -62,11 +62,6 @@ def cross_entropy(x: Array) -> float:
     -------
     float
         Nats per component.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats or lies outside [0, 1].
     """
     x = finite_matrix("x", x)
     unit_interval("x", x)
@@ -88,11 +83,6 @@ def digamma(x: float) -> float:
     -------
     float
         Exact to about 1e-15 of max(1, 1/x).
-
-    Raises
-    ------
-    ValueError
-        If `x` is not a finite positive number.
     """
     x = number("x", x, above=0)
     below = 0.0
@@ -119,11 +109,6 @@ def beta_cross_entropy(a: float, b: float) -> float:
     -------
     float
         Nats per component.
-
-    Raises
-    ------
-    ValueError
-        If a parameter is not a finite positive number.
     """
     a, b = number("a", a, above=0), number("b", b, above=0)
     m, whole = a / (a + b), digamma(a + b + 1)

@@ -6,25 +6,9 @@ from scratchdae.arguments import Array, generator, matrix
 
 
 def finite_matrix(name: str, x: object) -> Array:
-    """Return `x` as a float64 matrix of finite numbers, one example a row.
+    """Return `x` as a float64 matrix of finite numbers, one example a row; `x` itself where it already fits.
 
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    x : array_like of float, shape (N, D)
-        At least one row and one column.
-
-    Returns
-    -------
-    ndarray of float64, shape (N, D)
-        `x` itself where it already fits.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix, is empty, is not real floating-point (a floor of unscaled pixels would be in other units
-        than the loss), or holds NaN or inf.
+    Real floating-point alone: a floor of unscaled pixels would be in other units than the loss.
     """
     array = matrix(name, x)
     if array.dtype.kind == "c":
@@ -55,10 +39,5 @@ def permute_features(x: Array, rng: np.random.Generator) -> Array:
     -------
     ndarray of float64, shape (N, D)
         A new array, the columns of `x` in D independent orders.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats or `rng` no generator.
     """
     return generator("rng", rng).permuted(finite_matrix("x", x), axis=0)

@@ -19,113 +19,52 @@ LARGEST_MASKED = 2000  # columns; beyond, a covariance of D×D for every level t
 
 @dataclass(frozen=True)
 class Floor:
-    """One floor, and what it is the floor of.
+    """One floor, and what it is the floor of."""
 
-    Attributes
-    ----------
-    kind : str
-        ``constant``, ``entropy``, ``range``, ``code``, ``gaussian``, ``masking`` or ``pooling``.
-    name : str
-        What it is, for people.
-    loss : str
-        The loss that it bounds, as `scratchdae.losses.LOSSES` names it.
-    value : float
-        The mean over elements.
-    level : float or None
-        Units of the code, standard deviation or fraction of the noise, side of the block.
-    """
-
-    kind: str
-    name: str
-    loss: str
-    value: float
-    level: float | None = None
+    kind: str  # constant, entropy, range, code, gaussian, masking or pooling
+    name: str  # what it is, for people
+    loss: str  # the loss that it bounds, as `scratchdae.losses.LOSSES` names it
+    value: float  # the mean over elements
+    level: float | None = None  # units of the code, standard deviation or fraction of the noise, side of the block
 
 
 @dataclass(frozen=True, eq=False)
 class Survey:
     """The floors of a data set.
 
-    Attributes
-    ----------
-    n, d : int
-        Examples and components.
-    low, high, mean, variance : float
-        Least and greatest value, mean, and the mean of the columns' variances.
-    floors : tuple of Floor
-        All of them, the constants first.
-    codes : ndarray, shape (D + 1,)
-        Squared error that a linear code of k units leaves, for every k.
-    shuffled : ndarray, shape (D + 1,)
-        The same after each column was shuffled by itself, which leaves no dependence: where `codes` lies no lower,
-        there is nothing that a linear code could use.
-    eigenvalues, shuffled_eigenvalues : ndarray, shape (D,)
-        Of the covariance, the largest first.
-    left_out : tuple of str
-        What was not computed, and why.
+    Where `codes` lies no lower than `shuffled`, there is nothing that a linear code could use.
     """
 
-    n: int
-    d: int
-    low: float
+    n: int  # examples
+    d: int  # components
+    low: float  # the least value
     high: float
     mean: float
-    variance: float
-    floors: tuple[Floor, ...]
-    codes: Array
-    shuffled: Array
-    eigenvalues: Array
-    shuffled_eigenvalues: Array
-    left_out: tuple[str, ...]
+    variance: float  # the mean of the columns' variances
+    floors: tuple[Floor, ...]  # the constants first
+    codes: Array  # (D + 1,), squared error that a linear code of k units leaves, for every k
+    shuffled: Array  # (D + 1,), the same after each column was shuffled by itself, which leaves no dependence
+    eigenvalues: Array  # (D,), of the covariance, the largest first
+    shuffled_eigenvalues: Array  # (D,)
+    left_out: tuple[str, ...]  # what was not computed, and why
 
     def constant(self, loss: str = "squared_error") -> float:
-        """Return the loss of the best constant.
-
-        Parameters
-        ----------
-        loss : str
-            Which loss.
-
-        Returns
-        -------
-        float
-            The mean over elements.
-
-        Raises
-        ------
-        ValueError
-            If the data have no such floor.
-        """
+        """Return the loss of the best constant; refused where the data have none, as a cross-entropy beyond [0, 1]."""
         for floor in self.floors:
             if floor.kind == "constant" and floor.loss == loss:
                 return floor.value
         raise ValueError(f"loss must be one that these data have a constant for, found {loss!r}")
 
     def share(self, floor: Floor) -> float | None:
-        """Return a floor as a share of the best constant's loss.
+        """Return a floor as a share of the best constant's loss; None where that is 0.
 
-        Parameters
-        ----------
-        floor : Floor
-            One of `floors`.
-
-        Returns
-        -------
-        float or None
-            From 0 (no loss is excused) to 1 (nothing can be learned) and, for an output out of reach, beyond; None
-            where the constant's loss is 0.
+        From 0 (no loss is excused) to 1 (nothing can be learned) and, for an output out of reach, beyond.
         """
         constant = self.constant(floor.loss)
         return floor.value / constant if constant > 0 else None
 
     def as_json(self) -> dict[str, Any]:
-        """Return everything but the eigenvalues, ready for JSON.
-
-        Returns
-        -------
-        dict
-            Numbers, lists and strings.
-        """
+        """Return everything but the eigenvalues, ready for JSON."""
         names = ("n", "d", "low", "high", "mean", "variance")
         found: dict[str, Any] = {name: getattr(self, name) for name in names}
         found["floors"] = [asdict(floor) | {"share_of_constant": self.share(floor)} for floor in self.floors]
@@ -146,7 +85,7 @@ def survey(
     image_shape: tuple[int, ...] | None = None,
     pools: Iterable[int] | None = None,
 ) -> Survey:
-    """Compute all floors of a data set.
+    """Compute all floors of a data set: what loss to expect.
 
     Parameters
     ----------
@@ -172,12 +111,7 @@ def survey(
     Returns
     -------
     Survey
-        The floors.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats, `rng` no generator, or an option does not fit.
+        All that could be computed, and what was left out.
     """
     x = finite_matrix("x", x)
     n, d = x.shape
@@ -216,20 +150,9 @@ def survey(
 
     found += _pooled(x, image_shape, pools)
     shuffled = spectrum.eigenvalues(permute_features(x, rng))
-    return Survey(
-        n,
-        d,
-        low,
-        high,
-        float(x.mean()),
-        float(by_code[0]),
-        tuple(found),
-        by_code,
-        spectrum.linear_codes(shuffled),
-        eigenvalues,
-        shuffled,
-        tuple(left_out),
-    )
+    statistics = (n, d, low, high, float(x.mean()), float(by_code[0]))
+    codes_and_shuffled = (by_code, spectrum.linear_codes(shuffled))
+    return Survey(*statistics, tuple(found), *codes_and_shuffled, eigenvalues, shuffled, tuple(left_out))
 
 
 def _constants(x: Array, in_unit_interval: bool) -> list[Floor]:

@@ -25,11 +25,6 @@ def output_range(x: Array, low: float = -math.inf, high: float = math.inf) -> fl
     -------
     float
         Mean over elements, in squared units of `x`.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats, a limit is NaN, or `low` exceeds `high`.
     """
     x = finite_matrix("x", x)
     low, high = float(low), float(high)
@@ -57,11 +52,6 @@ def average_pooling(images: Array, k: int) -> float:
     -------
     float
         Mean over pixels, in squared units of the grey levels.
-
-    Raises
-    ------
-    ValueError
-        If `images` are not of that shape, not finite floats, or their sides are no multiples of `k`.
     """
     images, k = np.asarray(images), integer("k", k)
     if images.ndim != 3 or images.size == 0:

@@ -26,11 +26,6 @@ def eigenvalues(x: Array) -> Array:
     -------
     ndarray, shape (D,)
         In squared units of `x`, none negative; at most N - 1 of them are not 0.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats.
     """
     x = finite_matrix("x", x)
     n, d = x.shape
@@ -44,25 +39,7 @@ def eigenvalues(x: Array) -> Array:
 
 
 def spectrum(name: str, values: npt.ArrayLike) -> Array:
-    """Return eigenvalues of a covariance, the largest first.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    values : array_like, shape (D,)
-        Eigenvalues in any order.
-
-    Returns
-    -------
-    ndarray of float64, shape (D,)
-        The same, sorted.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is negative or not finite.
-    """
+    """Return eigenvalues of a covariance, none negative, the largest first."""
     array = np.asarray(values)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "fiu":
         raise ValueError(
@@ -90,11 +67,6 @@ def linear_codes(values: npt.ArrayLike) -> Array:
     -------
     ndarray, shape (D + 1,)
         For k = 0 (the variance, what the best constant leaves) to k = D (0), in the unit of the eigenvalues.
-
-    Raises
-    ------
-    ValueError
-        If there are none, or one is negative or not finite.
     """
     values = spectrum("values", values)
     rest = np.cumsum(values[::-1])[::-1]  # summed from the smallest, so that small ones are not lost in large ones
@@ -116,11 +88,6 @@ def pca(x: Array) -> Array:
     -------
     ndarray, shape (D + 1,)
         For k = 0 (the variance) to k = D (0), mean over elements, in squared units of `x`.
-
-    Raises
-    ------
-    ValueError
-        If `x` is no matrix of finite floats.
     """
     return linear_codes(eigenvalues(x))
 
@@ -144,11 +111,6 @@ def independent(k: int, d: int, variance: float = 1 / 12) -> float:
     -------
     float
         Mean over elements, in the unit of the variance.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
     """
     k, d = _code(k, d)
     return (1 - k / d) * number("variance", variance, at_least=0)
@@ -183,11 +145,6 @@ def sample_pca(k: int, n: int, d: int, variance: float = 1 / 12) -> float:
     -------
     float
         Mean over elements, in the unit of the variance; 0 from k = n - 1 on, where the examples are memorised.
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
     """
     k, d = _code(k, d)
     n, variance = integer("n", n, at_least=2), number("variance", variance, at_least=0)

@@ -1,9 +1,11 @@
 """Activations as layers: y = f(a), entry by entry, on top of `scratchdae.activations`.
 
-Every derivative is a function of the value, so the output is all that the backward pass keeps::
+::
 
     y = f(a)                                                           (1)
     da = dy ⊙ f'(a)                                                    (2)
+
+Every derivative here is a function of the value, so the output is all that the backward pass keeps.
 """
 
 import sys
@@ -22,36 +24,12 @@ _LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 
 def relu(a: Array) -> Array:
-    """Rectify.
-
-    Parameters
-    ----------
-    a : ndarray
-        Pre-activations, of any shape.
-
-    Returns
-    -------
-    ndarray
-        max(a, 0); NaN stays NaN.
-    """
+    """Return max(a, 0); NaN stays NaN."""
     return activations.relu(a)
 
 
 def relu_gradient(dy: Array, y: Array) -> Array:
-    """Let the gradient through where the unit is active.
-
-    Parameters
-    ----------
-    dy : ndarray
-        Gradient with respect to the values.
-    y : ndarray
-        The values.
-
-    Returns
-    -------
-    ndarray
-        ``dy`` times 1 where y > 0, times 0 elsewhere: a NaN or inf in `dy` shows everywhere.
-    """
+    """Return dy times 1 where y > 0, times 0 elsewhere: a NaN or inf in `dy` shows everywhere."""
     return dy * (y.real > 0)  # a mask of bytes, a quarter of what the derivative itself would take
 
 
@@ -61,55 +39,13 @@ class _Activation(Parameterless):
     _name: ClassVar[str]
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
-        """Compute the values, equation (1).
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, ...)
-            Pre-activations.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, ...)
-            Values.
-        cache : ndarray, shape (B, ...)
-            The values, which are what `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If `x` is not floating-point.
-        """
+        """Compute the values, equation (1), which are the cache too."""
         del params, rng
         y = self._value(batch("x", x, [None] * (x.ndim - 1)))  # (1)
         return y, y
 
     def backward(self, cache: Array, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equation (2).
-
-        Parameters
-        ----------
-        cache : ndarray, shape (B, ...)
-            From `forward`.
-        d_output : ndarray, shape (B, ...)
-            Gradient with respect to the values.
-
-        Returns
-        -------
-        da : ndarray, shape (B, ...)
-            Gradient with respect to the pre-activations.
-        grads : dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the values.
-        """
+        """Propagate a gradient back, equation (2)."""
         return self._gradient(cotangent(d_output, cache.shape, cache.dtype), cache), {}  # (2)
 
     def _value(self, a: Array) -> Array:
@@ -168,14 +104,9 @@ class LeakyReLU(_Activation):
     """The leaky rectifier: a where it is positive, slope · a elsewhere, so that no unit is ever dead.
 
     PyTorch's default slope is 0.01 as here, Keras' is 0.3. Not to be confused with PReLU, whose slope is learnt.
-
-    Attributes
-    ----------
-    slope : float
-        The slope below zero, positive: the sign of the value must tell the side of the kink.
     """
 
-    slope: float = 0.01
+    slope: float = 0.01  # below zero, positive: the sign of the value must tell the side of the kink
 
     def __post_init__(self) -> None:
         number("slope", self.slope, above=0)

@@ -1,16 +1,15 @@
 """Adam, and AdamW, whose weight decay stays out of the gradient."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Params, choice, number
-from scratchdae.optimizers.rule import CONVENTIONS, WeightDecay, next_step, slot, slots
+from scratchdae.arguments import Array, Params, choice, number
+from scratchdae.optimizers.rule import Rule
 
 
 @dataclass(frozen=True)
-class Adam(WeightDecay):
+class Adam(Rule):
     """Adam (Kingma & Ba 2015, algorithm 1).
 
     ::
@@ -23,7 +22,9 @@ class Adam(WeightDecay):
 
     (5) is the form at the end of the paper's section 2: (3) with an eps that begins at eps / sqrt(1 − β₂), 32 times
     larger, and shrinks to eps. Without (2) the first step would be (1 − β₁) / sqrt(1 − β₂) = 3.2 times as long as lr.
-    The state is the same in all three.
+    What is remembered is the same in all three: ``step``, ``first_moment/NAME`` and ``second_moment/NAME``. Weight
+    decay, where it is given, goes into the gradient for PyTorch's Adam; optax (adamw) and Keras know the decoupled one
+    alone.
 
     Attributes
     ----------
@@ -40,6 +41,12 @@ class Adam(WeightDecay):
     eps: float = 1e-8
     epsilon: str = "outside"
 
+    theirs = {  # noqa: RUF012  # a table
+        "torch": {},
+        "optax": {"decay": "decoupled"},
+        "keras": {"eps": 1e-7, "epsilon": "hat", "decay": "decoupled"},
+    }
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("beta1", "beta2"):
@@ -48,92 +55,20 @@ class Adam(WeightDecay):
         number("eps", self.eps, above=0)
         choice("epsilon", self.epsilon, ("outside", "inside", "hat"))
 
-    @classmethod
-    def of(cls, convention: str, **options: Any) -> "Adam":
-        """Make the rule of a framework, with its default numbers.
+    def remembers(self) -> dict[str, float]:
+        return {"step": 0, "first_moment": 0, "second_moment": 0}
 
-        Parameters
-        ----------
-        convention : {"torch", "optax", "keras"}
-            The framework. Weight decay, where it is given, goes into the gradient for PyTorch's Adam; optax (adamw)
-            and Keras know the decoupled one alone.
-        **options
-            Attributes to set besides.
-
-        Returns
-        -------
-        Adam
-            The rule.
-
-        Raises
-        ------
-        ValueError
-            If there is no such convention, or an option is out of range.
-        """
-        theirs: dict[str, dict[str, Any]] = {
-            "torch": {},
-            "optax": {"decay": "decoupled"},
-            "keras": {"eps": 1e-7, "epsilon": "hat", "decay": "decoupled"},
-        }
-        return cls(**({"decayed": "all"} | theirs[choice("convention", convention, CONVENTIONS)] | options))
-
-    def init(self, params: Params) -> Params:
-        """Return the state before the first step.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            ``step``, an array without axes, and ``first_moment/NAME``, ``second_moment/NAME`` of every parameter.
-        """
-        return {"step": np.array(0)} | slots("first_moment", params) | slots("second_moment", params)
-
-    def update(self, params: Params, grads: Params, state: Params, lr: float) -> tuple[Params, Params]:
-        """Take one step.
-
-        Parameters
-        ----------
-        params, grads : dict of str to ndarray
-            The parameters, and their gradients under the same names.
-        state : dict of str to ndarray
-            From `init`, or from the last step.
-        lr : float
-            Learning rate, at least 0.
-
-        Returns
-        -------
-        params : dict of str to ndarray
-            New arrays; the old ones are untouched.
-        state : dict of str to ndarray
-            The state to pass to the next step.
-
-        Raises
-        ------
-        ValueError
-            If the learning rate is negative or not finite, or names or shapes differ.
-        """
-        lr, params, grads = self._begin(params, grads, lr)
-        t = next_step(state)
+    def step(self, value: Array, g: Array, kept: Params, lr: float, t: int) -> tuple[Array, Params]:
         first, second = 1 - self.beta1**t, 1 - self.beta2**t
-        new_params: Params = {}
-        new_state: Params = {"step": np.array(t)}
-        for name, value in params.items():
-            g = grads[name]
-            m = self.beta1 * slot(state, "first_moment", name, value) + (1 - self.beta1) * g  # (1)
-            v = self.beta2 * slot(state, "second_moment", name, value) + (1 - self.beta2) * g * g
-            new_state[f"first_moment/{name}"], new_state[f"second_moment/{name}"] = m, v
-            if self.epsilon == "hat":
-                change = second**0.5 / first * m / (np.sqrt(v) + self.eps)  # (5)
-            elif self.epsilon == "inside":
-                change = m / first / np.sqrt(v / second + self.eps)  # (2), (4)
-            else:
-                change = m / first / (np.sqrt(v / second) + self.eps)  # (2), (3)
-            new_params[name] = value - lr * change
-        return new_params, new_state
+        m = self.beta1 * kept["first_moment"] + (1 - self.beta1) * g  # (1)
+        v = self.beta2 * kept["second_moment"] + (1 - self.beta2) * g * g
+        if self.epsilon == "hat":
+            change = second**0.5 / first * m / (np.sqrt(v) + self.eps)  # (5)
+        elif self.epsilon == "inside":
+            change = m / first / np.sqrt(v / second + self.eps)  # (2), (4)
+        else:
+            change = m / first / (np.sqrt(v / second) + self.eps)  # (2), (3)
+        return value - lr * change, {"first_moment": m, "second_moment": v}
 
 
 @dataclass(frozen=True)
@@ -153,30 +88,8 @@ class AdamW(Adam):
     weight_decay: float = 0.01
     decay: str = "decoupled"
 
-    @classmethod
-    def of(cls, convention: str, **options: Any) -> "AdamW":
-        """Make the rule of a framework, with its default numbers.
-
-        Parameters
-        ----------
-        convention : {"torch", "optax", "keras"}
-            The framework.
-        **options
-            Attributes to set besides.
-
-        Returns
-        -------
-        AdamW
-            The rule.
-
-        Raises
-        ------
-        ValueError
-            If there is no such convention, or an option is out of range.
-        """
-        theirs: dict[str, dict[str, Any]] = {
-            "torch": {"weight_decay": 0.01},
-            "optax": {"weight_decay": 1e-4},
-            "keras": {"weight_decay": 0.004, "eps": 1e-7, "epsilon": "hat"},
-        }
-        return cls(**({"decayed": "all"} | theirs[choice("convention", convention, CONVENTIONS)] | options))
+    theirs = {  # noqa: RUF012  # a table
+        "torch": {"weight_decay": 0.01},
+        "optax": {"weight_decay": 1e-4},
+        "keras": {"weight_decay": 0.004, "eps": 1e-7, "epsilon": "hat"},
+    }

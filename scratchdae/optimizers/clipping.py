@@ -9,18 +9,7 @@ from scratchdae.optimizers.rule import CONVENTIONS, Optimizer
 
 
 def global_norm(grads: Params) -> float:
-    """Return the norm of all gradients, taken as one vector.
-
-    Parameters
-    ----------
-    grads : dict of str to ndarray
-        The gradients.
-
-    Returns
-    -------
-    float
-        ``sqrt(Σ dθ²)`` over every entry of every array, summed in float64, where float32's squares do not overflow.
-    """
+    """Return ``sqrt(Σ dθ²)`` over every entry of every array, in float64, where float32's squares do not overflow."""
     return float(np.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in grads.values())))
 
 
@@ -44,11 +33,6 @@ def clip_by_norm(grads: Params, max_norm: float, convention: str = "optax") -> P
     -------
     dict of str to ndarray
         The clipped gradients. NaN and inf do not vanish: an infinite entry becomes NaN.
-
-    Raises
-    ------
-    ValueError
-        If `max_norm` is not positive or the convention is unknown.
     """
     max_norm = number("max_norm", max_norm, above=0)
     norm = global_norm(grads)
@@ -75,11 +59,6 @@ def clip_by_value(grads: Params, limit: float) -> Params:
     -------
     dict of str to ndarray
         The clipped gradients; NaN stays NaN.
-
-    Raises
-    ------
-    ValueError
-        If `limit` is not positive.
     """
     limit = number("limit", limit, above=0)
     return {name: np.minimum(np.maximum(g, -limit), limit) for name, g in grads.items()}
@@ -119,44 +98,9 @@ class Clipped:
         return f"Clipped({self.rule}, {', '.join(given)}, convention={self.convention!r})"
 
     def init(self, params: Params) -> Params:
-        """Return the state of the rule before the first step.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The rule's state: clipping remembers nothing.
-        """
-        return self.rule.init(params)
+        return self.rule.init(params)  # clipping remembers nothing
 
     def update(self, params: Params, grads: Params, state: Params, lr: float) -> tuple[Params, Params]:
-        """Clip, then take the rule's step.
-
-        Parameters
-        ----------
-        params, grads : dict of str to ndarray
-            The parameters, and their gradients under the same names.
-        state : dict of str to ndarray
-            From `init`, or from the last step.
-        lr : float
-            Learning rate, at least 0.
-
-        Returns
-        -------
-        params : dict of str to ndarray
-            New arrays; the old ones are untouched.
-        state : dict of str to ndarray
-            The state to pass to the next step.
-
-        Raises
-        ------
-        ValueError
-            If the learning rate is negative or not finite, or names or shapes differ.
-        """
         if self.limit is not None:
             grads = clip_by_value(grads, self.limit)
         if self.max_norm is not None:

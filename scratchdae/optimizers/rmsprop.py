@@ -1,16 +1,15 @@
 """RMSprop: each gradient entry divided by its own recent size."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Params, choice, number
-from scratchdae.optimizers.rule import CONVENTIONS, WeightDecay, slot, slots
+from scratchdae.arguments import Array, Params, choice, number
+from scratchdae.optimizers.rule import Rule
 
 
 @dataclass(frozen=True)
-class RMSprop(WeightDecay):
+class RMSprop(Rule):
     """RMSprop (Tieleman & Hinton 2012, lecture 6.5 of Hinton's course), which was never a paper.
 
     ::
@@ -25,7 +24,8 @@ class RMSprop(WeightDecay):
 
     Where frameworks differ: PyTorch takes (3), (6), decay rate 0.99 and eps 1e-8; optax (4), (7), 0.9 and 1e-8; Keras
     (4), (7), 0.9 and 1e-7. The same eps is another thing inside the root: where a gradient is zero, (3) divides
-    by 1e-8 and (4) by 1e-4. The defaults here are PyTorch's.
+    by 1e-8 and (4) by 1e-4. The defaults here are PyTorch's. What is remembered: ``mean_square/NAME``; with momentum
+    ``velocity/NAME``, centred ``mean/NAME``.
 
     Attributes
     ----------
@@ -50,6 +50,14 @@ class RMSprop(WeightDecay):
     epsilon: str = "outside"
     momentum_lr: str = "outside"
 
+    theirs = {  # noqa: RUF012  # a table
+        "torch": {},
+        "optax": {"decay_rate": 0.9, "epsilon": "inside", "momentum_lr": "inside"},
+        "keras": {
+            "decay_rate": 0.9, "eps": 1e-7, "epsilon": "inside", "momentum_lr": "inside", "decay": "decoupled",
+        },
+    }  # fmt: skip
+
     def __post_init__(self) -> None:
         super().__post_init__()
         for name in ("decay_rate", "momentum"):
@@ -59,101 +67,21 @@ class RMSprop(WeightDecay):
         choice("epsilon", self.epsilon, ("outside", "inside"))
         choice("momentum_lr", self.momentum_lr, ("outside", "inside"))
 
-    @classmethod
-    def of(cls, convention: str, **options: Any) -> "RMSprop":
-        """Make the rule of a framework, with its default numbers.
+    def remembers(self) -> dict[str, float]:
+        used = {"mean_square": True, "velocity": self.momentum, "mean": self.centred}
+        return {name: 0 for name, there in used.items() if there}
 
-        Parameters
-        ----------
-        convention : {"torch", "optax", "keras"}
-            The framework.
-        **options
-            Attributes to set besides.
-
-        Returns
-        -------
-        RMSprop
-            The rule.
-
-        Raises
-        ------
-        ValueError
-            If there is no such convention, or an option is out of range.
-        """
-        theirs: dict[str, dict[str, Any]] = {
-            "torch": {},
-            "optax": {"decay_rate": 0.9, "epsilon": "inside", "momentum_lr": "inside"},
-            "keras": {
-                "decay_rate": 0.9,
-                "eps": 1e-7,
-                "epsilon": "inside",
-                "momentum_lr": "inside",
-                "decay": "decoupled",
-            },
-        }
-        return cls(**({"decayed": "all"} | theirs[choice("convention", convention, CONVENTIONS)] | options))
-
-    def init(self, params: Params) -> Params:
-        """Return the state before the first step.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            ``mean_square/NAME`` of every parameter; with momentum ``velocity/NAME``, centred ``mean/NAME``.
-        """
-        state = slots("mean_square", params)
-        if self.momentum:
-            state |= slots("velocity", params)
-        if self.centred:
-            state |= slots("mean", params)
-        return state
-
-    def update(self, params: Params, grads: Params, state: Params, lr: float) -> tuple[Params, Params]:
-        """Take one step.
-
-        Parameters
-        ----------
-        params, grads : dict of str to ndarray
-            The parameters, and their gradients under the same names.
-        state : dict of str to ndarray
-            From `init`, or from the last step.
-        lr : float
-            Learning rate, at least 0.
-
-        Returns
-        -------
-        params : dict of str to ndarray
-            New arrays; the old ones are untouched.
-        state : dict of str to ndarray
-            The state to pass to the next step.
-
-        Raises
-        ------
-        ValueError
-            If the learning rate is negative or not finite, or names or shapes differ.
-        """
-        lr, params, grads = self._begin(params, grads, lr)
-        new_params, new_state = {}, {}
+    def step(self, value: Array, g: Array, kept: Params, lr: float, t: int) -> tuple[Array, Params]:
+        del t
         inner, outer = (lr, 1.0) if self.momentum_lr == "inside" else (1.0, lr)
         old, fresh = self.decay_rate, 1 - self.decay_rate
-        for name, value in params.items():
-            g = grads[name]
-            v = old * slot(state, "mean_square", name, value) + fresh * g * g  # (1)
-            new_state[f"mean_square/{name}"] = v
-            if self.centred:
-                w = old * slot(state, "mean", name, value) + fresh * g
-                new_state[f"mean/{name}"] = w
-                v = v - w * w  # (2)
-            s = g / (np.sqrt(v) + self.eps) if self.epsilon == "outside" else g / np.sqrt(v + self.eps)  # (3), (4)
-            if self.momentum:
-                u = self.momentum * slot(state, "velocity", name, value) + inner * s  # (6), (7)
-                new_state[f"velocity/{name}"] = u
-                new_params[name] = value - outer * u
-            else:
-                new_params[name] = value - lr * s  # (5)
-        return new_params, new_state
+        v = old * kept["mean_square"] + fresh * g * g  # (1)
+        new = {"mean_square": v}
+        if self.centred:
+            new["mean"] = w = old * kept["mean"] + fresh * g
+            v = v - w * w  # (2)
+        s = g / (np.sqrt(v) + self.eps) if self.epsilon == "outside" else g / np.sqrt(v + self.eps)  # (3), (4)
+        if not self.momentum:
+            return value - lr * s, new  # (5)
+        new["velocity"] = u = self.momentum * kept["velocity"] + inner * s  # (6), (7)
+        return value - outer * u, new

@@ -1,7 +1,8 @@
-"""What an update rule is, and what all of them share: the checks, and weight decay."""
+"""What an update rule is, and what all of them share: the checks, weight decay, the loop over the parameters."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Protocol
+from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
@@ -14,18 +15,7 @@ class Optimizer(Protocol):
     """What the training loop asks of an update rule."""
 
     def init(self, params: Params) -> Params:
-        """Return the state before the first step.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            What the rule remembers.
-        """
+        """Return the state before the first step: what the rule remembers, named arrays as a checkpoint holds them."""
 
     def update(self, params: Params, grads: Params, state: Params, lr: float) -> tuple[Params, Params]:
         """Take one step.
@@ -33,7 +23,7 @@ class Optimizer(Protocol):
         Parameters
         ----------
         params, grads : dict of str to ndarray
-            The parameters, and their gradients under the same names.
+            The parameters, and their gradients under the same names and of the same shapes.
         state : dict of str to ndarray
             From `init`, or from the last step.
         lr : float
@@ -49,10 +39,10 @@ class Optimizer(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True)
-class WeightDecay:
-    """Weight decay of a rule, in one of two places that differ as soon as the rule rescales gradients.
+class Rule:
+    """An update rule: what it remembers, and its step for one parameter; weight decay comes with it.
 
-    ::
+    Weight decay goes to one of two places, which differ as soon as the rule rescales gradients::
 
         dθ ← dθ + weight_decay · θ           decay="gradient": L2, the gradient of weight_decay/2 · Σ θ²    (1)
         θ ← θ − lr · weight_decay · θ        decay="decoupled" (Loshchilov & Hutter 2019)                   (2)
@@ -74,10 +64,30 @@ class WeightDecay:
     decay: str = "gradient"
     decayed: str = "weights"
 
+    theirs: ClassVar[Mapping[str, Mapping[str, Any]]]  # what each framework does otherwise than the defaults
+
     def __post_init__(self) -> None:
         number("weight_decay", self.weight_decay, at_least=0)
         choice("decay", self.decay, ("gradient", "decoupled"))
         choice("decayed", self.decayed, ("weights", "all"))
+
+    @classmethod
+    def of(cls, convention: str, **options: Any) -> Self:
+        """Make the rule of a framework, with its default numbers.
+
+        Parameters
+        ----------
+        convention : {"torch", "optax", "keras"}
+            The framework: where its learning rate, eps and weight decay go.
+        **options
+            Attributes to set besides.
+
+        Returns
+        -------
+        Rule
+            The rule, of this class.
+        """
+        return cls(**{"decayed": "all", **cls.theirs[choice("convention", convention, CONVENTIONS)], **options})
 
     def __str__(self) -> str:
         """Print the rule with the options that are not the default ones, as a checkpoint's configuration keeps it."""
@@ -85,88 +95,59 @@ class WeightDecay:
         given = ", ".join(f"{name}={value!r}" for name, value, default in options if value != default)
         return f"{type(self).__name__}({given})"
 
-    def _begin(self, params: Params, grads: Params, lr: float) -> tuple[float, Params, Params]:
-        """Check the arguments of a step and let the weights decay: the learning rate, parameters, gradients."""
+    def remembers(self) -> dict[str, float]:
+        """Name what is kept of each parameter, and its first value; ``step``, how many were taken, is one for all."""
+        raise NotImplementedError
+
+    def step(self, value: Array, g: Array, kept: Params, lr: float, t: int) -> tuple[Array, Params]:
+        """Return a parameter and what is kept of it after step `t`, counted from 1, along its gradient `g`."""
+        raise NotImplementedError
+
+    def init(self, params: Params) -> Params:
+        state: Params = {}
+        for name, first in self.remembers().items():
+            if name == "step":
+                state["step"] = np.array(0)
+            else:
+                state |= {f"{name}/{key}": np.full_like(value, first) for key, value in params.items()}
+        return state
+
+    def update(self, params: Params, grads: Params, state: Params, lr: float) -> tuple[Params, Params]:
         lr = number("lr", lr, at_least=0)
+        params, grads = self._decay(params, grads, lr)
+        names = self.remembers()
+        new_params: Params = {}
+        new_state: Params = {}
+        t = 0
+        if "step" in names:
+            if "step" not in state:
+                raise ValueError(f"state must hold 'step' (see init), found {sorted(state)}")
+            t = int(state["step"]) + 1
+            new_state["step"] = np.array(t)
+        for key, value in params.items():
+            kept = {name: _slot(state, name, key, value) for name in names if name != "step"}
+            new_params[key], kept = self.step(value, grads[key], kept, lr, t)
+            new_state |= {f"{name}/{key}": array for name, array in kept.items()}
+        return new_params, new_state
+
+    def _decay(self, params: Params, grads: Params, lr: float) -> tuple[Params, Params]:
         if set(grads) != set(params):
             raise ValueError(f"grads must hold {sorted(params)}, found {sorted(grads)}")
         for name, value in params.items():
             if np.shape(grads[name]) != value.shape:
                 raise ValueError(f"grads[{name!r}] must have shape {value.shape}, found {np.shape(grads[name])}")
         decayed = {name for name, value in params.items() if self.decayed == "all" or value.ndim >= 2}
-        if self.weight_decay and self.decay == "gradient":
+        if self.weight_decay and self.decay == "gradient":  # (1)
             grads = {name: g + self.weight_decay * params[name] if name in decayed else g for name, g in grads.items()}
-        elif self.weight_decay:
+        elif self.weight_decay:  # (2)
             rest = 1 - lr * self.weight_decay
             params = {name: rest * value if name in decayed else value for name, value in params.items()}
-        return lr, params, grads
+        return params, grads
 
 
-def slots(name: str, params: Params) -> Params:
-    """Return zeros like each parameter, under names such as ``velocity/W``.
-
-    Parameters
-    ----------
-    name : str
-        What the rule remembers.
-    params : dict of str to ndarray
-        The parameters.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Part of a state.
-    """
-    return {f"{name}/{key}": np.zeros_like(value) for key, value in params.items()}
-
-
-def slot(state: Params, name: str, key: str, like: Array) -> Array:
-    """Return what the state remembers of one parameter.
-
-    Parameters
-    ----------
-    state : dict of str to ndarray
-        From `init`, or from the last step.
-    name, key : str
-        What the rule remembers, and the parameter.
-    like : ndarray
-        The parameter.
-
-    Returns
-    -------
-    ndarray
-        The entry.
-
-    Raises
-    ------
-    ValueError
-        If there is none, or one of another shape: the state is another rule's, or other parameters'.
-    """
+def _slot(state: Params, name: str, key: str, like: Array) -> Array:
     entry = state.get(f"{name}/{key}")
-    if entry is None or entry.shape != like.shape:
+    if entry is None or entry.shape != like.shape:  # the state is another rule's, or other parameters'
         found = "none" if entry is None else str(entry.shape)
         raise ValueError(f"state must hold '{name}/{key}' of shape {like.shape} (see init), found {found}")
     return entry
-
-
-def next_step(state: Params) -> int:
-    """Return the number of the step to take, counted from 1.
-
-    Parameters
-    ----------
-    state : dict of str to ndarray
-        From `init`, or from the last step.
-
-    Returns
-    -------
-    int
-        One more than ``state["step"]``.
-
-    Raises
-    ------
-    ValueError
-        If the state counts no steps.
-    """
-    if "step" not in state:
-        raise ValueError(f"state must hold 'step' (see init), found {sorted(state)}")
-    return int(state["step"]) + 1

@@ -21,53 +21,20 @@ TRIALS, RUNS = "trials.jsonl", "runs"
 
 
 def reproduce(
-    problems: Sequence[str],
-    wanted: Sequence[str],
-    budget: int,
-    out: str | os.PathLike[str],
+    problems: Sequence[str],  # names of PROBLEMS
+    wanted: Sequence[str],  # names of methods.NAMES
+    budget: int,  # choices to try of each method, on each problem
+    out: str | os.PathLike[str],  # folder of the trials
     *,
-    seed: int = 0,
-    sizes: tuple[int, int, int] | None = None,
-    originals: bool = False,
-    jobs: int = 1,
+    seed: int = 0,  # of the images and of the training
+    sizes: tuple[int, int, int] | None = None,  # images to train, validate and test, in place of the problems' own
+    originals: bool = False,  # whether to take the authors' files rather than to draw the problems
+    jobs: int = 1,  # trials at a time, each in a process with one thread; with 1 in this process
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train and choose, for some problems and methods, or read what `out` holds of it.
+    """Train and choose, by problem and method, or read what `out` holds; nothing runs where a name or data are missing.
 
-    Parameters
-    ----------
-    problems : sequence of str
-        Names of `PROBLEMS`.
-    wanted : sequence of str
-        Names of `methods.NAMES`.
-    budget : int
-        Choices to try of each method, on each problem.
-    out : path-like
-        Folder of the trials.
-    seed : int
-        Of the images and of the training.
-    sizes : (int, int, int), optional
-        How many images for training, validation and testing, in place of the problems' own.
-    originals : bool
-        Whether to take the authors' files rather than to draw the problems.
-    jobs : int
-        Trials at a time, each in a process with one thread; with 1 in this process.
-    progress : bool
-        Whether to show a progress bar, on a terminal.
-
-    Returns
-    -------
-    dict
-        By problem and method: ``chosen``, ``validation_error``, ``test_error``, ``test_examples``, ``tried`` (how many
-        choices) and ``trials`` (each choice with its validation error and seconds, or why it ``failed``). Errors and
-        choice are None where all trials failed.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, or a number is refused.
-    FileNotFoundError, ModuleNotFoundError
-        If data or scikit-learn are not there. Nothing has run then.
+    In what is returned, ``tried`` counts the choices, and errors and choice are None where all trials failed.
     """
     for problem in problems:
         choice("problem", problem, tuple(PROBLEMS))

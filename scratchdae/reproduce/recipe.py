@@ -34,40 +34,19 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is pretrained and fine-tuned.
+    """How a network is pretrained and fine-tuned."""
 
-    Attributes
-    ----------
-    layers : tuple of LayerSpec
-        The lowest first. ``epochs=0`` in each makes a multilayer perceptron, none at all a logistic regression.
-    lr : float or schedule
-        Learning rate of fine-tuning, per epoch.
-    batch_size : int
-        Examples a step of fine-tuning.
-    epochs : int
-        Epochs of fine-tuning, at most.
-    patience : int or GrowingPatience
-        When to stop before that, by the validation error.
-    l2 : float
-        Coefficient of the penalty ``Σ W²`` in fine-tuning.
-    """
-
-    layers: tuple[LayerSpec, ...]
-    lr: float | Schedule = 0.1
+    layers: tuple[LayerSpec, ...]  # lowest first; epochs=0 in each: a perceptron; none: a logistic regression
+    # Of fine-tuning:
+    lr: float | Schedule = 0.1  # per epoch
     batch_size: int = 20
-    epochs: int = 1000
-    patience: int | GrowingPatience = 10
-    l2: float = 0.0
+    epochs: int = 1000  # at most
+    patience: int | GrowingPatience = 10  # when to stop before that, by the validation error
+    l2: float = 0.0  # coefficient of the penalty Σ W²
 
     @property
     def config(self) -> dict[str, Any]:
-        """The recipe, ready for JSON.
-
-        Returns
-        -------
-        dict
-            The layers' and the numbers of fine-tuning.
-        """
+        """The recipe, ready for JSON: the layers' and the numbers of fine-tuning."""
         return {
             "layers": [spec.config for spec in self.layers],
             "finetune": {
@@ -82,50 +61,19 @@ class Recipe:
 
 def follow(
     recipe: Recipe,
-    parts: Parts,
+    parts: Parts,  # those of the test are touched once, at the end, by the parameters of least validation error
     seed: int,
     *,
     classes: int,
-    out: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,  # folder of the run and of its clock; without it nothing is kept
     backend: str = "auto",
     progress: bool = True,
-    on_epoch: Callable[[str, Record], None] | None = None,
+    on_epoch: Callable[[str, Record], None] | None = None,  # called with the stage's name and its record
 ) -> dict[str, Any]:
     """Train a recipe for one seed, or go on where the run in `out` stopped, and test it.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What to train.
-    parts : Parts
-        The examples; those of the test are touched once, at the end, by the parameters of least validation error.
-    seed : int
-        Of everything random.
-    classes : int
-        How many there are.
-    out : path-like, optional
-        Folder of the run and of its clock; without it nothing is kept.
-    backend : {"auto", "numpy", "numba"}
-        What computes the steps.
-    progress : bool
-        Whether to show progress bars, on a terminal.
-    on_epoch : callable, optional
-        Called after every epoch with the stage's name and its record.
-
-    Returns
-    -------
-    dict
-        ``validation_error`` and ``test_error``, fractions; ``best_epoch`` and ``epochs`` of fine-tuning;
-        ``validation_errors`` by epoch; ``losses``, the last of every stage; ``seconds`` of every stage, without those
-        of an interruption, and ``processor_seconds``, those that this process had a processor, all threads together,
-        which a busy machine does not lengthen; ``backend``.
-
-    Raises
-    ------
-    ValueError
-        If the examples do not fit, or `out` holds another run.
-    NonFiniteError
-        If a loss or a gradient becomes NaN or infinite.
+    In what is returned, errors are fractions, ``losses`` the last of every stage, ``seconds`` those of every stage
+    without an interruption, and ``processor_seconds`` those that this process had a processor, all threads together.
     """
     clock = _Clock(None if out is None else Path(out) / CLOCK)
 

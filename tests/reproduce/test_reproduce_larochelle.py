@@ -6,7 +6,7 @@ import sys
 import pytest
 from optional_packages import require
 
-from scratchdae import cli
+from scratchdae import cli, plots
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce import larochelle, larochelle_report, methods
@@ -236,7 +236,8 @@ class TestReport:
         panels = larochelle_report.draw(found).axes
         assert [ax.get_title() for ax in panels[:2]] == ["rect", "convex"]
         ours = [100 * one["test_error"] for one in found["rect"].values()]
-        drawn = [line.get_xdata()[0] for line in panels[0].lines if line.get_label() == "here"]
+        marks = [bar.lines[0] for bar in panels[0].containers]
+        drawn = [mark.get_xdata()[0] for mark in marks if mark.get_color() != plots.GREY]
         assert sorted(drawn) == pytest.approx(sorted(ours))
 
     def test_command(self, tmp_path, capsys, monkeypatch):
