@@ -1,21 +1,19 @@
 """``scratchdae bench``: training steps beside other libraries; peak memory; growth with the data."""
 
 import argparse
-import json
 import os
-import shlex
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from scratchdae import atomic
+from scratchdae import plots
 from scratchdae.arguments import choice, integer
 from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
 from scratchdae.benchmark.works import KINDS, PIXELS, examples
 from scratchdae.benchmark.works.work import Setting
 from scratchdae.blas_threads import environment, limited
-from scratchdae.cli.folder import writable_folder
+from scratchdae.cli.results import origin, writable_folder, write_numbers
 
 _ROUNDS = {"small": 5, "full": 7}
 _SCALE_ROUNDS = 3
@@ -100,8 +98,7 @@ def _compare(options: argparse.Namespace, threads: int) -> int:
     if not any(row.rates for row in rows):
         (options.out / "bench.png").unlink(missing_ok=True)  # an earlier run's would belie the numbers
     else:
-        with atomic.replacing(options.out / "bench.png") as temporary:
-            figure.draw(result).savefig(temporary, dpi=120, metadata={"Software": None})
+        plots.save(figure.draw(result), options.out / "bench.png", 120)
         _say("figure", str(options.out / "bench.png"))
     return 0 if all(row.right for row in rows) and not best.failed else 1
 
@@ -172,16 +169,7 @@ def _refuse(options: argparse.Namespace, mode: str, *names: str) -> None:
 
 
 def _about(options: argparse.Namespace, threads: int) -> dict[str, Any]:
-    from scratchdae.benchmark import machine
-
-    return {
-        "command": shlex.join(["scratchdae", *options.arguments]),
-        "machine": machine.describe(),
-        "threads": threads,
-        "versions": machine.versions(),
-        "data": options.data,
-        "dtype": options.dtype,
-    }
+    return {**origin(options, threads), "data": options.data, "dtype": options.dtype}
 
 
 def _introduce(about: dict[str, Any]) -> None:
@@ -198,6 +186,5 @@ def _say(label: str, text: str) -> None:
 
 
 def _write(out: Path, name: str, content: dict[str, Any]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    atomic.write(out / name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    write_numbers(out / name, content, indent=2)
     _say("numbers", str(out / name))

@@ -3,22 +3,16 @@
 import argparse
 import os
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, NamedTuple
 
 from scratchdae.arguments import integer
+from scratchdae.cli.processes import finished, usable_cores
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 FOLDERS = (_PACKAGE / "_chapters", _CHECKOUT / "chapters")  # of an installed wheel, of a checkout
 DEFAULT_JOBS = 2  # more would want more memory than some machines have: a chapter takes up to half a gigabyte
-POLL = 0.02  # seconds between looks at what runs
 _STEM = re.compile(r"(\d+)_(\w+)")
 _HEADING = re.compile(r"#[ ]#[ ]+(.*\S)")  # the first heading of a markdown cell: each line of a cell begins with "# "
 
@@ -63,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
         environment["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *([known] if known else [])])
     jobs = min(DEFAULT_JOBS, usable_cores()) if options.jobs is None else integer("jobs", options.jobs)
     failed = []
-    with closing(_finished(chosen, passed_on, environment, min(jobs, len(chosen)))) as finished:
-        for script, status, seconds in finished:
+    with closing(finished(chosen, passed_on, environment, min(jobs, len(chosen)))) as ends:
+        for script, status, seconds in ends:
             verdict = "PASS" if status == 0 else f"FAIL (exit status {status})"
             print(f"{verdict}  {script.stem}  {seconds:.1f} s", flush=True)
             failed += [script] if status else []
@@ -72,57 +66,6 @@ def run(options: argparse.Namespace) -> int:
         names = ", ".join(script.stem for script in chosen if script in failed)
         print(f"{len(chosen) - len(failed)} of {len(chosen)} passed{'; failed: ' if failed else ''}{names}")
     return 1 if failed else 0
-
-
-def usable_cores() -> int:
-    """Count the cores that this process may use, which a container or a scheduler may have limited."""
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-class _Process(NamedTuple):
-    """A chapter that runs; what it says goes to files if others run beside it, so that nothing is interleaved."""
-
-    script: Path
-    start: float
-    child: subprocess.Popen[bytes]
-    said: tuple[IO[bytes], ...]
-
-    def end(self) -> tuple[Path, int, float]:
-        """Print what was said, and return the script, its exit status and how many seconds it took."""
-        seconds = time.perf_counter() - self.start
-        for file, stream in zip(self.said, (sys.stdout, sys.stderr), strict=False):
-            file.seek(0)
-            stream.write(file.read().decode(errors="replace"))
-            stream.flush()
-            file.close()
-        return self.script, self.child.returncode, seconds
-
-
-def _finished(
-    scripts: Sequence[Path], options: Sequence[str], environment: dict[str, str], jobs: int
-) -> Generator[tuple[Path, int, float]]:
-    """Run scripts, `jobs` at a time; give each as it finishes. Whatever stops the loop ends those that still run."""
-    waiting, running = list(scripts), list[_Process]()
-    with ExitStack() as files:
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    command = [sys.executable, str(waiting[0]), *options]
-                    said = tuple(files.enter_context(TemporaryFile()) for _ in range(2)) if jobs > 1 else ()
-                    stdout, stderr = said or (None, None)
-                    child = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
-                    running.append(_Process(waiting.pop(0), time.perf_counter(), child, said))
-                for process in running.copy():
-                    if process.child.poll() is not None:
-                        running.remove(process)
-                        yield process.end()
-                time.sleep(POLL)
-        finally:
-            for process in running:
-                process.child.terminate()
-            for process in running:
-                process.child.wait()
 
 
 def find() -> list[Path]:

@@ -7,6 +7,7 @@ import numpy as np
 
 from scratchdae import atomic, datasets
 from scratchdae.arguments import choice, integer
+from scratchdae.cli.sheet import draw_sheet
 from scratchdae.datasets.larochelle import PROBLEMS, locate_originals, photographs
 
 
@@ -73,8 +74,6 @@ def sheet(options: argparse.Namespace) -> int:
         problems = [datasets.larochelle_original(name, options.root) for name in names]
     else:
         problems = [datasets.larochelle(name, seed, options.root) for name in names]
-    from scratchdae.cli.sheet import draw_sheet  # and with it Matplotlib
-
     draw_sheet(out, problems, "the published images" if options.original else f"drawn here, seed {seed}")
     print(f"{out}: training images of {', '.join(names)}")
     return 0

@@ -3,14 +3,13 @@
 import argparse
 import json
 import os
-import shlex
 from pathlib import Path
 from typing import Any
 
-from scratchdae import atomic
+from scratchdae import plots
 from scratchdae.arguments import choice, integer
 from scratchdae.blas_threads import limited
-from scratchdae.cli.folder import writable_folder
+from scratchdae.cli.results import origin, writable_folder, write_numbers
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -60,7 +59,7 @@ def sda(options: argparse.Namespace) -> int:
     seeds = _seeds(options.seeds)
     settings = tuple(sda.SETTINGS) if options.setting == "both" else (options.setting,)
     threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
-    about = _about(options, threads)
+    about = origin(options, threads)
     figures = _folders(options)
     kept = _settings(figures / "reproduce_sda.json", tuple(sda.SETTINGS))
     with limited(threads):
@@ -87,7 +86,7 @@ def larochelle(options: argparse.Namespace) -> int:
 
     problems = tuple(PROBLEMS) if options.problem == "all" else _names("--problem", options.problem, tuple(PROBLEMS))
     wanted = _names("--method", options.method, tuple(methods.NAMES))
-    about, figures = _about(options, threads=1), _folders(options)
+    about, figures = origin(options, threads=1), _folders(options)
     with limited(1):
         found = larochelle.reproduce(
             problems,
@@ -112,17 +111,6 @@ def larochelle(options: argparse.Namespace) -> int:
     }
     _leave(figures, "reproduce_larochelle", content, larochelle_report.draw(found))
     return 0
-
-
-def _about(options: argparse.Namespace, threads: int) -> dict[str, Any]:
-    from scratchdae.benchmark import machine
-
-    return {
-        "command": shlex.join(["scratchdae", *options.arguments]),
-        "machine": machine.describe(),
-        "threads": threads,
-        "versions": machine.versions(),
-    }
 
 
 def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -166,8 +154,6 @@ def _seeds(text: str) -> list[int]:
 
 def _leave(folder: Path, stem: str, content: dict[str, Any], figure: Any) -> None:
     """Write the numbers and the figure, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(folder / f"{stem}.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    with atomic.replacing(folder / f"{stem}.png") as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    write_numbers(folder / f"{stem}.json", content, indent=1)
+    plots.save(figure, folder / f"{stem}.png")
     print(f"numbers {folder / stem}.json\nfigure  {folder / stem}.png")

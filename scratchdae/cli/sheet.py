@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratchdae import atomic, plots
+from scratchdae import plots
 from scratchdae.datasets import ThreePartDataset
 from scratchdae.datasets.larochelle import PROBLEMS
 
@@ -20,12 +20,10 @@ def draw_sheet(
     source: str,  # where the images come from
 ) -> None:
     """Draw the first training images of several problems, the labels below them in the same order."""
-    from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
-
     down = math.ceil(len(problems) / _ACROSS)
     across = min(_ACROSS, len(problems))
     height = _PANEL * _ROWS / _COLUMNS
-    figure = Figure(figsize=(across * _PANEL, 0.5 + down * (height + 0.55)), layout="constrained")
+    figure = plots.sheet(across * _PANEL, 0.5 + down * (height + 0.55))
     figure.suptitle(f"The problems of Larochelle et al. 2007: {source}", fontsize=11)
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for ax, data in zip(panels, problems, strict=False):
@@ -41,5 +39,4 @@ def draw_sheet(
         ax.set_xlabel("labels  " + "  |  ".join(rows), fontsize=7)
     for ax in panels[len(problems) :]:
         ax.set_axis_off()
-    with atomic.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130, metadata={"Software": None})
+    plots.save(figure, path, 130)

@@ -13,14 +13,14 @@ from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import limited
 from scratchdae.cli import pictures, reading, training_data
-from scratchdae.cli.folder import writable_folder
+from scratchdae.cli.results import writable_folder
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import CORRUPTIONS, Corruption
 from scratchdae.datasets import to_float
 from scratchdae.losses import REDUCTIONS
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
-from scratchdae.schedules import Constant, Schedule, parse
-from scratchdae.training import checkpoint, evaluate, fit
+from scratchdae.schedules import Constant, parse
+from scratchdae.training import Training, checkpoint, evaluate, fit
 from scratchdae.training.generators import streams
 from scratchdae.training.history import History, Record
 
@@ -98,6 +98,10 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
     corruption = Corruption.parse(options.corruption)
     parsed = parse("lr", options.lr)
     lr = parsed.level if isinstance(parsed, Constant) else parsed
+    training = Training(
+        options.epochs, lr, options.batch_size, corruption=corruption, l2=options.l2, patience=options.patience,
+        seed=seed, backend=options.backend,
+    )  # fmt: skip
     writable_folder("--out", out)
     data = training_data.load(options.data, options.root, options.limit, options.validation)
     _check_range(data, options)
@@ -119,7 +123,7 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
     _say("backend", f"{chosen.name} ({chosen.reason}){compiling}, {threads}")
 
     before = _epochs_done(out) if options.resume else 0
-    history, seconds = _fit(model, data, corruption, lr, out, options)
+    history, seconds = _fit(model, data, training, out, options)
     _report(model, data, history, before, seconds, options)
     _draw(model, data, corruption, history, out, options)
     _say("pictures", ", ".join(str(out / name) for name in pictures.NAMES))
@@ -148,8 +152,7 @@ def _check_range(data: TrainingData, options: argparse.Namespace) -> None:
 def _fit(
     model: DenoisingAutoencoder,
     data: TrainingData,
-    corruption: Corruption | None,
-    lr: float | Schedule,
+    training: Training,
     out: Path,
     options: argparse.Namespace,
 ) -> tuple[History, float]:
@@ -157,16 +160,9 @@ def _fit(
     history = fit(
         model,
         data.train,
-        epochs=options.epochs,
-        lr=lr,
-        batch_size=options.batch_size,
-        corruption=corruption,
-        l2=options.l2,
+        training=training,
         validation=data.validation,
         corrupt_validation=options.corrupt_validation,
-        patience=options.patience,
-        seed=options.seed,
-        backend=options.backend,
         out=out,
         resume=options.resume,
         progress=not options.no_progress,

@@ -21,6 +21,7 @@ from scratchdae.arguments import choice, integer
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce.published import NU
 from scratchdae.reproduce.recipe import Recipe
+from scratchdae.training.options import Training
 
 Choice = dict[str, Any]
 
@@ -80,4 +81,4 @@ def recipe(method: str, chosen: Choice, examples: int) -> Recipe:
         how = {"kind": "rbm"} if method == "dbn" else {"nu": chosen.get("nu", 0.0)}
         layers = (LayerSpec(**pretraining, **how),) * DEPTH
     batch_size = chosen.get("batch_size", BATCH_SIZE)
-    return Recipe(layers, lr=chosen["lr"], batch_size=batch_size, epochs=200, patience=10)
+    return Recipe(layers, Training(epochs=200, lr=chosen["lr"], batch_size=batch_size, patience=10))

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +16,9 @@ from scratchdae import atomic
 from scratchdae.arguments import Array, Params
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.models.stack import finetune, pretrain
-from scratchdae.schedules import Schedule
 from scratchdae.training.evaluation import classification_error
 from scratchdae.training.history import History, Record
-from scratchdae.training.stopping import GrowingPatience
+from scratchdae.training.options import Training
 
 CLOCK = "seconds.jsonl"
 
@@ -37,24 +36,20 @@ class Recipe:
     """How a network is pretrained and fine-tuned."""
 
     layers: tuple[LayerSpec, ...]  # lowest first; epochs=0 in each: a perceptron; none: a logistic regression
-    # Of fine-tuning:
-    lr: float | Schedule = 0.1  # per epoch
-    batch_size: int = 20
-    epochs: int = 1000  # at most
-    patience: int | GrowingPatience = 10  # when to stop before that, by the validation error
-    l2: float = 0.0  # coefficient of the penalty Σ W²
+    finetuning: Training  # its patience goes by the validation error; `follow` gives the seed and the backend
 
     @property
     def config(self) -> dict[str, Any]:
         """The recipe, ready for JSON: the layers' and the numbers of fine-tuning."""
+        numbers, lr = self.finetuning.config, self.finetuning.lr
         return {
             "layers": [spec.config for spec in self.layers],
             "finetune": {
-                "lr": str(self.lr) if callable(self.lr) else self.lr,
-                "batch_size": self.batch_size,
-                "epochs_at_most": self.epochs,
-                "patience": str(self.patience) if isinstance(self.patience, GrowingPatience) else self.patience,
-                "l2": self.l2,
+                "lr": numbers["lr"] if callable(lr) else lr,
+                "batch_size": numbers["batch_size"],
+                "epochs_at_most": self.finetuning.epochs,
+                "patience": numbers["patience"],
+                "l2": numbers["l2"],
             },
         }
 
@@ -73,7 +68,8 @@ def follow(
     """Train a recipe for one seed, or go on where the run in `out` stopped, and test it.
 
     In what is returned, errors are fractions, ``losses`` the last of every stage, ``seconds`` those of every stage
-    without an interruption, and ``processor_seconds`` those that this process had a processor, all threads together.
+    without those of an interruption, and ``processor_seconds`` those that this process had a processor, all threads
+    together, which a busy machine does not lengthen.
     """
     clock = _Clock(None if out is None else Path(out) / CLOCK)
 
@@ -92,15 +88,9 @@ def follow(
         layers,
         x,
         t,
-        epochs=recipe.epochs,
-        lr=recipe.lr,
-        batch_size=recipe.batch_size,
+        replace(recipe.finetuning, seed=seed, backend=backend),
         classes=classes,
-        l2=recipe.l2,
         validation=parts.validation,
-        patience=recipe.patience,
-        seed=seed,
-        backend=backend,
         out=out,
         resume=resume,
         progress=progress,

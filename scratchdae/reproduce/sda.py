@@ -29,6 +29,7 @@ from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce.recipe import Parts, Recipe, follow
 from scratchdae.schedules import Cosine
 from scratchdae.training.history import Record
+from scratchdae.training.options import Training
 from scratchdae.training.stopping import GrowingPatience
 
 CLASSES = 10
@@ -38,23 +39,17 @@ TUTORIAL_MINUTES = (585, 444)  # pretraining, fine-tuning
 SETTINGS = {
     "tutorial": Recipe(
         tuple(LayerSpec(1000, Corruption("bernoulli", nu), 0.001, 15, 1) for nu in (0.1, 0.2, 0.3)),
-        lr=0.1,
-        batch_size=1,
-        epochs=100,
-        patience=GrowingPatience(),
+        Training(epochs=100, lr=0.1, batch_size=1, patience=GrowingPatience()),
     ),
     "fast": Recipe(
         tuple(LayerSpec(1000, nu, 0.2, 15, 20) for nu in (0.1, 0.2, 0.3)),
-        lr=Cosine(0.5, 0.01, 15),
-        batch_size=5,
-        epochs=15,
-        patience=15,
+        Training(epochs=15, lr=Cosine(0.5, 0.01, 15), batch_size=5, patience=15),
     ),
 }
 
 
 def split(root: str | os.PathLike[str] | None = None) -> Parts:
-    """Cut MNIST as the tutorial does, into 50,000, 10,000 and 10,000: the last training images are for validation."""
+    """Cut MNIST as the tutorial does, into 50,000, 10,000 and 10,000 uint8 images: the last to train with validate."""
     data = datasets.mnist(root)
     x, t = data.x_train, data.t_train
     return Parts((x[:50_000], t[:50_000]), (x[50_000:], t[50_000:]), (data.x_test, data.t_test))
