@@ -21,7 +21,7 @@ _BOOLS: tuple[type, ...] = (bool, np.bool_)  # numbers in Python, but never mean
 def matrix(
     name: str, x: object, columns: int | None = None, dtype: npt.DTypeLike | None = None, axes: int = 2
 ) -> Array:
-    """Return `x` as a floating-point matrix (B, D) whose rows are examples, at least one row and one column.
+    """Return `x` as a floating-point matrix (B, D) whose rows are examples, or as batches (S, B, D); it is never empty.
 
     Integers are refused, because pixels from 0 to 255 would saturate every sigmoid unnoticed. `dtype` is that of the
     parameters: a float64 batch does not upcast a float32 model. Where either is complex nothing is cast, which is what
