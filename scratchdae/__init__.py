@@ -89,5 +89,4 @@ def __getattr__(name: str) -> Any:  # PEP 562: a name of the map is imported whe
         raise AttributeError(f"module 'scratchdae' has no attribute {name!r}")
     home = next((module for module, names in _HOMES.items() if name in names), None)
     found = importlib.import_module(f"scratchdae.{home or name}")
-    globals()[name] = value = getattr(found, name) if home else found
-    return value
+    return getattr(found, name) if home else found  # not kept here, or help() would print it whole

@@ -130,11 +130,44 @@ def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
     return x_tilde
 
 
+def block(x: Array, nu: float, rng: np.random.Generator) -> Array:
+    """Set a square of every image, wherever it falls, to 0: ``round(sqrt(nu) · min(h, w))`` pixels a side.
+
+    Its place is drawn evenly among all within the image; all channels go together. Vincent et al. 2008 do not have it:
+    a pixel's neighbours, from which masking lets it be guessed, are destroyed with it. The context encoders of Pathak
+    et al. 2016 (section 3.3) lose the central square, or several smaller blocks anywhere; their inputs are centred, so
+    that 0 is the mean.
+
+    Parameters
+    ----------
+    x : ndarray, shape (B, h, w), (B, h, w, C) or (B, D)
+        Clean batch; rows are square images, so D is a square number.
+    nu : float
+        Fraction of the area, in [0, 1]; of that of the largest square, where sides differ.
+    rng : numpy.random.Generator
+        Source of randomness.
+
+    Returns
+    -------
+    ndarray, shape of `x`
+        The corrupted batch.
+    """
+    x, nu, rng = _batch(x), number("nu", nu, at_least=0, at_most=1), generator("rng", rng)
+    h, w = x.shape[1:3] if x.ndim in (3, 4) else 2 * (math.isqrt(x[0].size),)
+    if x.ndim > 4 or (x.ndim == 2 and h * w != x.shape[1]):
+        raise ValueError(f"x must be images (B, h, w), (B, h, w, C) or rows of square images, found shape {x.shape}")
+    side = round(math.sqrt(nu) * min(h, w))
+    row, column = (np.arange(n) - rng.integers(n - side + 1, size=(len(x), 1)) for n in (h, w))
+    inside = ((row >= 0) & (row < side))[:, :, None] & ((column >= 0) & (column < side))[:, None]  # (B, h, w)
+    return np.where(inside[..., None], x.dtype.type(0), x.reshape(len(x), h, w, -1)).reshape(x.shape)
+
+
 CORRUPTIONS = {
     "masking": masking,
     "bernoulli": bernoulli_masking,
     "salt_and_pepper": salt_and_pepper,
     "gaussian": gaussian,
+    "block": block,
 }
 
 

@@ -21,7 +21,7 @@ def fetch_mnist(
     progress: bool = True,
     published: Mapping[str, tuple[str, str]] | None = None,
 ) -> Path:
-    """Download the four files of MNIST that are not there yet, 11.6 MB in all.
+    """Download the four files of MNIST that are not there yet, 11.6 MB in all, and return their directory.
 
     A file goes into place only when its sha256 is the published one. A mirror that is silent, refuses or delivers other
     bytes is passed over for the next. A local file that differs from the published one is not replaced: a
@@ -37,13 +37,7 @@ def fetch_mnist(
     progress : bool
         Whether to show a progress bar on stderr.
     published : mapping of str to (str, str), optional
-        Other files and checksums to expect: the name without ``.gz``, to the sha256 of the .gz and of the unpacked
-        file.
-
-    Returns
-    -------
-    Path
-        The directory, which now holds the files.
+        Other files and checksums to expect, as in `PUBLISHED`.
     """
     addresses = choose_mirrors(mirrors, MIRRORS)
     directory = next(search_folders("mnist", root))

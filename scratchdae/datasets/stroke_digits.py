@@ -50,14 +50,7 @@ def _designs() -> list[tuple[int, Array, Array]]:
 
 
 def draw_digits(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw digits whose labels are independent and uniform.
-
-    Parameters
-    ----------
-    n : int
-        How many. Another `n` is another sequence of drawings, not a longer one.
-    rng : numpy.random.Generator
-        Source of randomness.
+    """Draw n digits whose labels are independent and uniform; another n is another sequence, not a longer one.
 
     Returns
     -------

@@ -12,17 +12,10 @@ _CYCLES = (1.0, 4.0)  # the range of their frequencies, in cycles a series
 
 
 def uniform(n: int, d: int, rng: np.random.Generator) -> Array:
-    """Draw points uniformly from the unit cube: data without any structure to learn.
+    """Draw n points uniformly from the unit cube in d dimensions: data without any structure to learn.
 
     Every column has mean 1/2, variance 1/12 and differential entropy 0; the columns are independent, so their
     covariance is I / 12, and from other columns nothing better can be said of one than its mean.
-
-    Parameters
-    ----------
-    n, d : int
-        How many points, in how many dimensions.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
@@ -33,7 +26,7 @@ def uniform(n: int, d: int, rng: np.random.Generator) -> Array:
 
 
 def bernoulli(n: int, d: int, rng: np.random.Generator, p: float = 0.5) -> Array:
-    """Draw independent bits.
+    """Draw n rows of d independent bits.
 
     Every column has mean p, variance p (1 − p) and entropy h(p) = −p ln p − (1 − p) ln(1 − p) nats. Cross-entropy
     summed over the columns cannot fall below d h(p) on average for a model that does not see the bits it predicts; at
@@ -41,10 +34,6 @@ def bernoulli(n: int, d: int, rng: np.random.Generator, p: float = 0.5) -> Array
 
     Parameters
     ----------
-    n, d : int
-        How many rows and columns.
-    rng : numpy.random.Generator
-        Source of randomness.
     p : float
         Probability of a 1, from 0 to 1.
 
@@ -58,7 +47,7 @@ def bernoulli(n: int, d: int, rng: np.random.Generator, p: float = 0.5) -> Array
 
 
 def redundant_columns(n: int, d: int, k: int, rng: np.random.Generator, noise: float = 0.0) -> tuple[Array, Array]:
-    """Draw columns that are mixtures of a few hidden ones: what one column lost, the others still tell.
+    """Draw n rows of d columns that are mixtures of k hidden ones: what one column lost, the others still tell.
 
     Row by row x = (1 − noise) A u + noise e, with u (k,) and e (d,) independent and uniform on [0, 1]. The rows of the
     mixing matrix A are drawn uniformly from the simplex (non-negative, sum 1), so x stays in [0, 1]. Given A, every
@@ -66,12 +55,8 @@ def redundant_columns(n: int, d: int, k: int, rng: np.random.Generator, noise: f
 
     Parameters
     ----------
-    n, d : int
-        How many rows and columns.
     k : int
         How many hidden columns, at most `d`.
-    rng : numpy.random.Generator
-        Source of randomness.
     noise : float
         Share of independent noise in a column, from 0 to 1.
 
@@ -139,7 +124,7 @@ def project_to_curve(x: npt.ArrayLike) -> Array:
 
 
 def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tuple[Array, Array]:
-    """Draw points near a curve in the plane: the low-dimensional manifold of Vincent et al. (2008), figure 2, in small.
+    """Draw n points near a curve: the low-dimensional manifold of Vincent et al. (2008), figure 2, in the plane.
 
     x = curve(t) + noise·g, t uniform on [0, 1], g normal with covariance I. The mean is
     (1/2 − 0.35 · 2√2 / (3π), 1/2), about (0.395, 1/2). Without noise x has squared distance 0.35² from (1/2, 1/2), and
@@ -147,10 +132,6 @@ def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tup
 
     Parameters
     ----------
-    n : int
-        How many points.
-    rng : numpy.random.Generator
-        Source of randomness.
     noise : float
         Standard deviation of the normal noise in each coordinate, at least 0.
 
@@ -168,20 +149,13 @@ def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tup
 
 
 def sinusoids(n: int, steps: int, features: int, rng: np.random.Generator) -> Array:
-    """Draw multivariate time series: sums of three sinusoids around 1/2.
+    """Draw n multivariate time series: sums of three sinusoids around 1/2.
 
     With s = 0 … steps − 1, a feature is 1/2 + 1/2 Σ_k a_k sin(2π f_k s / steps + φ_k). A series draws its three
     frequencies f_k uniformly from 1 to 4 cycles, which its features share; each feature draws its phases uniformly and
     its amplitudes uniformly from the simplex (non-negative, sum 1). So values lie in [0, 1], with mean 1/2 and
     variance 1/16 at every step; steps h apart have covariance (sin 4θ − sin θ) / (48 θ), θ = 2π h / steps, and
     features are uncorrelated (but not independent, since they share frequencies).
-
-    Parameters
-    ----------
-    n, steps, features : int
-        How many series, of how many steps, with how many features.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------

@@ -5,12 +5,12 @@
     y = f(a)                                                           (1)
     da = dy ⊙ f'(a)                                                    (2)
 
-Every derivative here is a function of the value, so the output is all that the backward pass keeps.
+Where the derivative is a function of the value, as in all below, the output is all that the backward pass keeps.
 """
 
 import sys
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -33,16 +33,18 @@ def relu_gradient(dy: Array, y: Array) -> Array:
     return dy * (y.real > 0)  # a mask of bytes, a quarter of what the derivative itself would take
 
 
-class _Activation(Parameterless):
-    """What all have in common; a subclass names its function."""
+class Elementwise(Parameterless):
+    """What all have in common; a subclass names its function in `ACTIVATIONS`, or has a `_value` and `_gradient`."""
 
     _name: ClassVar[str]
+    _derivative_of: ClassVar[Literal["value", "pre-activation"]] = "value"  # which of the two is kept
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
-        """Compute the values, equation (1), which are the cache too."""
+        """Compute the values, equation (1); the cache is what the derivative is a function of."""
         del params, rng
-        y = self._value(batch("x", x, [None] * (x.ndim - 1)))  # (1)
-        return y, y
+        a = batch("x", x, [None] * (x.ndim - 1))
+        y = self._value(a)  # (1)
+        return y, y if self._derivative_of == "value" else a
 
     def backward(self, cache: Array, d_output: Array) -> tuple[Array, Params]:
         """Propagate a gradient back, equation (2)."""
@@ -57,7 +59,7 @@ class _Activation(Parameterless):
 
 
 @dataclass(frozen=True)
-class Sigmoid(_Activation):
+class Sigmoid(Elementwise):
     """The sigmoid 1 / (1 + exp(−a)), between 0 and 1, for outputs that are probabilities or grey levels.
 
     A cross-entropy after it is better computed before it, from the pre-activations: `scratchdae.Sequential` does.
@@ -67,14 +69,14 @@ class Sigmoid(_Activation):
 
 
 @dataclass(frozen=True)
-class Tanh(_Activation):
+class Tanh(Elementwise):
     """The hyperbolic tangent, between −1 and 1."""
 
     _name: ClassVar[str] = "tanh"
 
 
 @dataclass(frozen=True)
-class Identity(_Activation):
+class Identity(Elementwise):
     """The pre-activation itself: where a place for an activation must be filled by none."""
 
     _name: ClassVar[str] = "identity"
@@ -85,7 +87,7 @@ class Identity(_Activation):
 
 
 @dataclass(frozen=True)
-class ReLU(_Activation):
+class ReLU(Elementwise):
     """The rectifier max(a, 0); its derivative at the kink is 0, as the frameworks choose."""
 
     _name: ClassVar[str] = "relu"
@@ -100,7 +102,7 @@ class ReLU(_Activation):
 
 
 @dataclass(frozen=True)
-class LeakyReLU(_Activation):
+class LeakyReLU(Elementwise):
     """The leaky rectifier: a where it is positive, slope · a elsewhere, so that no unit is ever dead.
 
     PyTorch's default slope is 0.01 as here, Keras' is 0.3. Not to be confused with PReLU, whose slope is learnt.

@@ -233,11 +233,11 @@ class LSTM:
 
     def backward(self, cache: _LayerCache, d_output: Array) -> tuple[Array, Params]:
         """Propagate a gradient back through time, equations (5) to (11)."""
-        dh = d_output
+        T, B, H = cache.cache.phi_c.shape
+        shape = (B, T, H) if cache.return_sequences else (B, H)
+        dh = d_output = cotangent(d_output, shape, cache.cache.h.dtype)
         if not cache.return_sequences:
-            T, B, H = cache.cache.phi_c.shape
-            last = cotangent(d_output, (B, H), cache.cache.h.dtype)
-            dh = np.zeros((B, T, H), last.dtype)
-            dh[:, -1] = last
+            dh = np.zeros((B, T, H), d_output.dtype)
+            dh[:, -1] = d_output
         dx, grads, _, _ = lstm_backward(cache.cache, dh)
         return dx, grads

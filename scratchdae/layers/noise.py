@@ -71,15 +71,16 @@ class GaussianNoise(Parameterless):
     def __post_init__(self) -> None:
         number("std", self.std, at_least=0)
 
-    def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, None]:
+    def forward(
+        self, params: Params, x: Array, rng: np.random.Generator | None = None
+    ) -> tuple[Array, tuple[int, ...]]:
         del params
         x = batch("x", x, [None] * (x.ndim - 1))
         if rng is None:
-            return x, None
+            return x, x.shape
         noise = rng.standard_normal(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
         noise *= self.std
-        return x + noise, None
+        return x + noise, x.shape
 
-    def backward(self, cache: None, d_output: Array) -> tuple[Array, Params]:
-        del cache
-        return d_output, {}
+    def backward(self, cache: tuple[int, ...], d_output: Array) -> tuple[Array, Params]:
+        return cotangent(d_output, cache, d_output.dtype), {}

@@ -7,6 +7,7 @@ on from its last epoch, and a larger budget adds to what a smaller one tried.
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def reproduce(
     integer("seed", seed, at_least=0)
     if originals and sizes is not None:
         raise ValueError(f"sizes must be left out for the originals, which have their own, found {sizes}")
-    run = _Sweep(Path(out), integer("jobs", jobs), progress)
+    run = partial(_run, out=Path(out), jobs=integer("jobs", jobs), progress=progress)
     about: dict[str, Any] = {} if sizes is None else {"sizes": list(sizes)}
     about |= {"originals": True} if originals else {}
     specified = {
@@ -72,26 +73,22 @@ def reproduce(
     return found
 
 
-class _Sweep:
-    """Runs the trials of many problems and methods as one sweep, and sorts the results again."""
-
-    def __init__(self, out: Path, jobs: int, progress: bool) -> None:
-        self.out, self.progress = out, progress
-        self.executor = None if jobs == 1 else processes(jobs)
-
-    def __call__(self, specified: dict[tuple[str, str], list[Trial]]) -> dict[tuple[str, str], list[Result]]:
-        self.out.mkdir(parents=True, exist_ok=True)
-        results = iter(
-            sweep(
-                [one for trials in specified.values() for one in trials],
-                self.executor,
-                file=self.out / TRIALS,
-                folders=self.out / RUNS,
-                retry_failed=True,  # what diverges does so again in seconds; a full disk may have been mended
-                progress=self.progress,
-            )
+def _run(
+    specified: dict[tuple[str, str], list[Trial]], out: Path, jobs: int, progress: bool
+) -> dict[tuple[str, str], list[Result]]:
+    """Run the trials of many problems and methods as one sweep, and sort the results again."""
+    out.mkdir(parents=True, exist_ok=True)
+    results = iter(
+        sweep(
+            [one for trials in specified.values() for one in trials],
+            None if jobs == 1 else processes(jobs),
+            file=out / TRIALS,
+            folders=out / RUNS,
+            retry_failed=True,  # what diverges does so again in seconds; a full disk may have been mended
+            progress=progress,
         )
-        return {key: [next(results) for _ in trials] for key, trials in specified.items()}
+    )
+    return {key: [next(results) for _ in trials] for key, trials in specified.items()}
 
 
 def _summary(

@@ -68,7 +68,8 @@ def follow(
     """Train a recipe for one seed, or go on where the run in `out` stopped, and test it.
 
     In what is returned, errors are fractions, ``losses`` the last of every stage, ``seconds`` those of every stage
-    without an interruption, and ``processor_seconds`` those that this process had a processor, all threads together.
+    without those of an interruption, and ``processor_seconds`` those that this process had a processor, all threads
+    together, which a busy machine does not lengthen.
     """
     clock = _Clock(None if out is None else Path(out) / CLOCK)
 

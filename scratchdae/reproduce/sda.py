@@ -49,7 +49,7 @@ SETTINGS = {
 
 
 def split(root: str | os.PathLike[str] | None = None) -> Parts:
-    """Cut MNIST as the tutorial does, into 50,000, 10,000 and 10,000: the last training images are for validation."""
+    """Cut MNIST as the tutorial does, into 50,000, 10,000 and 10,000 uint8 images: the last to train with validate."""
     data = datasets.mnist(root)
     x, t = data.x_train, data.t_train
     return Parts((x[:50_000], t[:50_000]), (x[50_000:], t[50_000:]), (data.x_test, data.t_test))

@@ -11,6 +11,7 @@ from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce import larochelle, larochelle_report, methods
 from scratchdae.reproduce import trial as trials
+from scratchdae.reproduce.interval import interval
 from scratchdae.reproduce.published import NU, TABLE, published
 from scratchdae.reproduce.trial import trial
 
@@ -239,6 +240,11 @@ class TestReport:
         marks = [bar.lines[0] for bar in panels[0].containers]
         drawn = [mark.get_xdata()[0] for mark in marks if mark.get_color() != plots.GREY]
         assert sorted(drawn) == pytest.approx(sorted(ours))
+        for bar in panels[0].containers:
+            ((low, row), (high, same)), *_ = bar.lines[2][0].get_segments()
+            error, n = bar.lines[0].get_xdata()[0] / 100, 50_000 if bar.lines[0].get_color() == plots.GREY else 40
+            assert (low, high) == pytest.approx([100 * end for end in interval(error, n)])
+            assert row == same == bar.lines[0].get_ydata()[0]
 
     def test_command(self, tmp_path, capsys, monkeypatch):
         whole = larochelle.reproduce

@@ -30,22 +30,7 @@ _LAYERS = {
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell a layer.
-
-    Parameters
-    ----------
-    case : Case
-        Of the operation ``layer``.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        What naive formulas are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer."""
     layer = case.conventions["layer"]
     if layer == "Dropout":
         return noise.dropout(case, found)

@@ -37,27 +37,14 @@ RIGHT: dict[str, Any] = {
 }
 
 
-def trajectory(theta: Array, gradients: Array, lrs: Array, is_weight: Array, fields: Mapping[str, Any]) -> Array:
-    """Tell the steps of a rule on given gradients.
-
-    Parameters
-    ----------
-    theta : ndarray, shape (n,)
-        All parameters before the first step.
-    gradients : ndarray, shape (steps, n)
-        Their gradients at each.
-    lrs : ndarray, shape (steps,)
-        Learning rates.
-    is_weight : ndarray of bool, shape (n,)
-        Which are weights; the others are biases.
-    fields : mapping
-        The conventions: those of the case, with `RIGHT` for the rest.
-
-    Returns
-    -------
-    ndarray, shape (steps, n)
-        The parameters after each step.
-    """
+def trajectory(
+    theta: Array,  # (n,), all parameters before the first step
+    gradients: Array,  # (steps, n)
+    lrs: Array,  # (steps,)
+    is_weight: Array,  # (n,), bool; the others are biases
+    fields: Mapping[str, Any],  # those of the case, with `RIGHT` for the rest
+) -> Array:  # (steps, n), the parameters after each step
+    """Tell the steps of a rule on given gradients."""
     decays = (is_weight | (fields["decayed"] == "all")) * fields["weight_decay"]
     take = {"sgd": _sgd, "rmsprop": _rmsprop, "adam": _adam, "adamw": _adam}[fields["rule"]]
     state = {

@@ -100,8 +100,6 @@ def larochelle_original(
         As for `larochelle`.
     root : path-like, optional
         The folder of the archives. Without it: ``$SCRATCHDAE_DATA/larochelle``, then the cache.
-    archives : mapping of str to Archive
-        The published archives, by problem.
 
     Returns
     -------
@@ -143,7 +141,7 @@ def fetch_larochelle(
     progress: bool = True,
     archives: Mapping[str, Archive] = ARCHIVES,
 ) -> Path:
-    """Download the published archives that are not there yet, 590 MB in all.
+    """Download the published archives that are not there yet, 590 MB in all, and return their folder.
 
     An archive goes into place only when its sha1 is the published one. A mirror that is silent, refuses or delivers
     other bytes is passed over for the next. A local file that differs from the published one is not replaced: a
@@ -160,13 +158,6 @@ def fetch_larochelle(
         Addresses of folders that hold the archives, the preferred first. Without it: the authors' own.
     progress : bool
         Whether to show a progress bar on stderr.
-    archives : mapping of str to Archive
-        The published archives, by problem.
-
-    Returns
-    -------
-    Path
-        The folder, which now holds the archives.
     """
     addresses = choose_mirrors(mirrors, MIRRORS)
     chosen = [archives[choice("problems", problem, archives)] for problem in (problems or archives)]
