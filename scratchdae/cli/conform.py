@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from scratchdae.arguments import number
+
 if TYPE_CHECKING:
     from scratchdae.conformance.candidate import Candidate
     from scratchdae.conformance.case import Case
@@ -80,7 +82,6 @@ def show(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Ask an implementation the cases, and report; status 0 if all that it supports agree and there is one."""
-    from scratchdae.arguments import number
     from scratchdae.conformance.candidate import InProcess, SeparateProcess
     from scratchdae.conformance.named import Named
     from scratchdae.conformance.program import Program

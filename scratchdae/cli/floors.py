@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchdae import plots
 from scratchdae.arguments import integer
 from scratchdae.cli import example_files
 from scratchdae.cli.example_files import Examples
@@ -148,8 +149,6 @@ def _advice(found: Survey) -> list[str]:
 
 
 def _draw(path: Path, examples: Examples, found: Survey) -> None:
-    from scratchdae import plots
-
     figure = plots.sheet(15, 5.6)
     code, noise, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
     plots.code_floors(code, found)
