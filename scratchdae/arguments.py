@@ -108,8 +108,11 @@ def generator(name: str, rng: object) -> np.random.Generator:
     return rng
 
 
-def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse named arrays that have not the names and shapes expected, and one floating-point dtype for all."""
+def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> Params:
+    """Return named arrays in the order expected, refused unless they have those names and shapes, and one float dtype.
+
+    The order is the model's, in which penalties and norms are summed; a file has another.
+    """
     if set(arrays) != set(expected):
         raise ValueError(f"{name} must hold {sorted(expected)}, found {sorted(arrays)}")
     for key, shape in expected.items():
@@ -118,6 +121,7 @@ def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[
     dtypes = {str(array.dtype) for array in arrays.values()}
     if len(dtypes) != 1 or next(iter(arrays.values())).dtype.kind not in "fc":
         raise ValueError(f"{name} must share one floating-point dtype, found {', '.join(sorted(dtypes))}")
+    return {key: arrays[key] for key in expected}
 
 
 def first_nonfinite(arrays: Mapping[str, Array]) -> str | None:
