@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from scratchdae.layers import (
+    ELU,
     LSTM,
     AveragePool2D,
     Conv2D,
@@ -133,6 +134,7 @@ ROWS = [
     Row([Identity()], ANY, lambda torch, _, a: 1 * a),
     Row([ReLU()], ANY, lambda torch, _, a: torch.relu(a)),
     Row([LeakyReLU(), LeakyReLU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.leaky_relu(a, layer.slope)),
+    Row([ELU(), ELU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.elu(a, layer.alpha)),
     Row([Dropout(0.3), Dropout(0.0)], ANY, lambda torch, layer, x: torch.dropout(x, layer.rate, train=False), seed=3),
     Row([GaussianNoise(0.5)], ANY, lambda torch, _, x: 1 * x, seed=3),
 ]  # fmt: skip
