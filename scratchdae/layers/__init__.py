@@ -13,6 +13,7 @@ from scratchdae.layers.conv import Conv2D as Conv2D
 from scratchdae.layers.conv_transpose import Conv2DTranspose as Conv2DTranspose
 from scratchdae.layers.dense import Dense as Dense
 from scratchdae.layers.elu import ELU as ELU
+from scratchdae.layers.gelu import GELU as GELU
 from scratchdae.layers.layer import Layer as Layer
 from scratchdae.layers.lstm import LSTM as LSTM
 from scratchdae.layers.noise import Dropout as Dropout

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from scratchdae.layers import (
     ELU,
+    GELU,
     LSTM,
     AveragePool2D,
     Conv2D,
@@ -135,6 +136,8 @@ ROWS = [
     Row([ReLU()], ANY, lambda torch, _, a: torch.relu(a)),
     Row([LeakyReLU(), LeakyReLU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.leaky_relu(a, layer.slope)),
     Row([ELU(), ELU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.elu(a, layer.alpha)),
+    Row([GELU(), GELU("tanh")], ANY,
+        lambda torch, layer, a: torch.nn.functional.gelu(a, approximate=layer.approximate)),
     Row([Dropout(0.3), Dropout(0.0)], ANY, lambda torch, layer, x: torch.dropout(x, layer.rate, train=False), seed=3),
     Row([GaussianNoise(0.5)], ANY, lambda torch, _, x: 1 * x, seed=3),
 ]  # fmt: skip
