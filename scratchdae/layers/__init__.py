@@ -23,6 +23,7 @@ from scratchdae.layers.pooling import MaxPool2D as MaxPool2D
 from scratchdae.layers.repeat import RepeatVector as RepeatVector
 from scratchdae.layers.reshaping import Flatten as Flatten
 from scratchdae.layers.reshaping import Reshape as Reshape
+from scratchdae.layers.softplus import Softplus as Softplus
 from scratchdae.layers.upsampling import UpSampling2D as UpSampling2D
 
 LAYERS: dict[str, type[Layer]] = {

@@ -26,6 +26,7 @@ from scratchdae.layers import (
     RepeatVector,
     Reshape,
     Sigmoid,
+    Softplus,
     Tanh,
     UpSampling2D,
 )
@@ -138,6 +139,7 @@ ROWS = [
     Row([ELU(), ELU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.elu(a, layer.alpha)),
     Row([GELU(), GELU("tanh")], ANY,
         lambda torch, layer, a: torch.nn.functional.gelu(a, approximate=layer.approximate)),
+    Row([Softplus()], ANY, lambda torch, _, a: torch.nn.functional.softplus(a, threshold=40)),
     Row([Dropout(0.3), Dropout(0.0)], ANY, lambda torch, layer, x: torch.dropout(x, layer.rate, train=False), seed=3),
     Row([GaussianNoise(0.5)], ANY, lambda torch, _, x: 1 * x, seed=3),
 ]  # fmt: skip
