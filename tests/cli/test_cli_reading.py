@@ -1,6 +1,5 @@
 """How `scratchdae train` says to read a run: numbers of that run and of its data, whatever the loss."""
 
-import itertools
 import re
 
 import numpy as np
@@ -8,15 +7,13 @@ import pytest
 
 from scratchdae import DenoisingAutoencoder, datasets, evaluate, floors, load_model
 from scratchdae.cli import main, pictures, reading
+from scratchdae.corruption import CORRUPTIONS
 
 FIRST = re.compile(r"nothing learned costs (\S+), perfect (\S+), yours (\S+): (.*)")
+LOSSES = [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")]
 OPTIONS = [
-    (loss, output, reduction, corruption)
-    for (loss, output), reduction, corruption in itertools.product(
-        [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")],
-        ["paper", "mean"],
-        ["none", "masking:0.3", "bernoulli:0.3", "salt_and_pepper:linear(0.1,0.2,3)", "gaussian:0.1"],
-    )
+    *((*loss, reduction, "masking:linear(0.1,0.3,2)") for loss in LOSSES for reduction in ("paper", "mean")),
+    *((*LOSSES[0], "paper", corruption) for corruption in ("none", *(f"{kind}:0.3" for kind in CORRUPTIONS))),
 ]
 
 
