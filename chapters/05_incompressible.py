@@ -26,11 +26,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import evaluate, fit, floors
+from scratchdae import Sequential, evaluate, fit, floors
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, redundant_columns, to_float, uniform
 from scratchdae.layers import Conv2D, Conv2DTranspose, Dense, Flatten, MaxPool2D, ReLU, Reshape, Sigmoid, UpSampling2D
-from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.schedules import Geometric

@@ -24,11 +24,10 @@ from functools import cache
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Corruption, evaluate, fit, floors, plots
+from scratchdae import Corruption, Sequential, evaluate, fit, floors, plots
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, redundant_columns, to_float, uniform
 from scratchdae.layers import Dense, ReLU
-from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.schedules import Geometric, Linear

@@ -25,11 +25,10 @@ from functools import cache
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Corruption, evaluate, fit, floors
+from scratchdae import Corruption, Sequential, evaluate, fit, floors
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, redundant_columns, to_float
 from scratchdae.layers import Dense, ReLU
-from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.schedules import Geometric

@@ -24,12 +24,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import NonFiniteError, fit, floors, streams
+from scratchdae import NonFiniteError, Sequential, fit, floors, layer_statistics, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, uniform
 from scratchdae.layers import Dense, ReLU, Tanh
-from scratchdae.models.sequential import Sequential
-from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 

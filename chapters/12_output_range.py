@@ -28,7 +28,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import fit, floors, streams
+from scratchdae import Sequential, fit, floors, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits
 from scratchdae.layers import (
@@ -44,7 +44,6 @@ from scratchdae.layers import (
     Tanh,
     UpSampling2D,
 )
-from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 

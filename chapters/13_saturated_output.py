@@ -33,11 +33,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, floors, plots, streams
+from scratchdae import Sequential, floors, layer_statistics, plots, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
 from scratchdae.layers import Conv2D, Conv2DTranspose, MaxPool2D, ReLU, Sigmoid, Tanh, UpSampling2D
-from scratchdae.models import layer_statistics
 from scratchdae.optimizers import SGD, Adam, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
 

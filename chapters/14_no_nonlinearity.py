@@ -28,11 +28,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import fit, floors, streams
+from scratchdae import Sequential, fit, floors, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import curved_manifold, digits, project_to_curve, redundant_columns, to_float, uniform
 from scratchdae.layers import Dense, LeakyReLU, Tanh
-from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.schedules import Cosine

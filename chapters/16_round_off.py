@@ -37,13 +37,12 @@ from importlib.util import find_spec
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import floors, streams
+from scratchdae import Sequential, floors, streams
 from scratchdae.activations import sigmoid
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits
 from scratchdae.layers import Dense, ReLU, Sigmoid
 from scratchdae.losses import cross_entropy
-from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 

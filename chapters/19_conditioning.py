@@ -20,13 +20,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, evaluate, fit, floors, streams
+from scratchdae import NonFiniteError, Sequential, evaluate, fit, floors, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float, uniform
 from scratchdae.layers import Dense, ReLU
 from scratchdae.optimizers import SGD, Adam, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training.loop import NonFiniteError
 
 chapter = Chapter.begin("19_conditioning")
 

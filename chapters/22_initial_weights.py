@@ -35,15 +35,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import fit, floors
+from scratchdae import NonFiniteError, Sequential, evaluate, fit, floors, layer_statistics
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
 from scratchdae.layers import Dense, ReLU
-from scratchdae.models.sequential import Sequential
-from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training import NonFiniteError, evaluate
 
 chapter = Chapter.begin("22_initial_weights")
 

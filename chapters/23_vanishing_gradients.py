@@ -31,17 +31,14 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import DenoisingAutoencoder, fit, floors
+from scratchdae import DenoisingAutoencoder, Sequential, evaluate, fit, floors, layer_statistics
 from scratchdae.activations import sigmoid
 from scratchdae.chapter import Chapter
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import digits, to_float
 from scratchdae.layers import Dense, ReLU, Sigmoid, Tanh
-from scratchdae.models.sequential import Sequential
-from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training.evaluation import evaluate
 
 chapter = Chapter.begin("23_vanishing_gradients")
 

@@ -30,15 +30,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import fit, floors
+from scratchdae import NonFiniteError, Sequential, fit, floors
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import sinusoids
-from scratchdae.layers import LSTM, Dense, RepeatVector
-from scratchdae.layers.lstm import lstm_forward
-from scratchdae.models.sequential import Sequential
+from scratchdae.layers import LSTM, Dense, RepeatVector, lstm_forward
 from scratchdae.optimizers import SGD, Adam, Clipped, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training.loop import NonFiniteError
 
 chapter = Chapter.begin("24_exploding_gradients")
 

@@ -40,15 +40,12 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import fit, floors
+from scratchdae import NonFiniteError, Sequential, evaluate, fit, floors, layer_statistics
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float, uniform
 from scratchdae.layers import Dense, LeakyReLU, ReLU
-from scratchdae.models.sequential import Sequential
-from scratchdae.models.statistics import layer_statistics
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training import NonFiniteError, evaluate
 
 chapter = Chapter.begin("25_dead_units")
 rng = np.random.default_rng([chapter.seed, 25])

@@ -32,11 +32,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import LogNorm
 
-from scratchdae import Corruption, NonFiniteError, evaluate, fit, floors, streams
+from scratchdae import Corruption, NonFiniteError, Sequential, evaluate, fit, floors, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float, uniform
 from scratchdae.layers import Dense, Tanh
-from scratchdae.models.sequential import Sequential
 from scratchdae.optimizers import SGD, Adam, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
 

@@ -33,8 +33,7 @@ from scratchdae import Corruption, DenoisingAutoencoder, fit, plots, streams
 from scratchdae.activations import sigmoid
 from scratchdae.chapter import Chapter
 from scratchdae.corruption import exact_mask
-from scratchdae.datasets import digits, to_float
-from scratchdae.datasets.larochelle.rotation import rotate
+from scratchdae.datasets import digits, rotate, to_float
 from scratchdae.initializers import glorot_uniform
 from scratchdae.plots import BLUE, ORANGE
 

@@ -26,14 +26,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
+from scratchdae import LayerSpec, classification_error, finetune, pretrain
 from scratchdae.activations import sigmoid
 from scratchdae.chapter import Chapter
-from scratchdae.datasets import digits, draw_digits, to_float
-from scratchdae.datasets.larochelle.rotation import rotate
-from scratchdae.models.layer_spec import LayerSpec
-from scratchdae.models.stack import finetune, pretrain
+from scratchdae.datasets import digits, draw_digits, rotate, to_float
 from scratchdae.plots import BLUE, GREY, ORANGE
-from scratchdae.training.evaluation import classification_error
 
 chapter = Chapter.begin("30_depth")
 

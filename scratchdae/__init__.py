@@ -2,7 +2,8 @@
 
 to read      autoencoder (begin here), losses, corruption, rbm, layers, optimizers, activations, initializers, schedules
 to build     DenoisingAutoencoder, Sequential, RestrictedBoltzmannMachine, LayerSpec, load_model
-to train     fit, Corruption, GrowingPatience, History, NonFiniteError, pretrain, finetune, streams, datasets, backend
+to train     fit, Training, Corruption, GrowingPatience, History, NonFiniteError, pretrain, finetune, streams,
+             datasets, backend (NumPy or compiled)
 to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics
 to compare   conformance (with another framework), sweep (many trainings), plots
 to write     chapter (what every chapter of the book has)
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
         GrowingPatience,
         History,
         NonFiniteError,
+        Training,
         classification_error,
         evaluate,
         fit,
@@ -62,8 +64,8 @@ __version__ = "0.1.0"
 __all__ = [  # noqa: RUF022  # in the order of the map above
     "autoencoder", "losses", "corruption", "rbm", "layers", "optimizers", "activations", "initializers", "schedules",
     "DenoisingAutoencoder", "Sequential", "RestrictedBoltzmannMachine", "LayerSpec", "load_model",
-    "fit", "Corruption", "GrowingPatience", "History", "NonFiniteError", "pretrain", "finetune", "streams", "datasets",
-    "backend",
+    "fit", "Training", "Corruption", "GrowingPatience", "History", "NonFiniteError", "pretrain", "finetune", "streams",
+    "datasets", "backend",
     "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics",
     "conformance", "sweep", "plots",
     "chapter",
@@ -76,7 +78,8 @@ _HOMES = {
         "load_model", "pretrain",
     ],
     "training": [
-        "GrowingPatience", "History", "NonFiniteError", "classification_error", "evaluate", "fit", "streams",
+        "GrowingPatience", "History", "NonFiniteError", "Training", "classification_error", "evaluate", "fit",
+        "streams",
     ],
 }  # fmt: skip
 
@@ -86,5 +89,4 @@ def __getattr__(name: str) -> Any:  # PEP 562: a name of the map is imported whe
         raise AttributeError(f"module 'scratchdae' has no attribute {name!r}")
     home = next((module for module, names in _HOMES.items() if name in names), None)
     found = importlib.import_module(f"scratchdae.{home or name}")
-    globals()[name] = value = getattr(found, name) if home else found
-    return value
+    return getattr(found, name) if home else found  # not kept here, or help() would print it whole

@@ -1,7 +1,7 @@
 """What an argument must be: the types of the house, and the checks at the door.
 
-Every check raises a ``ValueError`` that names the argument, says what was found and what was expected,
-before anything is written or changed. Nothing here repairs an argument.
+Every check raises a ``ValueError`` that calls the argument `name`, says what was found and what was expected, before
+anything is written or changed. Nothing here repairs an argument.
 """
 
 import math
@@ -18,35 +18,19 @@ Params: TypeAlias = dict[str, Array]  # named arrays; a gradient has the names a
 _BOOLS: tuple[type, ...] = (bool, np.bool_)  # numbers in Python, but never meant as one
 
 
-def matrix(name: str, x: object, columns: int | None = None, dtype: npt.DTypeLike | None = None) -> Array:
-    """Return `x` as a floating-point matrix whose rows are examples.
+def matrix(
+    name: str, x: object, columns: int | None = None, dtype: npt.DTypeLike | None = None, axes: int = 2
+) -> Array:
+    """Return `x` as a floating-point matrix (B, D) whose rows are examples, or as batches (S, B, D); it is never empty.
 
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    x : array_like, shape (B, D)
-        At least one row and one column, of a floating-point dtype.
-    columns : int, optional
-        The number of columns `x` must have.
-    dtype : dtype, optional
-        The dtype to return, that of the parameters: a float64 batch does not upcast a float32 model. Where either is
-        complex nothing is cast, which is what the complex step of a gradient check needs.
-
-    Returns
-    -------
-    ndarray, shape (B, D)
-        `x` itself where it already fits.
-
-    Raises
-    ------
-    ValueError
-        If `x` is not a matrix, is empty, has another number of columns or is not floating-point. Integers
-        are refused, because pixels from 0 to 255 would saturate every sigmoid unnoticed.
+    Integers are refused, because pixels from 0 to 255 would saturate every sigmoid unnoticed. `dtype` is that of the
+    parameters: a float64 batch does not upcast a float32 model. Where either is complex nothing is cast, which is what
+    the complex step of a gradient check needs. Where nothing has to be cast, `x` itself is returned.
     """
     array = np.asarray(x)
-    if array.ndim != 2:
-        raise ValueError(f"{name} must be a matrix with one example a row, found shape {array.shape}")
+    if array.ndim != axes:
+        what = "be a matrix with one example a row" if axes == 2 else "hold batches, with shape (S, B, D)"
+        raise ValueError(f"{name} must {what}, found shape {array.shape}")
     if array.size == 0:
         raise ValueError(f"{name} must not be empty, found shape {array.shape}")
     if array.dtype.kind not in "fc":
@@ -54,78 +38,37 @@ def matrix(name: str, x: object, columns: int | None = None, dtype: npt.DTypeLik
             f"{name} must be floating-point, found dtype {array.dtype}; scale pixels to [0, 1] first "
             "(scratchdae.datasets.to_float)"
         )
-    if columns is not None and array.shape[1] != columns:
+    if columns is not None and array.shape[-1] != columns:
         raise ValueError(f"{name} must have {columns} columns, found shape {array.shape}")
     if dtype is None or array.dtype.kind == "c" or np.dtype(dtype).kind == "c":
         return array
     return array.astype(dtype, copy=False)
 
 
+def pair(
+    name: str, x: object, other_name: str, other: object, columns: int, dtype: npt.DTypeLike, axes: int = 2
+) -> tuple[Array, Array]:
+    """Return two arrays of examples as `matrix` does, of one shape; with three axes, (S, B, D), batches of them."""
+    first, second = matrix(name, x, columns, dtype, axes), matrix(other_name, other, columns, dtype, axes)
+    same_shape(other_name, second, name, first)
+    return first, second
+
+
 def same_shape(name: str, x: Array, other_name: str, other: Array) -> None:
-    """Refuse two arrays of different shapes.
-
-    Parameters
-    ----------
-    name : str
-        What to call `x` in the error.
-    x : ndarray
-        The array to check.
-    other_name : str
-        What to call `other`.
-    other : ndarray
-        The array whose shape it must have.
-
-    Raises
-    ------
-    ValueError
-        If the shapes differ.
-    """
+    """Refuse two arrays of different shapes."""
     if x.shape != other.shape:
         raise ValueError(f"{name} must have the shape of {other_name}, {other.shape}, found {x.shape}")
 
 
 def unit_interval(name: str, x: Array) -> None:
-    """Refuse values outside [0, 1], NaN included.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    x : ndarray
-        Real values, at least one.
-
-    Raises
-    ------
-    ValueError
-        If a value lies outside [0, 1] or is NaN.
-    """
+    """Refuse real values outside [0, 1], NaN included."""
     low, high = x.real.min(), x.real.max()
     if not (low >= 0 and high <= 1):  # written so that NaN fails it
         raise ValueError(f"{name} must lie in [0, 1], found values from {low:.6g} to {high:.6g}")
 
 
 def integer(name: str, value: object, at_least: int = 1) -> int:
-    """Return `value` as an int.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    value : int
-        The number.
-    at_least : int
-        The smallest number allowed.
-
-    Returns
-    -------
-    int
-        `value`.
-
-    Raises
-    ------
-    ValueError
-        If it is not an integer (True and 3.0 are not) or is too small.
-    """
+    """Return `value` as an int; True and 3.0 are none."""
     if type(value) in _BOOLS or not isinstance(value, Integral) or int(value) < at_least:
         raise ValueError(f"{name} must be an integer of at least {at_least}, found {value!r}")
     return int(value)
@@ -134,29 +77,7 @@ def integer(name: str, value: object, at_least: int = 1) -> int:
 def number(
     name: str, value: object, at_least: float = -math.inf, at_most: float = math.inf, above: float = -math.inf
 ) -> float:
-    """Return `value` as a finite float.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    value : float
-        The number.
-    at_least, at_most : float
-        The closed range it must lie in.
-    above : float
-        A value it must exceed.
-
-    Returns
-    -------
-    float
-        `value`.
-
-    Raises
-    ------
-    ValueError
-        If it is not a finite number in the range.
-    """
+    """Return `value` as a finite float in the closed range [`at_least`, `at_most`] and greater than `above`."""
     found = float(value) if isinstance(value, Real) and type(value) not in _BOOLS else math.nan
     if not (math.isfinite(found) and at_least <= found <= at_most and found > above):
         bounds = [f"at least {at_least:g}"] if at_least > -math.inf else []
@@ -168,73 +89,29 @@ def number(
 
 
 def choice(name: str, value: object, choices: Collection[str]) -> str:
-    """Return `value`, one of several names.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    value : str
-        The name chosen.
-    choices : collection of str
-        The names there are.
-
-    Returns
-    -------
-    str
-        `value`.
-
-    Raises
-    ------
-    ValueError
-        If it is none of them.
-    """
+    """Return `value`, one of several names."""
     if not isinstance(value, str) or value not in choices:
         raise ValueError(f"{name} must be one of {', '.join(map(repr, choices))}, found {value!r}")
     return value
 
 
+def choices(**options: tuple[object, Collection[str]]) -> None:
+    """Refuse the first option that is none of its names: ``choices(loss=(loss, LOSSES), ...)``."""
+    for name, (value, names) in options.items():
+        choice(name, value, names)
+
+
 def generator(name: str, rng: object) -> np.random.Generator:
-    """Return `rng`, a random generator.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    rng : numpy.random.Generator
-        The generator.
-
-    Returns
-    -------
-    numpy.random.Generator
-        `rng`.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else: a seed would restart the stream at every call.
-    """
+    """Return `rng` if it is a generator: a seed would restart the stream at every call."""
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"{name} must be a numpy.random.Generator (numpy.random.default_rng(seed)), found {rng!r}")
     return rng
 
 
-def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse named arrays whose names, shapes or dtypes are not the expected ones.
+def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> Params:
+    """Return named arrays in the order expected, refused unless they have those names and shapes, and one float dtype.
 
-    Parameters
-    ----------
-    name : str
-        What to call the mapping in the error.
-    arrays : mapping of str to ndarray
-        The named arrays.
-    expected : mapping of str to tuple of int
-        The names there must be, and their shapes.
-
-    Raises
-    ------
-    ValueError
-        If a name is missing or too many, a shape differs, or the dtypes are not one floating-point dtype.
+    The order is the model's, in which penalties and norms are summed; a file has another.
     """
     if set(arrays) != set(expected):
         raise ValueError(f"{name} must hold {sorted(expected)}, found {sorted(arrays)}")
@@ -244,21 +121,11 @@ def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[
     dtypes = {str(array.dtype) for array in arrays.values()}
     if len(dtypes) != 1 or next(iter(arrays.values())).dtype.kind not in "fc":
         raise ValueError(f"{name} must share one floating-point dtype, found {', '.join(sorted(dtypes))}")
+    return {key: arrays[key] for key in expected}
 
 
 def first_nonfinite(arrays: Mapping[str, Array]) -> str | None:
-    """Name the first array that holds NaN or inf.
-
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        Named arrays.
-
-    Returns
-    -------
-    str or None
-        Its name, or None where all are finite.
-    """
+    """Name the first array that holds NaN or inf; None where all are finite."""
     for name, array in arrays.items():
         # A sum is a quarter of the cost of looking at each entry, and no NaN or inf can leave it finite.
         if not np.isfinite(array.sum()) and not np.isfinite(array).all():

@@ -12,17 +12,9 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
-    """Give a temporary path to write to, which becomes `path` if the block ends well.
+    """Give a temporary path to write to, of the same suffix, which becomes `path` if the block ends well.
 
-    Parameters
-    ----------
-    path : path-like
-        The file to write; its folder must exist.
-
-    Yields
-    ------
-    Path
-        Where to write meanwhile, of the same suffix. It is removed if the block raises.
+    The folder of `path` must exist. What was written is removed if the block raises.
     """
     path = Path(path)
     temporary = path.with_name(f".{path.stem}.partial{path.suffix}")
@@ -36,15 +28,7 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write(path: str | os.PathLike[str], content: bytes) -> None:
-    """Write a file whole or not at all.
-
-    Parameters
-    ----------
-    path : path-like
-        The file; its folder must exist.
-    content : bytes
-        All of it.
-    """
+    """Write a file whole or not at all; its folder must exist."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

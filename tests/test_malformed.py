@@ -77,7 +77,7 @@ CASES = {
     "decode a vector": (lambda: autoencoder.decode(params(), X[0, :3]), "y must be a matrix"),
     "forward transposed": (lambda: autoencoder.forward(params(), X.T), "x_tilde must have 4 columns"),
     "loss_and_grads target columns": (lambda: autoencoder.loss_and_grads(params(), X, X[:, :3]), "x must have 4 columns"),
-    "loss_and_grads target rows": (lambda: autoencoder.loss_and_grads(params(), X, X[:5]), "x must have the shape of a_z"),
+    "loss_and_grads target rows": (lambda: autoencoder.loss_and_grads(params(), X, X[:5]), "x must have the shape of x_tilde"),
     "loss_and_grads NaN target": (lambda: autoencoder.loss_and_grads(params(), X, NAN), r"x must lie in \[0, 1\], found values from nan"),
     "loss_and_grads target 255": (lambda: autoencoder.loss_and_grads(params(), X, 255 * X), r"x must lie in \[0, 1\]"),
     "loss_and_grads loss": (lambda: autoencoder.loss_and_grads(params(), X, X, "mse"), "loss must be one of 'cross_entropy'"),

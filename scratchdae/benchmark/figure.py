@@ -3,13 +3,11 @@
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-import numpy as np
-
+from scratchdae import plots
 from scratchdae.benchmark.report import SUBJECT, Result, finding
 from scratchdae.plots import BLUE, GREY, ORANGE
 
 if TYPE_CHECKING:
-    from matplotlib.artist import Artist
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
@@ -25,32 +23,15 @@ _LARGE, _SMALL = 0.1, 0.062  # inches of a letter of the title and of the line b
 
 
 def draw(result: Result) -> "Figure":
-    """Draw a benchmark.
-
-    Parameters
-    ----------
-    result : Result
-        At least one of its rows was timed.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A panel for every H, on common axes.
-    """
-    from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
-
+    """Draw a benchmark, of which at least one row was timed: a panel for every H, on common axes."""
     hidden = sorted({setting.n_hidden for setting in result.settings})
     width = _LEGEND + _PANEL * max(len(hidden), 1.4)
-    figure = Figure(figsize=(width, 5.0), layout="constrained")
+    figure = plots.sheet(width, 5.0)
     panels = figure.subplots(1, len(hidden), sharey=True, squeeze=False)[0]
     for ax, H in zip(panels, hidden, strict=True):
         _panel(ax, result, H)
     panels[0].set_ylabel("training samples a second")
-    named: dict[str, Artist] = {}
-    for ax in panels:  # somebody may have failed in the first
-        handles, labels = ax.get_legend_handles_labels()
-        named |= dict(zip(labels, handles, strict=True))
-    figure.legend(named.values(), named.keys(), loc="outside right center", frameon=False, handlelength=3.5)
+    plots.legend(figure, "outside right center", handlelength=3.5)
     threads, setting = result.about["threads"], result.settings[0]
     details = (
         f"{result.kind.title}, {setting.dtype}, {threads} thread{'s' * (threads > 1)}, "
@@ -62,44 +43,33 @@ def draw(result: Result) -> "Figure":
 
 
 def _panel(ax: "Axes", result: Result, H: int) -> None:
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter, NullLocator
-
     settings = sorted((s for s in result.settings if s.n_hidden == H), key=lambda setting: setting.batch_size)
     gflops = result.limits.gflops[result.limits.fastest]
-    ax.axhline(
-        result.dense(settings[0]),
-        color=GREY,
-        linewidth=1.6,
-        linestyle=(0, (1, 1)),
-        label=f"dense limit: matrix product\nat {gflops:,.0f} GFLOP/s ({result.limits.fastest}),\n"
-        f"{result.kind.work.cost.replace(', ', ',' + chr(10))}",
+    limit = (
+        f"dense limit: matrix product\nat {gflops:,.0f} GFLOP/s ({result.limits.fastest}),\n"
+        f"{result.kind.work.cost.replace(', ', ',' + chr(10))}"
     )
+    plots.floor_line(ax, result.dense(settings[0]), color=GREY, linewidth=1.6, linestyle=(0, (1, 1)), label=limit)
     for name, (colour, marker, line) in _STYLES.items():
         rows = [row for s in settings for row in result.rows if row.name == name and row.setting == s and row.rates]
-        if not rows:
-            continue
-        medians = np.array([row.median for row in rows])
-        spread = np.array([[row.median - min(row.rates), max(row.rates) - row.median] for row in rows]).T
-        ax.errorbar(
-            [row.setting.batch_size for row in rows],
-            medians,
-            yerr=spread,
-            color=colour,
-            marker=marker,
-            linestyle=line,
-            linewidth=2.2 if name == SUBJECT else 1.4,
-            markersize=6.5,
-            capsize=3,
-            label=name,
-            zorder=3 if name == SUBJECT else 2,
-        )
-    ax.set_xscale("log")
-    ax.set_yscale("log")
-    ax.set_xticks([setting.batch_size for setting in settings], [str(setting.batch_size) for setting in settings])
-    ax.xaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
-    ax.yaxis.set_minor_formatter(NullFormatter())
-    ax.set_xlabel("batch size B")
+        if rows:
+            plots.points(
+                ax,
+                [row.setting.batch_size for row in rows],
+                [row.median for row in rows],
+                [(min(row.rates), max(row.rates)) for row in rows],
+                color=colour,
+                marker=marker,
+                line=line,
+                linewidth=2.2 if name == SUBJECT else 1.4,
+                markersize=6.5,
+                capsize=3,
+                label=name,
+                zorder=3 if name == SUBJECT else 2,
+            )
+    plots.logarithmic(ax, "x", [setting.batch_size for setting in settings])
+    ax.tick_params("x", which="minor", bottom=False)
+    plots.logarithmic(ax, "y", form=",.0f")
+    ax.set(xlabel="batch size B")
     ax.set_title(f"H = {H}", fontsize=11)
     ax.grid(alpha=0.3)

@@ -17,115 +17,47 @@ _REPEATS = 4  # it is measured again before every setting
 
 @dataclass(frozen=True)
 class Limits:
-    """The best that was seen, for a limit is not a typical value.
+    """The best that was seen, for a limit is not a typical value."""
 
-    Attributes
-    ----------
-    gflops : dict of str to float
-        Rate of the matrix product in the benchmark's dtype, in 10⁹ floating-point operations a second, by the
-        competitor whose library computed it: they do not share a BLAS, and the machine can do what the best one does.
-    gbytes : float
-        Bandwidth of a copy in memory, read and written bytes both counted, in 10⁹ bytes a second.
-    blas : dict of str to str
-        What computed the products, by competitor.
-    failed : dict of str to str
-        What was raised instead of a product, by competitor.
-    """
-
+    # Rate of the matrix product in the benchmark's dtype, in 10⁹ floating-point operations a second, by the competitor
+    # whose library computed it: they do not share a BLAS, and the machine can do what the best one does.
     gflops: dict[str, float]
-    gbytes: float
-    blas: dict[str, str] = field(default_factory=dict)
-    failed: dict[str, str] = field(default_factory=dict)
+    gbytes: float  # bandwidth of a copy in memory, bytes read and written both counted, in 10⁹ a second
+    blas: dict[str, str] = field(default_factory=dict)  # what computed the products, by competitor
+    failed: dict[str, str] = field(default_factory=dict)  # what was raised instead of a product, by competitor
 
     def __str__(self) -> str:
         rates = ", ".join(f"{rate:,.0f} by {self.called(name)}" for name, rate in self.gflops.items())
         return f"matrix product {rates} (GFLOP/s); copy in memory {self.gbytes:,.0f} GB/s"
 
     def called(self, name: str) -> str:
-        """Name a competitor and its BLAS.
-
-        Parameters
-        ----------
-        name : str
-            The competitor.
-
-        Returns
-        -------
-        str
-            The BLAS in brackets, where it is known.
-        """
+        """Name a competitor and, in brackets, its BLAS where that is known."""
         return f"{name} ({self.blas[name]})" if name in self.blas else name
 
     @property
     def fastest(self) -> str:
-        """The competitor whose library multiplies fastest.
-
-        Returns
-        -------
-        str
-            Its name.
-        """
+        """The competitor whose library multiplies fastest."""
         return max(self.gflops, key=lambda name: self.gflops[name])
 
     def best(self, other: "Limits") -> "Limits":
-        """Return the higher of each.
-
-        Parameters
-        ----------
-        other : Limits
-            Measured at another moment.
-
-        Returns
-        -------
-        Limits
-            The limits of both moments.
-        """
+        """Return the higher of each, of two moments."""
         gflops = {name: max(rate, other.gflops.get(name, 0.0)) for name, rate in self.gflops.items()}
         return Limits(
             other.gflops | gflops, max(self.gbytes, other.gbytes), other.blas | self.blas, other.failed | self.failed
         )
 
     def dense(self, operations: int) -> float:
-        """Return how many samples a second the products alone would allow.
-
-        Parameters
-        ----------
-        operations : int
-            Floating-point operations a sample, if no zero is left out.
-
-        Returns
-        -------
-        float
-            Samples a second.
-        """
+        """Return how many samples of so many operations, if no zero is left out, a second of products would allow."""
         return self.gflops[self.fastest] * 1e9 / operations
 
 
 def measure(
     competitors: Sequence[Competitor], dtype: str, threads: int, side: int = _SIDE, nbytes: int = _BYTES
 ) -> Limits:
-    """Measure both limits, in about a second.
-
-    Parameters
-    ----------
-    competitors : sequence of Competitor
-        Whose matrix products to measure, of those that have one; NumPy's always is.
-    dtype : {"float32", "float64"}
-        Of the matrices.
-    threads : int
-        Of the copy and of the products; the BLAS must have been bounded to as many.
-    side : int
-        Rows and columns of the matrices.
-    nbytes : int
-        Size of what is copied.
-
-    Returns
-    -------
-    Limits
-        The best of some repeats.
-    """
+    """Measure both limits, in about a second; the BLAS must have been bounded to `threads`."""
     rng = np.random.default_rng(0)
     a, b = (rng.random((side, side)).astype(dtype) for _ in range(2))
+    # NumPy's always, and of the competitors those that have one.
     gemms = {"numpy": reference.GEMM} | {one.name: one.gemm for one in competitors if one.gemm is not None}
     gflops, blas, failed = dict[str, float](), dict[str, str](), dict[str, str]()
     for name, gemm in gemms.items():

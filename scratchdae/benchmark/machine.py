@@ -13,14 +13,7 @@ _PACKAGES = ("numpy", "numba", "scipy", "torch", "jax", "scikit-learn")
 
 
 def describe() -> dict[str, Any]:
-    """Describe the machine, and whether it was busy with something else.
-
-    Returns
-    -------
-    dict
-        Processor, how many, system, NumPy's BLAS with the kind of processor it takes this one for, and the load before
-        the benchmark (null where the system does not say).
-    """
+    """Describe the machine, NumPy's BLAS and what processor it takes this one for, and the load (null if unknown)."""
     from threadpoolctl import threadpool_info
 
     blas = [
@@ -39,13 +32,7 @@ def describe() -> dict[str, Any]:
 
 
 def versions() -> dict[str, str]:
-    """List the versions of Python and of all that may take part.
-
-    Returns
-    -------
-    dict of str to str
-        A version a package that is installed.
-    """
+    """List the versions of Python and of all that may take part and is installed."""
     found = {"python": platform.python_version(), "scratchdae": __version__}
     for package in _PACKAGES:
         try:

@@ -7,7 +7,7 @@ competitor raises is written down, and the others go on.
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from statistics import median
 from typing import Any
 
@@ -27,70 +27,33 @@ _AT_LEAST = 0.1  # seconds that are measured: stretches are repeated until then
 
 @dataclass(frozen=True)
 class Row:
-    """What was found about one competitor in one setting.
-
-    Attributes
-    ----------
-    name : str
-        The competitor.
-    setting : Setting
-        The sizes.
-    rates : tuple of float
-        Samples a second, a round each; empty if its updates are wrong, or it failed.
-    processors : float
-        Processor time by wall time over all its rounds: how many processors it kept busy.
-    update_error : float
-        Largest difference of its updates from the reference's, see `update_error`; NaN where there is none.
-    failure : str or None
-        What it raised, and when.
-    """
+    """What was found about one competitor in one setting."""
 
     name: str
     setting: Setting
-    rates: tuple[float, ...]
-    processors: float
-    update_error: float
-    failure: str | None = None
+    rates: tuple[float, ...]  # samples a second, a round each; empty if its updates are wrong, or it failed
+    processors: float  # processor time by wall time over all its rounds: how many processors it kept busy
+    update_error: float  # see the function; NaN where there is none
+    failure: str | None = None  # what it raised, and when
 
     @property
     def right(self) -> bool:
-        """Whether its updates agree with the reference's, and it went on to the end.
-
-        Returns
-        -------
-        bool
-            False for NaN too.
-        """
+        """Whether its updates agree with the reference's (NaN does not), and it went on to the end."""
         return self.failure is None and self.update_error <= TOLERANCE[self.setting.dtype]
 
     @property
     def median(self) -> float:
-        """The median of its rates.
-
-        Returns
-        -------
-        float
-            Samples a second.
-        """
+        """The median of its rates."""
         return median(self.rates)
 
     def as_json(self) -> dict[str, Any]:
-        """Return the row of ``bench.json``.
-
-        Returns
-        -------
-        dict
-            Rates as median, minimum and maximum where it was timed, null where it was wrong or failed.
-        """
+        """Return the row of ``bench.json``: rates as median, minimum and maximum, null where it was wrong or failed."""
         rates = None
         if self.rates:
             rates = {"median": self.median, "minimum": min(self.rates), "maximum": max(self.rates)}
         return {
             "name": self.name,
-            "work": self.setting.work,
-            "n_hidden": self.setting.n_hidden,
-            "batch_size": self.setting.batch_size,
-            "dtype": self.setting.dtype,
+            **asdict(self.setting),
             "samples_per_second": rates,
             "rounds": len(self.rates),
             "processors_busy": round(self.processors, 2) if self.rates else None,
@@ -139,39 +102,12 @@ class _Candidate:
 
 
 def order(n: int, round_: int) -> list[int]:
-    """Say in which order the competitors take their turn.
-
-    Parameters
-    ----------
-    n : int
-        How many there are.
-    round_ : int
-        Counted from 0.
-
-    Returns
-    -------
-    list of int
-        Their places in the list: all of them, beginning one later every round.
-    """
+    """Say in which order the `n` competitors take their turn: all of them, beginning one later every round."""
     return [(round_ + i) % n for i in range(n)]
 
 
 def update_error(found: Params, expected: Params, before: Params) -> float:
-    """Compare the updates of two competitors.
-
-    Parameters
-    ----------
-    found, expected : dict of str to ndarray
-        Parameters after some steps, of a competitor and of the reference.
-    before : dict of str to ndarray
-        Parameters before them.
-
-    Returns
-    -------
-    float
-        The largest difference in a parameter by the largest change of that parameter array, the worst of all arrays;
-        NaN if a number is NaN.
-    """
+    """Return the largest difference in an array by the largest change of it, of the worst array; NaN if any is."""
     errors = [
         np.abs(found[name].astype(np.float64) - expected[name]).max() / np.abs(expected[name] - before[name]).max()
         for name in before
@@ -180,18 +116,7 @@ def update_error(found: Params, expected: Params, before: Params) -> float:
 
 
 def reference_params(work: Work) -> Params:
-    """Take the first steps with the NumPy reference in float64.
-
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches; the first of them are used.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The parameters after them.
-    """
+    """Take the first steps with the NumPy reference in float64."""
     exact = work.first(VALIDATED_STEPS).astype("float64")
     params = exact.copy_params()
     for inputs, targets in zip(exact.inputs, exact.targets, strict=True):
@@ -200,24 +125,7 @@ def reference_params(work: Work) -> Params:
 
 
 def validate(competitor: Competitor, work: Work, expected: Params, threads: int) -> float:
-    """Let a competitor take the first steps.
-
-    Parameters
-    ----------
-    competitor : Competitor
-        Whose updates to check.
-    work : Work
-        Parameters and batches; the first of them are used.
-    expected : dict of str to ndarray
-        From `reference_params`.
-    threads : int
-        How many it may use.
-
-    Returns
-    -------
-    float
-        The error, see `update_error`.
-    """
+    """Let a competitor take the first steps, and return its `update_error` from what `reference_params` expects."""
     work = work.first(VALIDATED_STEPS)
     trainer = competitor.prepare(work, threads)
     trainer.stretch()
@@ -227,31 +135,7 @@ def validate(competitor: Competitor, work: Work, expected: Params, threads: int)
 def measure(
     competitors: Sequence[Competitor], setting: Setting, work: Work, threads: int, rounds: int
 ) -> tuple[Row, ...]:
-    """Check every competitor, then time those that are right.
-
-    Parameters
-    ----------
-    competitors : sequence of Competitor
-        Who takes part.
-    setting : Setting
-        The sizes of the work.
-    work : Work
-        Parameters and batches.
-    threads : int
-        How many each may use.
-    rounds : int
-        How often each is timed.
-
-    Returns
-    -------
-    tuple of Row
-        One a competitor, in their order.
-
-    Raises
-    ------
-    ValueError
-        If `rounds` is not a positive integer.
-    """
+    """Check every competitor, then time those that are right; one row each, in their order."""
     integer("rounds", rounds)
     expected = reference_params(work)
     candidates = [_Candidate(competitor) for competitor in competitors]

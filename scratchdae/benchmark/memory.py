@@ -11,43 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Array
-from scratchdae.corruption import Corruption
-from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
-from scratchdae.training.generators import streams
-from scratchdae.training.loop import fit
+from scratchdae.benchmark.epoch import epoch
 
 IMAGES = 60_000
 ALLOWANCE = 200_000_000  # bytes over the size of the file
-_HIDDEN, _BATCH = 500, 20
+_BATCH = 20
 
 
 def measure(file: Path, dtype: str) -> dict[str, Any]:
-    """Train an epoch on a memory-mapped file in a fresh process, and look at its peak.
+    """Train an epoch on a memory-mapped file of uint8 images (N, D) in a fresh process, and look at its peak, in bytes.
 
     What is compiled is compiled beforehand and cached on disk, as it is in all but the first training on a machine.
-
-    Parameters
-    ----------
-    file : Path
-        A .npy file of uint8 images, shape (N, D).
-    dtype : {"float32", "float64"}
-        Of the parameters.
-
-    Returns
-    -------
-    dict
-        Bytes of the file, of the process before it opened the file and at its peak (``before`` and ``peak``: resident,
-        the pages of the file that were in memory included), and whether the peak stayed under file plus allowance.
-
-    Raises
-    ------
-    ValueError
-        If the process fails, or the system does not tell a process's peak.
+    ``before`` and ``peak`` are resident: the pages of the file that were in memory are among them.
     """
     images = np.load(file, mmap_mode="r", allow_pickle=False)
     # Compiles here: the compiler's memory is not training's.
-    _epoch(np.zeros((_BATCH, images.shape[1]), np.uint8), dtype)
+    epoch(np.zeros((_BATCH, images.shape[1]), np.uint8), _BATCH, dtype)
     command = [sys.executable, "-m", "scratchdae.benchmark.memory", str(file), dtype]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
@@ -58,18 +37,7 @@ def measure(file: Path, dtype: str) -> dict[str, Any]:
 
 
 def peak() -> int:
-    """Return the largest resident size that this process has had.
-
-    Returns
-    -------
-    int
-        Bytes.
-
-    Raises
-    ------
-    ValueError
-        If the system does not tell.
-    """
+    """Return the largest resident size that this process has had, in bytes."""
     status = Path("/proc/self/status")
     if status.is_file():  # Linux, where getrusage would count the parent's peak before this program was loaded as well
         for line in status.read_text().splitlines():
@@ -83,32 +51,14 @@ def peak() -> int:
 
 
 def train(file: str, dtype: str) -> dict[str, Any]:
-    """Train an epoch on a memory-mapped file.
-
-    Parameters
-    ----------
-    file : str
-        A .npy file of uint8 images.
-    dtype : {"float32", "float64"}
-        Of the parameters.
-
-    Returns
-    -------
-    dict
-        Number of images, backend, and the peak in bytes before the file was opened and after the epoch.
-    """
+    """Train an epoch on a memory-mapped .npy file of uint8 images."""
     images = np.load(file, mmap_mode="r", allow_pickle=False)
-    D = images.shape[1]
-    _epoch(np.zeros((_BATCH, D), np.uint8), dtype)  # loads everything: what is left to see is the data's
+    epoch(
+        np.zeros((_BATCH, images.shape[1]), np.uint8), _BATCH, dtype
+    )  # loads everything: what is left to see is the data's
     before = peak()
-    backend = _epoch(images, dtype)
+    backend = epoch(images, _BATCH, dtype)
     return {"images": len(images), "backend": backend, "before": before, "peak": peak()}
-
-
-def _epoch(images: Array, dtype: str) -> str:
-    model = DenoisingAutoencoder(images.shape[1], _HIDDEN, streams(0).initialisation, dtype=dtype)
-    corruption = Corruption("masking", 0.25)
-    return fit(model, images, epochs=1, lr=0.1, batch_size=_BATCH, corruption=corruption, progress=False).backend
 
 
 if __name__ == "__main__":

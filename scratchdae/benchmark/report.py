@@ -1,7 +1,7 @@
 """A benchmark in words and in JSON."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from scratchdae.benchmark.limits import Limits
@@ -13,85 +13,31 @@ SUBJECT = "scratchdae"  # whom the others are compared with
 
 @dataclass(frozen=True)
 class Result:
-    """All that a benchmark found.
-
-    Attributes
-    ----------
-    kind : Kind
-        What was done.
-    rows : tuple of Row
-        A competitor in a setting each.
-    left_out : dict of str to str
-        Why a competitor did not take part, by its name.
-    limits : Limits
-        Of the machine.
-    about : dict
-        Command, machine, threads, versions and data, ready for JSON.
-    nearby : mapping of Setting to Limits, optional
-        What was measured just before and after a setting: the machine of that minute.
-    """
+    """All that a benchmark found."""
 
     kind: Kind
-    rows: tuple[Row, ...]
-    left_out: dict[str, str]
+    rows: tuple[Row, ...]  # a competitor in a setting each
+    left_out: dict[str, str]  # why a competitor did not take part, by its name
     limits: Limits
-    about: dict[str, Any]
+    about: dict[str, Any]  # command, machine, threads, versions and data, ready for JSON
+    # What was measured just before and after a setting, whichever is more: the machine of that minute.
     nearby: Mapping[Setting, Limits] = field(default_factory=dict)
 
     @property
     def settings(self) -> list[Setting]:
-        """List what was timed.
-
-        Returns
-        -------
-        list of Setting
-            In the order of the rows.
-        """
+        """List what was timed, in the order of the rows."""
         return list(dict.fromkeys(row.setting for row in self.rows))
 
     def medians(self, setting: Setting) -> dict[str, float]:
-        """List the rates in a setting.
-
-        Parameters
-        ----------
-        setting : Setting
-            The sizes.
-
-        Returns
-        -------
-        dict of str to float
-            Median samples a second of each competitor that was timed.
-        """
+        """List the median samples a second in a setting, of each competitor that was timed."""
         return {row.name: row.median for row in self.rows if row.setting == setting and row.rates}
 
     def dense(self, setting: Setting) -> float:
-        """Return how many samples a second the fastest matrix product alone would allow.
-
-        Parameters
-        ----------
-        setting : Setting
-            The sizes.
-
-        Returns
-        -------
-        float
-            Samples a second, if no zero is left out.
-        """
+        """Return how many samples a second the fastest matrix product alone would allow, if no zero is left out."""
         return self.limits.dense(self.kind.operations(setting.n_hidden))
 
     def beside_strongest(self, setting: Setting) -> tuple[str, float] | None:
-        """Compare the subject with the fastest of the others.
-
-        Parameters
-        ----------
-        setting : Setting
-            The sizes.
-
-        Returns
-        -------
-        (str, float) or None
-            Who that is, and the subject's rate by its rate; None where either is missing.
-        """
+        """Name the fastest of the others and give the subject's rate by its rate; None where either is missing."""
         medians = self.medians(setting)
         subject = medians.pop(SUBJECT, None)
         if subject is None or not medians:
@@ -100,41 +46,20 @@ class Result:
         return strongest, subject / medians[strongest]
 
     def beside_products(self, setting: Setting) -> dict[str, Any] | None:
-        """Compare the subject with the matrix products of the libraries, as if it left out no zero.
-
-        Parameters
-        ----------
-        setting : Setting
-            The sizes.
-
-        Returns
-        -------
-        dict or None
-            Its equivalent GFLOP/s, those of each library just before or after, whichever are more, and the ratios,
-            ready for JSON; None where it was not timed.
-        """
+        """Compare the subject with the libraries' products, as if it left out no zero; None where it was not timed."""
         subject = self.medians(setting).get(SUBJECT)
         if subject is None:
             return None
         gflops, products = subject * self.kind.operations(setting.n_hidden) / 1e9, self.nearby.get(setting, self.limits)
         return {
-            "work": setting.work,
-            "n_hidden": setting.n_hidden,
-            "batch_size": setting.batch_size,
-            "dtype": setting.dtype,
+            **asdict(setting),
             "equivalent_gflops": gflops,
             "gemm_gflops": products.gflops,
             "of_gemm": {name: gflops / rate for name, rate in products.gflops.items()},
         }
 
     def as_json(self) -> dict[str, Any]:
-        """Return the content of ``bench.json``.
-
-        Returns
-        -------
-        dict
-            Ready for JSON.
-        """
+        """Return the content of ``bench.json``."""
         hidden = sorted({setting.n_hidden for setting in self.settings})
         beside_products = [self.beside_products(setting) for setting in self.settings]
         return {
@@ -162,18 +87,7 @@ class Result:
 
 
 def table(rows: tuple[Row, ...]) -> list[str]:
-    """Write the rows of one setting as a table, the fastest first.
-
-    Parameters
-    ----------
-    rows : tuple of Row
-        The competitors in one setting.
-
-    Returns
-    -------
-    list of str
-        Its lines.
-    """
+    """Write the rows of one setting as a table, the fastest first."""
     setting = rows[0].setting
     timed = sorted((row for row in rows if row.rates), key=lambda row: -row.median)
     rounds = max((len(row.rates) for row in timed), default=0)
@@ -197,18 +111,7 @@ def table(rows: tuple[Row, ...]) -> list[str]:
 
 
 def summary(result: Result) -> list[str]:
-    """Write the medians of all settings, a line each, and how the subject compares with the limit and its best peer.
-
-    Parameters
-    ----------
-    result : Result
-        What was found.
-
-    Returns
-    -------
-    list of str
-        The lines of a table, with a heading.
-    """
+    """Write the medians of all settings, a line each, and how the subject compares with the limit and its best peer."""
     names = list(dict.fromkeys(row.name for row in result.rows))
     failed = {(row.name, row.setting) for row in result.rows if row.failure is not None}
     width = max(13, *map(len, names)) + 2
@@ -226,18 +129,7 @@ def summary(result: Result) -> list[str]:
 
 
 def products(result: Result) -> list[str]:
-    """Write what the subject makes of the matrix products where they matter most, with the largest batch.
-
-    Parameters
-    ----------
-    result : Result
-        What was found.
-
-    Returns
-    -------
-    list of str
-        A line for every H.
-    """
+    """Write what the subject makes of the matrix products, for every H, with the batch where they matter most."""
     largest, lines = max(setting.batch_size for setting in result.settings), []
     for setting in result.settings:
         if setting.batch_size != largest or (found := result.beside_products(setting)) is None:
@@ -251,18 +143,7 @@ def products(result: Result) -> list[str]:
 
 
 def finding(result: Result) -> str:
-    """Say in a sentence how the subject compares with the strongest peer of each setting.
-
-    Parameters
-    ----------
-    result : Result
-        What was found.
-
-    Returns
-    -------
-    str
-        Without a full stop.
-    """
+    """Say in a sentence, without a full stop, how the subject compares with the strongest peer of each setting."""
     beside = {setting: result.beside_strongest(setting) for setting in result.settings}
     ratios = {setting: found[1] for setting, found in beside.items() if found is not None}
     if not ratios:

@@ -1,44 +1,32 @@
 """``scratchdae bench``: training steps beside other libraries; peak memory; growth with the data."""
 
 import argparse
-import json
 import os
-import shlex
 import tempfile
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from scratchdae import atomic
+from scratchdae import plots
 from scratchdae.arguments import choice, integer
 from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_scan
 from scratchdae.benchmark.works import KINDS, PIXELS, examples
 from scratchdae.benchmark.works.work import Setting
 from scratchdae.blas_threads import environment, limited
-from scratchdae.cli.folder import writable_folder
+from scratchdae.cli.results import origin, writable_folder, write_numbers
 
 _ROUNDS = {"small": 5, "full": 7}
 _SCALE_ROUNDS = 3
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommand and its options.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add it.
-    """
-    parser = commands.add_parser(
-        "bench",
-        help="time the training step beside PyTorch, JAX and NumPy on this machine",
-        description="Time the training step of a tied-weight denoising autoencoder, or of the fine-tuning of a deep "
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Time the training step of a tied-weight denoising autoencoder, or of the fine-tuning of a deep "
         "network, beside other libraries: the same work, parameters, batches and threads, in alternating rounds, each "
-        "competitor checked against the NumPy reference first. Leave bench.json and bench.png.",
-        epilog="The machine should be quiet. Exit status 1: the updates of a competitor are wrong, or it failed.",
-        allow_abbrev=False,
+        "competitor checked against the NumPy reference first. Leave bench.json and bench.png."
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.epilog = "The machine should be quiet. Exit status 1: the updates of a competitor are wrong, or it failed."
+    parser.set_defaults(run=run)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--memory", action="store_true", help="instead: peak memory of an epoch of 60,000 images")
     what.add_argument("--scale", action="store_true", help="instead: seconds of an epoch against its images")
@@ -62,23 +50,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Measure, print, and leave the files.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0; 1 if a competitor failed or its updates are wrong, or the memory's peak is over its allowance.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, or data are not there.
-    """
+    """Measure, print, and leave the files; status 1 also if the memory's peak is over its allowance."""
     threads = integer("threads", os.cpu_count() or 1 if options.threads is None else options.threads)
     if options.rounds is not None:
         integer("rounds", options.rounds)
@@ -126,8 +98,7 @@ def _compare(options: argparse.Namespace, threads: int) -> int:
     if not any(row.rates for row in rows):
         (options.out / "bench.png").unlink(missing_ok=True)  # an earlier run's would belie the numbers
     else:
-        with atomic.replacing(options.out / "bench.png") as temporary:
-            figure.draw(result).savefig(temporary, dpi=120, metadata={"Software": None})
+        plots.save(figure.draw(result), options.out / "bench.png", 120)
         _say("figure", str(options.out / "bench.png"))
     return 0 if all(row.right for row in rows) and not best.failed else 1
 
@@ -198,16 +169,7 @@ def _refuse(options: argparse.Namespace, mode: str, *names: str) -> None:
 
 
 def _about(options: argparse.Namespace, threads: int) -> dict[str, Any]:
-    from scratchdae.benchmark import machine
-
-    return {
-        "command": shlex.join(["scratchdae", *options.arguments]),
-        "machine": machine.describe(),
-        "threads": threads,
-        "versions": machine.versions(),
-        "data": options.data,
-        "dtype": options.dtype,
-    }
+    return {**origin(options, threads), "data": options.data, "dtype": options.dtype}
 
 
 def _introduce(about: dict[str, Any]) -> None:
@@ -224,6 +186,5 @@ def _say(label: str, text: str) -> None:
 
 
 def _write(out: Path, name: str, content: dict[str, Any]) -> None:
-    out.mkdir(parents=True, exist_ok=True)
-    atomic.write(out / name, (json.dumps(content, indent=2, allow_nan=False) + "\n").encode())
+    write_numbers(out / name, content, indent=2)
     _say("numbers", str(out / name))

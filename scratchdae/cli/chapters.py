@@ -3,43 +3,28 @@
 import argparse
 import os
 import re
-import subprocess
-import sys
-import time
-from collections.abc import Generator, Sequence
-from contextlib import ExitStack, closing
+from contextlib import closing
 from pathlib import Path
-from tempfile import TemporaryFile
-from typing import IO, Any, NamedTuple
 
 from scratchdae.arguments import integer
+from scratchdae.cli.processes import finished, usable_cores
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
 FOLDERS = (_PACKAGE / "_chapters", _CHECKOUT / "chapters")  # of an installed wheel, of a checkout
 DEFAULT_JOBS = 2  # more would want more memory than some machines have: a chapter takes up to half a gigabyte
-POLL = 0.02  # seconds between looks at what runs
 _STEM = re.compile(r"(\d+)_(\w+)")
 _HEADING = re.compile(r"#[ ]#[ ]+(.*\S)")  # the first heading of a markdown cell: each line of a cell begins with "# "
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommands and their options.
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add them.
-    """
-    group = commands.add_parser("chapters", help="list the chapters, run them", allow_abbrev=False)
-    group.set_defaults(run=None, parser=group)
-    actions = group.add_subparsers(title="commands", metavar="COMMAND")
+    parser = actions.add_parser("list", help="number, name and title of each")
+    parser.set_defaults(run=show)
 
-    parser = actions.add_parser("list", help="number, name and title of each", allow_abbrev=False)
-    parser.set_defaults(run=show, parser=parser)
-
-    parser = actions.add_parser("run", help="run one or all, and say which pass their checks", allow_abbrev=False)
-    parser.set_defaults(run=run, parser=parser)
+    parser = actions.add_parser("run", help="run one or all, and say which pass their checks")
+    parser.set_defaults(run=run)
     parser.add_argument("chapter", metavar="NAME|NUMBER|all", help="for example 1, 01_autoencoder or autoencoder")
     size = parser.add_mutually_exclusive_group()
     size.add_argument("--quick", action="store_true", help="under five seconds each, on less data, the same checks")
@@ -50,19 +35,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print the number, the name and the title of every chapter.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options; there are none.
-
-    Returns
-    -------
-    int
-        0.
-    """
-    del options
+    """Print the number, the name and the title of every chapter."""
+    del options  # there are none
     scripts = find()
     width = max(len(_name(script)) for script in scripts)
     for script in scripts:
@@ -71,23 +45,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Run chapters, a few at a time, each on one thread unless the environment says otherwise.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0 if all pass, otherwise 1.
-
-    Raises
-    ------
-    ValueError
-        If there is no such chapter, or an option is out of range; then nothing has run.
-    """
+    """Run chapters, a few at a time, each on one thread unless the environment says otherwise."""
     scripts = find()
     chosen = scripts if options.chapter == "all" else [choose(options.chapter, scripts)]
     passed_on = ["--seed", str(integer("seed", options.seed, at_least=0))]
@@ -99,8 +57,8 @@ def run(options: argparse.Namespace) -> int:
         environment["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *([known] if known else [])])
     jobs = min(DEFAULT_JOBS, usable_cores()) if options.jobs is None else integer("jobs", options.jobs)
     failed = []
-    with closing(_finished(chosen, passed_on, environment, min(jobs, len(chosen)))) as finished:
-        for script, status, seconds in finished:
+    with closing(finished(chosen, passed_on, environment, min(jobs, len(chosen)))) as ends:
+        for script, status, seconds in ends:
             verdict = "PASS" if status == 0 else f"FAIL (exit status {status})"
             print(f"{verdict}  {script.stem}  {seconds:.1f} s", flush=True)
             failed += [script] if status else []
@@ -110,76 +68,8 @@ def run(options: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def usable_cores() -> int:
-    """Count the cores that this process may use, which a container or a scheduler may have limited.
-
-    Returns
-    -------
-    int
-        At least 1.
-    """
-    affinity = getattr(os, "sched_getaffinity", None)  # Linux has it
-    return len(affinity(0)) if affinity else os.cpu_count() or 1
-
-
-class _Process(NamedTuple):
-    """A chapter that runs; what it says goes to files if others run beside it, so that nothing is interleaved."""
-
-    script: Path
-    start: float
-    child: subprocess.Popen[bytes]
-    said: tuple[IO[bytes], ...]
-
-    def end(self) -> tuple[Path, int, float]:
-        """Print what was said, and return the script, its exit status and how many seconds it took."""
-        seconds = time.perf_counter() - self.start
-        for file, stream in zip(self.said, (sys.stdout, sys.stderr), strict=False):
-            file.seek(0)
-            stream.write(file.read().decode(errors="replace"))
-            stream.flush()
-            file.close()
-        return self.script, self.child.returncode, seconds
-
-
-def _finished(
-    scripts: Sequence[Path], options: Sequence[str], environment: dict[str, str], jobs: int
-) -> Generator[tuple[Path, int, float]]:
-    """Run scripts, `jobs` at a time; give each as it finishes. Whatever stops the loop ends those that still run."""
-    waiting, running = list(scripts), list[_Process]()
-    with ExitStack() as files:
-        try:
-            while waiting or running:
-                while waiting and len(running) < jobs:
-                    command = [sys.executable, str(waiting[0]), *options]
-                    said = tuple(files.enter_context(TemporaryFile()) for _ in range(2)) if jobs > 1 else ()
-                    stdout, stderr = said or (None, None)
-                    child = subprocess.Popen(command, env=environment, stdout=stdout, stderr=stderr)
-                    running.append(_Process(waiting.pop(0), time.perf_counter(), child, said))
-                for process in running.copy():
-                    if process.child.poll() is not None:
-                        running.remove(process)
-                        yield process.end()
-                time.sleep(POLL)
-        finally:
-            for process in running:
-                process.child.terminate()
-            for process in running:
-                process.child.wait()
-
-
 def find() -> list[Path]:
-    """Return the scripts of the chapters in their order.
-
-    Returns
-    -------
-    list of Path
-        At least one.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there are none.
-    """
+    """Return the scripts of the chapters in their order; a FileNotFoundError if there are none."""
     for folder in FOLDERS:
         scripts = [path for path in folder.glob("*.py") if _STEM.fullmatch(path.stem)]
         if scripts:
@@ -188,25 +78,7 @@ def find() -> list[Path]:
 
 
 def choose(which: str, scripts: list[Path]) -> Path:
-    """Return the chapter that a name or a number stands for.
-
-    Parameters
-    ----------
-    which : str
-        Its number, its stem, or its stem without the number.
-    scripts : list of Path
-        The chapters.
-
-    Returns
-    -------
-    Path
-        The script.
-
-    Raises
-    ------
-    ValueError
-        If it stands for none, or for several.
-    """
+    """Return the chapter that a number, a stem, or a stem without its number stands for."""
     wanted = int(which) if which.isdecimal() else None
     chosen = [
         script
@@ -220,18 +92,7 @@ def choose(which: str, scripts: list[Path]) -> Path:
 
 
 def title(script: Path) -> str:
-    """Return the title of a chapter.
-
-    Parameters
-    ----------
-    script : Path
-        Its file.
-
-    Returns
-    -------
-    str
-        Its first markdown heading; empty if it has none.
-    """
+    """Return the first markdown heading of a chapter; empty if it has none."""
     lines = script.read_text(encoding="utf-8").splitlines()
     return next((found[1] for found in map(_HEADING.fullmatch, lines) if found), "")
 

@@ -3,7 +3,9 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from scratchdae.arguments import number
 
 if TYPE_CHECKING:
     from scratchdae.conformance.candidate import Candidate
@@ -15,22 +17,11 @@ _FORMATS = ("safetensors", "npz", "npy", "json")
 _DTYPES = ("float64", "float32")
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommands and their options.
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add them.
-    """
-    group = commands.add_parser(
-        "conform", help="hold another implementation to the reference cases", allow_abbrev=False
-    )
-    group.set_defaults(run=None, parser=group)
-    actions = group.add_subparsers(title="commands", metavar="COMMAND")
-
-    parser = actions.add_parser("list", help="the cases, and what each is aimed at", allow_abbrev=False)
-    parser.set_defaults(run=show, parser=parser)
+    parser = actions.add_parser("list", help="the cases, and what each is aimed at")
+    parser.set_defaults(run=show)
     _choose(parser)
 
     parser = actions.add_parser(
@@ -41,9 +32,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         epilog="Exit status 0: all supported cases agree, and there is one. 1: not so. A program reads case.json and "
         "inputs.* from {case_dir} and writes outputs.safetensors, .npz, .json or NAME.npy to {out_dir}; it leaves with "
         "exit status 3 where it does not support a case.",
-        allow_abbrev=False,
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(run=run)
     who = parser.add_mutually_exclusive_group(required=True)
     who.add_argument(
         "--adapter",
@@ -63,15 +53,15 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
     _choose(parser)
     _report(parser)
 
-    parser = actions.add_parser("compare", help="compare answers that were written to files", allow_abbrev=False)
-    parser.set_defaults(run=compare, parser=parser)
+    parser = actions.add_parser("compare", help="compare answers that were written to files")
+    parser.set_defaults(run=compare)
     parser.add_argument("folder", type=Path, metavar="OUT_DIR", help="with a folder for each case, GROUP/NAME or NAME")
     parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="what they were computed in (float64)")
     _choose(parser)
     _report(parser)
 
-    parser = actions.add_parser("export", help="write the cases for an implementation to read", allow_abbrev=False)
-    parser.set_defaults(run=export, parser=parser)
+    parser = actions.add_parser("export", help="write the cases for an implementation to read")
+    parser.set_defaults(run=export)
     parser.add_argument("folder", type=Path, metavar="DIR", help="to fill with DIR/GROUP/NAME; empty or new")
     parser.add_argument("--format", choices=_FORMATS, default="safetensors", help="(safetensors)")
     parser.add_argument("--dtype", choices=_DTYPES, default="float64", help="of the inputs (float64)")
@@ -80,23 +70,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print the cases.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError
-        If a group or a case is unknown.
-    """
+    """Print the cases."""
     from scratchdae.conformance.report import case_width
 
     cases = _cases(options)
@@ -107,24 +81,7 @@ def show(options: argparse.Namespace) -> int:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Ask an implementation the cases, and report.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0 if all supported cases agree and there is one, otherwise 1.
-
-    Raises
-    ------
-    ValueError, ImportError, OSError
-        If an option is refused, or the adapter or the program is not there; then nothing has run.
-    """
-    from scratchdae.arguments import number
+    """Ask an implementation the cases, and report; status 0 if all that it supports agree and there is one."""
     from scratchdae.conformance.candidate import InProcess, SeparateProcess
     from scratchdae.conformance.named import Named
     from scratchdae.conformance.program import Program
@@ -145,23 +102,7 @@ def run(options: argparse.Namespace) -> int:
 
 
 def compare(options: argparse.Namespace) -> int:
-    """Compare answers in files with the cases, and report.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0 if all answers agree and there is one, otherwise 1.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, or a folder is of no case.
-    """
+    """Compare answers in files with the cases, and report; status 0 if all agree and there is one."""
     from scratchdae.conformance import load_cases
     from scratchdae.conformance.exchange import Answers
 
@@ -171,23 +112,7 @@ def compare(options: argparse.Namespace) -> int:
 
 
 def export(options: argparse.Namespace) -> int:
-    """Write cases to files.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, or the folder holds anything.
-    """
+    """Write cases to files."""
     from scratchdae.conformance import exchange
 
     folders = exchange.export(options.folder, _cases(options), options.format, options.dtype, options.with_expected)

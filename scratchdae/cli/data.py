@@ -2,49 +2,38 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from scratchdae import atomic, datasets
 from scratchdae.arguments import choice, integer
+from scratchdae.cli.sheet import draw_sheet
 from scratchdae.datasets.larochelle import PROBLEMS, locate_originals, photographs
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommands and their options.
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add them.
-    """
-    group = commands.add_parser("data", help="list the data sets, fetch or draw them", allow_abbrev=False)
-    group.set_defaults(run=None, parser=group)
-    actions = group.add_subparsers(title="commands", metavar="COMMAND")
-
-    parser = actions.add_parser("list", help="where they are, and whether they are as published", allow_abbrev=False)
-    parser.set_defaults(run=show, parser=parser)
+    parser = actions.add_parser("list", help="where they are, and whether they are as published")
+    parser.set_defaults(run=show)
     parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
 
-    parser = actions.add_parser("fetch", help="download a data set and verify its checksums", allow_abbrev=False)
-    parser.set_defaults(run=fetch, parser=parser)
+    parser = actions.add_parser("fetch", help="download a data set and verify its checksums")
+    parser.set_defaults(run=fetch)
     parser.add_argument("name", choices=("mnist", "larochelle"))
     parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="of larochelle: which of the eight (all)")
     parser.add_argument("--root", metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/NAME, or the cache)")
 
-    parser = actions.add_parser("draw", help="draw stroke digits with the library's own pen", allow_abbrev=False)
-    parser.set_defaults(run=draw, parser=parser)
+    parser = actions.add_parser("draw", help="draw stroke digits with the library's own pen")
+    parser.set_defaults(run=draw)
     parser.add_argument("n", type=int, metavar="N", help="how many")
     parser.add_argument(
         "--out", type=Path, required=True, metavar="FILE", help=".npz: images x, labels t; .npy: images alone"
     )
     parser.add_argument("--seed", type=int, default=0, help="of the drawings (0)")
 
-    parser = actions.add_parser(
-        "sheet", help="draw a sheet of samples of the problems of Larochelle et al. 2007", allow_abbrev=False
-    )
-    parser.set_defaults(run=sheet, parser=parser)
+    parser = actions.add_parser("sheet", help="draw a sheet of samples of the problems of Larochelle et al. 2007")
+    parser.set_defaults(run=sheet)
     parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="which of the eight (all)")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")
     parser.add_argument("--seed", type=int, help="of the drawings (0)")
@@ -55,43 +44,14 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def show(options: argparse.Namespace) -> int:
-    """Print where each data set is.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0, or 1 if files are there but cannot be read.
-    """
+    """Print where each data set is; status 1 if files are there but cannot be read."""
     lines, sound = describe(options.root)
     print("\n".join(lines))
     return 0 if sound else 1
 
 
 def fetch(options: argparse.Namespace) -> int:
-    """Download a data set, where it is not there yet.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError
-        If a problem is named that does not exist, or for MNIST, which has none.
-    OSError
-        If no mirror delivers the published files.
-    """
+    """Download a data set, where it is not there yet."""
     if options.name == "larochelle":
         print(f"larochelle is in {datasets.fetch_larochelle(options.problems or None, options.root)}")
         return 0
@@ -102,25 +62,7 @@ def fetch(options: argparse.Namespace) -> int:
 
 
 def sheet(options: argparse.Namespace) -> int:
-    """Draw the first training images of each problem of Larochelle et al. 2007.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError
-        If a problem, the seed or the file's suffix is refused.
-    OSError
-        If data are missing or the file cannot be written.
-    """
+    """Draw the first training images of each problem of Larochelle et al. 2007."""
     out: Path = options.out
     if out.suffix != ".png":
         raise ValueError(f"--out must end in .png, found {out}")
@@ -132,33 +74,13 @@ def sheet(options: argparse.Namespace) -> int:
         problems = [datasets.larochelle_original(name, options.root) for name in names]
     else:
         problems = [datasets.larochelle(name, seed, options.root) for name in names]
-    from scratchdae.cli.sheet import draw_sheet  # and with it Matplotlib
-
     draw_sheet(out, problems, "the published images" if options.original else f"drawn here, seed {seed}")
     print(f"{out}: training images of {', '.join(names)}")
     return 0
 
 
 def draw(options: argparse.Namespace) -> int:
-    """Draw digits and write them to a file, whole or not at all.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError
-        If the number, the seed or the file's suffix is refused.
-    OSError
-        If the file cannot be written.
-    """
+    """Draw digits and write them to a file, whole or not at all."""
     out: Path = options.out
     if out.suffix not in (".npz", ".npy"):
         raise ValueError(f"--out must end in .npz or .npy, found {out}")
@@ -176,21 +98,8 @@ def draw(options: argparse.Namespace) -> int:
     return 0
 
 
-def describe(root: str | None = None) -> tuple[list[str], bool]:
-    """Say where each data set is, how large, and whether its files are the published ones.
-
-    Parameters
-    ----------
-    root : str, optional
-        The folder of MNIST.
-
-    Returns
-    -------
-    lines : list of str
-        For people.
-    sound : bool
-        False if files are there but cannot be read.
-    """
+def describe(root: str | None = None) -> tuple[list[str], bool]:  # the folder of MNIST -> lines, sound
+    """Say where each data set is, how large, whether its files are the published ones, and whether all can be read."""
     lines, sound = [], True
     try:
         lines.append(f"digits  embedded, sha256 as published: {_sizes(datasets.digits())}")

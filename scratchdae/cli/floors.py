@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import atomic
+from scratchdae import plots
 from scratchdae.arguments import integer
 from scratchdae.cli import example_files
 from scratchdae.cli.example_files import Examples
@@ -18,25 +18,17 @@ _ALIKE = 0.8  # of what shuffled columns leave: from here on, dependence is not 
 _UNITS = {"squared_error": "squared units", "absolute_error": "units of the data", "cross_entropy": "nats"}
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommand and its options.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add it.
-    """
-    parser = commands.add_parser(
-        "floors",
-        help="what loss to expect of your data, before training",
-        description="Compute the least loss that the data, the noise or the architecture allows: of a constant, of the "
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = (
+        "Compute the least loss that the data, the noise or the architecture allows: of a constant, of the "
         "entropy, of an output's range, of linear codes and denoisers, of average pooling. All are means over "
-        "elements; the loss with the reduction 'paper' is D times that.",
-        epilog="FILE is a .npy, .npz or IDX file (plain or gzip), a folder of images, or digits. Report what your "
-        "model reaches as (loss - floor) / (constant - floor).",
-        allow_abbrev=False,
+        "elements; the loss with the reduction 'paper' is D times that."
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.epilog = (
+        "FILE is a .npy, .npz or IDX file (plain or gzip), a folder of images, or digits. Report what your "
+        "model reaches as (loss - floor) / (constant - floor)."
+    )
+    parser.set_defaults(run=run)
     parser.add_argument("file", metavar="FILE[:NAME]", help="your data; NAME is of an array in a .npz file")
     parser.add_argument("--codes", metavar="K,...", help="units of the linear codes to list (powers of 2)")
     parser.add_argument("--corruption", metavar="KIND:LEVEL", help="what you train with: masking, bernoulli, gaussian")
@@ -52,23 +44,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Compute the floors, print them, and draw them if asked.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option or a file is refused; nothing was written then.
-    """
+    """Compute the floors, print them, and draw them if asked."""
     plot: Path | None = options.plot
     if plot is not None and (plot.suffix.lower() != ".png" or plot.is_dir() or not plot.parent.is_dir()):
         raise ValueError(f"--plot must be a .png file in a folder that exists, found {plot}")
@@ -173,15 +149,10 @@ def _advice(found: Survey) -> list[str]:
 
 
 def _draw(path: Path, examples: Examples, found: Survey) -> None:
-    from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
-
-    from scratchdae import plots
-
-    figure = Figure(figsize=(15, 5.6), layout="constrained")
+    figure = plots.sheet(15, 5.6)
     code, noise, bars = figure.subplots(1, 3, width_ratios=(1, 1, 1.15))
     plots.code_floors(code, found)
     plots.noise_floors(noise, found)
     plots.floor_bars(bars, found)
     figure.suptitle(f"What loss to expect: {examples.source}\n{examples.sizes()}", fontsize=11)
-    with atomic.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    plots.save(figure, path)

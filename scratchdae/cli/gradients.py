@@ -1,7 +1,6 @@
 """``scratchdae gradcheck``: check the gradient of a small autoencoder."""
 
 import argparse
-from typing import Any
 
 import numpy as np
 
@@ -15,21 +14,9 @@ from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 VISIBLE, HIDDEN, BATCH_SIZE = 7, 5, 3  # unequal, so that a transposed matrix cannot hide
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommand and its options.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add it.
-    """
-    parser = commands.add_parser(
-        "gradcheck",
-        help="check the gradient of a small autoencoder",
-        description="Check the backward pass of a small autoencoder, in float64, against its own loss.",
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run, parser=parser)
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Check the backward pass of a small autoencoder, in float64, against its own loss."
+    parser.set_defaults(run=run)
     parser.add_argument("--visible", type=int, default=VISIBLE, metavar="D", help=f"visible units ({VISIBLE})")
     parser.add_argument("--hidden", type=int, default=HIDDEN, metavar="H", help=f"hidden units ({HIDDEN})")
     parser.add_argument("--batch-size", type=int, default=BATCH_SIZE, metavar="B", help=f"examples ({BATCH_SIZE})")
@@ -42,23 +29,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Check and print the report.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0 if the gradient is right, otherwise 1.
-
-    Raises
-    ------
-    ValueError
-        If an option is refused.
-    """
+    """Check, and print the report."""
     report = check(
         options.visible,
         options.hidden,
@@ -75,42 +46,18 @@ def run(options: argparse.Namespace) -> int:
 
 
 def check(
-    visible: int = VISIBLE,
-    hidden: int = HIDDEN,
-    batch_size: int = BATCH_SIZE,
+    visible: int = VISIBLE,  # D
+    hidden: int = HIDDEN,  # H
+    batch_size: int = BATCH_SIZE,  # B
     *,
     tied: bool = True,
     loss: str = "cross_entropy",
     output: str = "sigmoid",
     reduction: str = "paper",
     method: str = "auto",
-    seed: int = 0,
+    seed: int = 0,  # of everything random
 ) -> gradcheck.Report:
-    """Check the gradient of an autoencoder at random weights, biases and data.
-
-    Parameters
-    ----------
-    visible, hidden, batch_size : int
-        D, H and B.
-    tied : bool
-        Whether the decoder's weights are the encoder's, transposed.
-    loss, output, reduction : str
-        As in `scratchdae.autoencoder.loss_and_grads`.
-    method : {"auto", "complex", "central"}
-        As in `scratchdae.gradcheck.check`.
-    seed : int
-        Of everything random.
-
-    Returns
-    -------
-    gradcheck.Report
-        What was found.
-
-    Raises
-    ------
-    ValueError
-        If an argument does not fit.
-    """
+    """Check the gradient of an autoencoder at random weights, biases and data."""
     rng = np.random.default_rng(integer("seed", seed, at_least=0))
     integer("batch_size", batch_size)
     model = DenoisingAutoencoder(visible, hidden, rng, tied=tied, loss=loss, output=output, reduction=reduction)

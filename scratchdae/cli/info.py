@@ -8,7 +8,6 @@ import platform
 import sys
 import time
 from collections.abc import Callable
-from typing import Any
 
 import scratchdae
 from scratchdae import backend
@@ -20,37 +19,14 @@ from scratchdae.losses import REDUCTIONS
 _PACKAGES = ("numpy", "scipy", "numba", "matplotlib", "safetensors", "tqdm", "pooch", "threadpoolctl")
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommand.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add it.
-    """
-    parser = commands.add_parser(
-        "info",
-        help="versions, BLAS, threads, backend, data, a gradient check: for bug reports",
-        description="Print what a bug report should say about this installation. It takes a few seconds.",
-        allow_abbrev=False,
-    )
-    parser.set_defaults(run=run, parser=parser)
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Print what a bug report should say about this installation. It takes a few seconds."
+    parser.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
-    """Print everything, whatever of it fails.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options; there are none.
-
-    Returns
-    -------
-    int
-        0 if all could be found out and every gradient is right, otherwise 1.
-    """
-    del options
+    """Print everything, whatever of it fails; status 1 if something did, or a gradient is wrong."""
+    del options  # there are none
     sound = True
     sections: tuple[tuple[str, Callable[[], tuple[list[str], bool]]], ...] = (
         ("versions", _versions),

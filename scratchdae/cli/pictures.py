@@ -6,9 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from scratchdae import atomic, plots
+from scratchdae import plots
 from scratchdae.arguments import Array
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.training.history import History
@@ -18,76 +16,43 @@ if TYPE_CHECKING:
 
 NAMES = ("filters.png", "reconstructions.png", "loss.png")
 _WIDTH = 10.0  # inches
-_STRIP = 3  # pixels of height for an example that is no image
 _STRIP_COLUMNS = 4  # at most; strips of many numbers get a row each
 _BEHIND = "#dce6f2"  # between the pictures: neither a grey level nor the sign of a weight
 
 
 @contextmanager
-def _axes(path: Path, height: float, behind: str = "white") -> Iterator["Axes"]:
+def _axes(path: Path, height: float, title: str, behind: str = "white") -> Iterator["Axes"]:
     """Give axes to draw on; what is drawn becomes the file."""
-    from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
-
-    figure = Figure(figsize=(_WIDTH, height), layout="constrained", facecolor=behind)
+    figure = plots.sheet(_WIDTH, height, behind)
     ax = figure.subplots()
     ax.set_facecolor(behind)
+    ax.set_title(title, fontsize=11)
     yield ax
-    with atomic.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=120, bbox_inches="tight", pad_inches=0.1, metadata={"Software": None})
+    plots.save(figure, path, 120, bbox_inches="tight", pad_inches=0.1)
 
 
 def draw_filters(path: Path, model: DenoisingAutoencoder, image_shape: tuple[int, int] | None) -> None:
-    """Draw the hundred filters of largest norm as images, or fifty as strips where the data are no images.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    model : DenoisingAutoencoder
-        The trained model.
-    image_shape : (int, int) or None
-        Rows and columns of an image.
-    """
-    W = model.params["W"]
+    """Draw the hundred filters of largest norm as images, or fifty as strips where the data are no images."""
     n = min(100 if image_shape else 50, model.n_hidden)
     columns = _columns(n) if image_shape else max(1, min(_STRIP_COLUMNS, n, 60 // model.n_visible))
     rows = -(-n // columns)
-    height, width = image_shape or (_STRIP, model.n_visible)
-    inches = _WIDTH * rows * (height + 1) / (columns * (width + 1)) if image_shape else 0.16 * rows
-    with _axes(path, 0.6 + min(max(inches, 0.5), 3 * _WIDTH), _BEHIND) as ax:
-        plots.filters(ax, W if image_shape else np.tile(W, (_STRIP, 1)), (height, width), n, columns)
-        which = f"The {n} of {model.n_hidden} filters of largest norm" if n < model.n_hidden else f"All {n} filters"
-        what = "" if image_shape else ", each a strip of its weights from the first input to the last"
-        ax.set_title(f"{which}{what}: black is negative, white positive", fontsize=11)
-        if not image_shape:
-            ax.set_aspect("auto")
+    inches = _grid(image_shape, rows, columns) if image_shape else 0.16 * rows
+    which = f"The {n} of {model.n_hidden} filters of largest norm" if n < model.n_hidden else f"All {n} filters"
+    what = "" if image_shape else ", each a strip of its weights from the first input to the last"
+    title = f"{which}{what}: black is negative, white positive"
+    with _axes(path, 0.6 + min(max(inches, 0.5), 3 * _WIDTH), title, _BEHIND) as ax:
+        plots.filters(ax, model.params["W"], image_shape, n, columns)
 
 
 def draw_reconstructions(
     path: Path,
     model: DenoisingAutoencoder,
-    clean: Array,
-    noisy: Array | None,
+    clean: Array,  # (N, D), floating-point; some of the first are drawn
+    noisy: Array | None,  # the same, corrupted; None if the run had no corruption
     image_shape: tuple[int, int] | None,
     title: str,
 ) -> None:
-    """Draw corrupted inputs, their reconstructions and the clean examples, one above the other.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    model : DenoisingAutoencoder
-        The trained model.
-    clean : ndarray, shape (N, D)
-        Floating-point examples; some of the first are drawn.
-    noisy : ndarray, shape (N, D), or None
-        The same, corrupted; None if the run had no corruption.
-    image_shape : (int, int) or None
-        Rows and columns of an image.
-    title : str
-        What they are.
-    """
+    """Draw corrupted inputs, their reconstructions and the clean examples, one above the other."""
     n = min(len(clean), 15 if image_shape else max(1, min(15, 120 // model.n_visible)))
     first = "input" if noisy is None else "corrupted"
     clean, noisy = clean[:n], (clean if noisy is None else noisy)[:n]
@@ -96,40 +61,22 @@ def draw_reconstructions(
     if low < 0 or high > 1:  # real-valued data: grey levels from the least clean value to the greatest
         pictures = [(picture - low) / ((high - low) or 1.0) for picture in pictures]
         title += f" (black is {low:.3g} or less, white {high:.3g} or more)"
-    if not image_shape:
-        pictures = [np.tile(picture, (1, _STRIP)) for picture in pictures]
-    height, width = image_shape or (_STRIP, model.n_visible)
-    inches = _WIDTH * 3 * (height + 1) / (n * (width + 1)) if image_shape else 1.5
-    with _axes(path, 0.6 + min(inches, _WIDTH), _BEHIND) as ax:
+    inches = _grid(image_shape, 3, n) if image_shape else 1.5
+    with _axes(path, 0.6 + min(inches, _WIDTH), title, _BEHIND) as ax:
         labels = (first, "reconstructed", "clean")
-        plots.reconstructions(ax, pictures[0], pictures[1], pictures[2], (height, width), n, labels)
-        ax.set_title(title, fontsize=11)
-        if not image_shape:
-            ax.set_aspect("auto")
+        plots.reconstructions(ax, pictures[0], pictures[1], pictures[2], image_shape, n, labels)
 
 
 def draw_losses(path: Path, history: History, unit: str, title: str, labels: tuple[str, str]) -> None:
-    """Draw the losses against the epoch.
-
-    Parameters
-    ----------
-    path : Path
-        The file to write.
-    history : History
-        The run's epochs.
-    unit : str
-        What the loss is measured in.
-    title : str
-        What was trained.
-    labels : (str, str)
-        What the training and the validation loss were measured on.
-    """
-    from matplotlib.ticker import MaxNLocator
-
-    with _axes(path, 5.0) as ax:
+    """Draw the losses against the epoch; `labels` say what those of training and of validation were measured on."""
+    with _axes(path, 5.0, title) as ax:
         plots.curves(ax, history, unit, labels)
-        ax.xaxis.set_major_locator(MaxNLocator(integer=True))
-        ax.set_title(title, fontsize=11)
+
+
+def _grid(image_shape: tuple[int, int], rows: int, columns: int) -> float:
+    """Return the inches of height of a grid of images that is as wide as the page."""
+    height, width = image_shape
+    return _WIDTH * rows * (height + 1) / (columns * (width + 1))
 
 
 def _columns(n: int) -> int:

@@ -3,27 +3,17 @@
 import argparse
 import json
 import os
-import shlex
 from pathlib import Path
 from typing import Any
 
-from scratchdae import atomic
+from scratchdae import plots
 from scratchdae.arguments import choice, integer
 from scratchdae.blas_threads import limited
-from scratchdae.cli.folder import writable_folder
+from scratchdae.cli.results import origin, writable_folder, write_numbers
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommands and their options.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add them.
-    """
-    group = commands.add_parser("reproduce", help="run the paper's experiments again", allow_abbrev=False)
-    group.set_defaults(run=None, parser=group)
-    actions = group.add_subparsers(title="experiments", metavar="EXPERIMENT")
+def add(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(title="experiments", metavar="EXPERIMENT")
 
     parser = actions.add_parser(
         "sda",
@@ -32,9 +22,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "example a step, and with batches, in minutes. Leave reproduce_sda.json and reproduce_sda.png, in which a "
         "setting that is not run this time stays as it is.",
         epilog="Ctrl-C keeps the last whole epoch; the same command goes on from there, to the same bits.",
-        allow_abbrev=False,
     )
-    parser.set_defaults(run=sda, parser=parser)
+    parser.set_defaults(run=sda)
     parser.add_argument("--setting", choices=("tutorial", "fast", "both"), default="both", help="(both)")
     parser.add_argument("--seeds", default="0,1,2", metavar="N,...", help="a run each (0,1,2)")
     parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
@@ -48,9 +37,8 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
         "print the errors beside the paper's. Leave reproduce_larochelle.json and reproduce_larochelle.png.",
         epilog="Data: $SCRATCHDAE_DATA or the cache; rect and convex need none. Ctrl-C loses nothing that a trial "
         "has finished, and an unfinished one goes on from its last epoch. A larger budget adds trials to those there.",
-        allow_abbrev=False,
     )
-    parser.set_defaults(run=larochelle, parser=parser)
+    parser.set_defaults(run=larochelle)
     parser.add_argument("--problem", default="all", metavar="NAME,...", help="basic, rot, bg-rand, bg-img, ... (all)")
     parser.add_argument(
         "--method", default="sda,saa,mlp,svm", metavar="NAME,...", help="also dbn, logistic (sda,saa,mlp,svm)"
@@ -65,29 +53,13 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def sda(options: argparse.Namespace) -> int:
-    """Run the tutorial's experiment, and say what came out.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, MNIST is not there, or the folder holds other runs.
-    """
+    """Run the tutorial's experiment, and say what came out."""
     from scratchdae.reproduce import sda, sda_report
 
     seeds = _seeds(options.seeds)
     settings = tuple(sda.SETTINGS) if options.setting == "both" else (options.setting,)
     threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
-    about = _about(options, threads)
+    about = origin(options, threads)
     figures = _folders(options)
     kept = _settings(figures / "reproduce_sda.json", tuple(sda.SETTINGS))
     with limited(threads):
@@ -108,29 +80,13 @@ def sda(options: argparse.Namespace) -> int:
 
 
 def larochelle(options: argparse.Namespace) -> int:
-    """Run the benchmark, and say what came out.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option is refused, or data are not there.
-    """
+    """Run the benchmark, and say what came out."""
     from scratchdae.datasets.larochelle import PROBLEMS
     from scratchdae.reproduce import larochelle, larochelle_report, methods
 
     problems = tuple(PROBLEMS) if options.problem == "all" else _names("--problem", options.problem, tuple(PROBLEMS))
     wanted = _names("--method", options.method, tuple(methods.NAMES))
-    about, figures = _about(options, threads=1), _folders(options)
+    about, figures = origin(options, threads=1), _folders(options)
     with limited(1):
         found = larochelle.reproduce(
             problems,
@@ -155,17 +111,6 @@ def larochelle(options: argparse.Namespace) -> int:
     }
     _leave(figures, "reproduce_larochelle", content, larochelle_report.draw(found))
     return 0
-
-
-def _about(options: argparse.Namespace, threads: int) -> dict[str, Any]:
-    from scratchdae.benchmark import machine
-
-    return {
-        "command": shlex.join(["scratchdae", *options.arguments]),
-        "machine": machine.describe(),
-        "threads": threads,
-        "versions": machine.versions(),
-    }
 
 
 def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:
@@ -209,8 +154,6 @@ def _seeds(text: str) -> list[int]:
 
 def _leave(folder: Path, stem: str, content: dict[str, Any], figure: Any) -> None:
     """Write the numbers and the figure, each whole or not at all."""
-    folder.mkdir(parents=True, exist_ok=True)
-    atomic.write(folder / f"{stem}.json", (json.dumps(content, indent=1, allow_nan=False) + "\n").encode())
-    with atomic.replacing(folder / f"{stem}.png") as temporary:
-        figure.savefig(temporary, dpi=110, metadata={"Software": None})
+    write_numbers(folder / f"{stem}.json", content, indent=1)
+    plots.save(figure, folder / f"{stem}.png")
     print(f"numbers {folder / stem}.json\nfigure  {folder / stem}.png")

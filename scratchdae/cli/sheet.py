@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from scratchdae import atomic, plots
+from scratchdae import plots
 from scratchdae.datasets import ThreePartDataset
 from scratchdae.datasets.larochelle import PROBLEMS
 
@@ -14,24 +14,16 @@ _PANEL = 5.0  # inches, the width of a problem's images
 _BEHIND = "#dce6f2"  # between the images: no grey level
 
 
-def draw_sheet(path: Path, problems: Sequence[ThreePartDataset], source: str) -> None:
-    """Draw the first training images of several problems, the labels below them in the same order.
-
-    Parameters
-    ----------
-    path : Path
-        The picture to write.
-    problems : sequence of ThreePartDataset
-        The problems, each named by a key of `PROBLEMS`.
-    source : str
-        Where the images come from, for the title.
-    """
-    from matplotlib.figure import Figure  # without pyplot, which keeps state and may look for a display
-
+def draw_sheet(
+    path: Path,
+    problems: Sequence[ThreePartDataset],  # each named by a key of PROBLEMS
+    source: str,  # where the images come from
+) -> None:
+    """Draw the first training images of several problems, the labels below them in the same order."""
     down = math.ceil(len(problems) / _ACROSS)
     across = min(_ACROSS, len(problems))
     height = _PANEL * _ROWS / _COLUMNS
-    figure = Figure(figsize=(across * _PANEL, 0.5 + down * (height + 0.55)), layout="constrained")
+    figure = plots.sheet(across * _PANEL, 0.5 + down * (height + 0.55))
     figure.suptitle(f"The problems of Larochelle et al. 2007: {source}", fontsize=11)
     panels = figure.subplots(down, across, squeeze=False).ravel()
     for ax, data in zip(panels, problems, strict=False):
@@ -47,5 +39,4 @@ def draw_sheet(path: Path, problems: Sequence[ThreePartDataset], source: str) ->
         ax.set_xlabel("labels  " + "  |  ".join(rows), fontsize=7)
     for ax in panels[len(problems) :]:
         ax.set_axis_off()
-    with atomic.replacing(path) as temporary:
-        figure.savefig(temporary, dpi=130, metadata={"Software": None})
+    plots.save(figure, path, 130)

@@ -1,10 +1,10 @@
 """``scratchdae train``: train an autoencoder, leave its run and three pictures."""
 
 import argparse
+import math
 import shlex
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -12,40 +12,30 @@ from scratchdae import backend
 from scratchdae.arguments import integer
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import limited
-from scratchdae.cli import pictures, training_data
-from scratchdae.cli.folder import writable_folder
+from scratchdae.cli import pictures, reading, training_data
+from scratchdae.cli.results import writable_folder
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import CORRUPTIONS, Corruption
 from scratchdae.datasets import to_float
 from scratchdae.losses import REDUCTIONS
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
-from scratchdae.schedules import Constant, Schedule, parse
-from scratchdae.training import checkpoint, evaluate, fit
+from scratchdae.schedules import Constant, parse
+from scratchdae.training import Training, checkpoint, evaluate, fit
 from scratchdae.training.generators import streams
 from scratchdae.training.history import History, Record
 
 _SHOWN = 15  # examples in the picture of reconstructions
 
 
-def add(commands: "argparse._SubParsersAction[Any]") -> None:
-    """Declare the subcommand and its options.
-
-    Parameters
-    ----------
-    commands : argparse subparsers
-        Where to add it.
-    """
-    parser = commands.add_parser(
-        "train",
-        help="train a denoising autoencoder on digits, MNIST or a file",
-        description="Train a denoising autoencoder; leave checkpoint, history, configuration and three pictures.",
-        epilog="A schedule is a number, linear(FIRST, LAST, EPOCHS), geometric(FIRST, LAST, EPOCHS), "
+def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Train a denoising autoencoder; leave checkpoint, history, configuration and three pictures."
+    parser.epilog = (
+        "A schedule is a number, linear(FIRST, LAST, EPOCHS), geometric(FIRST, LAST, EPOCHS), "
         "cosine(FIRST, LAST, EPOCHS), step(FIRST, FACTOR, EVERY), exponential(FIRST, FACTOR) or "
         "warmup(EPOCHS, SCHEDULE). "
-        "Ctrl-C keeps the last whole epoch; --resume goes on from it, to the same bits.",
-        allow_abbrev=False,
+        "Ctrl-C keeps the last whole epoch; --resume goes on from it, to the same bits."
     )
-    parser.set_defaults(run=run, parser=parser)
+    parser.set_defaults(run=run)
     data = parser.add_argument_group("data")
     data.add_argument("--data", default="digits", metavar="digits|mnist|FILE", help="or a .npz or .npy (digits)")
     data.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
@@ -89,27 +79,7 @@ def add(commands: "argparse._SubParsersAction[Any]") -> None:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Train, and say what was done.
-
-    Parameters
-    ----------
-    options : argparse.Namespace
-        The parsed options.
-
-    Returns
-    -------
-    int
-        0.
-
-    Raises
-    ------
-    ValueError, OSError
-        If an option or a file is refused; nothing was written then.
-    NonFiniteError
-        If the training diverges; the last whole epoch is kept.
-    KeyboardInterrupt
-        After Ctrl-C, with how to resume as its message.
-    """
+    """Train, and say what was done; where it diverges or is interrupted, the last whole epoch is kept."""
     out = options.out or Path("runs") / Path(options.data).stem
     try:
         with limited(options.threads) as threads:
@@ -128,6 +98,10 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
     corruption = Corruption.parse(options.corruption)
     parsed = parse("lr", options.lr)
     lr = parsed.level if isinstance(parsed, Constant) else parsed
+    training = Training(
+        options.epochs, lr, options.batch_size, corruption=corruption, l2=options.l2, patience=options.patience,
+        seed=seed, backend=options.backend,
+    )  # fmt: skip
     writable_folder("--out", out)
     data = training_data.load(options.data, options.root, options.limit, options.validation)
     _check_range(data, options)
@@ -149,10 +123,15 @@ def _train(options: argparse.Namespace, out: Path, threads: str) -> None:
     _say("backend", f"{chosen.name} ({chosen.reason}){compiling}, {threads}")
 
     before = _epochs_done(out) if options.resume else 0
-    history, seconds = _fit(model, data, corruption, lr, out, options)
+    history, seconds = _fit(model, data, training, out, options)
     _report(model, data, history, before, seconds, options)
     _draw(model, data, corruption, history, out, options)
     _say("pictures", ", ".join(str(out / name) for name in pictures.NAMES))
+    parts = {"held-out": data.validation, "test": data.test, "training": data.train}
+    steps = int(_kept(history, options)["epoch"]) * math.ceil(len(data.train) / options.batch_size)
+    lines = [*reading.loss(model, parts), *reading.pictures(steps, data.validation is not None)]
+    for i, line in enumerate(lines):
+        _say("reading" if i == 0 else "", line)
 
 
 def _check_range(data: TrainingData, options: argparse.Namespace) -> None:
@@ -173,8 +152,7 @@ def _check_range(data: TrainingData, options: argparse.Namespace) -> None:
 def _fit(
     model: DenoisingAutoencoder,
     data: TrainingData,
-    corruption: Corruption | None,
-    lr: float | Schedule,
+    training: Training,
     out: Path,
     options: argparse.Namespace,
 ) -> tuple[History, float]:
@@ -182,16 +160,9 @@ def _fit(
     history = fit(
         model,
         data.train,
-        epochs=options.epochs,
-        lr=lr,
-        batch_size=options.batch_size,
-        corruption=corruption,
-        l2=options.l2,
+        training=training,
         validation=data.validation,
         corrupt_validation=options.corrupt_validation,
-        patience=options.patience,
-        seed=options.seed,
-        backend=options.backend,
         out=out,
         resume=options.resume,
         progress=not options.no_progress,

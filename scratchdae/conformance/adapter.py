@@ -68,31 +68,7 @@ class AnswerError(Exception):
 
 
 def ask(adapter: object, operation: str, inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> Params:
-    """Ask an adapter, and isolate whatever it raises.
-
-    Parameters
-    ----------
-    adapter : object
-        The adapter.
-    operation : str
-        Of the case: the method to call.
-    inputs : mapping of str to ndarray
-        Arrays that it may change.
-    conventions : mapping
-        What must be known besides; it may change that too.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Its answer, from `as_arrays`.
-
-    Raises
-    ------
-    Unsupported
-        If it says so, or has no such method.
-    AnswerError
-        If it raises anything else, SystemExit included, or answers with what is no mapping of arrays.
-    """
+    """Ask an adapter, which may change all it is given, and isolate whatever it raises, SystemExit included."""
     try:
         method = getattr(adapter, operation, None)
         if not callable(method):
@@ -105,43 +81,14 @@ def ask(adapter: object, operation: str, inputs: Mapping[str, Array], convention
 
 
 def inputs_of(case: Case, dtype: str) -> Params:
-    """Copy the inputs of a case for an adapter, which may do with them what it likes.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    dtype : {"float64", "float32"}
-        Of the floating-point inputs; both hold the same numbers. Labels stay int64, masks bool.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The copies.
-    """
+    """Copy the inputs of a case, the floating-point ones in a dtype; both hold the same numbers."""
     return {
         name: array.astype(dtype if array.dtype.kind == "f" else array.dtype) for name, array in case.inputs.items()
     }
 
 
 def name_of(adapter: object) -> str:
-    """Return what to call an adapter.
-
-    Parameters
-    ----------
-    adapter : object
-        The adapter.
-
-    Returns
-    -------
-    str
-        Its `name`, or that of its class.
-
-    Raises
-    ------
-    ValueError
-        If its name is no text.
-    """
+    """Return the `name` of an adapter, or that of its class."""
     name = getattr(adapter, "name", type(adapter).__name__)
     if not isinstance(name, str) or not name.strip():
         raise ValueError(f"name of the adapter must be text, found {name!r}")
@@ -149,44 +96,12 @@ def name_of(adapter: object) -> str:
 
 
 def dtype_of(adapter: object) -> str:
-    """Return what an adapter computes in.
-
-    Parameters
-    ----------
-    adapter : object
-        The adapter.
-
-    Returns
-    -------
-    {"float64", "float32"}
-        Its `dtype`; float64 if it has none.
-
-    Raises
-    ------
-    ValueError
-        If it is another.
-    """
+    """Return what an adapter computes in: its `dtype`, or float64 if it has none."""
     return choice("dtype of the adapter", getattr(adapter, "dtype", "float64"), DTYPES)
 
 
 def tolerances_of(adapter: object) -> dict[str, float]:
-    """Return which tolerances an adapter sets itself.
-
-    Parameters
-    ----------
-    adapter : object
-        The adapter.
-
-    Returns
-    -------
-    dict of str to float
-        By operation, case name or GROUP/NAME; empty if it sets none.
-
-    Raises
-    ------
-    ValueError
-        If they are no positive numbers, at most 1.
-    """
+    """Return the tolerances that an adapter sets itself, positive and at most 1, by what they are for."""
     tolerances = getattr(adapter, "tolerances", {})
     if not isinstance(tolerances, Mapping):
         raise ValueError(f"tolerances of the adapter must be a mapping, found {tolerances!r}")
@@ -197,23 +112,10 @@ def tolerances_of(adapter: object) -> dict[str, float]:
 
 
 def as_arrays(answer: object) -> Params:
-    """Turn an answer into arrays of one's own.
+    """Turn an answer into arrays of one's own: in C order and native byte order, of the dtypes that were given.
 
-    Parameters
-    ----------
-    answer : object
-        What an adapter returned.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Copies in C order and native byte order, of the dtypes that were given; Python's numbers are float64, int64
-        and bool.
-
-    Raises
-    ------
-    AnswerError
-        If it is no mapping, a name is no text, a value is no array of numbers, or it is larger than 64 MiB.
+    Python's numbers are float64, int64 and bool. What is no mapping of text to arrays of numbers, or larger than 64
+    MiB, is an AnswerError.
     """
     if not isinstance(answer, Mapping):
         raise AnswerError(f"an answer must be a mapping of names to arrays, found {type(answer).__name__}")
@@ -243,18 +145,7 @@ def _as_array(name: str, value: object) -> Array:
 
 
 def describe(error: BaseException) -> str:
-    """Say what was raised, and where.
-
-    Parameters
-    ----------
-    error : BaseException
-        What an adapter raised.
-
-    Returns
-    -------
-    str
-        Its class, its message, and the last line of code that it went through.
-    """
+    """Say what was raised: its class, its message, and the last line of code that it went through."""
     try:
         said = str(error)
     except Exception:  # an exception of the adapter's own may be broken as well

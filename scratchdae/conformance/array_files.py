@@ -29,19 +29,7 @@ _NOT_FINITE = {"NaN": math.nan, "Infinity": math.inf, "-Infinity": -math.inf}
 
 
 def write(folder: Path, stem: str, arrays: Mapping[str, Array], form: str) -> None:
-    """Write arrays, each file whole or not at all.
-
-    Parameters
-    ----------
-    folder : Path
-        A folder that exists.
-    stem : str
-        What to call them: ``inputs``, ``expected``.
-    arrays : mapping of str to ndarray
-        The arrays.
-    form : {"safetensors", "npz", "npy", "json"}
-        The format.
-    """
+    """Write arrays into a folder that exists, under a stem (such as ``inputs``), each file whole or not at all."""
     if form == "npy":
         (folder / stem).mkdir(exist_ok=True)
         for name, array in arrays.items():
@@ -52,39 +40,15 @@ def write(folder: Path, stem: str, arrays: Mapping[str, Array], form: str) -> No
 
 
 def holds_answer(folder: Path) -> bool:
-    """Say whether a folder holds an answer.
-
-    Parameters
-    ----------
-    folder : Path
-        The folder.
-
-    Returns
-    -------
-    bool
-        Whether a file is there that `read_answer` would read.
-    """
+    """Say whether a folder holds a file that `read_answer` would read."""
     whole, single = _answer_files(folder)
     return bool(whole or single)
 
 
 def read_answer(folder: Path) -> Params | None:
-    """Read what a program wrote.
+    """Read what a program wrote, or None if there is no ``outputs.*`` and no ``NAME.npy``.
 
-    Parameters
-    ----------
-    folder : Path
-        Where ``outputs.safetensors``, ``outputs.npz``, ``outputs.json`` or ``NAME.npy`` files may be.
-
-    Returns
-    -------
-    dict of str to ndarray or None
-        The arrays; None if there is none of these files.
-
-    Raises
-    ------
-    AnswerError
-        If there are several kinds of files, one is damaged, or they are larger than 64 MiB.
+    Several kinds of files, a damaged one and more than 64 MiB are an AnswerError.
     """
     whole, single = _answer_files(folder)
     if not whole and not single:
@@ -163,14 +127,14 @@ def _json(arrays: Mapping[str, Array]) -> bytes:
         name: {
             "dtype": array.dtype.name,
             "shape": list(array.shape),
-            "values": [_number(v) for v in array.ravel().tolist()],
+            "values": [in_json(v) for v in array.ravel().tolist()],
         }
         for name, array in arrays.items()
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _number(value: float) -> float | str:
+def in_json(value: float) -> float | str:
     """Return a number, or the word for what JSON has no number for."""
     if math.isnan(value):
         return "NaN"

@@ -19,53 +19,19 @@ STARTUP = 120.0  # seconds that a process has to import its framework, beside th
 
 
 class Candidate(Protocol):
-    """Whoever answers cases.
+    """Whoever answers cases."""
 
-    Attributes
-    ----------
-    name : str
-        What to call it.
-    dtype : {"float64", "float32"}
-        What it computes in.
-    tolerances : mapping of str to float
-        Those that it sets itself.
-    """
-
-    name: str
-    dtype: str
-    tolerances: Mapping[str, float]
+    name: str  # what to call it
+    dtype: str  # float64 or float32: what it computes in
+    tolerances: Mapping[str, float]  # those that it sets itself
 
     def answer(self, case: Case) -> Params:
-        """Answer a case.
-
-        Parameters
-        ----------
-        case : Case
-            The case.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The answer.
-
-        Raises
-        ------
-        Unsupported
-            If the candidate does not do that.
-        AnswerError
-            If nothing came that can be compared.
-        """
+        """Answer a case; Unsupported if that is not done here, AnswerError if nothing came that can be compared."""
         ...
 
 
 class InProcess:
-    """An adapter that is called here.
-
-    Parameters
-    ----------
-    adapter : object
-        The adapter.
-    """
+    """An adapter that is called here."""
 
     def __init__(self, adapter: object) -> None:
         self.name, self.dtype = name_of(adapter), dtype_of(adapter)
@@ -73,42 +39,14 @@ class InProcess:
         self._adapter = adapter
 
     def answer(self, case: Case) -> Params:
-        """Answer a case.
-
-        Parameters
-        ----------
-        case : Case
-            The case.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The answer.
-
-        Raises
-        ------
-        Unsupported, AnswerError
-            As of `Candidate.answer`.
-        """
         return ask(self._adapter, *_question(case, self.dtype))
 
 
 class SeparateProcess:
     """An adapter in a process of its own, which is killed and started anew when a case takes too long or ends it.
 
-    Use it as a context manager: at the end of the block the process is gone.
-
-    Parameters
-    ----------
-    adapter : object
-        The adapter; it travels by pickle.
-    timeout : float
-        Seconds for each case.
-
-    Raises
-    ------
-    ValueError
-        If it cannot be pickled, or `timeout` is not positive.
+    Use it as a context manager: at the end of the block the process is gone. The adapter travels by pickle; `timeout`
+    is in seconds for each case.
     """
 
     def __init__(self, adapter: object, timeout: float) -> None:
@@ -135,23 +73,7 @@ class SeparateProcess:
         self._end()
 
     def answer(self, case: Case) -> Params:
-        """Answer a case.
-
-        Parameters
-        ----------
-        case : Case
-            The case.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The answer.
-
-        Raises
-        ------
-        Unsupported, AnswerError
-            As of `Candidate.answer`; AnswerError also when the time is over or the process ended.
-        """
+        """Answer a case; AnswerError also when the time is over or the process ended."""
         if self._stillborn:
             raise AnswerError(self._stillborn)
         if self._process is None:
@@ -210,31 +132,14 @@ class SeparateProcess:
 
 
 def kill(pid: int) -> None:
-    """End a process and all that it started, if it is the head of a group of its own.
-
-    Parameters
-    ----------
-    pid : int
-        The process.
-    """
+    """End a process and all that it started, if it is the head of a group of its own."""
     if hasattr(os, "killpg"):
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(pid, signal.SIGKILL)
 
 
 def describe_status(status: int | None) -> str:
-    """Say how a process ended.
-
-    Parameters
-    ----------
-    status : int or None
-        Its exit status; negative for a signal.
-
-    Returns
-    -------
-    str
-        For example ``exit status 1`` or ``killed by SIGSEGV``.
-    """
+    """Say how a process ended: ``exit status 1``, or ``killed by SIGSEGV`` for a negative status."""
     if status is None:
         return "without an exit status"
     if status >= 0:

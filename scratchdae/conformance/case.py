@@ -20,151 +20,59 @@ from scratchdae.conformance import manifest as manifests
 
 @dataclass(frozen=True, eq=False)
 class Case:
-    """Inputs, and the arrays that a correct implementation makes of them.
+    """Inputs, and the arrays that a correct implementation makes of them."""
 
-    Attributes
-    ----------
-    name : str
-        Of this case alone, whatever the group.
-    group : str
-        What it is about: ``autoencoder``, ``optimizer`` …
-    operation : str
-        The method of an adapter that answers it.
-    manifest : mapping
-        All that its JSON file says.
-    inputs : mapping of str to ndarray
-        Read-only. Floating-point inputs are float64, each value also a float32.
-    expected : mapping of str to ndarray
-        Read-only, in the order of the stages.
-    """
-
-    name: str
-    group: str
-    operation: str
-    manifest: Mapping[str, Any]
-    inputs: Mapping[str, Array]
-    expected: Mapping[str, Array]
+    name: str  # of this case alone, whatever the group
+    group: str  # what it is about: ``autoencoder``, ``optimizer`` …
+    operation: str  # the method of an adapter that answers it
+    manifest: Mapping[str, Any]  # all that its JSON file says
+    inputs: Mapping[str, Array]  # read-only. Floating-point inputs are float64, each value also a float32
+    expected: Mapping[str, Array]  # read-only, in the order of the stages
 
     @property
     def id(self) -> str:
-        """Return what reports call it.
-
-        Returns
-        -------
-        str
-            ``GROUP/NAME``.
-        """
+        """Return what reports call it, ``GROUP/NAME``."""
         return f"{self.group}/{self.name}"
 
     @property
     def conventions(self) -> Mapping[str, Any]:
-        """Return what an implementation must know besides the inputs.
-
-        Returns
-        -------
-        mapping
-            For example ``{"reduction": "paper", "tied": True}``.
-        """
+        """Return what an implementation must know besides the inputs, such as ``{"reduction": "paper"}``."""
         conventions: Mapping[str, Any] = self.manifest["conventions"]
         return conventions
 
     @property
     def stages(self) -> tuple[tuple[str, tuple[str, ...]], ...]:
-        """Return the order of comparison.
-
-        Returns
-        -------
-        tuple of (str, tuple of str)
-            Each stage and the names of its arrays: forward, loss, gradients, updates, as they apply.
-        """
+        """Return the order of comparison: each stage (forward, loss, gradients, updates) there is, and its arrays."""
         return tuple((stage["stage"], tuple(stage["arrays"])) for stage in self.manifest["stages"])
 
     @property
     def required(self) -> tuple[str, ...]:
-        """Return what an answer must hold.
-
-        Returns
-        -------
-        tuple of str
-            Names of expected arrays; the others may be left out.
-        """
+        """Return the names of the expected arrays that an answer must hold; the others may be left out."""
         return tuple(self.manifest["required"])
 
     @property
     def exact(self) -> tuple[str, ...]:
-        """Return what must agree without any tolerance.
-
-        Returns
-        -------
-        tuple of str
-            Names of expected arrays.
-        """
+        """Return the names of the expected arrays that must agree without any tolerance."""
         return tuple(self.manifest.get("exact", ()))
 
     def tolerance(self, dtype: str) -> float:
-        """Return how far an answer may be off.
-
-        Parameters
-        ----------
-        dtype : {"float64", "float32"}
-            What the answer was computed in.
-
-        Returns
-        -------
-        float
-            A fraction of the largest absolute value of the array.
-        """
+        """Return how far an answer in this dtype may be off, a fraction of the largest absolute value of an array."""
         tolerances = self.manifest["tolerances"]
         return float(tolerances[choice("dtype", dtype, manifests.DTYPES)]["relative"])
 
     def absolute_tolerance(self, dtype: str) -> float:
-        """Return how far an answer may be off where every expected value of an array is 0.
-
-        Parameters
-        ----------
-        dtype : {"float64", "float32"}
-            What the answer was computed in.
-
-        Returns
-        -------
-        float
-            0 unless the manifest allows more.
-        """
+        """Return how far it may be off where every expected value of an array is 0: not at all, if not said."""
         tolerances = self.manifest["tolerances"]
         return float(tolerances[choice("dtype", dtype, manifests.DTYPES)].get("absolute", 0.0))
 
 
 def cases_root() -> Path:
-    """Return where the cases of this package are.
-
-    Returns
-    -------
-    Path
-        The folder of version 1, with a folder for each group.
-    """
+    """Return the folder of version 1 of this package's cases, which has a folder for each group."""
     return Path(str(resources.files("scratchdae"))) / "conformance" / "vectors" / f"v{manifests.SPEC}"
 
 
 def load_case(path: str | os.PathLike[str]) -> Case:
-    """Read one case.
-
-    Parameters
-    ----------
-    path : path-like
-        Its JSON file; the safetensors file of the same name is beside it.
-
-    Returns
-    -------
-    Case
-        The case, its arrays read-only.
-
-    Raises
-    ------
-    OSError
-        If one of the files is not there.
-    ValueError
-        If the version of the cases is unknown, a file is damaged, or the two do not belong together.
-    """
+    """Read one case from its JSON file and the safetensors file beside it; its arrays are read-only."""
     path = Path(path)
     manifest = manifests.read(path)
     found = (path.parent.name, path.stem)
@@ -231,13 +139,7 @@ def load_cases(
 
 
 def known_names() -> set[str]:
-    """List what the cases of this package are called, without reading them.
-
-    Returns
-    -------
-    set of str
-        NAME and GROUP/NAME of each.
-    """
+    """List NAME and GROUP/NAME of each case of this package, without reading them."""
     return {name for path in _manifests(cases_root()) for name in (path.stem, f"{path.parent.name}/{path.stem}")}
 
 
@@ -246,27 +148,7 @@ def _manifests(root: Path) -> list[Path]:
 
 
 def known(name: str, wanted: Iterable[str], there: set[str]) -> set[str]:
-    """Return what is wanted, if it is there.
-
-    Parameters
-    ----------
-    name : str
-        What to call it in the error.
-    wanted : iterable of str
-        The names wanted; a single one may be given as it is.
-    there : set of str
-        The names there are.
-
-    Returns
-    -------
-    set of str
-        The names wanted.
-
-    Raises
-    ------
-    ValueError
-        If one is not there.
-    """
+    """Return what is wanted (a single name may be given as it is) if it is there; `name` is for the error."""
     chosen = {wanted} if isinstance(wanted, str) else set(wanted)
     unknown = sorted(map(str, chosen - there))
     if unknown:

@@ -19,37 +19,19 @@ _KINDS = {"float64": "f", "int64": "iu", "bool": "b"}  # integers of any width h
 
 @dataclass(frozen=True)
 class Difference:
-    """The first thing in which an answer disagrees.
+    """The first thing in which an answer disagrees."""
 
-    Attributes
-    ----------
-    stage : str
-        ``names``, ``shape``, ``dtype``, or a stage of the case: ``forward``, ``loss``, ``gradients``, ``updates``.
-    array : str
-        The array.
-    message : str
-        What is wrong, in words and numbers.
-    index : tuple of int or None
-        Where its worst value is; None before values are compared.
-    expected, found : float or None
-        That value, and the one in its place.
-    error : float or None
-        How far apart they are; inf where one of them is not finite.
-    allowed : float or None
-        How far apart they may be.
-    ulp : float or None
-        The error in units of the last place of `expected`, in the dtype of the adapter; None where that unit says
-        nothing, because the value is 0 or not finite.
-    """
-
+    # ``names``, ``shape``, ``dtype``, or a stage of the case: ``forward``, ``loss``, ``gradients``, ``updates``
     stage: str
     array: str
-    message: str
-    index: tuple[int, ...] | None = None
-    expected: float | None = None
-    found: float | None = None
-    error: float | None = None
-    allowed: float | None = None
+    message: str  # what is wrong, in words and numbers
+    index: tuple[int, ...] | None = None  # where its worst value is; None before values are compared
+    expected: float | None = None  # that value
+    found: float | None = None  # the one in its place
+    error: float | None = None  # how far apart they are; inf where one of them is not finite
+    allowed: float | None = None  # how far apart they may be
+    # the error in units of the last place of `expected`, in the dtype of the adapter; None where that unit says
+    # nothing, because the value is 0 or not finite
     ulp: float | None = None
 
     def __str__(self) -> str:
@@ -58,34 +40,17 @@ class Difference:
 
 @dataclass(frozen=True)
 class Comparison:
-    """What came of a comparison.
+    """What came of a comparison."""
 
-    Attributes
-    ----------
-    difference : Difference or None
-        The first; None if all agrees.
-    agreed : tuple of str
-        The arrays whose values were compared and agree.
-    largest : float
-        Of these the largest error, as a fraction of the largest absolute value of its array; 0 if there are none.
-    relative : float
-        The fraction that was allowed.
-    """
-
-    difference: Difference | None
-    agreed: tuple[str, ...]
+    difference: Difference | None  # the first; None if all agrees
+    agreed: tuple[str, ...]  # the arrays whose values were compared and agree
+    # of these the largest error, as a fraction of the largest absolute value of its array; 0 if there are none
     largest: float
-    relative: float
+    relative: float  # the fraction that was allowed
 
     @property
     def agrees(self) -> bool:
-        """Say whether nothing differs.
-
-        Returns
-        -------
-        bool
-            Whether `difference` is None.
-        """
+        """Say whether nothing differs."""
         return self.difference is None
 
 
@@ -94,26 +59,8 @@ def compare(
 ) -> Comparison:
     """Compare an answer with what a case expects, up to the first array that disagrees.
 
-    Parameters
-    ----------
-    case : Case
-        The case.
-    answer : mapping of str to ndarray
-        The arrays that were computed, at least those that the case requires.
-    dtype : {"float64", "float32"}
-        What the answer says it is computed in: its floating-point arrays must have it.
-    relative : float, optional
-        The error allowed, as a fraction of the largest absolute value of an array. If left out, the case's own.
-
-    Returns
-    -------
-    Comparison
-        What came of it.
-
-    Raises
-    ------
-    ValueError
-        If `dtype` is another.
+    `dtype` is what the answer says it is computed in: its floating-point arrays must have it. `relative` is the error
+    allowed, as a fraction of the largest absolute value of an array; if left out, the case's own.
     """
     choice("dtype", dtype, DTYPES)
     relative = case.tolerance(dtype) if relative is None else relative
@@ -133,18 +80,7 @@ def compare(
 
 
 def errors(found: Array, expected: Array) -> Array:
-    """Say how far values are from those expected.
-
-    Parameters
-    ----------
-    found, expected : ndarray
-        Of one shape, real numbers or bool.
-
-    Returns
-    -------
-    ndarray of float64
-        The absolute differences, of the same shape: 0 where both are NaN or the same infinity, inf where only one is.
-    """
+    """Return the absolute differences: 0 where both are NaN or the same infinity, inf where only one is."""
     a, b = found.astype(np.float64), expected.astype(np.float64)
     with np.errstate(over="ignore", invalid="ignore"):  # inf − inf, and differences beyond the largest number
         apart = np.abs(a - b)

@@ -20,26 +20,7 @@ from scratchdae.conformance.manifest import DTYPES
 def write_case(
     folder: Path, case: Case, form: str = "safetensors", dtype: str = "float64", with_expected: bool = False
 ) -> None:
-    """Write a case for a program.
-
-    Parameters
-    ----------
-    folder : Path
-        Where; made if it is not there, with the folders above it.
-    case : Case
-        The case.
-    form : {"safetensors", "npz", "npy", "json"}
-        The format of the arrays.
-    dtype : {"float64", "float32"}
-        Of the floating-point inputs; both hold the same numbers.
-    with_expected : bool
-        Whether to write what must come out as well, always in float64.
-
-    Raises
-    ------
-    ValueError
-        If the format or the dtype is unknown.
-    """
+    """Write a case for a program into a folder, which is made; what must come out, if wanted, is always float64."""
     choice("form", form, array_files.FORMATS)
     choice("dtype", dtype, DTYPES)
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,31 +39,7 @@ def export(
     dtype: str = "float64",
     with_expected: bool = False,
 ) -> list[Path]:
-    """Write cases, a folder each.
-
-    Parameters
-    ----------
-    root : path-like
-        The folder to fill.
-    cases : iterable of Case
-        The cases.
-    form : {"safetensors", "npz", "npy", "json"}
-        The format of the arrays.
-    dtype : {"float64", "float32"}
-        Of the floating-point inputs.
-    with_expected : bool
-        Whether to write what must come out as well.
-
-    Returns
-    -------
-    list of Path
-        The folders, ``ROOT/GROUP/NAME``.
-
-    Raises
-    ------
-    ValueError
-        If `root` holds anything already, or an option is unknown.
-    """
+    """Write cases into an empty folder or a new one, each to ``ROOT/GROUP/NAME``."""
     root = Path(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ValueError(f"root must be an empty folder or a new one, found {root} with something in it")
@@ -96,19 +53,7 @@ def export(
 class Answers:
     """Answers that were written before: a folder for each case, GROUP/NAME or NAME.
 
-    Parameters
-    ----------
-    root : path-like
-        The folder that holds them.
-    cases : iterable of Case
-        All cases that there may be folders for.
-    dtype : {"float64", "float32"}
-        What they were computed in.
-
-    Raises
-    ------
-    ValueError
-        If there is no such folder, or none of its folders is a case's, or one holds an answer to no case.
+    `cases` are all that there may be folders for; a folder that holds an answer to none of them is refused.
     """
 
     def __init__(self, root: str | os.PathLike[str], cases: Iterable[Case], dtype: str = "float64") -> None:
@@ -129,25 +74,6 @@ class Answers:
             raise ValueError(f"{root} must hold a folder for each case, GROUP/NAME or NAME, found none")
 
     def answer(self, case: Case) -> Params:
-        """Read the answer to a case.
-
-        Parameters
-        ----------
-        case : Case
-            The case.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The answer.
-
-        Raises
-        ------
-        Unsupported
-            If there is none.
-        AnswerError
-            If it is damaged.
-        """
         for folder in self._folders(case):
             answer = array_files.read_answer(folder)
             if answer is not None:

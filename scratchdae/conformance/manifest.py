@@ -21,25 +21,7 @@ _OPTIONAL = ("exact",)
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
-    """Read a manifest and check it.
-
-    Parameters
-    ----------
-    path : path-like
-        The JSON file.
-
-    Returns
-    -------
-    dict
-        What it says; every rule of `check` holds for it.
-
-    Raises
-    ------
-    OSError
-        If there is no such file.
-    ValueError
-        If it is not JSON, is of another version of the cases, or breaks a rule; the message names the file.
-    """
+    """Read a manifest and check it; the message of an error names the file."""
     try:
         found = json.loads(Path(path).read_text(encoding="utf-8"))
     except ValueError as error:  # of the encoding or of the JSON
@@ -53,18 +35,7 @@ def read(path: str | os.PathLike[str]) -> dict[str, Any]:
 
 
 def check(manifest: object) -> None:
-    """Refuse a manifest that breaks a rule.
-
-    Parameters
-    ----------
-    manifest : object
-        What was read.
-
-    Raises
-    ------
-    ValueError
-        If it does.
-    """
+    """Refuse a manifest that breaks a rule."""
     if not isinstance(manifest, dict):
         raise ValueError(f"a manifest must be an object with named entries, found {type(manifest).__name__}")
     if manifest.get("spec") != SPEC or type(manifest["spec"]) is not int:

@@ -15,20 +15,9 @@ MODULES = {"reference": "reference", "numba": "numba_core", "torch": "torch", "j
 class Named:
     """An adapter that is found by its name, and found again in another process, whatever it is made of.
 
-    Parameters
-    ----------
-    name : str
-        ``reference``, ``numba``, ``torch``, ``jax``, ``keras``, ``module:object`` or ``path/to/file.py:object``. A
-        class is called without arguments, or with ``dtype=`` if one is asked for.
-    dtype : {"float64", "float32"}, optional
-        What it is to compute in. If left out, the adapter decides.
-
-    Raises
-    ------
-    ValueError
-        If there is no such adapter, it cannot be made, or it has another dtype.
-    ImportError
-        If what it needs is not installed.
+    Names are ``reference``, ``numba``, ``torch``, ``jax``, ``keras``, ``module:object`` and ``path/to/file.py:object``.
+    A class is called without arguments, or with ``dtype=`` if one is asked for; otherwise the adapter decides. If what
+    it needs is not installed, that is an ImportError.
     """
 
     def __init__(self, name: str, dtype: str | None = None) -> None:

@@ -26,24 +26,9 @@ _KEPT = 4096  # bytes of the standard error, the last ones
 class Program:
     """A program that reads a case from one folder and writes its answer to another.
 
-    Exit status 0 says that it answered, 3 that it does not support the case. Its standard output is thrown away; of
-    its standard error the last line is reported where it failed.
-
-    Parameters
-    ----------
-    command : str
-        The program and its arguments, quoted as for a shell (there is none), with ``{case_dir}`` and ``{out_dir}``.
-    timeout : float
-        Seconds for each case; then the program and all that it started are killed.
-    dtype : {"float64", "float32"}
-        What it computes in.
-    form : {"safetensors", "npz", "npy", "json"}
-        The format of its inputs.
-
-    Raises
-    ------
-    ValueError
-        If the command lacks one of the folders, there is no such program, or an option is out of range.
+    Exit status 0 says that it answered, 3 that it does not support the case. Its standard output is thrown away; of its
+    standard error the last line is reported where it failed. The command is quoted as for a shell (there is none), with
+    ``{case_dir}`` and ``{out_dir}``; after `timeout` seconds for a case the program and all that it started are killed.
     """
 
     def __init__(
@@ -63,25 +48,6 @@ class Program:
         self._timeout, self._form = number("timeout", timeout, above=0), choice("form", form, array_files.FORMATS)
 
     def answer(self, case: Case) -> Params:
-        """Run the program on a case.
-
-        Parameters
-        ----------
-        case : Case
-            The case.
-
-        Returns
-        -------
-        dict of str to ndarray
-            What it wrote.
-
-        Raises
-        ------
-        Unsupported
-            If it leaves with exit status 3.
-        AnswerError
-            If it fails, takes too long, or writes nothing that can be read.
-        """
         # What was killed may still be leaving while the folder is removed.
         with tempfile.TemporaryDirectory(prefix="scratchdae-", ignore_cleanup_errors=True) as folder:
             case_dir, out_dir = Path(folder, "case"), Path(folder, "out")

@@ -19,29 +19,12 @@ from scratchdae.conformance.runner import check_tolerances, choose, examine_case
 
 @dataclass(frozen=True, eq=False)
 class CaseCheck:
-    """A case as a test.
-
-    Attributes
-    ----------
-    case : Case
-        The case.
-    """
+    """A case as a test."""
 
     case: Case
 
     def __call__(self, adapter: object) -> None:
-        """Fail where an adapter disagrees.
-
-        Parameters
-        ----------
-        adapter : object
-            The adapter. Where it does not support the case the test is skipped.
-
-        Raises
-        ------
-        AssertionError
-            If it disagrees, or does not answer; the message says where and explains it.
-        """
+        """Fail, and explain it, where an adapter disagrees or does not answer; skip what it does not support."""
         import pytest
 
         result = examine_case(InProcess(adapter), self.case)

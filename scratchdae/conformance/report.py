@@ -1,10 +1,10 @@
 """What came of each case, and of all: for people in a terminal, and as data."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scratchdae.conformance.array_files import in_json
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import Comparison, Difference
 from scratchdae.conformance.manifest import SPEC
@@ -20,64 +20,28 @@ _LONGEST = 1000  # characters of one line; what an adapter says may be as long a
 
 @dataclass(frozen=True, eq=False)
 class Result:
-    """What came of a case.
-
-    Attributes
-    ----------
-    case : Case
-        The case.
-    status : {"agrees", "disagrees", "error", "unsupported"}
-        In a word. An ``error`` is an answer that cannot be compared: an exception, a time-out, no arrays.
-    seconds : float
-        What it took, the explanation included.
-    reason : str
-        Why it is unsupported, or what the error was; otherwise empty.
-    comparison : Comparison or None
-        Of the answer with the case; None if there was no answer.
-    explanation : Explanation or None
-        What the disagreement is; None if there is none, or none was asked for.
-    overridden : bool
-        Whether the adapter set the tolerance itself.
-    """
+    """What came of a case."""
 
     case: Case
-    status: str
-    seconds: float
-    reason: str = ""
-    comparison: Comparison | None = None
-    explanation: "Explanation | None" = None
-    overridden: bool = False
+    status: str  # of `STATUSES`; an error is an answer that cannot be compared: an exception, a time-out, no arrays
+    seconds: float  # what it took, the explanation included
+    reason: str = ""  # why it is unsupported, or what the error was; otherwise empty
+    comparison: Comparison | None = None  # of the answer with the case; None if there was no answer
+    explanation: "Explanation | None" = None  # what the disagreement is; None if there is none, or none was asked for
+    overridden: bool = False  # whether the adapter set the tolerance itself
 
     @property
     def supported(self) -> bool:
-        """Say whether the candidate does what the case asks.
-
-        Returns
-        -------
-        bool
-            Whether the status is another than ``unsupported``.
-        """
+        """Say whether the candidate does what the case asks."""
         return self.status != UNSUPPORTED
 
     @property
     def difference(self) -> Difference | None:
-        """Return where the answer disagrees first.
-
-        Returns
-        -------
-        Difference or None
-            None where it agrees or there is none.
-        """
+        """Return where the answer disagrees first; None where it agrees or there is none."""
         return self.comparison.difference if self.comparison else None
 
     def sentence(self) -> str:
-        """Say what came of it.
-
-        Returns
-        -------
-        str
-            One line, in which whatever the adapter said is made printable.
-        """
+        """Say what came of it in one line, in which whatever the adapter said is made printable."""
         if self.comparison is None:
             return plain(self.reason)
         if self.difference is not None:
@@ -87,85 +51,38 @@ class Result:
         return f"{n} array{'s' * (n > 1)}, largest error {self.comparison.largest:.2g}{allowed}"
 
     def explained(self) -> list[str]:
-        """Say what the disagreement is.
-
-        Returns
-        -------
-        list of str
-            The lines of the explanation; none if there is none.
-        """
+        """Say what the disagreement is, in lines; none if there is no explanation."""
         return [] if self.explanation is None else [plain(line) for line in str(self.explanation).splitlines()]
 
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """What came of all cases.
+    """What came of all cases."""
 
-    Attributes
-    ----------
-    name : str
-        Of the candidate.
-    dtype : {"float64", "float32"}
-        What it computes in.
-    tolerances : mapping of str to float
-        Those that it set itself.
-    results : tuple of Result
-        One for each case.
-    """
-
-    name: str
-    dtype: str
-    tolerances: Mapping[str, float]
-    results: tuple[Result, ...]
+    name: str  # of the candidate
+    dtype: str  # float64 or float32: what it computes in
+    tolerances: Mapping[str, float]  # those that it set itself
+    results: tuple[Result, ...]  # one for each case
 
     @property
     def passed(self) -> bool:
-        """Say whether all is well.
-
-        Returns
-        -------
-        bool
-            Whether at least one case is supported, and all that are agree.
-        """
+        """Say whether at least one case is supported, and all that are agree."""
         supported = [result for result in self.results if result.supported]
         return bool(supported) and all(result.status == AGREES for result in supported)
 
     def count(self, status: str) -> int:
-        """Count results.
-
-        Parameters
-        ----------
-        status : str
-            One of `STATUSES`.
-
-        Returns
-        -------
-        int
-            How many have it.
-        """
+        """Count the results that have one of `STATUSES`."""
         return sum(result.status == status for result in self.results)
 
     def by_group(self) -> dict[str, list[Result]]:
-        """Sort the results into groups.
-
-        Returns
-        -------
-        dict of str to list of Result
-            In the order in which the cases were asked.
-        """
+        """Sort the results into groups, in the order in which the cases were asked."""
         groups = dict[str, list[Result]]()
         for result in self.results:
             groups.setdefault(result.case.group, []).append(result)
         return groups
 
     def as_json(self) -> dict[str, Any]:
-        """Describe the report for a program.
-
-        Returns
-        -------
-        dict
-            Ready for JSON; numbers that it does not have are the words NaN, Infinity and -Infinity.
-        """
+        """Describe the report, ready for JSON; what that has no number for is the word NaN, Infinity or -Infinity."""
         return {
             "spec": SPEC,
             "adapter": plain(self.name),
@@ -183,75 +100,25 @@ class Report:
 
 
 def heading(name: str, dtype: str, tolerances: Mapping[str, float]) -> list[str]:
-    """Say who answers.
-
-    Parameters
-    ----------
-    name : str
-        The candidate.
-    dtype : str
-        What it computes in.
-    tolerances : mapping of str to float
-        Those that it sets itself.
-
-    Returns
-    -------
-    list of str
-        Lines for a terminal.
-    """
+    """Say who answers, in lines for a terminal."""
     own = [f"tolerance  {plain(of)}: {relative:.3g}, set by the adapter" for of, relative in tolerances.items()]
     return [f"adapter    {plain(name)}, {dtype}; cases of spec {SPEC}", *own]
 
 
 def case_width(cases: Iterable[Case]) -> int:
-    """Return how wide the column of cases is.
-
-    Parameters
-    ----------
-    cases : iterable of Case
-        All that will be shown.
-
-    Returns
-    -------
-    int
-        In characters.
-    """
+    """Return how wide the column of all cases that will be shown is, in characters."""
     return max((len(case.id) for case in cases), default=0)
 
 
 def row(result: Result, width: int) -> list[str]:
-    """Show a result.
-
-    Parameters
-    ----------
-    result : Result
-        The result.
-    width : int
-        Of the column of cases.
-
-    Returns
-    -------
-    list of str
-        A line for a terminal, and those of the explanation.
-    """
+    """Show a result in a line for a terminal, and its explanation in more."""
     word = result.status if result.status in (AGREES, UNSUPPORTED) else result.status.upper()
     first = f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}"
     return [first, *(f"{'':{width}}  {'':11}  {line}" for line in result.explained())]
 
 
 def summary(report: Report) -> list[str]:
-    """Count the results of each group, and of all.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    list of str
-        Lines for a terminal.
-    """
+    """Count the results of each group, and of all, in lines for a terminal."""
     groups = report.by_group()
     width = max((len(name) for name in groups), default=0)
     lines = [f"{'group':<{width}}  {'  '.join(f'{status:>11}' for status in STATUSES)}"] if groups else []
@@ -262,18 +129,7 @@ def summary(report: Report) -> list[str]:
 
 
 def verdict(report: Report) -> str:
-    """Say what came of all cases.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        A sentence.
-    """
+    """Say what came of all cases, in a sentence."""
     unsupported = report.count(UNSUPPORTED)
     supported = len(report.results) - unsupported
     if not supported:
@@ -283,18 +139,9 @@ def verdict(report: Report) -> str:
 
 
 def plain(text: str) -> str:
-    """Make a text printable in one line, whatever an adapter put in it.
+    """Make a text printable in one line, whatever an adapter put in it; a long one loses its middle.
 
-    Parameters
-    ----------
-    text : str
-        The text.
-
-    Returns
-    -------
-    str
-        Without control characters, line ends and lone surrogates, which are escaped as Python writes them; a long text
-        loses its middle.
+    Control characters, line ends and lone surrogates are escaped as Python writes them.
     """
     if len(text) > _LONGEST:
         text = f"{text[: _LONGEST // 2]} … {text[-_LONGEST // 2 :]}"
@@ -315,26 +162,21 @@ def _result_as_json(result: Result) -> dict[str, Any]:
         content |= {"allowed": comparison.relative, "allowed_by": "adapter" if result.overridden else "case"}
         content |= {"agreed": list(comparison.agreed), "largest_error": comparison.largest}
     if difference is not None:
+        numbers = {name: getattr(difference, name) for name in ("expected", "found", "error", "allowed", "ulp")}
         content["difference"] = {
             "stage": difference.stage,
             "array": plain(difference.array),
             "message": plain(difference.message),
             "index": None if difference.index is None else list(difference.index),
-            **{name: _number(getattr(difference, name)) for name in ("expected", "found", "error", "allowed", "ulp")},
+            **{name: None if value is None else in_json(value) for name, value in numbers.items()},
         }
     if result.explanation is not None:
         content["explanation"] = result.explained()
         content["findings"] = [
             [
-                {"mistake": one.id, "recovered": {name: _number(v) for name, v in one.recovered.items()}}
+                {"mistake": one.id, "recovered": {name: in_json(v) for name, v in one.recovered.items()}}
                 for one in mistakes
             ]
             for mistakes in (finding.mistakes for finding in result.explanation.findings)
         ]
     return content
-
-
-def _number(value: float | None) -> float | str | None:
-    if value is None or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

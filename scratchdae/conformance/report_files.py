@@ -15,50 +15,18 @@ _ELEMENTS = {DISAGREES: "failure", ERROR: "error", UNSUPPORTED: "skipped"}
 
 
 def write(path: Path, report: Report, form: str) -> None:
-    """Write a report, whole or not at all.
-
-    Parameters
-    ----------
-    path : Path
-        The file; its folder must exist.
-    report : Report
-        The report.
-    form : {"junit", "json", "markdown"}
-        What to write.
-    """
+    """Write a report as junit, json or markdown, whole or not at all."""
     content = {"junit": junit, "json": as_json, "markdown": markdown}[form](report)
     atomic.write(path, content.encode())
 
 
 def as_json(report: Report) -> str:
-    """Write a report for a program.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        JSON.
-    """
+    """Write a report for a program."""
     return json.dumps(report.as_json(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def junit(report: Report) -> str:
-    """Write a report as JUnit XML, with a suite for each group.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        XML.
-    """
+    """Write a report as JUnit XML, with a suite for each group."""
     root = xml.Element("testsuites", {"name": "scratchdae conformance", **_counts(report.results)})
     for group, results in report.by_group().items():
         suite = xml.SubElement(root, "testsuite", {"name": group, **_counts(results)})
@@ -79,18 +47,7 @@ def junit(report: Report) -> str:
 
 
 def markdown(report: Report) -> str:
-    """Write a report as Markdown, with a table of all cases and the explanations below it.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-
-    Returns
-    -------
-    str
-        Markdown.
-    """
+    """Write a report as Markdown, with a table of all cases and the explanations below it."""
     lines = [f"# Conformance of {_escaped(plain(report.name))}", ""]
     lines += [f"{report.dtype}, cases of spec {SPEC}. **{verdict(report)}.**", ""]
     for name, value in report.tolerances.items():

@@ -63,29 +63,7 @@ def examine(
     explain: bool = True,
     told: Callable[[Result], None] | None = None,
 ) -> Report:
-    """Ask a candidate cases.
-
-    Parameters
-    ----------
-    candidate : Candidate
-        Whoever answers.
-    cases : iterable of Case
-        The cases.
-    explain : bool
-        Whether to say what each disagreement is.
-    told : callable, optional
-        Called with each result as it comes.
-
-    Returns
-    -------
-    Report
-        What came of each case.
-
-    Raises
-    ------
-    ValueError
-        If a tolerance that the candidate sets is of no operation and no case.
-    """
+    """Ask a candidate cases; `told` is called with each result as it comes."""
     cases = tuple(cases)
     check_tolerances(candidate, cases)
     results = []
@@ -97,22 +75,7 @@ def examine(
 
 
 def examine_case(candidate: Candidate, case: Case, *, explain: bool = True) -> Result:
-    """Ask a candidate one case.
-
-    Parameters
-    ----------
-    candidate : Candidate
-        Whoever answers.
-    case : Case
-        The case.
-    explain : bool
-        Whether to say what a disagreement is.
-
-    Returns
-    -------
-    Result
-        What came of it.
-    """
+    """Ask a candidate one case."""
     start = time.perf_counter()
     own = [candidate.tolerances[name] for name in (case.id, case.name, case.operation) if name in candidate.tolerances]
     try:
@@ -129,25 +92,7 @@ def examine_case(candidate: Candidate, case: Case, *, explain: bool = True) -> R
 
 
 def choose(cases: Iterable[Case] | None, groups: Iterable[str] | None) -> tuple[Case, ...]:
-    """Choose the cases to ask.
-
-    Parameters
-    ----------
-    cases : iterable of Case, optional
-        Those to choose from. If left out, all of this package.
-    groups : iterable of str, optional
-        Take only those of these groups. If left out, all.
-
-    Returns
-    -------
-    tuple of Case
-        At least one.
-
-    Raises
-    ------
-    ValueError
-        If there is none, a group is unknown, or something else is given for a case.
-    """
+    """Choose the cases to ask, at least one: by default all of this package, and of all groups."""
     if cases is None:
         return load_cases(groups=groups)
     chosen = tuple(cases)
@@ -163,20 +108,7 @@ def choose(cases: Iterable[Case] | None, groups: Iterable[str] | None) -> tuple[
 
 
 def check_tolerances(candidate: Candidate, cases: Iterable[Case]) -> None:
-    """Refuse tolerances that would do nothing, because what they name is not there.
-
-    Parameters
-    ----------
-    candidate : Candidate
-        Whoever sets them.
-    cases : iterable of Case
-        Cases that need not be this package's.
-
-    Raises
-    ------
-    ValueError
-        If one is of no operation and no case.
-    """
+    """Refuse tolerances that would do nothing, because what they name is no operation and no case, also of others."""
     if not candidate.tolerances:
         return
     known = {*OPERATIONS, *known_names()}

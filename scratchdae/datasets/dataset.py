@@ -12,33 +12,15 @@ from scratchdae.arguments import Array
 class Dataset:
     """Labelled images, split into a training and a test part.
 
-    Attributes
-    ----------
-    name : str
-        What the data set is called.
-    x_train : ndarray of uint8, shape (N, D)
-        Training images, one a row, pixels row by row; grey levels from 0 (black) to 255 (white).
-    t_train : ndarray of int, shape (N,)
-        Their labels.
-    x_test : ndarray of uint8, shape (M, D)
-        Test images.
-    t_test : ndarray of int, shape (M,)
-        Their labels.
-    image_shape : (int, int)
-        Rows and columns of an image; their product is D.
-
-    Raises
-    ------
-    ValueError
-        If an array has another shape or dtype than these.
+    Images are rows of pixels, row by row, uint8 grey levels from 0 (black) to 255 (white); labels are integers.
     """
 
     name: str
-    x_train: Array
-    t_train: Array
-    x_test: Array
-    t_test: Array
-    image_shape: tuple[int, int]
+    x_train: Array  # (N, D)
+    t_train: Array  # (N,)
+    x_test: Array  # (M, D)
+    t_test: Array  # (M,)
+    image_shape: tuple[int, int]  # rows and columns of an image; their product is D
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together."""
@@ -48,23 +30,10 @@ class Dataset:
 
 @dataclass(frozen=True, eq=False)
 class ThreePartDataset(Dataset):
-    """Labelled images, split into a training, a validation and a test part by whoever made the data set.
+    """Labelled images, split into a training, a validation and a test part by whoever made the data set."""
 
-    Attributes
-    ----------
-    x_valid : ndarray of uint8, shape (V, D)
-        Validation images.
-    t_valid : ndarray of int, shape (V,)
-        Their labels.
-
-    Raises
-    ------
-    ValueError
-        If an array has another shape or dtype than these.
-    """
-
-    x_valid: Array
-    t_valid: Array
+    x_valid: Array  # (V, D)
+    t_valid: Array  # (V,)
 
     def __post_init__(self) -> None:
         """Refuse arrays that do not belong together."""
@@ -93,7 +62,7 @@ def to_float(x: Array, dtype: npt.DTypeLike = np.float64) -> Array:
     ----------
     x : ndarray of uint8 or float
         Grey levels 0 to 255, which are divided by 255; or floats, which are taken to be scaled already and are only
-        cast.
+        cast. Other integers are refused: their range says nothing about white.
     dtype : dtype
         The floating-point dtype to return.
 
@@ -101,12 +70,6 @@ def to_float(x: Array, dtype: npt.DTypeLike = np.float64) -> Array:
     -------
     ndarray, shape of `x`
         `x` itself where it is of that dtype already.
-
-    Raises
-    ------
-    ValueError
-        If `x` is neither uint8 nor real floating-point (the range of other integers says nothing about white), or
-        `dtype` is not a real floating-point dtype.
     """
     x, target = np.asarray(x), np.dtype(dtype)
     if target.kind != "f":

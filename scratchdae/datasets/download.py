@@ -10,25 +10,7 @@ TIMEOUT = 20.0  # seconds, for a connection and for every silence after it
 
 
 def choose_mirrors(mirrors: Sequence[str] | None, default: Sequence[str]) -> tuple[str, ...]:
-    """Return the addresses to download from.
-
-    Parameters
-    ----------
-    mirrors : sequence of str, optional
-        Addresses of directories, the preferred first.
-    default : sequence of str
-        What to take without them.
-
-    Returns
-    -------
-    tuple of str
-        At least one.
-
-    Raises
-    ------
-    ValueError
-        If `mirrors` is empty, or one address that is not in a sequence.
-    """
+    """Return the addresses of directories to download from, the preferred first: `mirrors`, without them `default`."""
     addresses = tuple(default if mirrors is None else mirrors)
     if isinstance(mirrors, str) or not addresses:
         raise ValueError(f"mirrors must be a sequence of at least one address, found {mirrors!r}")
@@ -36,20 +18,7 @@ def choose_mirrors(mirrors: Sequence[str] | None, default: Sequence[str]) -> tup
 
 
 def checksum(path: Path, algorithm: str = "sha256") -> str:
-    """Return the checksum of a file.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-    algorithm : str
-        A name that hashlib knows.
-
-    Returns
-    -------
-    str
-        In hexadecimal.
-    """
+    """Return the checksum of a file in hexadecimal."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, algorithm).hexdigest()
 
@@ -59,27 +28,8 @@ def fetch_file(
 ) -> None:
     """Download a file into a directory, whole and verified or not at all.
 
-    A mirror that is silent, refuses or delivers other bytes is passed over for the next.
-
-    Parameters
-    ----------
-    directory : Path
-        Where to put it; it must exist.
-    name : str
-        What the file is called, there and on the mirrors.
-    expected : str
-        Its checksum, in hexadecimal.
-    mirrors : sequence of str
-        Addresses of directories that hold it, the preferred first.
-    progress : bool
-        Whether to show a progress bar on stderr.
-    algorithm : str
-        What the checksum is made with.
-
-    Raises
-    ------
-    OSError
-        If no mirror delivers it, and what each of them said.
+    A mirror that is silent, refuses or delivers other bytes than `expected`, the checksum in hexadecimal, is passed
+    over for the next. If none delivers, an OSError quotes what each of them said.
     """
     import pooch
     import requests

@@ -34,13 +34,6 @@ def digits() -> Dataset:
     Dataset
         Named "digits"; images of 28×28 pixels with 16 grey levels (0, 17, ..., 255), labels uint8. The arrays are read
         anew at each call and may be written to.
-
-    Raises
-    ------
-    ValueError
-        If the installed file is not the published one.
-    FileNotFoundError
-        If it is missing.
     """
     if not _FILE.is_file():
         raise FileNotFoundError(f"The embedded digits are missing at {_FILE}; reinstall scratchdae.")
@@ -53,21 +46,11 @@ def digits() -> Dataset:
 
 
 def freeze_digits(path: str | os.PathLike[str]) -> str:
-    """Draw the frozen digits again, from their seed, and write them to a file.
+    """Draw the frozen digits again, from their seed, write a file whole or not at all and return its sha256.
 
     On the machine that made ``digits.npz``, with the same NumPy and zlib, the file comes out byte for byte. Elsewhere
     the last bit of a sine may differ, which moves a few pixels by one of the sixteen grey levels, and a zlib may pack
     differently.
-
-    Parameters
-    ----------
-    path : path-like
-        The file to write; written whole or not at all.
-
-    Returns
-    -------
-    str
-        The sha256 of the file written.
     """
     buffer = io.BytesIO()
     # Without `allow_pickle`, which NumPy before 2.2 takes for the name of an array.

@@ -6,23 +6,12 @@ from pathlib import Path
 
 
 def search_folders(name: str, root: str | os.PathLike[str] | None = None) -> Iterator[Path]:
-    """Yield the folders where a data set may be, the preferred first.
+    """Yield where a data set may be, the preferred first: `root` alone, or `name` in $SCRATCHDAE_DATA and in the cache.
 
-    Parameters
-    ----------
-    name : str
-        What the folder of the data set is called.
-    root : path-like, optional
-        The folder that holds it, and then the only one. Without it: ``$SCRATCHDAE_DATA``, if that variable is set, then
-        the cache of scratchdae.
-
-    Yields
-    ------
-    Path
-        A folder, which need not exist.
+    A folder need not exist.
     """
     if root is not None:
-        yield Path(root).expanduser() / name
+        yield Path(root).expanduser()
         return
     data = os.environ.get("SCRATCHDAE_DATA")
     if data:

@@ -30,15 +30,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     Returns
     -------
     ndarray of uint8
-        The numbers, in the shape that the file declares.
-
-    Raises
-    ------
-    ValueError
-        If the file is not gzip or IDX throughout: damaged or cut short, another magic number, another type, or more or
-        fewer bytes than its shape says. The message names the file, what was found and what was expected.
-    OSError
-        If it cannot be read.
+        The numbers, in the shape that the file declares; a file with more or fewer bytes than that is refused.
     """
     data = _content(Path(path))
     if len(data) < 4:

@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from scratchdae.datasets.download import checksum, choose_mirrors, fetch_file
-from scratchdae.datasets.mnist_files import PUBLISHED, find, search_path
+from scratchdae.datasets.folders import search_folders
+from scratchdae.datasets.mnist_files import PUBLISHED, find
 
 MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
@@ -20,10 +21,11 @@ def fetch_mnist(
     progress: bool = True,
     published: Mapping[str, tuple[str, str]] | None = None,
 ) -> Path:
-    """Download the four files of MNIST that are not there yet, 11.6 MB in all.
+    """Download the four files of MNIST that are not there yet, 11.6 MB in all, and return their directory.
 
     A file goes into place only when its sha256 is the published one. A mirror that is silent, refuses or delivers other
-    bytes is passed over for the next. A local file that differs from the published one is not replaced.
+    bytes is passed over for the next. A local file that differs from the published one is not replaced: a
+    FileExistsError says so, and nothing is downloaded. After an OSError, what arrived before it stays, whole.
 
     Parameters
     ----------
@@ -35,25 +37,10 @@ def fetch_mnist(
     progress : bool
         Whether to show a progress bar on stderr.
     published : mapping of str to (str, str), optional
-        Other files and checksums to expect: the name without ``.gz``, to the sha256 of the .gz and of the unpacked
-        file.
-
-    Returns
-    -------
-    Path
-        The directory, which now holds the files.
-
-    Raises
-    ------
-    ValueError
-        If there are no mirrors.
-    FileExistsError
-        If a file is there under a published name, but is not the published one. Nothing is downloaded then.
-    OSError
-        If a file comes from no mirror, and what each of them said. Files that arrived before it stay, whole.
+        Other files and checksums to expect, as in `PUBLISHED`.
     """
     addresses = choose_mirrors(mirrors, MIRRORS)
-    directory = next(search_path(root))
+    directory = next(search_folders("mnist", root))
     directory.mkdir(parents=True, exist_ok=True)
     missing = []
     for name, sums in (PUBLISHED if published is None else published).items():

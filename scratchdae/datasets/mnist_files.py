@@ -1,7 +1,6 @@
 """Where the four files of MNIST are, and whether they are the published ones."""
 
 import os
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +30,7 @@ PUBLISHED = {
 
 @dataclass(frozen=True)
 class MnistFiles:
-    """The four files of MNIST in one directory.
-
-    Attributes
-    ----------
-    train_images, train_labels, test_images, test_labels : Path
-        The IDX files, gzip or plain.
-    """
+    """The four files of MNIST in one directory: IDX, gzip or plain."""
 
     train_images: Path
     train_labels: Path
@@ -46,25 +39,14 @@ class MnistFiles:
 
     @property
     def root(self) -> Path:
-        """The directory that holds the files.
-
-        Returns
-        -------
-        Path
-            Their common parent.
-        """
+        """The directory that holds the files."""
         return self.train_images.parent
 
     def published(self) -> dict[str, bool]:
-        """Say of each file whether it is, byte for byte, the published one.
+        """Say of each file, by its name, whether its sha256 is the published one (of the .gz, or of the unpacked file).
 
         A file that is not may still be good: packed anew, say, or a subset. It is read all the same, so whoever
         reports a result should report this too.
-
-        Returns
-        -------
-        dict of str to bool
-            From the name of the file to whether its sha256 is the published one (of the .gz, or of the unpacked file).
         """
         files = (self.train_images, self.train_labels, self.test_images, self.test_labels)
         return {path.name: checksum(path) in sums for path, sums in zip(files, PUBLISHED.values(), strict=True)}
@@ -83,9 +65,9 @@ def locate_mnist(root: str | os.PathLike[str] | None = None) -> MnistFiles | Non
     -------
     MnistFiles or None
         The files of the first directory that holds all four, gzip (preferred) or plain, under their published names or
-        with the dot that some unpackers leave (``train-images.idx3-ubyte``); None if there is no such directory.
+        with the dot that some unpackers leave (``train-images.idx3-ubyte``); None if none does.
     """
-    for directory in search_path(root):
+    for directory in search_folders("mnist", root):
         found = [find(directory, name) for name in PUBLISHED]
         train_images, train_labels, test_images, test_labels = found
         if train_images and train_labels and test_images and test_labels:
@@ -93,40 +75,8 @@ def locate_mnist(root: str | os.PathLike[str] | None = None) -> MnistFiles | Non
     return None
 
 
-def search_path(root: str | os.PathLike[str] | None) -> Iterator[Path]:
-    """Yield the directories where MNIST may be, the preferred first.
-
-    Parameters
-    ----------
-    root : path-like or None
-        The only directory, where it is given.
-
-    Yields
-    ------
-    Path
-        A directory, which need not exist.
-    """
-    if root is not None:
-        yield Path(root).expanduser()
-    else:
-        yield from search_folders("mnist")
-
-
 def find(directory: Path, name: str) -> Path | None:
-    """Return the file of a published name in a directory.
-
-    Parameters
-    ----------
-    directory : Path
-        Where to look.
-    name : str
-        A name of `PUBLISHED`, without ``.gz``.
-
-    Returns
-    -------
-    Path or None
-        The file under that name or a variant of it, the .gz first; None if there is none.
-    """
+    """Return the file under a name of `PUBLISHED` or a variant of it, the .gz first; None if there is none."""
     dotted = name.replace("-idx", ".idx")
     candidates = (directory / file for file in (f"{name}.gz", name, f"{dotted}.gz", dotted))
     return next((path for path in candidates if path.is_file()), None)

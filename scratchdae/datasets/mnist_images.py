@@ -5,8 +5,9 @@ from pathlib import Path
 
 from scratchdae.arguments import Array
 from scratchdae.datasets.dataset import Dataset
+from scratchdae.datasets.folders import search_folders
 from scratchdae.datasets.idx import read_idx
-from scratchdae.datasets.mnist_files import PUBLISHED, find, locate_mnist, search_path
+from scratchdae.datasets.mnist_files import PUBLISHED, find, locate_mnist
 
 _SHAPE = (28, 28)
 
@@ -28,20 +29,13 @@ def mnist(root: str | os.PathLike[str] | None = None) -> Dataset:
     Dataset
         Named "mnist", labels uint8, in the order of the files.
 
-    Raises
-    ------
-    FileNotFoundError
-        If no directory holds all four files.
-    ValueError
-        If a file is damaged, its images are not 28×28, a label is not a digit or their numbers differ.
-
     References
     ----------
     Y. LeCun, L. Bottou, Y. Bengio and P. Haffner, Gradient-based learning applied to document recognition, 1998.
     """
     files = locate_mnist(root)
     if files is None:
-        searched = "; ".join(_what_is_missing(directory) for directory in search_path(root))
+        searched = "; ".join(_what_is_missing(directory) for directory in search_folders("mnist", root))
         raise FileNotFoundError(f"MNIST was not found ({searched}); `scratchdae data fetch mnist` downloads it.")
     x_train, t_train = _read_pair(files.train_images, files.train_labels)
     x_test, t_test = _read_pair(files.test_images, files.test_labels)

@@ -14,27 +14,11 @@ from scratchdae.arguments import Array, integer
 _TRIES = 64  # parameter values a spline piece, of which `arc_length_samples` keeps the evenly spaced ones
 
 
-def bspline_matrix(points: int, parameters: Array) -> Array:
+def bspline_matrix(points: int, parameters: Array) -> Array:  # K, (S,) -> (S, K)
     """Return the matrix that turns control points into points of their cubic B-spline.
 
-    Both end points are tripled, so the curve starts at the first control point and ends at the last.
-
-    Parameters
-    ----------
-    points : int
-        The number K of control points, at least 2.
-    parameters : ndarray, shape (S,)
-        Where to evaluate the curve, from 0 (its start) to 1 (its end).
-
-    Returns
-    -------
-    ndarray, shape (S, K)
-        Non-negative weights whose rows sum to one.
-
-    Raises
-    ------
-    ValueError
-        If there are fewer than 2 control points.
+    Both end points are tripled, so the curve starts at the first control point, parameter 0, and ends at the last,
+    parameter 1. The weights (S, K) are non-negative and their rows sum to one.
     """
     pieces = integer("points", points, at_least=2) + 1
     # Piece i, with u from 0 to 1, blends the four (padded) control points i .. i + 3.
@@ -49,20 +33,11 @@ def bspline_matrix(points: int, parameters: Array) -> Array:
     return matrix
 
 
-def arc_length_samples(control: Array, spacing: float) -> Array:
-    """Return the matrix of B-spline points spaced evenly along the curve.
+def arc_length_samples(control: Array, spacing: float) -> Array:  # (K, 2) -> (S, K)
+    """Return the rows of `bspline_matrix` (S, K) at points that lie, nearly, `spacing` apart along the curve.
 
-    Parameters
-    ----------
-    control : ndarray, shape (K, 2)
-        The control points that the spacing is measured on.
-    spacing : float
-        The distance from one point to the next along the curve, nearly; in the units of `control`.
-
-    Returns
-    -------
-    ndarray, shape (S, K)
-        The rows of `bspline_matrix` at those points: times `control`, or control points near it, the curve.
+    Times `control`, or control points near it, they are the curve; `spacing` is in the units of `control` and measured
+    on it.
     """
     fine = np.linspace(0, 1, _TRIES * (len(control) + 1) + 1)
     curve = bspline_matrix(len(control), fine) @ control

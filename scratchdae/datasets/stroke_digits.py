@@ -50,14 +50,7 @@ def _designs() -> list[tuple[int, Array, Array]]:
 
 
 def draw_digits(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw digits whose labels are independent and uniform.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    rng : numpy.random.Generator
-        Source of randomness. Another `n` is another sequence of drawings, not a longer one.
+    """Draw n digits whose labels are independent and uniform; another n is another sequence, not a longer one.
 
     Returns
     -------
@@ -65,11 +58,6 @@ def draw_digits(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
         Images, row by row; grey levels 0 (paper) to 255 (ink) in steps of 17.
     t : ndarray of uint8, shape (n,)
         The digit that each shows.
-
-    Raises
-    ------
-    ValueError
-        If `n` is not a positive integer or `rng` no generator.
     """
     t = generator("rng", rng).integers(0, 10, integer("n", n), dtype=np.uint8)
     return draw_labelled_digits(t, rng), t
@@ -89,11 +77,6 @@ def draw_labelled_digits(t: Array, rng: np.random.Generator) -> Array:
     -------
     ndarray of uint8, shape (n, 784)
         Images, as `draw_digits` returns them.
-
-    Raises
-    ------
-    ValueError
-        If `t` is not a vector of digits or `rng` no generator.
     """
     generator("rng", rng)
     t = np.asarray(t)

@@ -12,33 +12,21 @@ _CYCLES = (1.0, 4.0)  # the range of their frequencies, in cycles a series
 
 
 def uniform(n: int, d: int, rng: np.random.Generator) -> Array:
-    """Draw points uniformly from the unit cube: data without any structure to learn.
+    """Draw n points uniformly from the unit cube in d dimensions: data without any structure to learn.
 
     Every column has mean 1/2, variance 1/12 and differential entropy 0; the columns are independent, so their
     covariance is I / 12, and from other columns nothing better can be said of one than its mean.
-
-    Parameters
-    ----------
-    n, d : int
-        How many points, in how many dimensions.
-    rng : numpy.random.Generator
-        Source of randomness.
 
     Returns
     -------
     ndarray, shape (n, d)
         Values in [0, 1).
-
-    Raises
-    ------
-    ValueError
-        If `n` or `d` is not a positive integer or `rng` no generator.
     """
     return generator("rng", rng).random((integer("n", n), integer("d", d)))
 
 
 def bernoulli(n: int, d: int, rng: np.random.Generator, p: float = 0.5) -> Array:
-    """Draw independent bits.
+    """Draw n rows of d independent bits.
 
     Every column has mean p, variance p (1 − p) and entropy h(p) = −p ln p − (1 − p) ln(1 − p) nats. Cross-entropy
     summed over the columns cannot fall below d h(p) on average for a model that does not see the bits it predicts; at
@@ -46,10 +34,6 @@ def bernoulli(n: int, d: int, rng: np.random.Generator, p: float = 0.5) -> Array
 
     Parameters
     ----------
-    n, d : int
-        How many rows and columns.
-    rng : numpy.random.Generator
-        Source of randomness.
     p : float
         Probability of a 1, from 0 to 1.
 
@@ -57,18 +41,13 @@ def bernoulli(n: int, d: int, rng: np.random.Generator, p: float = 0.5) -> Array
     -------
     ndarray of float64, shape (n, d)
         Zeros and ones.
-
-    Raises
-    ------
-    ValueError
-        If an argument is outside its range.
     """
     p = number("p", p, at_least=0, at_most=1)
     return (generator("rng", rng).random((integer("n", n), integer("d", d))) < p).astype(np.float64)
 
 
 def redundant_columns(n: int, d: int, k: int, rng: np.random.Generator, noise: float = 0.0) -> tuple[Array, Array]:
-    """Draw columns that are mixtures of a few hidden ones: what one column lost, the others still tell.
+    """Draw n rows of d columns that are mixtures of k hidden ones: what one column lost, the others still tell.
 
     Row by row x = (1 − noise) A u + noise e, with u (k,) and e (d,) independent and uniform on [0, 1]. The rows of the
     mixing matrix A are drawn uniformly from the simplex (non-negative, sum 1), so x stays in [0, 1]. Given A, every
@@ -76,12 +55,8 @@ def redundant_columns(n: int, d: int, k: int, rng: np.random.Generator, noise: f
 
     Parameters
     ----------
-    n, d : int
-        How many rows and columns.
     k : int
         How many hidden columns, at most `d`.
-    rng : numpy.random.Generator
-        Source of randomness.
     noise : float
         Share of independent noise in a column, from 0 to 1.
 
@@ -91,11 +66,6 @@ def redundant_columns(n: int, d: int, k: int, rng: np.random.Generator, noise: f
         The data, in [0, 1].
     mixing : ndarray, shape (d, k)
         The matrix A. It is drawn at each call: for a test set from the same distribution, draw once and split.
-
-    Raises
-    ------
-    ValueError
-        If an argument is outside its range.
     """
     n, d, k = integer("n", n), integer("d", d), integer("k", k)
     if k > d:
@@ -121,11 +91,6 @@ def curve(t: npt.ArrayLike) -> Array:
     -------
     ndarray, shape (..., 2)
         The points.
-
-    Raises
-    ------
-    ValueError
-        If a position lies outside [0, 1] or is NaN.
     """
     t = np.asarray(t, np.float64)
     if not np.all((t >= 0) & (t <= 1)):
@@ -146,11 +111,6 @@ def project_to_curve(x: npt.ArrayLike) -> Array:
     -------
     ndarray, shape (...)
         Positions t in [0, 1]; the nearest point itself is ``curve(t)``.
-
-    Raises
-    ------
-    ValueError
-        If the last axis does not hold two coordinates.
     """
     x = np.asarray(x, np.float64)
     if x.ndim == 0 or x.shape[-1] != 2:
@@ -164,7 +124,7 @@ def project_to_curve(x: npt.ArrayLike) -> Array:
 
 
 def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tuple[Array, Array]:
-    """Draw points near a curve in the plane: the low-dimensional manifold of Vincent et al. (2008), figure 2, in small.
+    """Draw n points near a curve: the low-dimensional manifold of Vincent et al. (2008), figure 2, in the plane.
 
     x = curve(t) + noise·g, t uniform on [0, 1], g normal with covariance I. The mean is
     (1/2 − 0.35 · 2√2 / (3π), 1/2), about (0.395, 1/2). Without noise x has squared distance 0.35² from (1/2, 1/2), and
@@ -172,10 +132,6 @@ def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tup
 
     Parameters
     ----------
-    n : int
-        How many points.
-    rng : numpy.random.Generator
-        Source of randomness.
     noise : float
         Standard deviation of the normal noise in each coordinate, at least 0.
 
@@ -186,11 +142,6 @@ def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tup
     t : ndarray, shape (n,)
         Where along the curve each comes from: ``curve(t)`` is its clean version. The nearest point of the curve is
         ``curve(project_to_curve(x))``, which noise makes a different one.
-
-    Raises
-    ------
-    ValueError
-        If an argument is outside its range.
     """
     n, noise = integer("n", n), number("noise", noise, at_least=0)
     t = generator("rng", rng).random(n)
@@ -198,7 +149,7 @@ def curved_manifold(n: int, rng: np.random.Generator, noise: float = 0.0) -> tup
 
 
 def sinusoids(n: int, steps: int, features: int, rng: np.random.Generator) -> Array:
-    """Draw multivariate time series: sums of three sinusoids around 1/2.
+    """Draw n multivariate time series: sums of three sinusoids around 1/2.
 
     With s = 0 … steps − 1, a feature is 1/2 + 1/2 Σ_k a_k sin(2π f_k s / steps + φ_k). A series draws its three
     frequencies f_k uniformly from 1 to 4 cycles, which its features share; each feature draws its phases uniformly and
@@ -206,22 +157,10 @@ def sinusoids(n: int, steps: int, features: int, rng: np.random.Generator) -> Ar
     variance 1/16 at every step; steps h apart have covariance (sin 4θ − sin θ) / (48 θ), θ = 2π h / steps, and
     features are uncorrelated (but not independent, since they share frequencies).
 
-    Parameters
-    ----------
-    n, steps, features : int
-        How many series, of how many steps, with how many features.
-    rng : numpy.random.Generator
-        Source of randomness.
-
     Returns
     -------
     ndarray, shape (n, steps, features)
         The series.
-
-    Raises
-    ------
-    ValueError
-        If a number is not a positive integer or `rng` no generator.
     """
     n, steps, features = integer("n", n), integer("steps", steps), integer("features", features)
     frequency = generator("rng", rng).uniform(*_CYCLES, (n, 1, 1, _WAVES))

@@ -1,62 +1,34 @@
 """Layers: one idea a file, arrays with the examples first and the channels last.
 
 A layer holds only its hyperparameters; its parameters live outside, in a dict of arrays. `Layer` says what the methods
-are, and `LAYERS` finds a layer by its name, as a checkpoint does.
+are, and `LAYERS`, collected from the lines below, finds a layer by its name, as a checkpoint does.
 """
 
-from scratchdae.layers.activation import Identity, LeakyReLU, ReLU, Sigmoid, Tanh
-from scratchdae.layers.conv import Conv2D
-from scratchdae.layers.conv_transpose import Conv2DTranspose
-from scratchdae.layers.dense import Dense
-from scratchdae.layers.layer import Layer
-from scratchdae.layers.lstm import LSTM
-from scratchdae.layers.noise import Dropout, GaussianNoise
-from scratchdae.layers.pooling import AveragePool2D, MaxPool2D
-from scratchdae.layers.repeat import RepeatVector
-from scratchdae.layers.reshaping import Flatten, Reshape
-from scratchdae.layers.upsampling import UpSampling2D
+from scratchdae.layers.activation import Identity as Identity
+from scratchdae.layers.activation import LeakyReLU as LeakyReLU
+from scratchdae.layers.activation import ReLU as ReLU
+from scratchdae.layers.activation import Sigmoid as Sigmoid
+from scratchdae.layers.activation import Tanh as Tanh
+from scratchdae.layers.conv import Conv2D as Conv2D
+from scratchdae.layers.conv_transpose import Conv2DTranspose as Conv2DTranspose
+from scratchdae.layers.dense import Dense as Dense
+from scratchdae.layers.elu import ELU as ELU
+from scratchdae.layers.gelu import GELU as GELU
+from scratchdae.layers.layer import Layer as Layer
+from scratchdae.layers.lstm import LSTM as LSTM
+from scratchdae.layers.lstm import lstm_forward as lstm_forward
+from scratchdae.layers.noise import Dropout as Dropout
+from scratchdae.layers.noise import GaussianNoise as GaussianNoise
+from scratchdae.layers.pooling import AveragePool2D as AveragePool2D
+from scratchdae.layers.pooling import MaxPool2D as MaxPool2D
+from scratchdae.layers.repeat import RepeatVector as RepeatVector
+from scratchdae.layers.reshaping import Flatten as Flatten
+from scratchdae.layers.reshaping import Reshape as Reshape
+from scratchdae.layers.softplus import Softplus as Softplus
+from scratchdae.layers.upsampling import UpSampling2D as UpSampling2D
 
 LAYERS: dict[str, type[Layer]] = {
-    layer.__name__: layer
-    for layer in (
-        Dense,
-        Conv2D,
-        Conv2DTranspose,
-        MaxPool2D,
-        AveragePool2D,
-        UpSampling2D,
-        Flatten,
-        Reshape,
-        ReLU,
-        LeakyReLU,
-        Sigmoid,
-        Tanh,
-        Identity,
-        Dropout,
-        GaussianNoise,
-        LSTM,
-        RepeatVector,
-    )
+    name: found for name, found in globals().items() if hasattr(found, "backward") and found is not Layer
 }
 
-__all__ = [
-    "LAYERS",
-    "LSTM",
-    "AveragePool2D",
-    "Conv2D",
-    "Conv2DTranspose",
-    "Dense",
-    "Dropout",
-    "Flatten",
-    "GaussianNoise",
-    "Identity",
-    "Layer",
-    "LeakyReLU",
-    "MaxPool2D",
-    "ReLU",
-    "RepeatVector",
-    "Reshape",
-    "Sigmoid",
-    "Tanh",
-    "UpSampling2D",
-]
+__all__ = ["LAYERS", "Layer", *LAYERS]

@@ -1,14 +1,16 @@
 """Activations as layers: y = f(a), entry by entry, on top of `scratchdae.activations`.
 
-Every derivative is a function of the value, so the output is all that the backward pass keeps::
+::
 
     y = f(a)                                                           (1)
     da = dy ⊙ f'(a)                                                    (2)
+
+Where the derivative is a function of the value, as in all below, the output is all that the backward pass keeps.
 """
 
 import sys
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import numpy as np
 
@@ -22,94 +24,30 @@ _LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 
 def relu(a: Array) -> Array:
-    """Rectify.
-
-    Parameters
-    ----------
-    a : ndarray
-        Pre-activations, of any shape.
-
-    Returns
-    -------
-    ndarray
-        max(a, 0); NaN stays NaN.
-    """
+    """Return max(a, 0); NaN stays NaN."""
     return activations.relu(a)
 
 
 def relu_gradient(dy: Array, y: Array) -> Array:
-    """Let the gradient through where the unit is active.
-
-    Parameters
-    ----------
-    dy : ndarray
-        Gradient with respect to the values.
-    y : ndarray
-        The values.
-
-    Returns
-    -------
-    ndarray
-        ``dy`` times 1 where y > 0, times 0 elsewhere: a NaN or inf in `dy` shows everywhere.
-    """
+    """Return dy times 1 where y > 0, times 0 elsewhere: a NaN or inf in `dy` shows everywhere."""
     return dy * (y.real > 0)  # a mask of bytes, a quarter of what the derivative itself would take
 
 
-class _Activation(Parameterless):
-    """What all have in common; a subclass names its function."""
+class Elementwise(Parameterless):
+    """What all have in common; a subclass names its function in `ACTIVATIONS`, or has a `_value` and `_gradient`."""
 
     _name: ClassVar[str]
+    _derivative_of: ClassVar[Literal["value", "pre-activation"]] = "value"  # which of the two is kept
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
-        """Compute the values, equation (1).
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, ...)
-            Pre-activations.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, ...)
-            Values.
-        cache : ndarray, shape (B, ...)
-            The values, which are what `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If `x` is not floating-point.
-        """
+        """Compute the values, equation (1); the cache is what the derivative is a function of."""
         del params, rng
-        y = self._value(batch("x", x, [None] * (x.ndim - 1)))  # (1)
-        return y, y
+        a = batch("x", x, [None] * (x.ndim - 1))
+        y = self._value(a)  # (1)
+        return y, y if self._derivative_of == "value" else a
 
     def backward(self, cache: Array, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equation (2).
-
-        Parameters
-        ----------
-        cache : ndarray, shape (B, ...)
-            From `forward`.
-        d_output : ndarray, shape (B, ...)
-            Gradient with respect to the values.
-
-        Returns
-        -------
-        da : ndarray, shape (B, ...)
-            Gradient with respect to the pre-activations.
-        grads : dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the values.
-        """
+        """Propagate a gradient back, equation (2)."""
         return self._gradient(cotangent(d_output, cache.shape, cache.dtype), cache), {}  # (2)
 
     def _value(self, a: Array) -> Array:
@@ -121,7 +59,7 @@ class _Activation(Parameterless):
 
 
 @dataclass(frozen=True)
-class Sigmoid(_Activation):
+class Sigmoid(Elementwise):
     """The sigmoid 1 / (1 + exp(−a)), between 0 and 1, for outputs that are probabilities or grey levels.
 
     A cross-entropy after it is better computed before it, from the pre-activations: `scratchdae.Sequential` does.
@@ -131,14 +69,14 @@ class Sigmoid(_Activation):
 
 
 @dataclass(frozen=True)
-class Tanh(_Activation):
+class Tanh(Elementwise):
     """The hyperbolic tangent, between −1 and 1."""
 
     _name: ClassVar[str] = "tanh"
 
 
 @dataclass(frozen=True)
-class Identity(_Activation):
+class Identity(Elementwise):
     """The pre-activation itself: where a place for an activation must be filled by none."""
 
     _name: ClassVar[str] = "identity"
@@ -149,7 +87,7 @@ class Identity(_Activation):
 
 
 @dataclass(frozen=True)
-class ReLU(_Activation):
+class ReLU(Elementwise):
     """The rectifier max(a, 0); its derivative at the kink is 0, as the frameworks choose."""
 
     _name: ClassVar[str] = "relu"
@@ -164,21 +102,16 @@ class ReLU(_Activation):
 
 
 @dataclass(frozen=True)
-class LeakyReLU(_Activation):
+class LeakyReLU(Elementwise):
     """The leaky rectifier: a where it is positive, slope · a elsewhere, so that no unit is ever dead.
 
     PyTorch's default slope is 0.01 as here, Keras' is 0.3. Not to be confused with PReLU, whose slope is learnt.
-
-    Attributes
-    ----------
-    slope : float
-        The slope below zero, positive: the sign of the value must tell the side of the kink.
     """
 
-    slope: float = 0.01
+    slope: float = 0.01  # below zero, positive: the sign of the value must tell the side of the kink
 
     def __post_init__(self) -> None:
-        number("slope", self.slope, above=0)
+        object.__setattr__(self, "slope", number("slope", self.slope, above=0))
 
     def _value(self, a: Array) -> Array:
         return activations.leaky_relu(a, self.slope)

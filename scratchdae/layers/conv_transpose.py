@@ -39,29 +39,16 @@ class Conv2DTranspose:
     (C, filters, kh, kw) and asks for the size by ``padding`` and ``output_padding``. The first weights are drawn with
     kh·kw·C inputs and kh·kw·filters outputs; Keras and PyTorch take the one for the other, which
     changes nothing for Glorot's initializers and much for He's where C and filters differ.
-
-    Attributes
-    ----------
-    filters : int
-        Channels of the output.
-    kernel : int or (int, int)
-        Height and width of a kernel.
-    stride : int or (int, int)
-        Pixels of the output from one spread kernel to the next.
-    padding : {"same", "valid"}
-        The output has H s rows, or H s + max(kh − s, 0).
-    init_W : str
-        Name of the initializer of ``W``, in `scratchdae.initializers`; ``b`` begins at zero.
     """
 
-    filters: int
-    kernel: int | tuple[int, int] = (3, 3)
-    stride: int | tuple[int, int] = 1
-    padding: str = "same"
-    init_W: str = "glorot_uniform"
+    filters: int  # channels of the output
+    kernel: int | tuple[int, int] = (3, 3)  # height and width
+    stride: int | tuple[int, int] = 1  # pixels of the output from one spread kernel to the next, down and across
+    padding: str = "same"  # the output has H s rows; "valid": H s + max(kh − s, 0)
+    init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
     def __post_init__(self) -> None:
-        integer("filters", self.filters)
+        object.__setattr__(self, "filters", integer("filters", self.filters))
         object.__setattr__(self, "kernel", pair("kernel", self.kernel))
         object.__setattr__(self, "stride", pair("stride", self.stride))
         padding_name(self.padding)
@@ -71,108 +58,29 @@ class Conv2DTranspose:
         return transposed_size((height, width), pair("kernel", self.kernel), pair("stride", self.stride), self.padding)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : (int, int, int)
-            Height, width, channels.
-
-        Returns
-        -------
-        tuple of int
-            Rows, columns, filters.
-
-        Raises
-        ------
-        ValueError
-            If the input is no image.
-        """
         height, width, _ = image_shape(input_shape)
         return (*self._size(height, width), self.filters)
 
     def init(self, input_shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float64) -> Params:
-        """Draw the first parameters.
-
-        Parameters
-        ----------
-        input_shape : (int, int, int)
-            Height, width, channels.
-        rng : numpy.random.Generator
-            Source of randomness.
-        dtype : dtype
-            Of the parameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            ``W`` (kh, kw, filters, C), ``b`` (filters,).
-
-        Raises
-        ------
-        ValueError
-            If the input is no image.
-        """
         self.output_shape(input_shape)
         shape = (*pair("kernel", self.kernel), input_shape[2], self.filters)  # fan-in before fan-out
-        W = initializers.get(self.init_W)(shape, rng, dtype).swapaxes(2, 3)
+        W = initializers.get(self.init_W)(shape, rng, dtype).swapaxes(2, 3)  # (kh, kw, filters, C)
         return {"W": np.ascontiguousarray(W), "b": np.zeros(self.filters, dtype)}
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
-        """Compute the outputs, equation (1).
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            ``W`` (kh, kw, filters, C), ``b`` (filters,).
-        x : ndarray, shape (B, H, W, C)
-            Images.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, rows, columns, filters)
-            Outputs.
-        cache : tuple
-            What `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If `x` does not hold images of C channels.
-        """
+        """Compute the outputs, equation (1)."""
         del rng
         W = params["W"]
-        x = batch("x", x, (None, None, W.shape[3]), W.dtype)
+        x = batch("x", x, (None, None, W.shape[3]), W.dtype)  # (B, H, W, C)
         size = self._size(x.shape[1], x.shape[2])
         cache = _Cache(W, x, grid(size, pair("kernel", self.kernel), pair("stride", self.stride), self.padding))
         return backend.twin(correlation, x, W).spread(x, W, params["b"], cache.grid, size), cache  # (1)
 
     def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equations (2) to (4).
-
-        Parameters
-        ----------
-        cache : tuple
-            From `forward`.
-        d_output : ndarray, shape (B, rows, columns, filters)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, H, W, C)
-            Gradient with respect to the images.
-        grads : dict of str to ndarray
-            Gradients of ``W`` and ``b``.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the outputs.
-        """
+        """Propagate a gradient back, equations (2) to (4)."""
         W, x, windows = cache
-        dy = cotangent(d_output, (len(x), *self._size(x.shape[1], x.shape[2]), W.shape[2]), W.dtype)
+        size = self._size(x.shape[1], x.shape[2])
+        dy = cotangent(d_output, (len(x), *size, W.shape[2]), W.dtype)  # (B, rows, columns, filters)
         loops = backend.twin(correlation, x, W, dy)
         dW = loops.kernel_gradient(dy, x, W.shape[:2], windows)  # (2)
         db = loops.channel_sums(dy)  # (3)

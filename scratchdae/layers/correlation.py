@@ -28,27 +28,14 @@ from scratchdae.layers.windows import Grid
 _ROWS_BYTES = 512 * 1024  # of the matrix of windows: half of a usual second-level cache
 
 
-def correlate(x: Array, kernels: Array, bias: Array, grid: Grid, out: Array | None = None) -> Array:
-    """Correlate images with kernels, equation (1).
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    kernels : ndarray, shape (kh, kw, C, F)
-        Kernels.
-    bias : ndarray, shape (F,)
-        Added to every window.
-    grid : Grid
-        Where the windows lie; outside the image all is zero.
-    out : ndarray, shape (B, rows, columns, F), optional
-        Where to put the result; any strides.
-
-    Returns
-    -------
-    ndarray, shape (B, rows, columns, F)
-        The result, `out` if it was given.
-    """
+def correlate(
+    x: Array,  # (B, H, W, C)
+    kernels: Array,  # (kh, kw, C, F)
+    bias: Array,  # (F,), added to every window
+    grid: Grid,
+    out: Array | None = None,  # (B, rows, columns, F), any strides: where to put the result
+) -> Array:
+    """Correlate images with kernels, equation (1)."""
     kh, kw, _, F = kernels.shape
     if out is None:
         out = np.empty((len(x), *grid.size, F), np.result_type(x, kernels))
@@ -61,37 +48,16 @@ def correlate(x: Array, kernels: Array, bias: Array, grid: Grid, out: Array | No
 
 
 def spread(
-    y: Array,
-    kernels: Array,
-    bias: Array,
+    y: Array,  # (B, rows, columns, F)
+    kernels: Array,  # (kh, kw, C, F)
+    bias: Array,  # (C,), added to every pixel
     grid: Grid,
-    size: tuple[int, int],
-    correlate: Callable[..., Array] = correlate,
+    size: tuple[int, int],  # (H, W)
+    correlate: Callable[..., Array] = correlate,  # the twin puts its own here
 ) -> Array:
-    """Spread every window's value over the pixels it saw, equation (2) by way of (4).
-
-    Parameters
-    ----------
-    y : ndarray, shape (B, rows, columns, F)
-        One value a window and kernel.
-    kernels : ndarray, shape (kh, kw, C, F)
-        Kernels.
-    bias : ndarray, shape (C,)
-        Added to every pixel.
-    grid : Grid
-        Where the windows lie.
-    size : (int, int)
-        Height and width of the image.
-    correlate : callable
-        What computes a correlation.
-
-    Returns
-    -------
-    ndarray, shape (B, H, W, C)
-        The images.
-    """
+    """Spread every window's value over the pixels it saw, equation (2) by way of (4)."""
     (sh, sw), (top, left) = grid.stride, grid.before
-    out = np.empty((len(y), *size, kernels.shape[2]), np.result_type(y, kernels))
+    out = np.empty((len(y), *size, kernels.shape[2]), np.result_type(y, kernels))  # (B, H, W, C)
     for a in range(sh):
         for b in range(sw):
             phase = kernels[a::sh, b::sw]
@@ -107,45 +73,17 @@ def spread(
 
 
 def kernel_gradient(x: Array, dy: Array, kernel: tuple[int, int], grid: Grid) -> Array:
-    """Gradient with respect to the kernels, equation (3).
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    dy : ndarray, shape (B, rows, columns, F)
-        Gradient with respect to the correlation.
-    kernel : (int, int)
-        Height and width of a kernel.
-    grid : Grid
-        Where the windows lie.
-
-    Returns
-    -------
-    ndarray, shape (kh, kw, C, F)
-        The gradient.
-    """
+    """Return the gradient with respect to the kernels, equation (3)."""
     C, F = x.shape[3], dy.shape[3]
-    gradient = np.zeros((kernel[0] * kernel[1] * C, F), np.result_type(x, dy))
+    gradient = np.zeros((kernel[0] * kernel[1] * C, F), np.result_type(x, dy))  # (kh·kw·C, F)
     for place, windows in _windows(x, kernel, grid):
         gradient += windows.T @ dy[place].reshape(-1, F)
     return gradient.reshape(*kernel, C, F)
 
 
 def channel_sums(dy: Array) -> Array:
-    """Sum over examples, rows and columns: the gradient with respect to the bias of (1).
-
-    Parameters
-    ----------
-    dy : ndarray, shape (B, rows, columns, F)
-        Gradient with respect to the correlation.
-
-    Returns
-    -------
-    ndarray, shape (F,)
-        The sums.
-    """
-    sums: Array = dy.sum(axis=(0, 1, 2))
+    """Sum over examples, rows and columns: the gradient with respect to the bias of (1)."""
+    sums: Array = dy.sum(axis=(0, 1, 2))  # (F,)
     return sums
 
 

@@ -28,123 +28,36 @@ class Dense:
     The sums of (2) run over the batch and over any axes between it and the last, so that the same map serves every
     step of a sequence, as Keras' Dense and PyTorch's Linear do. It has no activation: that is a layer of its own. An
     image must be flattened first, or only its channels are mixed. Keras keeps W as here; PyTorch keeps Wᵀ.
-
-    Attributes
-    ----------
-    units : int
-        Number of outputs.
-    init_W : str
-        Name of the initializer of ``W``, in `scratchdae.initializers`; ``b`` begins at zero.
     """
 
-    units: int
-    init_W: str = "glorot_uniform"
+    units: int  # number of outputs
+    init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
     def __post_init__(self) -> None:
-        integer("units", self.units)
+        object.__setattr__(self, "units", integer("units", self.units))
         initializers.get(self.init_W)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Any number of axes; the last holds the F features.
-
-        Returns
-        -------
-        tuple of int
-            The same with `units` for the last.
-
-        Raises
-        ------
-        ValueError
-            If a side is below 1.
-        """
         if not input_shape or min(input_shape) < 1:
             raise ValueError(f"input_shape must end in the number of features, each at least 1, found {input_shape}")
         return (*input_shape[:-1], self.units)
 
     def init(self, input_shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float64) -> Params:
-        """Draw the first parameters.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Shape of an input, without the batch axis.
-        rng : numpy.random.Generator
-            Source of randomness.
-        dtype : dtype
-            Of the parameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            ``W`` (F, units), ``b`` (units,).
-
-        Raises
-        ------
-        ValueError
-            If a side is below 1.
-        """
         self.output_shape(input_shape)
-        W = initializers.get(self.init_W)((input_shape[-1], self.units), rng, dtype)
-        return {"W": W, "b": np.zeros(self.units, dtype)}
+        W = initializers.get(self.init_W)((input_shape[-1], self.units), rng, dtype)  # (F, units)
+        return {"W": W, "b": np.zeros(self.units, dtype)}  # b (units,)
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
-        """Compute the outputs, equation (1).
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            ``W`` (F, units), ``b`` (units,).
-        x : ndarray, shape (B, ..., F)
-            Inputs.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, ..., units)
-            Outputs.
-        cache : tuple
-            What `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If `x` does not end in F features.
-        """
+        """Compute the outputs, equation (1)."""
         del rng
         W = params["W"]
-        x = batch("x", x, (*[None] * (x.ndim - 2), W.shape[0]), W.dtype)
+        x = batch("x", x, (*[None] * (x.ndim - 2), W.shape[0]), W.dtype)  # (B, ..., F)
         y = x.reshape(-1, W.shape[0]) @ W + params["b"]  # (1)
-        return y.reshape(*x.shape[:-1], -1), _Cache(W, x)
+        return y.reshape(*x.shape[:-1], -1), _Cache(W, x)  # (B, ..., units)
 
     def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equation (2).
-
-        Parameters
-        ----------
-        cache : tuple
-            From `forward`.
-        d_output : ndarray, shape (B, ..., units)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, ..., F)
-            Gradient with respect to the inputs.
-        grads : dict of str to ndarray
-            Gradients of ``W`` and ``b``.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the outputs.
-        """
+        """Propagate a gradient back, equation (2)."""
         W, x = cache
-        dy = cotangent(d_output, (*x.shape[:-1], W.shape[1]), W.dtype).reshape(-1, W.shape[1])
+        dy = cotangent(d_output, (*x.shape[:-1], W.shape[1]), W.dtype).reshape(-1, W.shape[1])  # (n, units)
         dW = x.reshape(-1, W.shape[0]).T @ dy  # (2)
         return (dy @ W.T).reshape(x.shape), {"W": dW, "b": dy.sum(axis=0)}

@@ -1,7 +1,10 @@
-"""What a layer accepts at run time: refusals that name the argument, and the dtype of the results."""
+"""What a layer accepts at run time: refusals that name the argument, and the dtype of the results.
+
+This is the public door of every layer: inside, nothing is checked again. Where either side is complex nothing is cast,
+which is what the complex step of a gradient check needs.
+"""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -9,65 +12,28 @@ import numpy.typing as npt
 from scratchdae.arguments import Array
 
 
-def batch(name: str, x: Array, shape: Sequence[int | None], dtype: npt.DTypeLike | None = None) -> Array:
-    """Return a batch, refused unless its examples have the shape expected, in the dtype of the parameters.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    x : ndarray, shape (B, ...)
-        At least one example, floating-point.
-    shape : sequence of int or None
-        Shape of an example; None for any number from 1.
-    dtype : dtype, optional
-        That of the parameters. Where either is complex nothing is cast, which is what the complex step needs.
-
-    Returns
-    -------
-    ndarray, shape (B, ...)
-        `x` itself where it already fits.
-
-    Raises
-    ------
-    ValueError
-        If it does not fit.
-    """
+def batch(
+    name: str,  # what to call the argument in the error
+    x: Array,  # (B, ...): at least one example, floating-point
+    shape: Sequence[int | None],  # of an example; None for any number from 1
+    dtype: npt.DTypeLike | None = None,  # of the parameters
+) -> Array:
+    """Return `x`, cast only where it must be, refused unless its examples have the shape expected."""
     fits = x.ndim == len(shape) + 1 and x.size > 0
     if not fits or any(n is not None and n != found for n, found in zip(shape, x.shape[1:], strict=True)):
         sides = ", ".join("any" if n is None else str(n) for n in shape)
         raise ValueError(f"{name} must have shape (B, {sides}), none of them 0, found {x.shape}")
     if x.dtype.kind not in "fc":
         raise ValueError(f"{name} must be floating-point, found dtype {x.dtype}")
-    if dtype is None or "c" in (x.dtype.kind, np.dtype(dtype).kind):
-        return x
-    return x.astype(dtype, copy=False)
+    return x if dtype is None else _cast(x, dtype)
 
 
-def cotangent(d_output: Array, shape: tuple[int, ...], dtype: Any) -> Array:
-    """Return a gradient, refused unless it has the shape of the output, in the dtype of the results.
-
-    Parameters
-    ----------
-    d_output : ndarray
-        Gradient with respect to an output.
-    shape : tuple of int
-        Shape of that output, batch included.
-    dtype : dtype
-        Of the output.
-
-    Returns
-    -------
-    ndarray
-        `d_output` itself where it already fits.
-
-    Raises
-    ------
-    ValueError
-        If it has another shape.
-    """
+def cotangent(d_output: Array, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+    """Return `d_output`, cast only where it must be, refused unless it has the output's shape, batch included."""
     if np.shape(d_output) != shape:
         raise ValueError(f"d_output must have the shape of the output, {shape}, found {np.shape(d_output)}")
-    if "c" in (d_output.dtype.kind, np.dtype(dtype).kind):
-        return d_output
-    return d_output.astype(dtype, copy=False)
+    return _cast(d_output, dtype)
+
+
+def _cast(x: Array, dtype: npt.DTypeLike) -> Array:
+    return x if "c" in (x.dtype.kind, np.dtype(dtype).kind) else x.astype(dtype, copy=False)

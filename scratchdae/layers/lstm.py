@@ -74,35 +74,13 @@ def _check(
 
 
 def lstm_forward(
-    params: Params, x: Array, h0: Array | None = None, c0: Array | None = None, activation: str = "tanh"
-) -> tuple[Array, Array, Cache]:
-    """Run the sequences through the cells, equations (1) to (4).
-
-    Parameters
-    ----------
-    params : dict of str to ndarray
-        ``W`` (F, 4H), ``U`` (H, 4H), ``b`` (4H,).
-    x : ndarray, shape (B, T, F)
-        Sequences.
-    h0, c0 : ndarray, shape (B, H), optional
-        Output and cell state before the first step; zeros if left out.
-    activation : {"tanh", "relu"}
-        The function φ of equations (2) and (4).
-
-    Returns
-    -------
-    h : ndarray, shape (B, T, H)
-        The outputs; the last is ``h[:, -1]``.
-    c : ndarray, shape (B, H)
-        Cell state after the last step: with the last output it is what another LSTM can begin from.
-    cache : Cache
-        What `lstm_backward` needs.
-
-    Raises
-    ------
-    ValueError
-        If the shapes do not go together or the activation is unknown.
-    """
+    params: Params,  # W (F, 4H), U (H, 4H), b (4H,)
+    x: Array,  # (B, T, F)
+    h0: Array | None = None,  # (B, H), the output before the first step; zeros if left out
+    c0: Array | None = None,  # (B, H), the cell state before the first step; zeros if left out
+    activation: str = "tanh",  # φ of (2) and (4): tanh or relu
+) -> tuple[Array, Array, Cache]:  # (B, T, H); (B, H): with the last output it is what another LSTM can begin from
+    """Run the sequences through the cells, equations (1) to (4); return the outputs, the last cell state, a cache."""
     x, h0, c0, dtype = _check(params, x, h0, c0, activation)
     W, U, b = params["W"], params["U"], params["b"]
     (B, T, F), H = x.shape, U.shape[0]
@@ -116,24 +94,16 @@ def lstm_forward(
     return h[1:].swapaxes(0, 1), c[T], Cache(params, x, gates, h, c, phi_c, activation)
 
 
-def forward_steps(gates: Array, U: Array, b: Array, h: Array, c: Array, phi_c: Array, activation: str) -> None:
-    """Take the steps from the first to the last, equations (1) to (4), in place.
-
-    Parameters
-    ----------
-    gates : ndarray, shape (T, B, 4H)
-        The inputs' part of (1), ``x_t W``; it becomes the gates i, f, g, o.
-    U : ndarray, shape (H, 4H)
-        Recurrent weights.
-    b : ndarray, shape (4H,)
-        Biases.
-    h, c : ndarray, shape (T + 1, B, H)
-        Outputs and cell states: the first are given, the others written.
-    phi_c : ndarray, shape (T, B, H)
-        Written: φ of the cell states.
-    activation : {"tanh", "relu"}
-        The function φ.
-    """
+def forward_steps(
+    gates: Array,  # (T, B, 4H): the inputs' part of (1), x_t W; it becomes the gates i, f, g, o
+    U: Array,  # (H, 4H)
+    b: Array,  # (4H,)
+    h: Array,  # (T + 1, B, H): the outputs; the first is given, the others are written
+    c: Array,  # (T + 1, B, H): the cell states, likewise
+    phi_c: Array,  # (T, B, H): written, φ of the cell states
+    activation: str,
+) -> None:
+    """Take the steps from the first to the last, equations (1) to (4), in place."""
     phi, H = ACTIVATIONS[activation].value, h.shape[2]
     for t in range(len(gates)):
         a = gates[t]
@@ -149,32 +119,12 @@ def forward_steps(gates: Array, U: Array, b: Array, h: Array, c: Array, phi_c: A
         np.multiply(o, phi_c[t], out=h[t + 1])  # (4)
 
 
-def lstm_backward(cache: Cache, dh: Array, dc: Array | None = None) -> tuple[Array, Params, Array, Array]:
-    """Propagate a gradient back through time, equations (5) to (11).
-
-    Parameters
-    ----------
-    cache : Cache
-        From `lstm_forward`.
-    dh : ndarray, shape (B, T, H)
-        Gradient with respect to the outputs.
-    dc : ndarray, shape (B, H), optional
-        Gradient with respect to the last cell state; none if left out.
-
-    Returns
-    -------
-    dx : ndarray, shape (B, T, F)
-        Gradient with respect to the sequences.
-    grads : dict of str to ndarray
-        Gradient of each parameter, under its name.
-    dh0, dc0 : ndarray, shape (B, H)
-        Gradient with respect to the initial states.
-
-    Raises
-    ------
-    ValueError
-        If a gradient's shape is not that of the outputs.
-    """
+def lstm_backward(
+    cache: Cache,
+    dh: Array,  # (B, T, H), with respect to the outputs
+    dc: Array | None = None,  # (B, H), with respect to the last cell state; none if left out
+) -> tuple[Array, Params, Array, Array]:  # (B, T, F); under the parameters' names; (B, H); (B, H)
+    """Propagate a gradient back through time, equations (5) to (11); return dx, the gradients, dh_0 and dc_0."""
     delta, dc = _check_cotangents(cache, dh, dc)
     params, x, gates, h, c, phi_c, activation = cache
     U, (T, B, F) = params["U"], x.shape
@@ -191,32 +141,16 @@ def lstm_backward(cache: Cache, dh: Array, dc: Array | None = None) -> tuple[Arr
 
 
 def backward_steps(
-    gates: Array, U: Array, c: Array, phi_c: Array, delta: Array, dc: Array, da: Array, activation: str
-) -> Array:
-    """Take the steps from the last to the first, equations (5) to (8) and (11), in place.
-
-    Parameters
-    ----------
-    gates : ndarray, shape (T, B, 4H)
-        From `forward_steps`.
-    U : ndarray, shape (H, 4H)
-        Recurrent weights.
-    c : ndarray, shape (T + 1, B, H)
-        From `forward_steps`.
-    phi_c, delta : ndarray, shape (T, B, H)
-        From `forward_steps`; and what comes from above, δ.
-    dc : ndarray, shape (B, H)
-        Gradient with respect to the last cell state; it becomes that with respect to the first.
-    da : ndarray, shape (T, B, 4H)
-        Written: the gradient with respect to the pre-activations.
-    activation : {"tanh", "relu"}
-        The function φ.
-
-    Returns
-    -------
-    ndarray, shape (B, H)
-        Gradient with respect to the output before the first step.
-    """
+    gates: Array,  # (T, B, 4H), from `forward_steps`
+    U: Array,  # (H, 4H)
+    c: Array,  # (T + 1, B, H), from `forward_steps`
+    phi_c: Array,  # (T, B, H), from `forward_steps`
+    delta: Array,  # (T, B, H): what comes from above
+    dc: Array,  # (B, H): with respect to the last cell state; it becomes that with respect to the first
+    da: Array,  # (T, B, 4H): written, with respect to the pre-activations
+    activation: str,
+) -> Array:  # (B, H)
+    """Take the steps from the last to the first, equations (5) to (8) and (11), in place; return dh_0."""
     derivative = ACTIVATIONS[activation].derivative
     dh_future = np.zeros_like(dc)  # nothing comes after the last step
     for t in reversed(range(len(gates))):
@@ -260,143 +194,50 @@ class LSTM:
 
     Each sequence begins from zero states; for others call `lstm_forward`. Not to be confused with the variant with
     peephole connections (Gers & Schmidhuber 2000). Where frameworks differ: PyTorch's LSTM knows no other activation
-    than tanh, and draws all parameters from ±1/sqrt(units); Keras draws them as here.
-
-    Attributes
-    ----------
-    units : int
-        H, the number of cells.
-    return_sequences : bool
-        Whether the output is that of every step, or of the last alone.
-    activation : {"tanh", "relu"}
-        φ. The rectifier is what many recipes for LSTM autoencoders ask for; then nothing bounds the cell state.
-    forget_bias : float
-        First bias of the forget gate: 1 lets the cells remember at the start (Jozefowicz et al. 2015), as in Keras; 0
-        as in PyTorch. The other biases begin at zero.
-    init_W, init_U : str
-        Names of the initializers of ``W`` and ``U``, in `scratchdae.initializers`.
+    than tanh, and draws all parameters from ±1/sqrt(units); Keras draws them as here. A forget bias of 1 lets the cells
+    remember at the start (Jozefowicz et al. 2015), as in Keras; 0 is as in PyTorch.
     """
 
-    units: int
-    return_sequences: bool = False
-    activation: str = "tanh"
-    forget_bias: float = 1.0
-    init_W: str = "glorot_uniform"
+    units: int  # H, the number of cells
+    return_sequences: bool = False  # whether the output is that of every step, or of the last alone
+    activation: str = "tanh"  # φ; "relu", which many recipes for LSTM autoencoders ask for, bounds no cell state
+    forget_bias: float = 1.0  # first bias of the forget gate; the other biases begin at zero
+    init_W: str = "glorot_uniform"  # of `scratchdae.initializers`
     init_U: str = "orthogonal"
 
     def __post_init__(self) -> None:
-        integer("units", self.units)
+        object.__setattr__(self, "units", integer("units", self.units))
         choice("activation", self.activation, CELL_ACTIVATIONS)
-        number("forget_bias", self.forget_bias)
+        object.__setattr__(self, "forget_bias", number("forget_bias", self.forget_bias))
         initializers.get(self.init_W)
         initializers.get(self.init_U)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : (int, int)
-            Steps and features, (T, F).
-
-        Returns
-        -------
-        tuple of int
-            (T, units), or (units,) if only the last output is returned.
-
-        Raises
-        ------
-        ValueError
-            If the input is no sequence.
-        """
         if len(input_shape) != 2 or min(input_shape) < 1:
             raise ValueError(f"input_shape must be (steps, features), both at least 1, found {input_shape}")
         return (input_shape[0], self.units) if self.return_sequences else (self.units,)
 
     def init(self, input_shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float64) -> Params:
-        """Draw the first parameters.
-
-        Parameters
-        ----------
-        input_shape : (int, int)
-            Steps and features, (T, F).
-        rng : numpy.random.Generator
-            Source of randomness.
-        dtype : dtype
-            Of the parameters.
-
-        Returns
-        -------
-        dict of str to ndarray
-            ``W`` (F, 4H), ``U`` (H, 4H), ``b`` (4H,).
-
-        Raises
-        ------
-        ValueError
-            If the input is no sequence.
-        """
         self.output_shape(input_shape)
         F, H = input_shape[1], self.units
         b = np.zeros(4 * H, dtype)
         b[H : 2 * H] = self.forget_bias
-        W = initializers.get(self.init_W)((F, 4 * H), rng, dtype)
+        W = initializers.get(self.init_W)((F, 4 * H), rng, dtype)  # (F, 4H)
         return {"W": W, "U": initializers.get(self.init_U)((H, 4 * H), rng, dtype), "b": b}
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _LayerCache]:
-        """Run the sequences through the cells, equations (1) to (4).
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            ``W`` (F, 4H), ``U`` (H, 4H), ``b`` (4H,).
-        x : ndarray, shape (B, T, F)
-            Sequences.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        h : ndarray, shape (B, T, H) or (B, H)
-            The outputs, or the last.
-        cache : tuple
-            What `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If the shapes do not go together.
-        """
+        """Run the sequences through the cells, equations (1) to (4)."""
         del rng
         h, _, cache = lstm_forward(params, x, activation=self.activation)
         return h if self.return_sequences else h[:, -1], _LayerCache(cache, self.return_sequences)
 
     def backward(self, cache: _LayerCache, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back through time, equations (5) to (11).
-
-        Parameters
-        ----------
-        cache : tuple
-            From `forward`.
-        d_output : ndarray, shape (B, T, H) or (B, H)
-            Gradient with respect to the output.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, T, F)
-            Gradient with respect to the sequences.
-        grads : dict of str to ndarray
-            Gradient of each parameter, under its name.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the output.
-        """
-        dh = d_output
+        """Propagate a gradient back through time, equations (5) to (11)."""
+        T, B, H = cache.cache.phi_c.shape
+        shape = (B, T, H) if cache.return_sequences else (B, H)
+        dh = d_output = cotangent(d_output, shape, cache.cache.h.dtype)
         if not cache.return_sequences:
-            T, B, H = cache.cache.phi_c.shape
-            last = cotangent(d_output, (B, H), cache.cache.h.dtype)
-            dh = np.zeros((B, T, H), last.dtype)
-            dh[:, -1] = last
+            dh = np.zeros((B, T, H), d_output.dtype)
+            dh[:, -1] = d_output
         dx, grads, _, _ = lstm_backward(cache.cache, dh)
         return dx, grads

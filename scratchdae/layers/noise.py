@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchdae.arguments import Array, Params, number
-from scratchdae.layers.inputs import batch
+from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
 
 
@@ -29,43 +29,17 @@ class Dropout(Parameterless):
     Not to be confused with masking corruption. Dropout leaves out units of any layer, each by itself, rescales what
     is left, and the loss asks for the same target. Masking sets an exact number of inputs of each example to zero, does
     not rescale, since the zero is a value that the autoencoder must repair, and the loss asks for the clean input.
-
-    Attributes
-    ----------
-    rate : float
-        Probability that a unit is left out, from 0 to below 1.
     """
 
-    rate: float
+    rate: float  # probability that a unit is left out, from 0 to below 1
 
     def __post_init__(self) -> None:
-        if number("rate", self.rate, at_least=0, at_most=1) == 1:
+        object.__setattr__(self, "rate", number("rate", self.rate, at_least=0, at_most=1))
+        if self.rate == 1:
             raise ValueError("rate must be below 1, found 1: it would leave out everything")
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array | None]:
-        """Leave out units, equation (1).
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, ...)
-            Inputs.
-        rng : numpy.random.Generator, optional
-            Source of randomness, in training. Without it nothing is left out.
-
-        Returns
-        -------
-        y : ndarray, shape (B, ...)
-            Outputs.
-        cache : ndarray of bool or None
-            Which units were kept.
-
-        Raises
-        ------
-        ValueError
-            If `x` is not floating-point.
-        """
+        """Leave out units, equation (1); the cache tells which were kept, None without a generator."""
         del params
         x = batch("x", x, [None] * (x.ndim - 1))
         if rng is None:
@@ -74,32 +48,10 @@ class Dropout(Parameterless):
         return self._scaled(x, kept), kept  # (1)
 
     def backward(self, cache: Array | None, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equation (2).
-
-        Parameters
-        ----------
-        cache : ndarray of bool or None
-            From `forward`.
-        d_output : ndarray, shape (B, ...)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, ...)
-            Gradient with respect to the inputs.
-        grads : dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the outputs.
-        """
+        """Propagate a gradient back, equation (2)."""
         if cache is None:
             return d_output, {}
-        if np.shape(d_output) != cache.shape:
-            raise ValueError(f"d_output must have the shape of the output, {cache.shape}, found {np.shape(d_output)}")
-        return self._scaled(d_output, cache), {}  # (2)
+        return self._scaled(cotangent(d_output, cache.shape, d_output.dtype), cache), {}  # (2)
 
     def _scaled(self, x: Array, kept: Array) -> Array:
         scaled: Array = x * kept
@@ -113,66 +65,23 @@ class GaussianNoise(Parameterless):
 
     Keras' layer of that name. As the first layer, with the clean input for a target, it is the Gaussian corruption of a
     denoising autoencoder; anywhere else it is a regularizer. Without a generator the layer is the identity.
-
-    Attributes
-    ----------
-    std : float
-        Standard deviation, not negative.
     """
 
-    std: float
+    std: float  # standard deviation, not negative
 
     def __post_init__(self) -> None:
-        number("std", self.std, at_least=0)
+        object.__setattr__(self, "std", number("std", self.std, at_least=0))
 
-    def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, None]:
-        """Add the noise.
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, ...)
-            Inputs.
-        rng : numpy.random.Generator, optional
-            Source of randomness, in training. Without it nothing is added.
-
-        Returns
-        -------
-        y : ndarray, shape (B, ...)
-            Outputs.
-        cache : None
-            The backward pass needs nothing.
-
-        Raises
-        ------
-        ValueError
-            If `x` is not floating-point.
-        """
+    def forward(
+        self, params: Params, x: Array, rng: np.random.Generator | None = None
+    ) -> tuple[Array, tuple[int, ...]]:
         del params
         x = batch("x", x, [None] * (x.ndim - 1))
         if rng is None:
-            return x, None
+            return x, x.shape
         noise = rng.standard_normal(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
         noise *= self.std
-        return x + noise, None
+        return x + noise, x.shape
 
-    def backward(self, cache: None, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back: it passes unchanged.
-
-        Parameters
-        ----------
-        cache : None
-            From `forward`.
-        d_output : ndarray, shape (B, ...)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, ...)
-            Gradient with respect to the inputs.
-        grads : dict
-            Empty.
-        """
-        del cache
-        return d_output, {}
+    def backward(self, cache: tuple[int, ...], d_output: Array) -> tuple[Array, Params]:
+        return cotangent(d_output, cache, d_output.dtype), {}

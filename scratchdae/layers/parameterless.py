@@ -10,49 +10,11 @@ class Parameterless:
     """A layer without parameters whose output has the shape of its input, unless it says otherwise."""
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Any shape.
-
-        Returns
-        -------
-        tuple of int
-            The same.
-
-        Raises
-        ------
-        ValueError
-            If a side is below 1.
-        """
         if not input_shape or min(input_shape) < 1:
             raise ValueError(f"input_shape must hold at least one side, each at least 1, found {input_shape}")
         return input_shape
 
     def init(self, input_shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float64) -> Params:
-        """Return the parameters: there are none.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Shape of an input, without the batch axis.
-        rng : numpy.random.Generator
-            Not used: nothing is drawn.
-        dtype : dtype
-            Not used.
-
-        Returns
-        -------
-        dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the layer cannot take such an input.
-        """
         del rng, dtype
         self.output_shape(input_shape)
         return {}

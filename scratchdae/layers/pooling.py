@@ -20,26 +20,12 @@ _LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 
 def max_pool(x: Array, pool: tuple[int, int], grid: Grid) -> tuple[Array, Array]:
-    """Take the largest pixel of each window; of equal ones the first, row by row.
+    """Return the largest pixel of each window, of equal ones the first, row by row; and where it stood, i·kw + j.
 
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images; of complex ones the real parts are compared.
-    pool : (int, int)
-        Height and width of a window.
-    grid : Grid
-        Where the windows lie; pixels outside the image do not count.
-
-    Returns
-    -------
-    y : ndarray, shape (B, rows, columns, C)
-        The largest. NaN is larger than any number.
-    place : ndarray of int, shape (B, rows, columns, C)
-        Where it stood in its window, i·kw + j.
+    NaN is larger than any number; of complex pixels the real parts are compared; those outside the image do not count.
     """
     kh, kw = pool
-    shape = (len(x), *grid.size, x.shape[3])
+    shape = (len(x), *grid.size, x.shape[3])  # (B, rows, columns, C)
     y = np.full(shape, -np.inf, x.dtype)
     first = [np.maximum(b - np.arange(m) * s, 0) for m, s, b in zip(*grid, strict=True)]  # inside the image
     place = np.empty(shape, np.min_scalar_type(kh * kw - 1))
@@ -53,27 +39,8 @@ def max_pool(x: Array, pool: tuple[int, int], grid: Grid) -> tuple[Array, Array]
 
 
 def max_pool_gradient(dy: Array, place: Array, pool: tuple[int, int], grid: Grid, size: tuple[int, int]) -> Array:
-    """Give each window's gradient to the pixel that was its largest.
-
-    Parameters
-    ----------
-    dy : ndarray, shape (B, rows, columns, C)
-        Gradient with respect to the largest.
-    place : ndarray of int, shape (B, rows, columns, C)
-        From `max_pool`.
-    pool : (int, int)
-        Height and width of a window.
-    grid : Grid
-        Where the windows lie.
-    size : (int, int)
-        Height and width of the images.
-
-    Returns
-    -------
-    ndarray, shape (B, H, W, C)
-        Gradient with respect to the images.
-    """
-    dx = np.zeros((len(dy), *size, dy.shape[3]), dy.dtype)
+    """Give each window's gradient to the pixel that was its largest."""
+    dx = np.zeros((len(dy), *size, dy.shape[3]), dy.dtype)  # (B, H, W, C)
     for index, windows, pixels in _places(pool, grid, size):
         dx[pixels] += np.where(place[windows] == index, dy[windows], 0)  # overlapping windows add up
     return dx
@@ -98,9 +65,9 @@ def _places(
 
 @dataclass(frozen=True)
 class _Pool2D(Parameterless):
-    pool: int | tuple[int, int] = 2
-    stride: int | tuple[int, int] | None = None
-    padding: str = "valid"
+    pool: int | tuple[int, int] = 2  # height and width of a window
+    stride: int | tuple[int, int] | None = None  # pixels from one window to the next; the window's size if left out
+    padding: str = "valid"  # only whole windows, so that the last rows may go unseen; "same": ceil(H / s) windows
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "pool", pair("pool", self.pool))
@@ -108,23 +75,6 @@ class _Pool2D(Parameterless):
         padding_name(self.padding)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : (int, int, int)
-            Height, width, channels.
-
-        Returns
-        -------
-        tuple of int
-            Rows, columns, channels.
-
-        Raises
-        ------
-        ValueError
-            If the input is no image, or the window does not fit into it.
-        """
         height, width, channels = image_shape(input_shape)
         return (*self._grid((height, width)).size, channels)
 
@@ -152,41 +102,10 @@ class MaxPool2D(_Pool2D):
     rectifier equal zeros are the rule. Padding does not count: it is never the largest. NaN wins. Not to be confused
     with a convolution's stride, which leaves pixels out unseen. PyTorch's symmetric ``padding`` puts the windows
     elsewhere than `same`, which is TensorFlow's and Keras'.
-
-    Attributes
-    ----------
-    pool : int or (int, int)
-        Height and width of a window.
-    stride : int or (int, int), optional
-        Pixels from one window to the next; the window's size if left out.
-    padding : {"valid", "same"}
-        Only whole windows, so that the last rows may go unseen, or ceil(H / s) windows.
     """
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _MaxCache]:
-        """Take the largest pixels, equation (1).
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, H, W, C)
-            Images.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, rows, columns, C)
-            The largest.
-        cache : tuple
-            What `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If `x` does not hold images, or the window does not fit into them.
-        """
+        """Take the largest pixels, equation (1)."""
         del params, rng
         x = batch("x", x, (None, None, None))
         size = (x.shape[1], x.shape[2])
@@ -195,27 +114,7 @@ class MaxPool2D(_Pool2D):
         return y, _MaxCache(place, windows, size, x.dtype)
 
     def backward(self, cache: _MaxCache, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equation (2).
-
-        Parameters
-        ----------
-        cache : tuple
-            From `forward`.
-        d_output : ndarray, shape (B, rows, columns, C)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, H, W, C)
-            Gradient with respect to the images.
-        grads : dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the outputs.
-        """
+        """Propagate a gradient back, equation (2)."""
         dy = cotangent(d_output, cache.place.shape, cache.dtype)
         gradient = backend.twin(_LOOPS, dy).max_pool_gradient
         return gradient(dy, cache.place, self.pool, cache.grid, cache.size), {}  # (2)
@@ -239,82 +138,30 @@ class AveragePool2D(_Pool2D):
 
     n_rc counts the pixels of the window that lie in the image: padding does not count, as in Keras; PyTorch counts it
     unless told ``count_include_pad=False``. Linear, and so a convolution with a fixed kernel.
-
-    Attributes
-    ----------
-    pool : int or (int, int)
-        Height and width of a window.
-    stride : int or (int, int), optional
-        Pixels from one window to the next; the window's size if left out.
-    padding : {"valid", "same"}
-        Only whole windows, so that the last rows may go unseen, or ceil(H / s) windows.
     """
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _AverageCache]:
-        """Take the means, equation (1).
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, H, W, C)
-            Images.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, rows, columns, C)
-            The means.
-        cache : tuple
-            What `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If `x` does not hold images, or the window does not fit into them.
-        """
+        """Take the means, equation (1)."""
         del params, rng
         x = batch("x", x, (None, None, None))
         size = (x.shape[1], x.shape[2])
         windows = self._grid(size)
-        y = np.zeros((len(x), *windows.size, x.shape[3]), x.dtype)
+        y = np.zeros((len(x), *windows.size, x.shape[3]), x.dtype)  # (B, rows, columns, C)
         for _, which, pixels in _places(pair("pool", self.pool), windows, size):
             y[which] += x[pixels]
         y /= self._counts(windows, size, x.dtype)  # (1)
         return y, _AverageCache(y.shape, windows, size, x.dtype)
 
     def backward(self, cache: _AverageCache, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equation (2).
-
-        Parameters
-        ----------
-        cache : tuple
-            From `forward`.
-        d_output : ndarray, shape (B, rows, columns, C)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, H, W, C)
-            Gradient with respect to the images.
-        grads : dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the outputs.
-        """
+        """Propagate a gradient back, equation (2)."""
         share = cotangent(d_output, cache.shape, cache.dtype) / self._counts(cache.grid, cache.size, cache.dtype)
-        dx = np.zeros((cache.shape[0], *cache.size, cache.shape[3]), share.dtype)
+        dx = np.zeros((cache.shape[0], *cache.size, cache.shape[3]), share.dtype)  # (B, H, W, C)
         for _, windows, pixels in _places(pair("pool", self.pool), cache.grid, cache.size):
             dx[pixels] += share[windows]  # (2)
         return dx, {}
 
     def _counts(self, windows: Grid, size: tuple[int, int], dtype: np.dtype) -> Array:
-        """Return how many pixels of the image each window sees, (rows, columns, 1)."""
         counts = np.zeros((1, *windows.size), dtype)
         for _, which, _ in _places(pair("pool", self.pool), windows, size):
             counts[which] += 1
-        return counts[0, :, :, None]
+        return counts[0, :, :, None]  # (rows, columns, 1): how many pixels of the image each window sees

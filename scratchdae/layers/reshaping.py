@@ -6,70 +6,24 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchdae.arguments import Array, Params, integer
-from scratchdae.layers.inputs import batch
+from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
+
+_Shapes = tuple[tuple[int, ...], tuple[int, ...]]  # of input and output, batch included
 
 
 class _Reshaping(Parameterless):
-    """What both have in common: forwards into one shape, backwards into the other."""
+    """What both have in common: in row-major order nothing moves, so the output is a view where it can be."""
 
-    def forward(
-        self, params: Params, x: Array, rng: np.random.Generator | None = None
-    ) -> tuple[Array, tuple[tuple[int, ...], tuple[int, ...]]]:
-        """Reshape each example; in row-major order nothing moves.
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, ...)
-            Inputs.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, ...)
-            The same numbers, a view where it can be.
-        cache : tuple
-            The shapes of `x` and `y`.
-
-        Raises
-        ------
-        ValueError
-            If `x` has another number of entries.
-        """
+    def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Shapes]:
         del params, rng
         x = batch("x", x, [None] * (x.ndim - 1))
         y = x.reshape(len(x), *self.output_shape(x.shape[1:]))
         return y, (x.shape, y.shape)
 
-    def backward(self, cache: tuple[tuple[int, ...], tuple[int, ...]], d_output: Array) -> tuple[Array, Params]:
-        """Reshape the gradient back.
-
-        Parameters
-        ----------
-        cache : tuple
-            From `forward`.
-        d_output : ndarray, shape (B, ...)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, ...)
-            Gradient with respect to the inputs.
-        grads : dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the outputs.
-        """
+    def backward(self, cache: _Shapes, d_output: Array) -> tuple[Array, Params]:
         before, after = cache
-        if np.shape(d_output) != after:
-            raise ValueError(f"d_output must have the shape of the output, {after}, found {np.shape(d_output)}")
-        return d_output.reshape(before), {}
+        return cotangent(d_output, after, d_output.dtype).reshape(before), {}
 
 
 @dataclass(frozen=True)
@@ -81,37 +35,14 @@ class Flatten(_Reshaping):
     """
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            Any shape.
-
-        Returns
-        -------
-        (int,)
-            The number of entries.
-
-        Raises
-        ------
-        ValueError
-            If a side is below 1.
-        """
         return (math.prod(super().output_shape(input_shape)),)
 
 
 @dataclass(frozen=True)
 class Reshape(_Reshaping):
-    """The numbers of an example in a given shape, in row-major order. Not to be confused with a transpose.
+    """The numbers of an example in a given shape, in row-major order. Not to be confused with a transpose."""
 
-    Attributes
-    ----------
-    shape : tuple of int
-        Shape of an output, without the batch axis.
-    """
-
-    shape: tuple[int, ...]
+    shape: tuple[int, ...]  # of an output, without the batch axis
 
     def __post_init__(self) -> None:
         if not isinstance(self.shape, tuple | list) or not self.shape:
@@ -119,23 +50,6 @@ class Reshape(_Reshaping):
         object.__setattr__(self, "shape", tuple(integer("shape", side) for side in self.shape))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : tuple of int
-            A shape with as many entries as `shape`.
-
-        Returns
-        -------
-        tuple of int
-            `shape`.
-
-        Raises
-        ------
-        ValueError
-            If the number of entries is another.
-        """
         if math.prod(super().output_shape(input_shape)) != math.prod(self.shape):
             raise ValueError(
                 f"input_shape must have {math.prod(self.shape)} entries for shape {self.shape}, found {input_shape}"

@@ -16,42 +16,16 @@ _LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
 
 def upsample(x: Array, factor: tuple[int, int]) -> Array:
-    """Repeat every pixel.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    factor : (int, int)
-        How often, down and across.
-
-    Returns
-    -------
-    ndarray, shape (B, H·factor, W·factor, C)
-        Larger images.
-    """
+    """Repeat every pixel, down and across."""
     (B, H, W, C), (fh, fw) = x.shape, factor
     repeated = np.broadcast_to(x[:, :, None, :, None], (B, H, fh, W, fw, C))
     return repeated.reshape(B, H * fh, W * fw, C)
 
 
 def block_sums(dy: Array, factor: tuple[int, int]) -> Array:
-    """Sum the gradient over the copies of each pixel.
-
-    Parameters
-    ----------
-    dy : ndarray, shape (B, H·factor, W·factor, C)
-        Gradient with respect to the larger images.
-    factor : (int, int)
-        How often each pixel was repeated, down and across.
-
-    Returns
-    -------
-    ndarray, shape (B, H, W, C)
-        Gradient with respect to the images.
-    """
+    """Sum the gradient over the copies of each pixel."""
     fh, fw = factor
-    sums = dy[:, ::fh, ::fw].copy()
+    sums = dy[:, ::fh, ::fw].copy()  # (B, H, W, C), of (B, H·fh, W·fw, C)
     for i in range(fh):
         for j in range(fw):
             if i or j:
@@ -75,89 +49,25 @@ class UpSampling2D(Parameterless):
 
     Keras' layer of that name with its default interpolation, PyTorch's ``Upsample(scale_factor=factor)``. Not to be
     confused with unpooling, which puts each value back where the maximum stood, nor with bilinear interpolation.
-
-    Attributes
-    ----------
-    factor : int or (int, int)
-        How often each pixel is repeated, down and across.
     """
 
-    factor: int | tuple[int, int] = 2
+    factor: int | tuple[int, int] = 2  # how often each pixel is repeated, down and across
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "factor", pair("factor", self.factor))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        """Return the shape of an output, without the batch axis.
-
-        Parameters
-        ----------
-        input_shape : (int, int, int)
-            Height, width, channels.
-
-        Returns
-        -------
-        tuple of int
-            Height and width times the factor, channels.
-
-        Raises
-        ------
-        ValueError
-            If the input is no image.
-        """
         (height, width, channels), (fh, fw) = image_shape(input_shape), pair("factor", self.factor)
         return height * fh, width * fw, channels
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
-        """Repeat the pixels, equation (1).
-
-        Parameters
-        ----------
-        params : dict
-            Empty.
-        x : ndarray, shape (B, H, W, C)
-            Images.
-        rng : numpy.random.Generator, optional
-            Not used: nothing is drawn.
-
-        Returns
-        -------
-        y : ndarray, shape (B, H·factor, W·factor, C)
-            Larger images.
-        cache : tuple
-            What `backward` needs.
-
-        Raises
-        ------
-        ValueError
-            If `x` does not hold images.
-        """
+        """Repeat the pixels, equation (1)."""
         del params, rng
         x = batch("x", x, (None, None, None))
         y = backend.twin(_LOOPS, x).upsample(x, self.factor)  # (1)
         return y, _Cache(y.shape, x.dtype)
 
     def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back, equation (2).
-
-        Parameters
-        ----------
-        cache : tuple
-            From `forward`.
-        d_output : ndarray, shape (B, H·factor, W·factor, C)
-            Gradient with respect to the outputs.
-
-        Returns
-        -------
-        dx : ndarray, shape (B, H, W, C)
-            Gradient with respect to the images.
-        grads : dict
-            Empty.
-
-        Raises
-        ------
-        ValueError
-            If the gradient's shape is not that of the outputs.
-        """
+        """Propagate a gradient back, equation (2)."""
         dy = cotangent(d_output, cache.shape, cache.dtype)
         return backend.twin(_LOOPS, dy).block_sums(dy, self.factor), {}  # (2)

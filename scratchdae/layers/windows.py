@@ -19,47 +19,15 @@ PADDINGS = ("valid", "same")
 
 
 class Grid(NamedTuple):
-    """Where the windows lie: window (r, c) begins at pixel (r·stride − before), which may lie outside the image.
+    """Where the windows lie: window (r, c) begins at pixel (r·stride − before), which may lie outside the image."""
 
-    Attributes
-    ----------
-    size : (int, int)
-        Number of windows down and across.
-    stride : (int, int)
-        Pixels from one to the next.
-    before : (int, int)
-        Pixels of padding above the first row and left of the first column.
-    """
-
-    size: tuple[int, int]
-    stride: tuple[int, int]
-    before: tuple[int, int]
+    size: tuple[int, int]  # number of windows down and across
+    stride: tuple[int, int]  # pixels from one to the next
+    before: tuple[int, int]  # pixels of padding above the first row and left of the first column
 
 
 def grid(size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], padding: str) -> Grid:
-    """Lay the windows over an image, equations (1) to (3).
-
-    Parameters
-    ----------
-    size : (int, int)
-        Height and width of the image.
-    kernel : (int, int)
-        Height and width of a window.
-    stride : (int, int)
-        Pixels from one window to the next.
-    padding : {"valid", "same"}
-        Windows inside the image only, or as many as there are steps.
-
-    Returns
-    -------
-    Grid
-        Where the windows lie.
-
-    Raises
-    ------
-    ValueError
-        If not one window fits.
-    """
+    """Lay the windows over an image, equations (1) to (3); refused if not one fits."""
     if padding == "valid":
         if size[0] < kernel[0] or size[1] < kernel[1]:
             raise ValueError(f"kernel {kernel} must fit into the image for padding 'valid', found an image of {size}")
@@ -80,47 +48,13 @@ def transposed_size(
 
     With stride s several images have the same number of windows; this takes n·s pixels for `same` and
     n·s + max(k − s, 0) for `valid`, as Keras does.
-
-    Parameters
-    ----------
-    size : (int, int)
-        Height and width of the input: the number of windows.
-    kernel : (int, int)
-        Height and width of a window.
-    stride : (int, int)
-        Pixels from one window to the next.
-    padding : {"valid", "same"}
-        The rule of the convolution that is transposed.
-
-    Returns
-    -------
-    height, width : int
-        Of the output.
     """
     extra = [max(k - s, 0) if padding == "valid" else 0 for k, s in zip(kernel, stride, strict=True)]
     return size[0] * stride[0] + extra[0], size[1] * stride[1] + extra[1]
 
 
 def pair(name: str, value: object) -> tuple[int, int]:
-    """Return a size given as one number for both axes, or as two.
-
-    Parameters
-    ----------
-    name : str
-        What to call the argument in the error.
-    value : int or (int, int)
-        At least 1.
-
-    Returns
-    -------
-    (int, int)
-        Down and across.
-
-    Raises
-    ------
-    ValueError
-        If it is neither.
-    """
+    """Return a size given as one number for both axes, or as two, down and across."""
     if isinstance(value, tuple | list):
         if len(value) != 2:
             raise ValueError(f"{name} must be one integer or two, found {value!r}")
@@ -130,44 +64,12 @@ def pair(name: str, value: object) -> tuple[int, int]:
 
 
 def padding_name(value: object) -> str:
-    """Return `value`, the name of a padding.
-
-    Parameters
-    ----------
-    value : str
-        The name.
-
-    Returns
-    -------
-    str
-        `value`.
-
-    Raises
-    ------
-    ValueError
-        If it is neither "valid" nor "same".
-    """
+    """Return `value`, one of the ways to pad."""
     return choice("padding", value, PADDINGS)
 
 
 def image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
-    """Return `input_shape`, that of an image.
-
-    Parameters
-    ----------
-    input_shape : (int, int, int)
-        Height, width and channels, each at least 1.
-
-    Returns
-    -------
-    (int, int, int)
-        The same.
-
-    Raises
-    ------
-    ValueError
-        If it is anything else.
-    """
+    """Return `input_shape`, refused unless it is that of an image: height, width and channels."""
     if len(input_shape) != 3 or min(input_shape) < 1:
         raise ValueError(f"input_shape must be (height, width, channels), each at least 1, found {input_shape}")
     return input_shape[0], input_shape[1], input_shape[2]

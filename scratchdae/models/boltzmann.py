@@ -40,11 +40,6 @@ class RestrictedBoltzmannMachine:
     ----------
     params : dict of str to ndarray
         ``W`` (D, H), ``b`` (H,) of the hidden and ``b_prime`` (D,) of the visible units.
-
-    Raises
-    ------
-    ValueError
-        If a size or an option does not fit.
     """
 
     def __init__(
@@ -76,63 +71,25 @@ class RestrictedBoltzmannMachine:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], params: Params) -> "RestrictedBoltzmannMachine":
-        """Rebuild a model from its configuration and parameters, as a checkpoint holds them.
-
-        Parameters
-        ----------
-        config : dict
-            What the attribute `config` gave.
-        params : dict of str to ndarray
-            The parameters.
-
-        Returns
-        -------
-        RestrictedBoltzmannMachine
-            The model; it shares the arrays.
-
-        Raises
-        ------
-        ValueError
-            If names, shapes or dtypes of the parameters are not those that the configuration asks for.
-        """
+        """Rebuild a model, which shares the arrays, from its `config` and parameters, as a checkpoint holds them."""
         model = cls.__new__(cls)
         try:
             model._configure(**{name: value for name, value in config.items() if name != "model"})
         except TypeError:
             raise ValueError(f"config must be that of a restricted Boltzmann machine, found {config}") from None
         D, H = model.n_visible, model.n_hidden
-        arguments.shapes("params", params, {"W": (D, H), "b": (H,), "b_prime": (D,)})
-        model.params = params
+        model.params = arguments.shapes("params", params, {"W": (D, H), "b": (H,), "b_prime": (D,)})
         model.dtype = np.dtype(params["W"].dtype)
         return model
 
     @property
     def config(self) -> dict[str, Any]:
-        """Sizes and options, ready for JSON.
-
-        Returns
-        -------
-        dict
-            What `from_config` takes.
-        """
+        """Sizes and options, ready for JSON: what `from_config` takes."""
         sizes = {"n_visible": self.n_visible, "n_hidden": self.n_hidden}
         return {"model": "rbm", **sizes, "k": self.k, "visible": self.visible, "dtype": self.dtype.name}
 
     def check(self, x: Array, target: Array) -> None:
-        """Refuse a batch that does not fit the model.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, D)
-            Examples in [0, 1].
-        target : ndarray, shape (B, D)
-            The same: there is nothing else to predict.
-
-        Raises
-        ------
-        ValueError
-            If it does not fit.
-        """
+        """Refuse examples (B, D) that do not fit or lie outside [0, 1], and any target but the same examples."""
         matrix("x", x, columns=self.n_visible)
         arguments.unit_interval("x", x)
         if not np.array_equal(x, target):
@@ -161,11 +118,6 @@ class RestrictedBoltzmannMachine:
             Cross-entropy of the reconstruction from drawn hidden units.
         grads : dict of str to ndarray
             What stands for the gradient of each parameter; not that of the loss.
-
-        Raises
-        ------
-        ValueError
-            If the batch does not fit, target and input differ, or `rng` is no generator.
         """
         rng = arguments.generator("rng", rng)
         self.check(x, target)
@@ -178,32 +130,11 @@ class RestrictedBoltzmannMachine:
     def loss(self, params: Params, x: Array, target: Array) -> np.inexact:
         """Evaluate the reconstruction from the hidden units' probabilities; nothing is drawn.
 
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters.
-        x, target : ndarray, shape (B, D)
-            Examples in [0, 1], and the same again.
-
-        Returns
-        -------
-        scalar
-            The cross-entropy that an autoencoder of these parameters has, sum over D, mean over B, in nats.
+        It is the cross-entropy that an autoencoder of these parameters has: sum over D, mean over B, in nats.
         """
         a_z, _ = autoencoder.forward(params, x)
         return losses.cross_entropy(a_z, matrix("target", target, columns=self.n_visible, dtype=a_z.dtype))[0]
 
     def encode(self, x: Array) -> Array:
-        """Return the probabilities of the hidden units.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, D)
-            Examples.
-
-        Returns
-        -------
-        ndarray, shape (B, H)
-            p(h_j = 1 | v = x).
-        """
+        """Return the probabilities (B, H) of the hidden units, p(h_j = 1 | v = x), for examples (B, D)."""
         return autoencoder.encode(self.params, x)

@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import arguments, autoencoder, losses
+from scratchdae import autoencoder
 from scratchdae.activations import sigmoid
-from scratchdae.arguments import Array, Params, choice, matrix
+from scratchdae.arguments import Array, Params, choice, generator, integer, matrix, shapes, unit_interval
 from scratchdae.initializers import Initializer, sigmoid_uniform, zeros
 
 
@@ -33,11 +33,6 @@ class DenoisingAutoencoder:
     ----------
     params : dict of str to ndarray
         ``W`` (D, H), ``b`` (H,), ``b_prime`` (D,) and, untied, ``W_prime`` (H, D).
-
-    Raises
-    ------
-    ValueError
-        If a size or an option does not fit.
     """
 
     def __init__(
@@ -53,7 +48,7 @@ class DenoisingAutoencoder:
         dtype: npt.DTypeLike = np.float64,
         initializer: Initializer = sigmoid_uniform,
     ) -> None:
-        arguments.generator("rng", rng)
+        generator("rng", rng)
         self._configure(n_visible, n_hidden, tied, loss, output, reduction, dtype)
         D, H = self.n_visible, self.n_hidden
         self.params: Params = {
@@ -67,35 +62,16 @@ class DenoisingAutoencoder:
     def _configure(
         self, n_visible: int, n_hidden: int, tied: bool, loss: str, output: str, reduction: str, dtype: npt.DTypeLike
     ) -> None:
-        self.n_visible = arguments.integer("n_visible", n_visible)
-        self.n_hidden = arguments.integer("n_hidden", n_hidden)
+        self.n_visible = integer("n_visible", n_visible)
+        self.n_hidden = integer("n_hidden", n_hidden)
         self.tied = bool(tied)
         self.dtype = np.dtype(choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
-        autoencoder.check_options(loss, output)
-        choice("reduction", reduction, losses.REDUCTIONS)
+        autoencoder.check_options(loss, output, reduction)
         self.options = {"loss": loss, "output": output, "reduction": reduction}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], params: Params) -> "DenoisingAutoencoder":
-        """Rebuild a model from its configuration and parameters, as a checkpoint holds them.
-
-        Parameters
-        ----------
-        config : dict
-            What the attribute `config` gave.
-        params : dict of str to ndarray
-            The parameters.
-
-        Returns
-        -------
-        DenoisingAutoencoder
-            The model; it shares the arrays.
-
-        Raises
-        ------
-        ValueError
-            If names, shapes or dtypes of the parameters are not those that the configuration asks for.
-        """
+        """Rebuild a model, which shares the arrays, from its `config` and parameters, as a checkpoint holds them."""
         model = cls.__new__(cls)
         options = {name: value for name, value in config.items() if name != "model"}
         try:
@@ -106,56 +82,34 @@ class DenoisingAutoencoder:
         expected: dict[str, tuple[int, ...]] = {"W": (D, H), "b": (H,), "b_prime": (D,)}
         if not model.tied:
             expected["W_prime"] = (H, D)
-        arguments.shapes("params", params, expected)
-        model.params = params
+        model.params = shapes("params", params, expected)
         model.dtype = np.dtype(params["W"].dtype)
         return model
 
     @property
     def config(self) -> dict[str, Any]:
-        """Sizes and options, ready for JSON.
-
-        Returns
-        -------
-        dict
-            What `from_config` takes.
-        """
+        """Sizes and options, ready for JSON: what `from_config` takes."""
         sizes = {"n_visible": self.n_visible, "n_hidden": self.n_hidden, "tied": self.tied}
         return {"model": "autoencoder", **sizes, **self.options, "dtype": self.dtype.name}
 
     def check(self, x: Array, target: Array) -> None:
-        """Refuse a batch that does not fit the model.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, D)
-            Inputs.
-        target : ndarray, shape (B, D)
-            Clean targets; in [0, 1] for the cross-entropy.
-
-        Raises
-        ------
-        ValueError
-            If it does not fit.
-        """
+        """Refuse inputs (B, D) and targets (B, D) that do not fit: the door to `loss_and_grads` and `loss`."""
         matrix("x", x, columns=self.n_visible)
         matrix("target", target, columns=self.n_visible)
         if self.options["loss"] == "cross_entropy":
-            arguments.unit_interval("target", target)
+            unit_interval("target", target)
 
     def loss_and_grads(
         self, params: Params, x_tilde: Array, x: Array, rng: np.random.Generator | None = None
     ) -> tuple[np.inexact, Params]:
-        """Evaluate the loss and its gradients with the model's options.
+        """Evaluate the loss and its gradients with the model's options, of a batch that `check` has let through.
 
         Parameters
         ----------
         params : dict of str to ndarray
             The parameters; the model's own are `params`.
-        x_tilde : ndarray, shape (B, D)
-            Corrupted inputs.
-        x : ndarray, shape (B, D)
-            Clean targets.
+        x_tilde, x : ndarray, shape (B, D)
+            Corrupted inputs and clean targets.
         rng : numpy.random.Generator, optional
             Not used: nothing in the model is random. The loop hands it to networks with noise or dropout inside.
 
@@ -167,56 +121,18 @@ class DenoisingAutoencoder:
             Gradient of each parameter.
         """
         del rng
-        return autoencoder.loss_and_grads(params, x_tilde, x, **self.options)
+        return autoencoder.gradients(params, x_tilde, x, *self.options.values())
 
     def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
-        """Evaluate the loss alone.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters.
-        x_tilde : ndarray, shape (B, D)
-            Inputs, clean or corrupted.
-        x : ndarray, shape (B, D)
-            Clean targets.
-
-        Returns
-        -------
-        scalar
-            The loss.
-        """
+        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets (B, D)."""
         a_z, _ = autoencoder.forward(params, x_tilde)
-        x = matrix("x", x, columns=self.n_visible, dtype=params["W"].dtype)
         return autoencoder.output_loss(a_z, x, **self.options)[0]
 
     def encode(self, x: Array) -> Array:
-        """Return the hidden representation of clean inputs.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, D)
-            Inputs.
-
-        Returns
-        -------
-        ndarray, shape (B, H)
-            The representation.
-        """
+        """Return the hidden representation (B, H) of clean inputs (B, D)."""
         return autoencoder.encode(self.params, x)
 
     def reconstruct(self, x: Array) -> Array:
-        """Return the reconstruction of inputs, taken as they are.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, D)
-            Inputs, clean or corrupted.
-
-        Returns
-        -------
-        ndarray, shape (B, D)
-            The reconstruction.
-        """
+        """Return the reconstruction (B, D) of inputs (B, D), clean or corrupted, taken as they are."""
         a_z, _ = autoencoder.forward(self.params, x)
         return a_z if self.options["output"] == "linear" else sigmoid(a_z)

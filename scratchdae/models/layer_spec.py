@@ -12,6 +12,7 @@ from scratchdae.corruption import Corruption
 from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.schedules import Constant, Schedule
+from scratchdae.training.options import Training
 
 KINDS = ("autoencoder", "rbm")
 StackedLayer: TypeAlias = DenoisingAutoencoder | RestrictedBoltzmannMachine
@@ -40,11 +41,6 @@ class LayerSpec:
         A denoising autoencoder, or a restricted Boltzmann machine, of which deep belief networks are made.
     k : int
         Steps of contrastive divergence, for the machine.
-
-    Raises
-    ------
-    ValueError
-        If one is out of range, or is of the other kind.
     """
 
     units: int
@@ -60,10 +56,9 @@ class LayerSpec:
         integer("units", self.units)
         if not isinstance(self.nu, Corruption):
             number("nu", self.nu, at_least=0, at_most=1)
-        if not callable(self.lr):
-            number("lr", self.lr, above=0)
         integer("epochs", self.epochs, at_least=0)
-        integer("batch_size", self.batch_size)
+        if self.epochs:
+            self.training(seed=0, backend="auto")  # checks the rest
         choice("loss", self.loss, LOSSES)
         integer("k", self.k)
         if choice("kind", self.kind, KINDS) == "autoencoder" and self.k != 1:
@@ -74,57 +69,26 @@ class LayerSpec:
 
     @property
     def corruption(self) -> Corruption | None:
-        """The corruption process.
-
-        Returns
-        -------
-        Corruption or None
-            Masking of an exact count where `nu` is a number; None where that is 0.
-        """
+        """The corruption process: masking of an exact count where `nu` is a number, None where that is 0."""
         if isinstance(self.nu, Corruption):
             return self.nu
         return Corruption("masking", self.nu) if self.nu else None
 
+    def training(self, seed: int, backend: str) -> Training:
+        """Return how the layer is trained, where it is."""
+        return Training(self.epochs, self.lr, self.batch_size, corruption=self.corruption, seed=seed, backend=backend)
+
     @property
     def config(self) -> dict[str, Any]:
-        """The specification, ready for JSON.
-
-        Returns
-        -------
-        dict
-            Corruption and learning rate in the form in which they print; ``kind`` and ``k`` for the machine alone.
-        """
-        training = {
-            "lr": str(self.lr if callable(self.lr) else Constant(self.lr)),
-            "epochs": self.epochs,
-            "batch_size": self.batch_size,
-        }
+        """The specification, ready for JSON; ``kind`` and ``k`` for the machine alone."""
+        schedule = str(self.lr if callable(self.lr) else Constant(self.lr))
+        training = {"lr": schedule, "epochs": self.epochs, "batch_size": self.batch_size}
         if self.kind == "rbm":
             return {"kind": self.kind, "units": self.units, "k": self.k, **training}
         return {"units": self.units, "corruption": str(self.corruption or "none"), **training, "loss": self.loss}
 
     def build(self, n_visible: int, rng: np.random.Generator, dtype: npt.DTypeLike) -> StackedLayer:
-        """Make the layer, with its first weights.
-
-        Parameters
-        ----------
-        n_visible : int
-            Units below it.
-        rng : numpy.random.Generator
-            Source of the weights.
-        dtype : {float32, float64}
-            Of the parameters.
-
-        Returns
-        -------
-        DenoisingAutoencoder or RestrictedBoltzmannMachine
-            The layer, untrained.
-
-        Raises
-        ------
-        ValueError
-            If an argument does not fit.
-        """
+        """Make the layer on `n_visible` units, untrained, with first weights from `rng` in `dtype`."""
         if self.kind == "rbm":
             return RestrictedBoltzmannMachine(n_visible, self.units, rng, k=self.k, dtype=dtype)
         return DenoisingAutoencoder(n_visible, self.units, rng, loss=self.loss, dtype=dtype)

@@ -53,12 +53,6 @@ class Sequential:
         Shape of one example before the first layer and after each.
     params : dict of str to ndarray
         ``NAME.ARRAY`` to its value.
-
-    Raises
-    ------
-    ValueError
-        If a layer cannot take what the one before it gives, naming it, what it got and what it expected; or if an
-        option does not fit.
     """
 
     def __init__(
@@ -120,13 +114,7 @@ class Sequential:
 
     @property
     def config(self) -> dict[str, Any]:
-        """Layers, sizes and options, ready for JSON.
-
-        Returns
-        -------
-        dict
-            What `from_config` takes.
-        """
+        """Layers, sizes and options, ready for JSON: what `from_config` takes."""
         return {
             "model": "sequential",
             "layers": [{"layer": type(layer).__name__, **asdict(layer)} for layer in self.layers],  # type: ignore[call-overload]
@@ -139,25 +127,7 @@ class Sequential:
 
     @classmethod
     def from_config(cls, config: dict[str, Any], params: Params) -> "Sequential":
-        """Rebuild a network from its configuration and parameters, as a checkpoint holds them.
-
-        Parameters
-        ----------
-        config : dict
-            What the attribute `config` gave, through JSON or not.
-        params : dict of str to ndarray
-            The parameters.
-
-        Returns
-        -------
-        Sequential
-            The network; it shares the arrays.
-
-        Raises
-        ------
-        ValueError
-            If names, shapes or dtypes of the parameters are not those that the configuration asks for.
-        """
+        """Rebuild a network, which shares the arrays, from its `config` and parameters, as a checkpoint holds them."""
         network = cls.__new__(cls)
         try:
             described = [dict(entry) for entry in config["layers"]]
@@ -172,26 +142,11 @@ class Sequential:
             for name, layer, shape in zip(network.names, network.layers, network.shapes, strict=False)
             for key, value in layer.init(shape, rng, network.dtype).items()
         }
-        if expected:
-            shapes("params", params, expected)
-        network.params = params
+        network.params = shapes("params", params, expected) if expected else {}
         return network
 
     def check(self, x: Array, target: Array) -> None:
-        """Refuse a batch that does not fit the network.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, ...)
-            Inputs, of the shape that the network was built for.
-        target : ndarray, shape (B, ...) or (B,)
-            Of the output's shape; labels for the softmax cross-entropy.
-
-        Raises
-        ------
-        ValueError
-            If it does not fit.
-        """
+        """Refuse inputs (B, ...) and targets (B, ...), or labels (B,), that do not fit."""
         if x.shape[1:] != self.shapes[0]:
             raise ValueError(f"x must have shape (B, {_sides(self.shapes[0])}), found {x.shape}")
         if self.loss_name == "softmax_cross_entropy":
@@ -235,14 +190,14 @@ class Sequential:
         return x, caches
 
     def backward(self, caches: list[Any], d_output: Array) -> tuple[Array, Params]:
-        """Propagate a gradient back through the layers that `forward` passed.
+        """Propagate a gradient of what `forward` returned back through the layers that it passed.
 
         Parameters
         ----------
         caches : list
             From `forward`.
         d_output : ndarray, shape (B, ...)
-            Gradient with respect to what it returned.
+            The gradient.
 
         Returns
         -------
@@ -286,37 +241,11 @@ class Sequential:
         return value, {name: grads[name] for name in params}
 
     def loss(self, params: Params, x: Array, target: Array) -> np.inexact:
-        """Loss of a batch, without noise or dropout.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters.
-        x : ndarray, shape (B, ...)
-            Inputs.
-        target : ndarray, shape (B, ...) or (B,)
-            Targets.
-
-        Returns
-        -------
-        scalar
-            The loss.
-        """
+        """Loss of a batch, without noise or dropout."""
         return self.output_loss(self._output(params, x, self.depth), target)[0]
 
     def predict(self, x: Array) -> Array:
-        """Return the network's output for clean inputs; logits where the loss is the softmax cross-entropy.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, ...)
-            Inputs, floating-point.
-
-        Returns
-        -------
-        ndarray, shape (B, ...)
-            The output of the last layer.
-        """
+        """Return the last layer's output (B, ...) for clean inputs: logits, for the softmax cross-entropy."""
         return self._output(self.params, np.asarray(x, self.dtype), len(self.layers))
 
     def _output(self, params: Params, x: Array, depth: int) -> Array:
@@ -326,13 +255,7 @@ class Sequential:
         return x
 
     def summary(self) -> Table:
-        """Describe the network: layer, output shape, parameters.
-
-        Returns
-        -------
-        Table
-            One line a layer and the total.
-        """
+        """Describe the network as a table: layer, output shape, parameters, and the total."""
         rows = [("layer", "output shape", "parameters"), ("input", f"({_sides(self.shapes[0])})", "0")]
         for name, shape in zip(self.names, self.shapes[1:], strict=True):
             count = sum(value.size for value in self.own(self.params, name).values())
@@ -345,51 +268,17 @@ class Sequential:
 
     @staticmethod
     def own(params: Params, name: str) -> Params:
-        """Return the parameters of one layer under their own names.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            Parameters of the network.
-        name : str
-            The layer.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Its parameters.
-        """
+        """Return the parameters of one layer, named `name`, under their own names."""
         prefix = f"{name}."
         return {key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)}
 
     @property
     def depth(self) -> int:
-        """How many layers come before the loss.
-
-        Returns
-        -------
-        int
-            All of them, but for a last `Sigmoid` whose place the cross-entropy takes.
-        """
+        """How many layers come before the loss: all but a last `Sigmoid` whose place the cross-entropy takes."""
         return len(self.layers) - (self.loss_name == "cross_entropy")
 
     def output_loss(self, output: Array, target: Array) -> tuple[np.inexact, Array]:
-        """Loss of an output and its gradient.
-
-        Parameters
-        ----------
-        output : ndarray, shape (B, ...)
-            What the last layer before the loss gave.
-        target : ndarray, shape (B, ...) or (B,)
-            Targets.
-
-        Returns
-        -------
-        loss : scalar
-            The loss.
-        d_output : ndarray, shape (B, ...)
-            Its gradient with respect to the output.
-        """
+        """Loss of what the last layer before the loss gave (B, ...), and its gradient (B, ...)."""
         rows = len(output)
         t = target if self.loss_name == "softmax_cross_entropy" else target.reshape(rows, -1)
         value, d_output = losses.LOSSES[self.loss_name](output.reshape(rows, -1), t, self.reduction)

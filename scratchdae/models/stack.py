@@ -22,6 +22,7 @@ memory in the dtype of the parameters, for two layers at most. For 50,000 exampl
 import hashlib
 import os
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -34,12 +35,11 @@ from scratchdae.datasets import to_float
 from scratchdae.layers import Dense, Layer, Sigmoid
 from scratchdae.models.layer_spec import LayerSpec, StackedLayer
 from scratchdae.models.sequential import Sequential
-from scratchdae.schedules import Schedule
 from scratchdae.training.evaluation import EVALUATION_BATCH, classification_error
 from scratchdae.training.generators import streams
 from scratchdae.training.history import History, Record
 from scratchdae.training.loop import fit
-from scratchdae.training.stopping import GrowingPatience
+from scratchdae.training.options import Training
 
 FINETUNE = 0  # its number among the stages; layer k is stage k
 
@@ -49,23 +49,6 @@ def stage_seed(seed: int, stage: int) -> int:
 
     A layer's does not depend on how many there are above it, nor that of fine-tuning on how many there are, so stacks
     that differ in depth or in pretraining see the same examples in the same order.
-
-    Parameters
-    ----------
-    seed : int
-        Of the whole.
-    stage : int
-        Layers count from 1; fine-tuning is 0.
-
-    Returns
-    -------
-    int
-        What `scratchdae.streams` and `scratchdae.fit` are given.
-
-    Raises
-    ------
-    ValueError
-        If one is no integer of at least 0.
     """
     key = integer("stage", stage, at_least=0)
     sequence = np.random.SeedSequence(integer("seed", seed, at_least=0), spawn_key=(key,))
@@ -73,25 +56,7 @@ def stage_seed(seed: int, stage: int) -> int:
 
 
 def codes(layers: Sequence[StackedLayer], x: Array) -> Array:
-    """Return what a stack makes of clean examples, equation (1), computed a thousand at a time.
-
-    Parameters
-    ----------
-    layers : sequence of DenoisingAutoencoder or RestrictedBoltzmannMachine
-        At least one, the lowest first.
-    x : ndarray, shape (N, D)
-        Examples, uint8 or floating-point.
-
-    Returns
-    -------
-    ndarray, shape (N, H)
-        The hidden representation of the uppermost layer.
-
-    Raises
-    ------
-    ValueError
-        If the layers do not fit each other, or the examples the layers.
-    """
+    """Return the codes (N, H) that a stack, the lowest layer first, makes of clean examples (N, D), equation (1)."""
     if not layers:
         raise ValueError("layers must hold at least one layer, found none")
     dtype = _check_stack(layers, _columns(x))
@@ -149,13 +114,6 @@ def pretrain(
         The autoencoders with tied weights; the lowest first.
     histories : list of History
         One a layer; without records where `epochs` is 0.
-
-    Raises
-    ------
-    ValueError
-        If the examples do not fit, an option is out of range, or `out` holds another run.
-    NonFiniteError
-        If a loss or a gradient becomes NaN or infinite.
     """
     for index, spec in enumerate(specs):
         if not isinstance(spec, LayerSpec):
@@ -178,13 +136,8 @@ def pretrain(
             history = fit(
                 layer,
                 h,
-                epochs=spec.epochs,
-                lr=spec.lr,
-                batch_size=spec.batch_size,
-                corruption=spec.corruption,
+                training=spec.training(own, backend),
                 validation=h_valid,
-                seed=own,
-                backend=backend,
                 out=None if out is None else Path(out) / name,
                 resume=resume,
                 origin=origin,
@@ -200,21 +153,16 @@ def finetune(
     layers: Sequence[StackedLayer],
     x: Array,
     labels: Array,
+    training: Training | None = None,
     *,
-    epochs: int,
-    lr: float | Schedule,
-    batch_size: int = 20,
     classes: int | None = None,
     init_W: str = "zeros",
-    l2: float = 0.0,
     validation: tuple[Array, Array] | None = None,
-    patience: int | GrowingPatience | None = None,
-    seed: int = 0,
-    backend: str = "auto",
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     progress: bool = True,
     on_epoch: Callable[[Record, Params], None] | None = None,
+    **options: Any,
 ) -> tuple[Sequential, History]:
     """Put a softmax on a stack and train all of it with labels, equation (3).
 
@@ -229,28 +177,16 @@ def finetune(
         Examples, uint8 or floating-point.
     labels : ndarray of int, shape (N,)
         Their classes, counted from 0.
-    epochs : int
-        How often to go through the examples, at most. A resumed run may be given more.
-    lr : float or schedule
-        Learning rate, per epoch.
-    batch_size : int
-        Examples a step.
+    training : Training, optional
+        How to train; or its fields by name, among the `options`. Patience watches the validation error; the Theano
+        tutorial's is ``GrowingPatience()``, with 1000 epochs. The seed is also the output layer's, where that is drawn.
     classes : int, optional
         How many there are; one more than the largest of the labels if left out.
     init_W : str
         Initializer of the output layer, in `scratchdae.initializers`. Zeros, as in the Theano tutorial, do no harm
         there: each unit has a class of its own, and so a gradient of its own.
-    l2 : float
-        Coefficient of the penalty ``Σ W²``.
     validation : (ndarray, ndarray), optional
         Examples and labels; loss and error on them are recorded after each epoch.
-    patience : int or GrowingPatience, optional
-        Stop after so many epochs without a lower validation error, or by that rule, and keep the parameters of the
-        lowest. The Theano tutorial's is ``GrowingPatience()``, with 1000 for `epochs`.
-    seed : int
-        Of the order of the examples, and of the output layer where it is drawn.
-    backend : {"auto", "numpy", "numba"}
-        What computes the steps.
     out : path-like, optional
         Folder in which to leave the run, as ``finetune``; that of `pretrain` will do.
     resume : bool
@@ -259,6 +195,8 @@ def finetune(
         Whether to show a progress bar, on a terminal.
     on_epoch : callable, optional
         Called after every epoch with its record and the parameters, which it must not change.
+    **options : object
+        The fields of `Training`: epochs and lr; batch_size, l2, patience, seed, backend ...
 
     Returns
     -------
@@ -267,14 +205,8 @@ def finetune(
         examples, float32 for grey levels.
     history : History
         With ``validation_error``, if there is validation.
-
-    Raises
-    ------
-    ValueError
-        If layers, examples and labels do not fit each other, an option is out of range, or `out` holds another run.
-    NonFiniteError
-        If a loss or a gradient becomes NaN or infinite.
     """
+    training = Training.of(training, options)
     n_visible = _columns(x)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be a vector of integers, found {_found(labels)}")
@@ -285,7 +217,7 @@ def finetune(
     hidden: list[Layer] = []
     for layer in layers:
         hidden += [Dense(layer.n_hidden, "sigmoid_uniform"), Sigmoid()]
-    own = stage_seed(seed, FINETUNE)
+    own = stage_seed(training.seed, FINETUNE)
     network = Sequential(
         [*hidden, Dense(classes, init_W)],
         (n_visible,),
@@ -300,18 +232,12 @@ def finetune(
         network,
         x,
         labels,
-        epochs=epochs,
-        lr=lr,
-        batch_size=batch_size,
-        l2=l2,
+        replace(training, seed=own),
         validation=validation,
         error=None if validation is None else classification_error,
-        patience=patience,
-        seed=own,
-        backend=backend,
         out=None if out is None else Path(out) / "finetune",
         resume=resume,
-        origin={"seed": int(seed), "sha256_of_first_params": _digest(network.params)},
+        origin={"seed": int(training.seed), "sha256_of_first_params": _digest(network.params)},
         progress=progress,
         on_epoch=on_epoch,
     )

@@ -27,30 +27,13 @@ class Interval(NamedTuple):
     high: float
 
 
-def interval(error: float, n: int, method: str = "normal", confidence: float = 0.95) -> Interval:
-    """Return the confidence interval of an error rate.
-
-    Parameters
-    ----------
-    error : float
-        Fraction of the examples that were misclassified, in [0, 1].
-    n : int
-        How many examples there were.
-    method : {"normal", "wilson"}
-        Equation (1), as in the paper's table, or (2).
-    confidence : float
-        How often such intervals are to hold the true rate, in (0, 1).
-
-    Returns
-    -------
-    Interval
-        Its ends; those of (1) may lie outside [0, 1].
-
-    Raises
-    ------
-    ValueError
-        If an argument is out of range.
-    """
+def interval(
+    error: float,  # fraction of the n examples that were misclassified, in [0, 1]
+    n: int,
+    method: str = "normal",  # equation (1), as in the paper's table, or "wilson", (2)
+    confidence: float = 0.95,  # how often such intervals are to hold the true rate, in (0, 1)
+) -> Interval:
+    """Return the confidence interval of an error rate, a fraction; the ends of (1) may lie outside [0, 1]."""
     p, n = number("error", error, at_least=0, at_most=1), integer("n", n)
     choice("method", method, METHODS)
     if number("confidence", confidence, above=0, at_most=1) == 1:

@@ -7,6 +7,7 @@ on from its last epoch, and a larger budget adds to what a smaller one tried.
 
 import os
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,60 +22,27 @@ TRIALS, RUNS = "trials.jsonl", "runs"
 
 
 def reproduce(
-    problems: Sequence[str],
-    wanted: Sequence[str],
-    budget: int,
-    out: str | os.PathLike[str],
+    problems: Sequence[str],  # names of PROBLEMS
+    wanted: Sequence[str],  # names of methods.NAMES
+    budget: int,  # choices to try of each method, on each problem
+    out: str | os.PathLike[str],  # folder of the trials
     *,
-    seed: int = 0,
-    sizes: tuple[int, int, int] | None = None,
-    originals: bool = False,
-    jobs: int = 1,
+    seed: int = 0,  # of the images and of the training
+    sizes: tuple[int, int, int] | None = None,  # images to train, validate and test, in place of the problems' own
+    originals: bool = False,  # whether to take the authors' files rather than to draw the problems
+    jobs: int = 1,  # trials at a time, each in a process with one thread; with 1 in this process
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train and choose, for some problems and methods, or read what `out` holds of it.
+    """Train and choose, by problem and method, or read what `out` holds; nothing runs where a name or data are missing.
 
-    Parameters
-    ----------
-    problems : sequence of str
-        Names of `PROBLEMS`.
-    wanted : sequence of str
-        Names of `methods.NAMES`.
-    budget : int
-        Choices to try of each method, on each problem.
-    out : path-like
-        Folder of the trials.
-    seed : int
-        Of the images and of the training.
-    sizes : (int, int, int), optional
-        How many images for training, validation and testing, in place of the problems' own.
-    originals : bool
-        Whether to take the authors' files rather than to draw the problems.
-    jobs : int
-        Trials at a time, each in a process with one thread; with 1 in this process.
-    progress : bool
-        Whether to show a progress bar, on a terminal.
-
-    Returns
-    -------
-    dict
-        By problem and method: ``chosen``, ``validation_error``, ``test_error``, ``test_examples``, ``tried`` (how many
-        choices) and ``trials`` (each choice with its validation error and seconds, or why it ``failed``). Errors and
-        choice are None where all trials failed.
-
-    Raises
-    ------
-    ValueError
-        If a name is unknown, or a number is refused.
-    FileNotFoundError, ModuleNotFoundError
-        If data or scikit-learn are not there. Nothing has run then.
+    In what is returned, ``tried`` counts the choices, and errors and choice are None where all trials failed.
     """
     for problem in problems:
         choice("problem", problem, tuple(PROBLEMS))
     integer("seed", seed, at_least=0)
     if originals and sizes is not None:
         raise ValueError(f"sizes must be left out for the originals, which have their own, found {sizes}")
-    run = _Sweep(Path(out), integer("jobs", jobs), progress)
+    run = partial(_run, out=Path(out), jobs=integer("jobs", jobs), progress=progress)
     about: dict[str, Any] = {} if sizes is None else {"sizes": list(sizes)}
     about |= {"originals": True} if originals else {}
     specified = {
@@ -105,26 +73,22 @@ def reproduce(
     return found
 
 
-class _Sweep:
-    """Runs the trials of many problems and methods as one sweep, and sorts the results again."""
-
-    def __init__(self, out: Path, jobs: int, progress: bool) -> None:
-        self.out, self.progress = out, progress
-        self.executor = None if jobs == 1 else processes(jobs)
-
-    def __call__(self, specified: dict[tuple[str, str], list[Trial]]) -> dict[tuple[str, str], list[Result]]:
-        self.out.mkdir(parents=True, exist_ok=True)
-        results = iter(
-            sweep(
-                [one for trials in specified.values() for one in trials],
-                self.executor,
-                file=self.out / TRIALS,
-                folders=self.out / RUNS,
-                retry_failed=True,  # what diverges does so again in seconds; a full disk may have been mended
-                progress=self.progress,
-            )
+def _run(
+    specified: dict[tuple[str, str], list[Trial]], out: Path, jobs: int, progress: bool
+) -> dict[tuple[str, str], list[Result]]:
+    """Run the trials of many problems and methods as one sweep, and sort the results again."""
+    out.mkdir(parents=True, exist_ok=True)
+    results = iter(
+        sweep(
+            [one for trials in specified.values() for one in trials],
+            None if jobs == 1 else processes(jobs),
+            file=out / TRIALS,
+            folders=out / RUNS,
+            retry_failed=True,  # what diverges does so again in seconds; a full disk may have been mended
+            progress=progress,
         )
-        return {key: [next(results) for _ in trials] for key, trials in specified.items()}
+    )
+    return {key: [next(results) for _ in trials] for key, trials in specified.items()}
 
 
 def _summary(

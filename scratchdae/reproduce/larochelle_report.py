@@ -2,29 +2,20 @@
 
 from typing import TYPE_CHECKING, Any
 
+from scratchdae import plots
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.reproduce.interval import interval
 from scratchdae.reproduce.methods import NAMES
 from scratchdae.reproduce.published import TEST_EXAMPLES, published
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """Lay the test errors out beside the paper's.
-
-    Parameters
-    ----------
-    found : dict
-        As `scratchdae.reproduce.larochelle.reproduce` returns it.
-
-    Returns
-    -------
-    list of str
-        In Markdown: a row a problem, a column a method, ours with half of the 95 % interval, then the paper's.
-    """
-    methods = [name for name in NAMES if any(name in row for row in found.values())]
+    """Lay the test errors out beside the paper's, in Markdown: a row a problem, ours with half of the 95 % interval."""
+    methods = _methods(found)
     lines = [
         "| test error, % | " + " | ".join(f"{NAMES[name]} (paper)" for name in methods) + " |",
         "|---" * (len(methods) + 1) + "|",
@@ -34,6 +25,10 @@ def table(found: dict[str, Any]) -> list[str]:
         cells = [_cell(problem, name, row.get(name), least) for name in methods]
         lines.append(f"| {problem} | " + " | ".join(cells) + " |")
     return lines
+
+
+def _methods(found: dict[str, Any]) -> list[str]:
+    return [name for name in NAMES if any(name in row for row in found.values())]
 
 
 def _finished(row: dict[str, Any]) -> dict[str, Any]:
@@ -52,18 +47,7 @@ def _cell(problem: str, method: str, one: dict[str, Any] | None, least: float | 
 
 
 def details(found: dict[str, Any]) -> list[str]:
-    """List what was chosen, and by what.
-
-    Parameters
-    ----------
-    found : dict
-        As `scratchdae.reproduce.larochelle.reproduce` returns it.
-
-    Returns
-    -------
-    list of str
-        A line a problem and method.
-    """
+    """List what was chosen of each problem and method, and by what errors."""
     lines = []
     for problem, row in found.items():
         for name, one in row.items():
@@ -78,37 +62,20 @@ def details(found: dict[str, Any]) -> list[str]:
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """Draw our test errors over the paper's.
-
-    Parameters
-    ----------
-    found : dict
-        As `scratchdae.reproduce.larochelle.reproduce` returns it.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        A panel a problem, a row a method: ours in colour, with the 95 % interval, the paper's in grey.
-    """
-    from matplotlib.figure import Figure
-
+    """Draw our test errors over the paper's, with 95 % intervals: a panel a problem, a row a method."""
     columns = min(4, len(found))
     rows = -(-len(found) // columns)
-    figure = Figure(figsize=(2.9 * columns + 0.8, 2.6 * rows + 0.7), layout="constrained")
+    figure = plots.sheet(2.9 * columns + 0.8, 2.6 * rows + 0.7)
     panels = figure.subplots(rows, columns, squeeze=False).ravel()
-    methods = [name for name in NAMES if any(name in row for row in found.values())]
+    methods = _methods(found)
     for ax, (problem, row) in zip(panels, found.items(), strict=False):
         for height, name in enumerate(reversed(methods)):
-            theirs, one = published(problem, name), _finished(row).get(name)
-            if theirs is not None:
-                low, high = interval(theirs, TEST_EXAMPLES)
-                ax.plot([100 * low, 100 * high], [height - 0.18] * 2, color=GREY, linewidth=1.5)
-                ax.plot(100 * theirs, height - 0.18, "o", color=GREY, markersize=5, label="paper")
+            one, theirs = _finished(row).get(name), published(problem, name)
             if one is not None:
-                low, high = interval(one["test_error"], one["test_examples"])
                 colour = BLUE if name == "sda" else ORANGE
-                ax.plot([100 * low, 100 * high], [height + 0.18] * 2, color=colour, linewidth=1.5)
-                ax.plot(100 * one["test_error"], height + 0.18, "o", color=colour, markersize=5, label="here")
+                _mark(ax, one["test_error"], one["test_examples"], height + 0.18, colour)
+            if theirs is not None:
+                _mark(ax, theirs, TEST_EXAMPLES, height - 0.18, GREY)
         ax.set_yticks(range(len(methods)), [NAMES[name] for name in reversed(methods)])
         ax.set_ylim(-0.6, len(methods) - 0.4)
         ax.set_title(problem, fontsize=10)
@@ -117,29 +84,20 @@ def draw(found: dict[str, Any]) -> "Figure":
         ax.set_axis_off()
     for ax in panels[max(0, len(found) - columns) : len(found)]:
         ax.set_xlabel("test error, %")
-    from matplotlib.lines import Line2D
-
-    handles = [
-        Line2D([], [], color=colour, marker="o", label=label)
-        for colour, label in ((BLUE, "here, SdA-3"), (ORANGE, "here, others"), (GREY, "Vincent et al. 2008"))
-    ]
-    figure.legend(handles=handles, loc="outside upper right", ncols=3, frameon=False)
+    for colour, label in ((BLUE, "here, SdA-3"), (ORANGE, "here, others"), (GREY, "Vincent et al. 2008")):
+        plots.points(panels[0], [], [], color=colour, line="-", label=label)
+    plots.legend(figure, "outside upper right", ncols=3)
     return figure
 
 
+def _mark(ax: "Axes", error: float, n: int, height: float, colour: str) -> None:
+    low, high = interval(error, n)
+    ends = [(100 * low, 100 * high)]
+    plots.points(ax, [100 * error], [height], ends, along="x", color=colour, linewidth=1.5, markersize=5)
+
+
 def finding(found: dict[str, Any]) -> str:
-    """Say how the stacked denoising autoencoder fares.
-
-    Parameters
-    ----------
-    found : dict
-        As `scratchdae.reproduce.larochelle.reproduce` returns it.
-
-    Returns
-    -------
-    str
-        On how many problems it has a lower test error than each other method.
-    """
+    """Say on how many problems the stacked denoising autoencoder has a lower test error than each other method."""
     parts = []
     for name in NAMES:
         rows = [row for row in map(_finished, found.values()) if "sda" in row and name in row]

@@ -21,6 +21,7 @@ from scratchdae.arguments import choice, integer
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce.published import NU
 from scratchdae.reproduce.recipe import Recipe
+from scratchdae.training.options import Training
 
 Choice = dict[str, Any]
 
@@ -52,27 +53,7 @@ NETWORKS = ("sda", "saa", "dbn", "mlp", "logistic")
 
 
 def choices(method: str, problem: str, budget: int) -> tuple[Choice, ...]:
-    """List what a budget tries of a method.
-
-    Parameters
-    ----------
-    method : str
-        One of `NAMES`.
-    problem : str
-        One of the paper's table, which says where the search for nu begins.
-    budget : int
-        How many choices; what a list does not hold is not tried.
-
-    Returns
-    -------
-    tuple of dict
-        Hyperparameters by name, ready for JSON.
-
-    Raises
-    ------
-    ValueError
-        If there is no such method or problem, or the budget is not positive.
-    """
+    """List what a budget tries of a method, ready for JSON; what a list does not hold is not tried."""
     choice("method", method, tuple(NAMES))
     choice("problem", problem, tuple(NU))
     integer("budget", budget)
@@ -87,27 +68,7 @@ def _denoising(nu: float) -> tuple[Choice, ...]:
 
 
 def recipe(method: str, chosen: Choice, examples: int) -> Recipe:
-    """Make the recipe of a network.
-
-    Parameters
-    ----------
-    method : str
-        One of `NETWORKS`.
-    chosen : dict
-        One of its choices.
-    examples : int
-        How many there are to learn from, and so how many epochs the steps of pretraining make.
-
-    Returns
-    -------
-    Recipe
-        Three layers below the softmax, none for the logistic regression.
-
-    Raises
-    ------
-    ValueError
-        If the method is no network.
-    """
+    """Make the recipe of one of `NETWORKS`; how many `examples` there are says how many epochs pretraining takes."""
     choice("method", method, NETWORKS)
     layers: tuple[LayerSpec, ...] = ()
     if method != "logistic":
@@ -120,4 +81,4 @@ def recipe(method: str, chosen: Choice, examples: int) -> Recipe:
         how = {"kind": "rbm"} if method == "dbn" else {"nu": chosen.get("nu", 0.0)}
         layers = (LayerSpec(**pretraining, **how),) * DEPTH
     batch_size = chosen.get("batch_size", BATCH_SIZE)
-    return Recipe(layers, lr=chosen["lr"], batch_size=batch_size, epochs=200, patience=10)
+    return Recipe(layers, Training(epochs=200, lr=chosen["lr"], batch_size=batch_size, patience=10))

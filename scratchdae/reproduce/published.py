@@ -19,19 +19,6 @@ NU = {  # the destroyed fraction that the paper chose for SdA-3
 
 
 def published(problem: str, method: str) -> float | None:
-    """Return what the paper reports.
-
-    Parameters
-    ----------
-    problem : str
-        One of `TABLE`.
-    method : str
-        Any method.
-
-    Returns
-    -------
-    float or None
-        The test error as a fraction; None for a method that is not in the table.
-    """
+    """Return the test error that the paper reports, as a fraction; None for a method that is not in its table."""
     percent = TABLE[problem].get(method)
     return None if percent is None else percent / 100

@@ -8,7 +8,7 @@ import json
 import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,10 +16,9 @@ from scratchdae import atomic
 from scratchdae.arguments import Array, Params
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.models.stack import finetune, pretrain
-from scratchdae.schedules import Schedule
 from scratchdae.training.evaluation import classification_error
 from scratchdae.training.history import History, Record
-from scratchdae.training.stopping import GrowingPatience
+from scratchdae.training.options import Training
 
 CLOCK = "seconds.jsonl"
 
@@ -34,98 +33,43 @@ class Parts(NamedTuple):
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a network is pretrained and fine-tuned.
+    """How a network is pretrained and fine-tuned."""
 
-    Attributes
-    ----------
-    layers : tuple of LayerSpec
-        The lowest first. ``epochs=0`` in each makes a multilayer perceptron, none at all a logistic regression.
-    lr : float or schedule
-        Learning rate of fine-tuning, per epoch.
-    batch_size : int
-        Examples a step of fine-tuning.
-    epochs : int
-        Epochs of fine-tuning, at most.
-    patience : int or GrowingPatience
-        When to stop before that, by the validation error.
-    l2 : float
-        Coefficient of the penalty ``Σ W²`` in fine-tuning.
-    """
-
-    layers: tuple[LayerSpec, ...]
-    lr: float | Schedule = 0.1
-    batch_size: int = 20
-    epochs: int = 1000
-    patience: int | GrowingPatience = 10
-    l2: float = 0.0
+    layers: tuple[LayerSpec, ...]  # lowest first; epochs=0 in each: a perceptron; none: a logistic regression
+    finetuning: Training  # its patience goes by the validation error; `follow` gives the seed and the backend
 
     @property
     def config(self) -> dict[str, Any]:
-        """The recipe, ready for JSON.
-
-        Returns
-        -------
-        dict
-            The layers' and the numbers of fine-tuning.
-        """
+        """The recipe, ready for JSON: the layers' and the numbers of fine-tuning."""
+        numbers, lr = self.finetuning.config, self.finetuning.lr
         return {
             "layers": [spec.config for spec in self.layers],
             "finetune": {
-                "lr": str(self.lr) if callable(self.lr) else self.lr,
-                "batch_size": self.batch_size,
-                "epochs_at_most": self.epochs,
-                "patience": str(self.patience) if isinstance(self.patience, GrowingPatience) else self.patience,
-                "l2": self.l2,
+                "lr": numbers["lr"] if callable(lr) else lr,
+                "batch_size": numbers["batch_size"],
+                "epochs_at_most": self.finetuning.epochs,
+                "patience": numbers["patience"],
+                "l2": numbers["l2"],
             },
         }
 
 
 def follow(
     recipe: Recipe,
-    parts: Parts,
+    parts: Parts,  # those of the test are touched once, at the end, by the parameters of least validation error
     seed: int,
     *,
     classes: int,
-    out: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,  # folder of the run and of its clock; without it nothing is kept
     backend: str = "auto",
     progress: bool = True,
-    on_epoch: Callable[[str, Record], None] | None = None,
+    on_epoch: Callable[[str, Record], None] | None = None,  # called with the stage's name and its record
 ) -> dict[str, Any]:
     """Train a recipe for one seed, or go on where the run in `out` stopped, and test it.
 
-    Parameters
-    ----------
-    recipe : Recipe
-        What to train.
-    parts : Parts
-        The examples; those of the test are touched once, at the end, by the parameters of least validation error.
-    seed : int
-        Of everything random.
-    classes : int
-        How many there are.
-    out : path-like, optional
-        Folder of the run and of its clock; without it nothing is kept.
-    backend : {"auto", "numpy", "numba"}
-        What computes the steps.
-    progress : bool
-        Whether to show progress bars, on a terminal.
-    on_epoch : callable, optional
-        Called after every epoch with the stage's name and its record.
-
-    Returns
-    -------
-    dict
-        ``validation_error`` and ``test_error``, fractions; ``best_epoch`` and ``epochs`` of fine-tuning;
-        ``validation_errors`` by epoch; ``losses``, the last of every stage; ``seconds`` of every stage, without those
-        of an interruption, and ``processor_seconds``, those that this process had a processor, all threads together,
-        which a busy machine does not lengthen; ``backend``.
-
-    Raises
-    ------
-    ValueError
-        If the examples do not fit, or `out` holds another run.
-    NonFiniteError
-        If a loss or a gradient becomes NaN or infinite.
+    In what is returned, errors are fractions, ``losses`` the last of every stage, ``seconds`` those of every stage
+    without those of an interruption, and ``processor_seconds`` those that this process had a processor, all threads
+    together, which a busy machine does not lengthen.
     """
     clock = _Clock(None if out is None else Path(out) / CLOCK)
 
@@ -144,15 +88,9 @@ def follow(
         layers,
         x,
         t,
-        epochs=recipe.epochs,
-        lr=recipe.lr,
-        batch_size=recipe.batch_size,
+        replace(recipe.finetuning, seed=seed, backend=backend),
         classes=classes,
-        l2=recipe.l2,
         validation=parts.validation,
-        patience=recipe.patience,
-        seed=seed,
-        backend=backend,
         out=out,
         resume=resume,
         progress=progress,

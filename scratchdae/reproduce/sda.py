@@ -29,6 +29,7 @@ from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce.recipe import Parts, Recipe, follow
 from scratchdae.schedules import Cosine
 from scratchdae.training.history import Record
+from scratchdae.training.options import Training
 from scratchdae.training.stopping import GrowingPatience
 
 CLASSES = 10
@@ -38,39 +39,17 @@ TUTORIAL_MINUTES = (585, 444)  # pretraining, fine-tuning
 SETTINGS = {
     "tutorial": Recipe(
         tuple(LayerSpec(1000, Corruption("bernoulli", nu), 0.001, 15, 1) for nu in (0.1, 0.2, 0.3)),
-        lr=0.1,
-        batch_size=1,
-        epochs=100,
-        patience=GrowingPatience(),
+        Training(epochs=100, lr=0.1, batch_size=1, patience=GrowingPatience()),
     ),
     "fast": Recipe(
         tuple(LayerSpec(1000, nu, 0.2, 15, 20) for nu in (0.1, 0.2, 0.3)),
-        lr=Cosine(0.5, 0.01, 15),
-        batch_size=5,
-        epochs=15,
-        patience=15,
+        Training(epochs=15, lr=Cosine(0.5, 0.01, 15), batch_size=5, patience=15),
     ),
 }
 
 
 def split(root: str | os.PathLike[str] | None = None) -> Parts:
-    """Cut MNIST as the tutorial does: the last 10,000 training images are for validation.
-
-    Parameters
-    ----------
-    root : path-like, optional
-        Folder of the four files.
-
-    Returns
-    -------
-    Parts
-        50,000, 10,000 and 10,000 images, uint8.
-
-    Raises
-    ------
-    FileNotFoundError
-        If MNIST is not there.
-    """
+    """Cut MNIST as the tutorial does, into 50,000, 10,000 and 10,000 uint8 images: the last to train with validate."""
     data = datasets.mnist(root)
     x, t = data.x_train, data.t_train
     return Parts((x[:50_000], t[:50_000]), (x[50_000:], t[50_000:]), (data.x_test, data.t_test))
@@ -78,50 +57,17 @@ def split(root: str | os.PathLike[str] | None = None) -> Parts:
 
 def reproduce(
     settings: Sequence[str],
-    seeds: Sequence[int],
+    seeds: Sequence[int],  # one a run
     out: str | os.PathLike[str],
     *,
-    parts: Parts | None = None,
-    recipes: dict[str, Recipe] | None = None,
+    parts: Parts | None = None,  # in place of split's
+    recipes: dict[str, Recipe] | None = None,  # in place of SETTINGS
     backend: str = "auto",
     progress: bool = True,
-    on_run: Callable[[str, dict[str, Any]], None] | None = None,
-    on_epoch: Callable[[str, int, str, Record], None] | None = None,
+    on_run: Callable[[str, dict[str, Any]], None] | None = None,  # called with the setting and its outcome
+    on_epoch: Callable[[str, int, str, Record], None] | None = None,  # with setting, seed, stage and record
 ) -> dict[str, Any]:
-    """Train each setting once a seed; what is in `out` already goes on, or is read.
-
-    Parameters
-    ----------
-    settings : sequence of str
-        Of `SETTINGS`, or of `recipes`.
-    seeds : sequence of int
-        One a run.
-    out : path-like
-        Folder for the runs, ``SETTING/seed_N``.
-    parts : Parts, optional
-        The examples, in place of `split`'s.
-    recipes : dict of str to Recipe, optional
-        In place of `SETTINGS`.
-    backend : {"auto", "numpy", "numba"}
-        What computes the steps.
-    progress : bool
-        Whether to show progress bars, on a terminal.
-    on_run : callable, optional
-        Called after every run with the setting and its outcome.
-    on_epoch : callable, optional
-        Called after every epoch with setting, seed, stage and record.
-
-    Returns
-    -------
-    dict
-        By setting: the ``recipe``, the ``runs`` as `follow` returns them, ``mean_test_error`` and
-        ``mean_minutes``.
-
-    Raises
-    ------
-    ValueError
-        If a setting is unknown, a seed is none, or `out` holds other runs.
-    """
+    """Train each setting once a seed; what is in `out` already, in ``SETTING/seed_N``, goes on, or is read."""
     recipes = SETTINGS if recipes is None else recipes
     for name in settings:
         choice("setting", name, tuple(recipes))

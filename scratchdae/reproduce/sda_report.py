@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from scratchdae import plots
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.reproduce.sda import TUTORIAL_ERROR, TUTORIAL_MINUTES
 
@@ -15,20 +16,7 @@ _COLOURS = {"tutorial": BLUE, "fast": ORANGE}
 
 
 def line(setting: str, run: dict[str, Any]) -> str:
-    """Say how one run ended.
-
-    Parameters
-    ----------
-    setting : str
-        Its setting.
-    run : dict
-        As `follow` returns it.
-
-    Returns
-    -------
-    str
-        Errors, epochs and minutes.
-    """
+    """Say how one run ended: errors, epochs and minutes."""
     pretraining, finetuning = _minutes(run)
     return (
         f"{setting}, seed {run['seed']}: test error {run['test_error']:.2%}, validation {run['validation_error']:.2%} "
@@ -37,18 +25,7 @@ def line(setting: str, run: dict[str, Any]) -> str:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """Lay the runs out beside the tutorial's.
-
-    Parameters
-    ----------
-    found : dict
-        As `reproduce` returns it.
-
-    Returns
-    -------
-    list of str
-        In Markdown. A run that shared its processor took longer by the clock than by the processor.
-    """
+    """Lay the runs out beside the tutorial's, in Markdown."""
     pretraining, finetuning = TUTORIAL_MINUTES
     lines = [
         "| setting | seed | validation % | test % | pretraining, min | fine-tuning, min | processor, min | epochs |",
@@ -72,32 +49,20 @@ def table(found: dict[str, Any]) -> list[str]:
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """Draw validation error by epoch, and test error by minutes of a processor, which other programs do not lengthen.
-
-    Parameters
-    ----------
-    found : dict
-        As `reproduce` returns it.
-
-    Returns
-    -------
-    matplotlib.figure.Figure
-        Two panels.
-    """
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(10.5, 4.4), layout="constrained")
+    """Draw validation error by epoch, and test error by minutes of a processor."""
+    figure = plots.sheet(10.5, 4.4)
     left, right = figure.subplots(1, 2)
     for setting, one in found.items():
         colour = _COLOURS.get(setting, GREY)
         for k, run in enumerate(one["runs"]):
             errors = 100 * np.array(run["validation_errors"])
             label = f"{setting}, B = {one['recipe']['finetune']['batch_size']}" if k == 0 else None
-            left.plot(np.arange(1, len(errors) + 1), errors, color=colour, linewidth=1.3, alpha=0.85, label=label)
-            left.plot(run["best_epoch"], errors[run["best_epoch"] - 1], "o", color=colour, markersize=4)
-    left.set(xlabel="epoch of fine-tuning", ylabel="validation error, %", yscale="log")
+            epochs, best = np.arange(1, len(errors) + 1), run["best_epoch"]
+            style: dict[str, Any] = {"marker": "", "line": "-", "linewidth": 1.3, "alpha": 0.85, "label": label}
+            plots.points(left, epochs, errors, color=colour, **style)
+            plots.points(left, best, errors[best - 1], color=colour, markersize=4)
+    plots.logarithmic(left, "y", (1, 1.5, 2, 3, 5)).set(xlabel="epoch of fine-tuning", ylabel="validation error, %")
     left.legend(frameon=False)
-    _plain(left, "y", (1, 1.5, 2, 3, 5))
     _against_time(right, found)
     reached = ", ".join(f"{setting} {100 * one['mean_test_error']:.2f} %" for setting, one in found.items())
     figure.suptitle(f"Mean test error: {reached}; the tutorial says {100 * TUTORIAL_ERROR:.1f} %", x=0.01, ha="left")
@@ -109,26 +74,17 @@ def _against_time(ax: "Axes", found: dict[str, Any]) -> None:
     for setting, one in found.items():
         minutes = [_processor(run) for run in one["runs"]]
         errors = [100 * run["test_error"] for run in one["runs"]]
-        ax.plot(minutes, errors, "o", color=_COLOURS.get(setting, GREY), label=setting)
-    ax.plot(sum(TUTORIAL_MINUTES), 100 * TUTORIAL_ERROR, "D", color=GREY, label="the tutorial's own")
-    ax.axhline(100 * TUTORIAL_ERROR, color=GREY, linewidth=0.8, linestyle=":")
-    ax.set(xlabel="minutes of a processor", ylabel="test error, %", xscale="log")
-    _plain(ax, "x", (2, 5, 10, 20, 50, 100, 200, 500, 1000))
+        plots.points(ax, minutes, errors, color=_COLOURS.get(setting, GREY), label=setting)
+    theirs = 100 * TUTORIAL_ERROR
+    plots.points(ax, sum(TUTORIAL_MINUTES), theirs, color=GREY, marker="D", label="the tutorial's own")
+    plots.floor_line(ax, theirs, color=GREY, linewidth=0.8)
+    plots.logarithmic(ax, "x", (2, 5, 10, 20, 50, 100, 200, 500, 1000))
+    ax.set(xlabel="minutes of a processor", ylabel="test error, %")
     ax.legend(frameon=False)
 
 
-def _plain(ax: "Axes", axis: str, ticks: tuple[float, ...]) -> None:
-    """Label a logarithmic axis in plain numbers."""
-    from matplotlib.ticker import FixedLocator, FuncFormatter, NullFormatter
-
-    which = getattr(ax, f"{axis}axis")
-    which.set_major_locator(FixedLocator(ticks))
-    which.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    which.set_minor_formatter(NullFormatter())
-
-
 def _processor(run: dict[str, Any]) -> float:
-    """Return the minutes that the run had a processor, all threads together."""
+    """Return the minutes that the run had a processor, all threads together; other programs do not lengthen them."""
     return float(sum(run["processor_seconds"].values())) / 60
 
 

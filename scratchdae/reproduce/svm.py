@@ -19,37 +19,19 @@ from scratchdae.training.evaluation import EVALUATION_BATCH
 CACHE_MB = 500  # the kernel of 10,000 examples in the four bytes that libsvm keeps of a number is 400 MB
 
 
-def svm_rbf(parts: Parts, *, C: float, gamma: float, test: bool = True, cache_mb: int = CACHE_MB) -> dict[str, Any]:
+def svm_rbf(
+    parts: Parts,
+    *,
+    C: float,  # cost of an example on the wrong side of its margin, positive
+    gamma: float,  # one over twice the squared width of the kernel, in pixels' units, positive
+    test: bool = True,
+    cache_mb: int = CACHE_MB,
+) -> dict[str, Any]:
     """Fit scikit-learn's SVC with the kernel exp(−γ ‖x − x'‖²) on all pixels, scaled to [0, 1].
 
     Several classes are decided by votes of one against one (libsvm). Nothing is random: there is no seed. Predicting
-    50,000 test examples takes several times as long as fitting 10,000, so that a search for C and γ does without.
-
-    Parameters
-    ----------
-    parts : Parts
-        The examples.
-    C : float
-        Cost of an example on the wrong side of its margin, positive.
-    gamma : float
-        One over twice the squared width of the kernel, in pixels' units, positive.
-    test : bool
-        Whether to predict the test examples as well.
-    cache_mb : int
-        Memory for rows of the kernel, in megabytes.
-
-    Returns
-    -------
-    dict
-        ``C`` and ``gamma``; ``validation_error`` and ``test_error``, fractions (None without `test`);
-        ``support_vectors``, how many; ``seconds`` of ``fit``, ``validation`` and ``test``.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If scikit-learn is not installed.
-    ValueError
-        If a number is out of range, or the examples do not fit.
+    50,000 test examples takes several times as long as fitting 10,000, so that a search for C and γ does without: with
+    ``test=False`` the ``test_error`` is None. ``seconds`` are of ``fit``, ``validation`` and ``test``.
     """
     C, gamma = number("C", C, above=0), number("gamma", gamma, above=0)
     cache_mb = integer("cache_mb", cache_mb)
@@ -83,18 +65,7 @@ def _error(machine: Any, x: Array, t: Array) -> float:
 
 
 def sklearn_svm() -> Any:
-    """Import scikit-learn's machines.
-
-    Returns
-    -------
-    module
-        ``sklearn.svm``.
-
-    Raises
-    ------
-    ModuleNotFoundError
-        If scikit-learn is not installed; it says how to get it.
-    """
+    """Import scikit-learn's machines, or say how to get them."""
     try:
         return importlib.import_module("sklearn.svm")
     except ModuleNotFoundError as error:

@@ -18,74 +18,26 @@ def trial(
     problem: str,
     method: str,
     chosen: methods.Choice,
-    seed: int,
-    sizes: list[int] | None = None,
+    seed: int,  # of the images and the training; the same for all methods, so that they see the same and start alike
+    sizes: list[int] | None = None,  # images to train, validate and test, in place of the problem's own
     originals: bool = False,
     test: bool = False,
     out: str | os.PathLike[str] | None = None,
 ) -> dict[str, Any]:
-    """Train one choice of a method on a problem.
-
-    Parameters
-    ----------
-    problem, method : str
-        Names of `PROBLEMS` and `methods.NAMES`.
-    chosen : dict
-        One of the method's choices.
-    seed : int
-        Of the images and of the training. It is the same for all methods, so that they see the same and start alike.
-    sizes : list of three int, optional
-        How many images for training, validation and testing, in place of the problem's own.
-    originals : bool
-        Whether to take the authors' files rather than to draw the problem.
-    test : bool
-        Whether to test support vectors, which takes longer than to fit them. A network is always tested.
-    out : path-like, optional
-        Folder for the run of a network, which goes on there if it was interrupted. It is removed at the end, because
-        what matters is returned, and a hundred networks are five gigabytes.
-
-    Returns
-    -------
-    dict
-        ``validation_error``, ``test_error`` (None if it was not tested), and more about the training.
-
-    Raises
-    ------
-    ValueError
-        If there is no such problem or method.
-    FileNotFoundError
-        If its data are not there.
-    """
+    """Train one choice of a method on a problem; support vectors are tested with `test` only, a network always."""
     integer("seed", seed, at_least=0)
     parts = _originals(problem) if originals else _drawn(problem, seed, None if sizes is None else tuple(sizes))
     if method == "svm":
-        return svm_rbf(parts, **chosen, test=test)
+        return svm_rbf(parts, **chosen, test=test)  # to test them takes longer than to fit them
     recipe = methods.recipe(method, chosen, len(parts.train[0]))
     outcome = follow(recipe, parts, seed, classes=PROBLEMS[problem].classes, out=out, progress=False)
-    if out is not None:
+    if out is not None:  # what matters is returned, and a hundred networks are five gigabytes
         shutil.rmtree(out)
     return outcome
 
 
 def check_data(problem: str, seed: int, originals: bool) -> None:
-    """Refuse a problem whose data are missing, before hours are spent on others.
-
-    Parameters
-    ----------
-    problem : str
-        One of `PROBLEMS`.
-    seed : int
-        Of the images.
-    originals : bool
-        Whether the authors' files are wanted.
-
-    Raises
-    ------
-    FileNotFoundError
-        If they are not there.
-    ValueError
-        If they are damaged.
-    """
+    """Refuse a problem whose data are missing or damaged, before hours are spent on others."""
     if originals:
         larochelle_original(problem)
     else:

@@ -16,20 +16,6 @@ class InProcess(Executor):
     """Run every call where it is submitted, before `submit` returns."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
-        """Run a call.
-
-        Parameters
-        ----------
-        fn : callable
-            What to call. What it raises is raised here.
-        *args, **kwargs
-            With what.
-
-        Returns
-        -------
-        Future
-            Done.
-        """
         future: Future[Any] = Future()
         future.set_result(fn(*args, **kwargs))
         return future
@@ -52,11 +38,6 @@ def processes(workers: int | None = None, *, threads: int = 1) -> Callable[[], E
     -------
     callable
         It takes nothing and returns a new `concurrent.futures.ProcessPoolExecutor`.
-
-    Raises
-    ------
-    ValueError
-        If a number is not positive.
     """
     workers = os.cpu_count() or 1 if workers is None else integer("workers", workers)
     return partial(
@@ -69,40 +50,17 @@ def processes(workers: int | None = None, *, threads: int = 1) -> Callable[[], E
 
 
 class Lease:
-    """An executor, and how to come by another when it breaks.
-
-    Parameters
-    ----------
-    source : Executor, callable or None
-        One that belongs to somebody else and is not shut down here, one to make here, or this process.
-
-    Attributes
-    ----------
-    broken : bool
-        Whether the executor takes no more calls.
-    """
+    """An executor, and how to come by another when it breaks."""
 
     def __init__(self, source: Executor | Callable[[], Executor] | None) -> None:
+        # One that belongs to somebody else and is not shut down here, one to make here, or this process.
         source = InProcess() if source is None else source
         self._make = None if isinstance(source, Executor) else source
         self._executor = source if isinstance(source, Executor) else source()
-        self.broken = False
+        self.broken = False  # whether it takes no more calls
 
     def submit(self, function: Callable[..., Any], *arguments: Any) -> "Future[Any] | None":
-        """Submit a call.
-
-        Parameters
-        ----------
-        function : callable
-            What to call.
-        *arguments
-            With what.
-
-        Returns
-        -------
-        Future or None
-            None if the executor turned out to be broken.
-        """
+        """Submit a call; None if the executor turned out to be broken."""
         try:
             return self._executor.submit(function, *arguments)
         except BrokenExecutor:
@@ -110,24 +68,13 @@ class Lease:
             return None
 
     def note(self, error: Exception) -> None:
-        """Learn from what a future raised whether the executor is broken.
-
-        Parameters
-        ----------
-        error : Exception
-            A broken pool says so; a scheduler that is gone leaves its futures cancelled. Anything else, such as the
-            ``KilledWorker`` of dask, is about the one call.
-        """
+        """Learn from what a future raised whether the executor is broken."""
+        # A broken pool says so; a scheduler that is gone leaves its futures cancelled. Anything else, such as the
+        # KilledWorker of dask, is about the one call.
         self.broken = self.broken or isinstance(error, BrokenExecutor | CancelledError)
 
     def renew(self) -> None:
-        """Put a working executor in the broken one's place.
-
-        Raises
-        ------
-        BrokenExecutor
-            If there is no way to make one, or the new one breaks before it has run anything.
-        """
+        """Put a working executor in the broken one's place, or raise BrokenExecutor where there is none to be had."""
         if self._make is None:
             raise BrokenExecutor(
                 f"{self._executor!r} is broken and belongs to the caller; give sweep a function that makes it, "
@@ -150,13 +97,7 @@ class Lease:
             self._executor.shutdown()
 
     def abandon(self, futures: Iterable["Future[Any]"]) -> None:
-        """Leave the executor in the middle of its work: cancel what has not begun, wait for nothing.
-
-        Parameters
-        ----------
-        futures : iterable of Future
-            What was submitted and not collected.
-        """
+        """Leave the executor in the middle of its work: cancel what has not begun of `futures`, wait for nothing."""
         if self._make is None:
             for future in futures:
                 future.cancel()

@@ -14,10 +14,8 @@ class Failure:
 
     Attributes
     ----------
-    type : str
-        The exception's class.
-    message : str
-        What it said.
+    type, message : str
+        The exception's class, and what it said.
     traceback : str
         Where it came from, as Python prints it.
     """
@@ -53,20 +51,7 @@ class Result:
 
     @classmethod
     def of(cls, trial: Trial, outcome: Outcome) -> "Result":
-        """Put a trial and what a worker, or the file, says of it together.
-
-        Parameters
-        ----------
-        trial : Trial
-            The trial.
-        outcome : dict
-            Value, error, seconds and worker.
-
-        Returns
-        -------
-        Result
-            Both.
-        """
+        """Put a trial and what a worker, or the file, says of it together."""
         error = None if outcome["error"] is None else Failure(**outcome["error"])
         return cls(trial, outcome["value"], error, outcome["seconds"], outcome["worker"])
 
@@ -77,9 +62,9 @@ def best(results: Iterable[Result], key: str | Callable[[Any], float], *, maximi
     Parameters
     ----------
     results : iterable of Result
-        From `sweep`.
+        From `sweep`; at least one has not failed.
     key : str or callable
-        What to compare: the name of an entry of the values, or a function of the value.
+        What to compare: the name of an entry that every value has, or a function of the value.
     maximize : bool
         Whether the greatest is best.
 
@@ -87,11 +72,6 @@ def best(results: Iterable[Result], key: str | Callable[[Any], float], *, maximi
     -------
     Result
         The first of the best.
-
-    Raises
-    ------
-    ValueError
-        If no trial has a value, or one lacks the entry.
     """
     finished = [result for result in results if result.error is None]
     if not finished:

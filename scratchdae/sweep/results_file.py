@@ -20,27 +20,11 @@ _FIELDS = {"key", "function", "arguments", "seed", "value", "error", "seconds", 
 
 
 class ResultsFile:
-    """Results in a file, or in none.
-
-    Parameters
-    ----------
-    path : path-like or None
-        The file; it and its folder are made where they are missing. None keeps nothing.
-
-    Attributes
-    ----------
-    outcomes : dict of str to dict
-        What the file said when it was opened, by key; of several lines with a key the last.
-
-    Raises
-    ------
-    ValueError
-        If the file holds anything but results. It is not touched then.
-    """
+    """Results in a file, or in none where `path` is None; one that holds anything else is refused and not touched."""
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.path = None if path is None else Path(path)
-        self.outcomes: dict[str, Outcome] = {}
+        self.outcomes: dict[str, Outcome] = {}  # what the file said when it was opened; of lines with a key the last
         if self.path is None:
             return
         if not self.path.exists():
@@ -61,15 +45,7 @@ class ResultsFile:
             )
 
     def append(self, trial: Trial, outcome: Outcome) -> None:
-        """Add a line, and return when it is on the disk.
-
-        Parameters
-        ----------
-        trial : Trial
-            What ran.
-        outcome : dict
-            What came of it.
-        """
+        """Add a line, and return when it is on the disk."""
         if self.path is None:
             return
         line = json.dumps({"key": trial.key, **trial.specification, **outcome}, allow_nan=False) + "\n"

@@ -17,28 +17,17 @@ class Distribution(Protocol):
     """What a setting is drawn from."""
 
     def draw(self, rng: np.random.Generator) -> Any:
-        """Draw one value.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        object
-            A value that goes into JSON.
-        """
+        """Draw one value, which goes into JSON."""
 
 
 @dataclass(frozen=True)
 class Uniform:
-    """Any number of an interval alike: for a fraction, such as `nu`.
+    """Any number of [low, high] alike: for a fraction, such as `nu`.
 
     Attributes
     ----------
     low, high : float
-        Its ends, `low` below `high`.
+        The ends, `low` below `high`.
     """
 
     low: float
@@ -48,29 +37,17 @@ class Uniform:
         number("high", self.high, above=number("low", self.low))
 
     def draw(self, rng: np.random.Generator) -> float:
-        """Draw one number.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        float
-            From [low, high].
-        """
         return float(rng.uniform(self.low, self.high))
 
 
 @dataclass(frozen=True)
 class LogUniform:
-    """Any order of magnitude alike: for a learning rate.
+    """Any order of magnitude of [low, high] alike, to the rounding of the last bit: for a learning rate.
 
     Attributes
     ----------
     low, high : float
-        The ends of the interval, ``0 < low < high``.
+        The ends, ``0 < low < high``.
     """
 
     low: float
@@ -80,18 +57,6 @@ class LogUniform:
         number("high", self.high, above=number("low", self.low, above=0))
 
     def draw(self, rng: np.random.Generator) -> float:
-        """Draw one number.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        float
-            From [low, high], to the rounding of the last bit.
-        """
         return float(self.low * (self.high / self.low) ** rng.random())
 
 
@@ -102,7 +67,7 @@ class Integers:
     Attributes
     ----------
     low, high : int
-        The least and the greatest, `low` below `high`.
+        The least and the greatest, both included, `low` below `high`.
     """
 
     low: int
@@ -113,18 +78,6 @@ class Integers:
             raise ValueError(f"high must be greater than low, {self.low}, found {self.high}")
 
     def draw(self, rng: np.random.Generator) -> int:
-        """Draw one integer.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        int
-            From low to high, both included.
-        """
         return int(rng.integers(self.low, self.high, endpoint=True))
 
 
@@ -144,18 +97,6 @@ class Choice:
         object.__setattr__(self, "values", tuple(_axis("values", self.values)))
 
     def draw(self, rng: np.random.Generator) -> Any:
-        """Draw one value.
-
-        Parameters
-        ----------
-        rng : numpy.random.Generator
-            Source of randomness.
-
-        Returns
-        -------
-        object
-            One of the values.
-        """
         return self.values[int(rng.integers(len(self.values)))]
 
 
@@ -165,17 +106,12 @@ def grid(**axes: Iterable[Any]) -> list[dict[str, Any]]:
     Parameters
     ----------
     **axes : iterable
-        The values of each setting; NumPy's numbers become Python's.
+        The values of each setting, at least one; NumPy's numbers become Python's.
 
     Returns
     -------
     list of dict
         The settings, the last axis changing fastest.
-
-    Raises
-    ------
-    ValueError
-        If there is no axis, or one is a string or empty.
     """
     if not axes:
         raise ValueError("axes must name at least one setting, found none")
@@ -203,11 +139,6 @@ def random_search(n: int, rng: np.random.Generator, **distributions: Distributio
     list of dict
         The settings. With the same seed a longer list begins as a shorter one, and a setting added at the end leaves
         the others as they were.
-
-    Raises
-    ------
-    ValueError
-        If `n` is not positive, `rng` is no generator, or a distribution is none.
     """
     integer("n", n)
     if not distributions:

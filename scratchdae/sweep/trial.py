@@ -29,11 +29,6 @@ class Trial:
         What JSON holds and returns unchanged: numbers, strings, True, False, None, lists, dicts with names for keys.
     seed : int, optional
         At least 0. Without it the sweep derives one from its own seed and this specification.
-
-    Raises
-    ------
-    ValueError
-        If the function cannot be imported by name, or an argument would come back from JSON changed or not at all.
     """
 
     function: Callable[..., Any]
@@ -49,94 +44,35 @@ class Trial:
 
     @property
     def name(self) -> str:
-        """The function's qualified name.
-
-        Returns
-        -------
-        str
-            Module and name. A function of the script that was started bears the name of its file, so that it is the
-            same trial when another script imports it.
-        """
+        """Module and qualified name of the function; one of the script that was started bears the name of its file."""
         return f"{_module_name(self.function)}.{self.function.__qualname__}"
 
     @property
     def specification(self) -> dict[str, Any]:
-        """What makes this trial this one, ready for JSON.
-
-        Returns
-        -------
-        dict
-            Function, arguments and seed. Nothing in it depends on the clock or on the machine.
-        """
+        """What makes this trial this one, ready for JSON; nothing in it depends on the clock or on the machine."""
         return {"function": self.name, "arguments": self.arguments, "seed": self.seed}
 
     @property
     def key(self) -> str:
-        """The digest of the specification.
-
-        Returns
-        -------
-        str
-            32 hexadecimal digits.
-        """
+        """The digest of the specification, 32 hexadecimal digits."""
         return _digest(self.specification)[:32]
 
     def seeded(self, sweep_seed: int) -> "Trial":
-        """Return the trial with a seed.
-
-        Parameters
-        ----------
-        sweep_seed : int
-            The seed of the sweep.
-
-        Returns
-        -------
-        Trial
-            Itself where it has a seed, otherwise with one derived from `sweep_seed` and the specification: below 2⁵³,
-            which any reader of JSON holds exactly.
-        """
+        """Return the trial with a seed: its own, or one derived from the sweep's and the specification."""
         if self.seed is not None:
             return self
-        return replace(self, seed=int(_digest({**self.specification, "sweep": sweep_seed})[:16], 16) >> 11)
+        digest = _digest({**self.specification, "sweep": sweep_seed})
+        return replace(self, seed=int(digest[:16], 16) >> 11)  # below 2⁵³, which any reader of JSON holds exactly
 
     def call(self, folder: Path | None) -> Call:
-        """Return what a worker is told; every time with another submission.
-
-        Parameters
-        ----------
-        folder : Path or None
-            The trial's own folder.
-
-        Returns
-        -------
-        Call
-            The function's place and all its keyword arguments.
-        """
+        """Return what a worker is told; every time with another submission."""
         given = {"seed": self.seed, "out": None if folder is None else str(folder)}
         arguments = {**self.arguments, **{name: value for name, value in given.items() if value is not None}}
         return Call(self.function.__module__, self.function.__qualname__, arguments, uuid.uuid4().hex)
 
 
 def by_key(trials: Iterable[Trial], sweep_seed: int) -> dict[str, Trial]:
-    """Give every trial a seed and a key.
-
-    Parameters
-    ----------
-    trials : iterable of Trial
-        No two alike.
-    sweep_seed : int
-        For those without a seed of their own.
-
-    Returns
-    -------
-    dict of str to Trial
-        The trials by their keys, in order.
-
-    Raises
-    ------
-    ValueError
-        If one is no Trial, or two are the same.
-    """
+    """Give every trial a seed and a key, and refuse two alike."""
     found: dict[str, Trial] = {}
     for number, trial in enumerate(trials):
         if not isinstance(trial, Trial):
@@ -152,20 +88,7 @@ def by_key(trials: Iterable[Trial], sweep_seed: int) -> dict[str, Trial]:
 
 
 def check_signature(trial: Trial, with_folder: bool) -> None:
-    """Refuse a trial whose function would not take its arguments.
-
-    Parameters
-    ----------
-    trial : Trial
-        The trial.
-    with_folder : bool
-        Whether it gets a folder.
-
-    Raises
-    ------
-    ValueError
-        If an argument is missing, or one too many.
-    """
+    """Refuse a trial whose function would not take its arguments."""
     given = dict.fromkeys(GIVEN if with_folder else GIVEN[:1])
     try:
         inspect.signature(trial.function).bind(**trial.arguments, **given)
@@ -207,7 +130,7 @@ def _plain_arguments(arguments: Mapping[str, Any]) -> dict[str, Any]:
 def _module_name(function: Any) -> str:
     if function.__module__ != "__main__":
         return str(function.__module__)
-    main = sys.modules["__main__"]
+    main = sys.modules["__main__"]  # named by its file, it is the same trial when another script imports it
     if main.__spec__ is not None:  # started by python -m
         return main.__spec__.name
     file = getattr(main, "__file__", None)

@@ -18,45 +18,18 @@ Outcome = dict[str, Any]  # value, error, seconds, worker: what a line of the fi
 
 @dataclass(frozen=True)
 class Call:
-    """A trial on its way to a worker.
-
-    Attributes
-    ----------
-    module, qualname : str
-        Where the function is, and its name there.
-    arguments : dict
-        All its keyword arguments, the seed and the folder among them.
-    submission : str
-        Tells one attempt from another: an executor that remembers results by their inputs would otherwise answer a
-        second attempt with the first.
-    """
+    """A trial on its way to a worker."""
 
     module: str
     qualname: str
-    arguments: dict[str, Any]
+    arguments: dict[str, Any]  # all its keyword arguments, the seed and the folder among them
+    # Tells one attempt from another: an executor that remembers results by their inputs would otherwise answer a
+    # second attempt with the first.
     submission: str
 
 
 def find(module: str, qualname: str) -> Any:
-    """Import a function by name.
-
-    Parameters
-    ----------
-    module, qualname : str
-        Where it is, and its name there.
-
-    Returns
-    -------
-    callable
-        The function.
-
-    Raises
-    ------
-    ImportError
-        If there is no such module.
-    AttributeError
-        If it has no such name.
-    """
+    """Import a function by name."""
     found = importlib.import_module(module)
     for name in qualname.split("."):
         found = getattr(found, name)
@@ -64,19 +37,7 @@ def find(module: str, qualname: str) -> Any:
 
 
 def run(call: Call) -> Outcome:
-    """Run a trial.
-
-    Parameters
-    ----------
-    call : Call
-        The function and its arguments.
-
-    Returns
-    -------
-    dict
-        ``value``, as JSON returns it; ``error``, None or the type, message and traceback; ``seconds``; and ``worker``,
-        as host and process.
-    """
+    """Run a trial; its value is as JSON returns it, its worker host and process."""
     started, value, error = time.perf_counter(), None, None
     try:
         value = _plain(find(call.module, call.qualname)(**call.arguments))
@@ -87,18 +48,7 @@ def run(call: Call) -> Outcome:
 
 
 def describe(error: BaseException) -> dict[str, str]:
-    """Write an exception down.
-
-    Parameters
-    ----------
-    error : BaseException
-        The exception.
-
-    Returns
-    -------
-    dict of str to str
-        Its ``type``, ``message`` and ``traceback``.
-    """
+    """Write an exception down as its ``type``, ``message`` and ``traceback``."""
     text = "".join(traceback.format_exception(error))
     return {"type": type(error).__name__, "message": str(error), "traceback": text}
 

@@ -4,6 +4,7 @@ from scratchdae.training.evaluation import classification_error, evaluate
 from scratchdae.training.generators import Streams, streams
 from scratchdae.training.history import History, Record
 from scratchdae.training.loop import NonFiniteError, fit
+from scratchdae.training.options import Training
 from scratchdae.training.steps import Model
 from scratchdae.training.stopping import GrowingPatience
 
@@ -14,6 +15,7 @@ __all__ = [
     "NonFiniteError",
     "Record",
     "Streams",
+    "Training",
     "classification_error",
     "evaluate",
     "fit",

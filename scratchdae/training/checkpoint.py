@@ -22,14 +22,8 @@ FORMAT = 1
 def save(path: str | os.PathLike[str], arrays: Mapping[str, Array], state: Mapping[str, Any]) -> None:
     """Write a checkpoint, whole or not at all.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-    arrays : mapping of str to ndarray
-        Named arrays: parameters under their names, others under a prefix, as in ``best/W``.
-    state : mapping
-        Everything else, ready for JSON: configuration, history, generator states.
+    Parameters go under their names, other arrays under a prefix, as in ``best/W``; the state is everything else, ready
+    for JSON: configuration, history, generator states.
     """
     from safetensors.numpy import save as serialize
 
@@ -39,26 +33,10 @@ def save(path: str | os.PathLike[str], arrays: Mapping[str, Array], state: Mappi
 
 
 def load(path: str | os.PathLike[str]) -> tuple[Params, dict[str, Any]]:
-    """Read a checkpoint.
+    """Read the arrays, to the bit, and the state of a checkpoint or of the folder of a run.
 
-    Parameters
-    ----------
-    path : path-like
-        The file, or the folder of the run.
-
-    Returns
-    -------
-    arrays : dict of str to ndarray
-        As they were saved, to the bit.
-    state : dict
-        The rest.
-
-    Raises
-    ------
-    FileNotFoundError
-        If there is no such file.
-    ValueError
-        If it is truncated, of another kind, or of a later format.
+    A file that is truncated, of another kind or of a later format is refused with a ValueError; FileNotFoundError if
+    there is none.
     """
     from safetensors import SafetensorError, safe_open
 
@@ -86,20 +64,7 @@ def load(path: str | os.PathLike[str]) -> tuple[Params, dict[str, Any]]:
 
 
 def group(arrays: Mapping[str, Array], prefix: str) -> Params:
-    """Return the arrays saved under a prefix, without it.
-
-    Parameters
-    ----------
-    arrays : mapping of str to ndarray
-        From `load`.
-    prefix : str
-        For example ``best``; the empty prefix stands for the names that have none.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The arrays, under their own names.
-    """
+    """Return the arrays saved under a prefix, without it; the empty prefix stands for the names that have none."""
     if not prefix:
         return {name: array for name, array in arrays.items() if "/" not in name}
     return {name.removeprefix(f"{prefix}/"): array for name, array in arrays.items() if name.startswith(f"{prefix}/")}

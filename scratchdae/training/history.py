@@ -42,79 +42,29 @@ class History:
         return iter(self.records)
 
     def __getitem__(self, name: str) -> Array:
-        """Return one quantity over the epochs.
-
-        Parameters
-        ----------
-        name : str
-            A key of the records.
-
-        Returns
-        -------
-        ndarray, shape (epochs,)
-            Its values; NaN for None.
-
-        Raises
-        ------
-        KeyError
-            If no record has it.
-        """
+        """Return one quantity over the epochs, an array (epochs,) with NaN for None; KeyError if no record has it."""
         return np.array([np.nan if record[name] is None else record[name] for record in self.records])
 
     @property
     def watched(self) -> Array:
-        """What early stopping watches.
-
-        Returns
-        -------
-        ndarray, shape (epochs,)
-            The validation error where there is one, otherwise the validation loss; NaN without validation.
-        """
+        """What early stopping watches: the validation error, where there is none the validation loss, or NaN."""
         has_error = any(record.get("validation_error") is not None for record in self)
         return self["validation_error" if has_error else "validation_loss"]
 
     @property
     def best_epoch(self) -> int | None:
-        """The first epoch of the least validation error or, where none is recorded, validation loss.
-
-        Returns
-        -------
-        int or None
-            Counted from 1; None without validation.
-        """
+        """The first epoch, counted from 1, of the least of what is watched; None without validation."""
         values = self.watched
         return None if np.isnan(values).all() else int(self["epoch"][np.nanargmin(values)])
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write the records as JSON lines, whole or not at all.
-
-        Parameters
-        ----------
-        path : path-like
-            The file.
-        """
+        """Write the records as JSON lines, whole or not at all."""
         lines = (json.dumps(record, allow_nan=False) + "\n" for record in self)
         atomic.write(path, "".join(lines).encode())
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "History":
-        """Read the records from JSON lines.
-
-        Parameters
-        ----------
-        path : path-like
-            A file that `write` made.
-
-        Returns
-        -------
-        History
-            The records.
-
-        Raises
-        ------
-        ValueError
-            If a line is not a JSON object.
-        """
+        """Read the records of a file that `write` made."""
         records = []
         for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
             try:

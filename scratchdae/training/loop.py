@@ -15,19 +15,16 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from scratchdae import atomic
-from scratchdae.arguments import Array, Params, integer, number
-from scratchdae.corruption import Corruption
+from scratchdae.arguments import Array, Params
 from scratchdae.datasets import to_float
 from scratchdae.losses import l2_penalty
-from scratchdae.optimizers import SGD, Optimizer
-from scratchdae.schedules import Constant, Schedule
 from scratchdae.training import checkpoint, steps
-from scratchdae.training.evaluation import check_data, evaluate, gather
+from scratchdae.training.evaluation import check_data, gather, mean_loss
 from scratchdae.training.generators import streams
 from scratchdae.training.history import History, Record
+from scratchdae.training.options import Training
 from scratchdae.training.state import Run, fingerprint
 from scratchdae.training.steps import Model, Step
-from scratchdae.training.stopping import GrowingPatience
 
 if TYPE_CHECKING:
     from tqdm import tqdm
@@ -43,26 +40,19 @@ def fit(
     model: Model,
     x: Array,
     target: Array | None = None,
+    training: Training | None = None,
     *,
-    epochs: int,
-    lr: float | Schedule,
-    batch_size: int = 20,
-    optimizer: Optimizer | None = None,
-    corruption: Corruption | None = None,
-    l2: float = 0.0,
     validation: Array | tuple[Array, Array] | None = None,
     corrupt_validation: bool = False,
     error: Callable[..., float] | None = None,
-    patience: int | GrowingPatience | None = None,
-    seed: int = 0,
-    backend: str = "auto",
     out: str | os.PathLike[str] | None = None,
     resume: bool = False,
     origin: dict[str, Any] | None = None,
     progress: bool = True,
     on_epoch: Callable[[Record, Params], None] | None = None,
+    **options: Any,
 ) -> History:
-    """Train a model by minibatch gradient descent; its parameters are replaced.
+    """Train a model by minibatch gradient descent, as in ``fit(model, x, epochs=15, lr=0.1)``; its parameters change.
 
     Parameters
     ----------
@@ -73,18 +63,8 @@ def fit(
         as they are. A memory map is read a batch at a time.
     target : ndarray, shape (N, ...), optional
         What to reconstruct or predict; the clean input if left out.
-    epochs : int
-        How often to go through the data. A resumed run may be given more.
-    lr : float or schedule
-        Learning rate, per epoch.
-    batch_size : int
-        Examples a step; the last batch of an epoch may be shorter.
-    optimizer : Optimizer, optional
-        Update rule; plain `SGD` if left out.
-    corruption : Corruption, optional
-        Drawn afresh for every batch.
-    l2 : float
-        Coefficient of the penalty ``Σ W²``.
+    training : Training, optional
+        How to train; or its fields by name, among the `options`.
     validation : ndarray or (ndarray, ndarray), optional
         Inputs, or inputs and targets, to evaluate after each epoch.
     corrupt_validation : bool
@@ -92,13 +72,6 @@ def fit(
     error : callable, optional
         What to judge the validation data by beside the loss, called as `evaluate` is, for example
         `classification_error`. It is recorded, and `patience` watches it in place of the loss.
-    patience : int or GrowingPatience, optional
-        Stop after so many epochs without a lower validation loss (or error), or by that rule; keep the best
-        parameters.
-    seed : int
-        Of the shuffling and the corruption.
-    backend : {"auto", "numpy", "numba"}
-        What computes the steps; `History.backend` says which it was, and why.
     out : path-like, optional
         Folder to leave ``checkpoint.safetensors``, ``history.jsonl`` and ``config.json`` in, after every epoch.
     resume : bool
@@ -111,6 +84,8 @@ def fit(
     on_epoch : callable, optional
         Called after every epoch with its record and the parameters, which it must not change: to watch what the
         history does not hold.
+    **options : object
+        The fields of `Training`: epochs and lr; batch_size, optimizer, corruption, l2, patience, seed, backend.
 
     Returns
     -------
@@ -126,53 +101,30 @@ def fit(
         If a loss or a gradient becomes NaN or infinite. The model keeps its last finite parameters, `out` the last
         whole epoch.
     """
+    training = Training.of(training, options)
     target = x if target is None else target
-    x_valid, target_valid = validation if isinstance(validation, tuple) else (validation, validation)
-    epochs, batch_size = integer("epochs", epochs), integer("batch_size", batch_size)
-    schedule = lr if callable(lr) else Constant(number("lr", lr, above=0))
-    rates = [number("lr", schedule(epoch), at_least=0) for epoch in range(epochs)]
-    if max(rates) == 0:
-        raise ValueError(f"lr must be greater than 0 in some epoch, found {schedule}")
-    number("l2", l2, at_least=0)
-    integer("seed", seed, at_least=0)
-    optimizer = SGD() if optimizer is None else optimizer
-    if not isinstance(patience, GrowingPatience | None):
-        integer("patience", patience)
-    if error is not None and not callable(error):
-        raise ValueError(f"error must be a function like scratchdae.evaluate, found {error!r}")
-    for name, option in (("patience", patience), ("error", error)):
-        if option is not None and x_valid is None:
-            raise ValueError(f"{name} needs validation data to watch, found validation=None")
-    if corrupt_validation and (corruption is None or x_valid is None):
-        raise ValueError("corrupt_validation needs a corruption and validation data, found None")
+    if validation is not None and not isinstance(validation, tuple):
+        validation = (validation, validation)
+    _check_watching(training, validation, corrupt_validation, error)
     if resume and out is None:
         raise ValueError("resume needs the folder of the run, found out=None")
     check_data("x", x, target, model)
-    if x_valid is not None and target_valid is not None:
-        check_data("validation", x_valid, target_valid, model)
-    step = steps.choose(model, optimizer, backend)
+    if validation is not None:
+        check_data("validation", *validation, model)
+    step = steps.choose(model, training.optimizer, training.backend)
 
+    name_of_error = None if error is None else getattr(error, "__name__", type(error).__name__)
     config = {
         "model": model.config,
-        "training": {
-            "batch_size": batch_size,
-            "lr": str(schedule),
-            "optimizer": str(optimizer),
-            "corruption": str(corruption or "none"),
-            "l2": float(l2),
-            "corrupt_validation": corrupt_validation,
-            "error": None if error is None else getattr(error, "__name__", type(error).__name__),
-            "patience": str(patience) if isinstance(patience, GrowingPatience) else patience,
-            "seed": seed,
-        },
+        "training": training.config | {"corrupt_validation": corrupt_validation, "error": name_of_error},
         "origin": origin,
-        "data": {"train": fingerprint(x, target), "validation": fingerprint(x_valid, target_valid)},
+        "data": {
+            "train": fingerprint(x, target),
+            "validation": None if validation is None else fingerprint(*validation),
+        },
         "backend": step.name,
     }
-    config = json.loads(json.dumps(config))  # as a checkpoint returns it: tuples have become lists
-    params = {name: np.array(value, order="C") for name, value in model.params.items()}
-    history = History(backend=f"{step.name} ({step.reason})")
-    run = Run(config, params, optimizer.init(params), streams(seed), history, keep_best=patience is not None)
+    run = _begin(model, training, step, config)
     if out is not None:
         out = Path(out)
         if (out / checkpoint.FILE).exists():
@@ -180,36 +132,24 @@ def fit(
                 raise ValueError(f"{out} holds a run already; resume it, or choose another folder")
             run.load(out / checkpoint.FILE)
         out.mkdir(parents=True, exist_ok=True)
-        atomic.write(out / "config.json", (json.dumps(config, indent=2) + "\n").encode())
+        atomic.write(out / "config.json", (json.dumps(run.config, indent=2) + "\n").encode())
         run.history.write(out / "history.jsonl")  # a run killed between its two files is one line behind
 
     from tqdm import tqdm
 
     done, silent = len(run.history) * len(x), None if progress else True  # None: silent where there is no terminal
-    bar = tqdm(total=epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
+    bar = tqdm(total=training.epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
     try:
         with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below
-            while len(run.history) < epochs and not run.stalled(patience):
-                epoch = len(run.history)
-                rate = schedule(epoch)
-                loss = _one_epoch(model, run, step, x, target, batch_size, rate, corruption, l2, bar)
-                penalty = float(l2_penalty(run.params, l2)[0]) if l2 else 0.0
-                valid = wrong = None
-                if x_valid is not None and target_valid is not None:
-                    noise = (corruption, epoch, streams(seed).validation) if corruption and corrupt_validation else None
-                    valid = evaluate(model, x_valid, target_valid, params=run.params, noise=noise)
-                    if error is not None:
-                        wrong = float(error(model, x_valid, target_valid, params=run.params))
-                losses = {"loss": loss, "penalty": penalty, "validation_loss": valid, "validation_error": wrong}
-                for name, value in losses.items():
-                    if value is not None and not np.isfinite(value):
-                        what = "training loss" if name == "loss" else name.replace("_", " ")
-                        raise NonFiniteError(f"the {what} became {value} in epoch {epoch + 1}, with lr = {rate:g}")
-                level = corruption.at(epoch) if corruption else None
-                run.record({"epoch": epoch + 1, **losses, "lr": rate, "corruption": level})
+            while len(run.history) < training.epochs and not run.stalled(training.patience):
+                record = _one_epoch(model, run, step, x, target, training, bar)
+                if validation is not None:
+                    record |= _validate(model, run, validation, training, corrupt_validation, error)
+                _refuse_nonfinite(record)
+                run.record(record)
                 if on_epoch is not None:
-                    on_epoch(run.history.records[-1], run.params)
-                bar.set_postfix(epoch=epoch + 1, loss=f"{loss:.4g}")
+                    on_epoch(record, run.params)
+                bar.set_postfix(epoch=record["epoch"], loss=f"{record['loss']:.4g}")
                 if out is not None:
                     run.save(Path(out) / checkpoint.FILE)
                     run.history.write(Path(out) / "history.jsonl")
@@ -219,34 +159,74 @@ def fit(
     return run.history
 
 
+def _check_watching(
+    training: Training, validation: object, corrupt_validation: bool, error: Callable[..., float] | None
+) -> None:
+    """Refuse what needs validation data where there are none."""
+    if error is not None and not callable(error):
+        raise ValueError(f"error must be a function like scratchdae.evaluate, found {error!r}")
+    for name, option in (("patience", training.patience), ("error", error)):
+        if option is not None and validation is None:
+            raise ValueError(f"{name} needs validation data to watch, found validation=None")
+    if corrupt_validation and (training.corruption is None or validation is None):
+        raise ValueError("corrupt_validation needs a corruption and validation data, found None")
+
+
+def _begin(model: Model, training: Training, step: Step, config: dict[str, Any]) -> Run:
+    """Put together the state of a run before its first epoch; the parameters are copies."""
+    config = json.loads(json.dumps(config))  # as a checkpoint returns it: tuples have become lists
+    params = {name: np.array(value, order="C") for name, value in model.params.items()}
+    history = History(backend=f"{step.name} ({step.reason})")
+    state = training.optimizer.init(params)
+    return Run(config, params, state, streams(training.seed), history, keep_best=training.patience is not None)
+
+
 def _one_epoch(
-    model: Model,
-    run: Run,
-    step: Step,
-    x: Array,
-    target: Array,
-    batch_size: int,
-    lr: float,
-    corruption: Corruption | None,
-    l2: float,
-    bar: "tqdm[Any]",
-) -> float:
-    """Take a step for every batch; return the mean of their losses, each weighted by its examples."""
+    model: Model, run: Run, step: Step, x: Array, target: Array, training: Training, bar: "tqdm[Any]"
+) -> Record:
+    """Take a step for every batch; record the mean of their losses, each weighted by its examples."""
     epoch, total, done = len(run.history), 0.0, 0
-    together = max(1, min(step.together, STRETCH_SIZE // (batch_size * max(1, x[0].size))))
-    for index in _stretches(len(x), batch_size, together, run.streams.shuffling):
+    lr, corruption = training.schedule(epoch), training.corruption
+    together = max(1, min(step.together, STRETCH_SIZE // (training.batch_size * max(1, x[0].size))))
+    for index in _stretches(len(x), training.batch_size, together, run.streams.shuffling):
         clean = _batched(to_float(x[index.ravel()], model.dtype), index)
         t = clean if target is x else _batched(gather(target, index.ravel(), model), index)
         x_tilde = clean
         if corruption:
             x_tilde = np.stack([corruption.corrupt(batch, run.streams.corruption, epoch) for batch in clean])
-        losses, culprit = step.take(run, x_tilde, t, lr, l2)
+        losses, culprit = step.take(run, x_tilde, t, lr, training.l2)
         if culprit is not None:
             _report_nonfinite(losses[-1], culprit, epoch, done + len(losses), lr)
         total += float(np.sum(losses)) * index.shape[1]
         done += len(losses)
         bar.update(index.size)
-    return total / len(x)
+    return {
+        "epoch": epoch + 1,
+        "loss": total / len(x),
+        "penalty": float(l2_penalty(run.params, training.l2)[0]) if training.l2 else 0.0,
+        "validation_loss": None,
+        "validation_error": None,
+        "lr": lr,
+        "corruption": corruption.at(epoch) if corruption else None,
+    }
+
+
+def _validate(
+    model: Model,
+    run: Run,
+    validation: tuple[Array, Array],
+    training: Training,
+    corrupt: bool,
+    error: Callable[..., float] | None,
+) -> Record:
+    """Judge the validation data by the parameters as they are."""
+    epoch, noise = len(run.history), None
+    if corrupt and training.corruption:
+        noise = (training.corruption, epoch, streams(training.seed).validation)
+    return {
+        "validation_loss": mean_loss(model, *validation, run.params, noise),
+        "validation_error": None if error is None else float(error(model, *validation, params=run.params)),
+    }
 
 
 def _stretches(n: int, batch_size: int, together: int, rng: np.random.Generator) -> Iterator[Array]:
@@ -260,6 +240,14 @@ def _stretches(n: int, batch_size: int, together: int, rng: np.random.Generator)
 
 def _batched(examples: Array, index: Array) -> Array:
     return examples.reshape(*index.shape, *examples.shape[1:])
+
+
+def _refuse_nonfinite(record: Record) -> None:
+    for name in ("loss", "penalty", "validation_loss", "validation_error"):
+        value = record[name]
+        if value is not None and not np.isfinite(value):
+            what = "training loss" if name == "loss" else name.replace("_", " ")
+            raise NonFiniteError(f"the {what} became {value} in epoch {record['epoch']}, with lr = {record['lr']:g}")
 
 
 def _report_nonfinite(loss: float, culprit: str, epoch: int, batch: int, lr: float) -> NoReturn:

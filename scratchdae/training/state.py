@@ -19,82 +19,35 @@ RESUMED_STREAMS = ("shuffling", "corruption", "layers")
 
 @dataclass
 class Run:
-    """The state of a training run.
+    """The state of a training run."""
 
-    Attributes
-    ----------
-    config : dict
-        Model, training options, fingerprint of the data, backend: what must be the same to resume.
-    params : dict of str to ndarray
-        The parameters after the last step.
-    optimizer_state : dict of str to ndarray
-        What the update rule remembers.
-    streams : Streams
-        The random generators.
-    history : History
-        The epochs so far.
-    keep_best : bool
-        Whether the parameters of the best epoch are kept.
-    best : dict of str to ndarray
-        Those parameters; empty before the first epoch.
-    """
-
-    config: dict[str, Any]
-    params: Params
-    optimizer_state: Params
+    config: dict[str, Any]  # model, options, fingerprint of the data, backend: what must be the same to resume
+    params: Params  # after the last step
+    optimizer_state: Params  # what the update rule remembers
     streams: Streams
-    history: History
-    keep_best: bool
-    best: Params = field(default_factory=dict)
+    history: History  # the epochs so far
+    keep_best: bool  # whether the parameters of the best epoch are kept
+    best: Params = field(default_factory=dict)  # those parameters; empty before the first epoch
 
     def record(self, record: Record) -> None:
-        """Add an epoch to the history, and keep its parameters if they are the best so far.
-
-        Parameters
-        ----------
-        record : dict
-            The epoch's record.
-        """
+        """Add an epoch to the history, and keep its parameters if they are the best so far."""
         self.history.records.append(record)
         if self.keep_best and self.history.best_epoch == record["epoch"]:
             self.best = {name: value.copy() for name, value in self.params.items()}
 
     def stalled(self, patience: int | GrowingPatience | None) -> bool:
-        """Tell whether the validation loss, or error, has not fallen for too long.
-
-        Parameters
-        ----------
-        patience : int, GrowingPatience or None
-            For how many epochs, or by which rule; None for no limit.
-
-        Returns
-        -------
-        bool
-            Whether to stop.
-        """
+        """Tell whether what is watched has not fallen for so many epochs, or by that rule; None has no limit."""
         if isinstance(patience, GrowingPatience):
             return patience.over(self.history.watched)
         best = self.history.best_epoch
         return patience is not None and best is not None and len(self.history) - best >= patience
 
     def kept_params(self) -> Params:
-        """Return the parameters the run ends with.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The best, if they are kept; otherwise the last.
-        """
+        """Return the parameters that the run ends with: the best, if they are kept; otherwise the last."""
         return self.best if self.best else self.params
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write a checkpoint.
-
-        Parameters
-        ----------
-        path : path-like
-            The file.
-        """
+        """Write a checkpoint."""
         arrays = dict(self.params)
         arrays |= {f"best/{name}": value for name, value in self.best.items()}
         arrays |= {f"optimizer/{name}": value for name, value in self.optimizer_state.items()}
@@ -109,15 +62,7 @@ class Run:
     def load(self, path: str | os.PathLike[str]) -> None:
         """Go on from a checkpoint.
 
-        Parameters
-        ----------
-        path : path-like
-            The file.
-
-        Raises
-        ------
-        ValueError
-            If it is not a checkpoint, not a whole one, or of a run with other options or data. Nothing is changed then.
+        One that is not whole, or of a run with other options or data, is refused; nothing is changed then.
         """
         arrays, state = checkpoint.load(path)
         try:
@@ -139,29 +84,27 @@ class Run:
                 raise ValueError(f"{path} must hold {what} {_layout(like)}, found {_layout(loaded)}")
         for name, generator_state in generator_states.items():
             getattr(self.streams, name).bit_generator.state = generator_state
-        self.params, self.best, self.optimizer_state = params, best, optimizer_state
+        self.params, self.optimizer_state = (
+            _ordered(params, self.params),
+            _ordered(optimizer_state, self.optimizer_state),
+        )
+        self.params, self.best = _ordered(params, self.params), _ordered(best, self.params) if best else {}
         self.history.records = records
 
 
 def fingerprint(x: Array | None, target: Array | None) -> dict[str, Any] | None:
-    """Tell one data set from another without reading all of it.
-
-    Parameters
-    ----------
-    x, target : ndarray or None
-        Inputs and targets.
-
-    Returns
-    -------
-    dict or None
-        Shape, dtype and the digest of up to 64 evenly spaced examples; None without data.
-    """
+    """Tell one data set from another by shape, dtype and a digest of up to 64 evenly spaced examples."""
     if x is None or target is None:
         return None
     digest = hashlib.sha256()
     for array in (x, target):
         digest.update(np.ascontiguousarray(array[:: -(-len(array) // 64)]).tobytes())
     return {"shape": list(x.shape), "dtype": x.dtype.name, "sha256_of_sample": digest.hexdigest()}
+
+
+def _ordered(arrays: Params, like: Params) -> Params:
+    """Put arrays in the model's order, in which penalties and norms are summed: a file has them in another."""
+    return {name: arrays[name] for name in like}
 
 
 def _layout(arrays: Params) -> dict[str, str]:

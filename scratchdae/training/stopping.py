@@ -25,11 +25,6 @@ class GrowingPatience:
         How far an improvement extends the training, greater than 1.
     threshold : float
         What counts as an improvement: an error below this fraction of the least before it, in (0, 1].
-
-    Raises
-    ------
-    ValueError
-        If one is out of range.
     """
 
     epochs: int = 10
@@ -42,18 +37,7 @@ class GrowingPatience:
         number("threshold", self.threshold, above=0, at_most=1)
 
     def over(self, errors: Array) -> bool:
-        """Tell whether to stop.
-
-        Parameters
-        ----------
-        errors : ndarray, shape (epochs so far,)
-            Validation error, or loss, after each.
-
-        Returns
-        -------
-        bool
-            Whether the next epoch is not to be begun.
-        """
+        """Tell whether the epoch after these validation errors, or losses, (epochs so far,) is not to be begun."""
         least, improved = np.inf, 0
         for epoch, error in enumerate(errors, start=1):
             if error < self.threshold * least:

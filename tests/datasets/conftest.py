@@ -3,6 +3,9 @@
 import gzip
 import hashlib
 import struct
+import threading
+from contextlib import contextmanager
+from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pytest
@@ -10,6 +13,25 @@ import pytest
 
 def idx(array):
     return bytes([0, 0, 8, array.ndim]) + struct.pack(f">{array.ndim}I", *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def serving(monkeypatch):
+    """What serves a handler on the loopback while a block runs; `requested` is the handler's list of what was asked."""
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+    @contextmanager
+    def serve(handler, requested):
+        with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
+            thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
+            thread.start()
+            http.requested = requested
+            http.mirror = lambda place: f"http://127.0.0.1:{http.server_port}/{place}/"
+            yield http
+            http.shutdown()
+            thread.join()
+
+    return serve
 
 
 @pytest.fixture

@@ -3,10 +3,9 @@
 import dataclasses
 import hashlib
 import io
-import threading
 import zipfile
 from functools import partial
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 
 import numpy as np
 import pytest
@@ -66,7 +65,7 @@ def folder(tmp_path, contents):
 
 
 @pytest.fixture
-def server(tmp_path, contents, monkeypatch):
+def server(tmp_path, contents, serving):
     """A server of the archives in /good, and of others in /lying; requests are recorded."""
     requested = []
     for place in ("good", "lying"):
@@ -82,16 +81,8 @@ def server(tmp_path, contents, monkeypatch):
         def log_message(self, *args):
             pass
 
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    handler = partial(Handler, directory=str(tmp_path / "served"))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as http:
-        thread = threading.Thread(target=http.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        http.requested = requested
-        http.mirror = lambda place: f"http://127.0.0.1:{http.server_port}/{place}/"
+    with serving(partial(Handler, directory=str(tmp_path / "served")), requested) as http:
         yield http
-        http.shutdown()
-        thread.join()
 
 
 def assert_is(found, data, by_columns=False):

@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from layer_checks import distance_from_torch
+from layer_table import conv, conv_transpose
 
 from scratchdae.layers import Conv2D, Conv2DTranspose, correlation
 from scratchdae.layers.windows import grid
@@ -34,47 +36,23 @@ def problem(layer_class, case):
     return layer, params | {"b": rng.normal(size=case["filters"])}, rng.normal(size=(B, H, W, C))
 
 
-def padding_of(sizes, kernel, stride, padding):
-    """Return TensorFlow's padding in the order of torch.nn.functional.pad: left, right, top, bottom."""
-    pads = []
-    for n, k, s in reversed(list(zip(sizes, kernel, stride, strict=True))):
-        total = max((-(-n // s) - 1) * s + k - n, 0) if padding == "same" else 0
-        pads += [total // 2, total - total // 2]
-    return pads
+def padding_before(sizes, kernel, stride, padding):
+    """TensorFlow's padding above and left of the image."""
+    same = padding == "same"
+    return [
+        max((-(-n // s) - 1) * s + k - n, 0) // 2 if same else 0 for n, k, s in zip(sizes, kernel, stride, strict=True)
+    ]
 
 
-def compare_with_torch(layer, params, x, torch, tensor, difference):
-    """Return the largest error of output and gradients, in units of the largest entry of each."""
-    F, transposed = torch.nn.functional, isinstance(layer, Conv2DTranspose)
-    t, b = tensor(x), torch.tensor(params["b"], requires_grad=True)
-    W = torch.tensor(np.ascontiguousarray(params["W"].transpose(3, 2, 0, 1)), requires_grad=True)
-    y, cache = layer.forward(params, x)
-    if transposed:
-        size = y.shape[1:3]
-        left, right, top, bottom = padding_of(size, layer.kernel, layer.stride, layer.padding)
-        height, width = size[0] + top + bottom, size[1] + left + right  # the images that the convolution pads to
-        full = F.conv_transpose2d(t, W, b, stride=layer.stride)
-        full = F.pad(full - b[:, None, None], [0, max(width - full.shape[3], 0), 0, max(height - full.shape[2], 0)])
-        expected = (full + b[:, None, None])[:, :, top : top + size[0], left : left + size[1]]
-    else:
-        expected = F.conv2d(
-            F.pad(t, padding_of(x.shape[1:3], layer.kernel, layer.stride, layer.padding)), W, b, layer.stride
-        )
-    d_output = np.random.default_rng(1).normal(size=y.shape)
-    errors = [difference(y, expected)]
-    expected.backward(torch.tensor(np.ascontiguousarray(np.moveaxis(d_output, -1, 1))))
-    dx, grads = layer.backward(cache, d_output)
-    dW = W.grad.numpy().transpose(2, 3, 1, 0)
-    errors += [difference(dx, t.grad), np.abs(grads["W"] - dW).max() / (np.abs(dW).max() or 1)]
-    errors += [np.abs(grads["b"] - b.grad.numpy()).max() / np.abs(b.grad.numpy()).max()]
-    return max(errors)
+def compare_with_torch(layer, params, x, torch):
+    return distance_from_torch(torch, conv if isinstance(layer, Conv2D) else conv_transpose, layer, params, x)
 
 
 @layers_profile
 @given(case=cases)
 @pytest.mark.parametrize("layer_class", [Conv2D, Conv2DTranspose])
-def test_agrees_with_torch(loops, layer_class, case, torch, tensor, difference):
-    assert compare_with_torch(*problem(layer_class, case), torch, tensor, difference) < BOUND
+def test_agrees_with_torch(loops, layer_class, case, torch):
+    assert compare_with_torch(*problem(layer_class, case), torch) < BOUND
 
 
 @layers_profile
@@ -83,7 +61,7 @@ def test_equation_1_in_nested_loops(loops, case):
     layer, params, x = problem(Conv2D, case)
     y, W = layer.forward(params, x)[0], params["W"]
     (_, H, width, C), (kh, kw), (sh, sw) = x.shape, layer.kernel, layer.stride
-    left, _, top, _ = padding_of((H, width), layer.kernel, layer.stride, layer.padding)
+    top, left = padding_before((H, width), layer.kernel, layer.stride, layer.padding)
     expected = np.empty_like(y)
     for n, r, c in np.ndindex(y.shape[:3]):
         value = params["b"].copy()
@@ -110,11 +88,15 @@ def test_the_transposed_convolution_is_the_adjoint(loops, case):
 
 
 @pytest.mark.parametrize("kernel", [1, 3, 5])
-def test_same_is_pytorchs_same_for_odd_kernels_and_no_stride(loops, kernel, rng, torch, tensor, difference):
+def test_same_is_pytorchs_same_for_odd_kernels_and_no_stride(loops, kernel, rng, torch):
     layer = Conv2D(3, kernel)
     params, x = layer.init((7, 6, 2), rng), rng.normal(size=(2, 7, 6, 2))
-    W = torch.tensor(params["W"].transpose(3, 2, 0, 1))
-    assert difference(layer.forward(params, x)[0], torch.nn.functional.conv2d(tensor(x), W, padding="same")) < BOUND
+
+    def same(torch, layer, x, W, b):
+        y = torch.nn.functional.conv2d(x.permute(0, 3, 1, 2), W.permute(3, 2, 0, 1), b, padding="same")
+        return y.permute(0, 2, 3, 1)
+
+    assert distance_from_torch(torch, same, layer, params, x) < BOUND
 
 
 SETTINGS = list(itertools.product([(3, 2), (2, 3)], [1, 2, (3, 1)], ["same", "valid"]))
@@ -125,11 +107,6 @@ SETTINGS = list(itertools.product([(3, 2), (2, 3)], [1, 2, (3, 1)], ["same", "va
 def test_gradients(loops, layer_class, kernel, stride, padding, rng, check_gradients):
     layer = layer_class(3, kernel, stride, padding)
     check_gradients(layer, layer.init((5, 6, 2), rng), rng.normal(size=(2, 5, 6, 2)))
-
-
-@pytest.mark.parametrize("layer", [Conv2D(5), Conv2D(2, 2, 2, "valid"), Conv2DTranspose(5), Conv2DTranspose(6, 2, 2)])
-def test_pure(loops, layer, check_pure):
-    check_pure(layer, (6, 5, 2))
 
 
 @pytest.mark.parametrize("layer_class", [Conv2D, Conv2DTranspose])
@@ -199,13 +176,6 @@ def test_bad_inputs_are_named(loops, rng):
         params = layer.init((5, 5, 3), rng)
         with pytest.raises(ValueError, match=r"x must have shape .*3\), none of them 0, found \(2, 5, 5, 4\)"):
             layer.forward(params, np.zeros((2, 5, 5, 4)))
-        with pytest.raises(ValueError, match="floating-point"):
-            layer.forward(params, np.zeros((2, 5, 5, 3), np.uint8))
-        y, cache = layer.forward(params, np.zeros((2, 5, 5, 3)))
-        with pytest.raises(ValueError, match="d_output must have the shape of the output"):
-            layer.backward(cache, y[:1])
-        with pytest.raises(ValueError, match="input_shape must be"):
-            layer.output_shape((5, 5))
     with pytest.raises(ValueError, match="must fit into the image"):
         Conv2D(2, 3, padding="valid").output_shape((2, 5, 1))
 
@@ -280,23 +250,23 @@ class Planted:
 @pytest.mark.parametrize(
     ("name", "bug"), [(name, bug) for name in BUGS for bug in BUGS[name]], ids=lambda v: getattr(v, "__name__", v)
 )
-def test_planted_bugs_are_caught(layer_class, name, bug, rng, monkeypatch, check_gradients, torch, tensor, difference):
+def test_planted_bugs_are_caught(layer_class, name, bug, rng, monkeypatch, check_gradients, torch):
     layer = layer_class(2)  # as many filters as channels, so that a transpose fits
     params, x = layer.init((5, 6, 2), rng), rng.normal(size=(3, 5, 6, 2))
     check_gradients(layer, params, x)
     monkeypatch.setattr("scratchdae.backend.twin", lambda *_: Planted(name, bug))
-    assert compare_with_torch(layer, params, x, torch, tensor, difference) > 1e-4
+    assert compare_with_torch(layer, params, x, torch) > 1e-4
     if (layer_class, name) != (Conv2DTranspose, "spread"):  # there it is the forward pass; dx is then the planted one's
         with pytest.raises(AssertionError, match="the gradient is wrong"):
             check_gradients(layer, params, x)
 
 
 @pytest.mark.parametrize("layer_class", [Conv2D, Conv2DTranspose])
-def test_padding_on_the_wrong_side_is_caught(layer_class, rng, monkeypatch, torch, tensor, difference):
+def test_padding_on_the_wrong_side_is_caught(layer_class, rng, monkeypatch, torch):
     """An even kernel tells the sides apart; the gradient check cannot, for forward and backward would agree."""
     layer = layer_class(2, 2)
     params, x = layer.init((5, 6, 2), rng), rng.normal(size=(3, 5, 6, 2))
-    assert compare_with_torch(layer, params, x, torch, tensor, difference) < BOUND
+    assert compare_with_torch(layer, params, x, torch) < BOUND
 
     def symmetric_as_in_pytorch(size, kernel, stride, padding):
         found = grid(size, kernel, stride, padding)
@@ -304,7 +274,7 @@ def test_padding_on_the_wrong_side_is_caught(layer_class, rng, monkeypatch, torc
 
     module = "conv" if layer_class is Conv2D else "conv_transpose"
     monkeypatch.setattr(f"scratchdae.layers.{module}.grid", symmetric_as_in_pytorch)
-    assert compare_with_torch(layer, params, x, torch, tensor, difference) > 0.1
+    assert compare_with_torch(layer, params, x, torch) > 0.1
 
 
 def test_stride_forgotten_backwards_is_caught(rng, monkeypatch, check_gradients):

@@ -6,15 +6,6 @@ import pytest
 from scratchdae.layers import Dropout, GaussianNoise
 
 
-@pytest.mark.parametrize("layer", [Dropout(0.3), Dropout(0.0), GaussianNoise(0.5)])
-def test_gradients(layer, rng, check_gradients, check_pure):
-    x = rng.normal(size=(3, 4, 5))
-    check_gradients(layer, {}, x, seed=3)  # with the noise held fixed
-    check_gradients(layer, {}, x)
-    check_pure(layer, (4, 5), seed=3)
-    check_pure(layer, (4, 5))
-
-
 @pytest.mark.parametrize("layer", [Dropout(0.5), GaussianNoise(0.5)])
 def test_without_a_generator_nothing_happens(layer, rng):
     x = rng.normal(size=(3, 4))
@@ -80,12 +71,9 @@ def test_planted_bugs_are_caught(bug, rng, check_gradients):
         check_gradients(bug(0.3), {}, x, seed=3)
 
 
-def test_bad_arguments_are_named(rng):
+def test_bad_arguments_are_named():
     for rate in (-0.1, 1, 1.5, np.nan, "0.5"):
         with pytest.raises(ValueError, match="rate must be"):
             Dropout(rate)
     with pytest.raises(ValueError, match="std must be"):
         GaussianNoise(-1)
-    y, cache = Dropout(0.5).forward({}, np.zeros((2, 3)), rng)
-    with pytest.raises(ValueError, match="d_output must"):
-        Dropout(0.5).backward(cache, y[:1])

@@ -2,9 +2,10 @@
 
 import importlib
 import importlib.util
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from scratchdae.arguments import Array, Params
 from scratchdae.benchmark.works.work import Work
@@ -20,79 +21,48 @@ class Trainer(Protocol):
     def params(self) -> Params: ...  # as NumPy arrays
 
 
+class BatchTrainer(ABC):
+    """A trainer that calls a step for every batch, in its library's own arrays."""
+
+    _batches: Sequence[tuple[Any, Any]]  # inputs and targets
+
+    @abstractmethod
+    def _descend(self, inputs: Any, targets: Any) -> object: ...
+
+    def step(self) -> None:
+        self._descend(*self._batches[0])
+
+    def stretch(self) -> None:
+        for inputs, targets in self._batches:
+            self._descend(inputs, targets)
+
+
 @dataclass(frozen=True)
 class Gemm:
-    """A library's matrix product.
+    """A library's matrix product."""
 
-    Attributes
-    ----------
-    blas : callable
-        ``blas()`` names what computes it, and its version.
-    prepare : callable
-        ``prepare(a, b, threads)`` makes a function that multiplies the two matrices.
-    """
-
-    blas: Callable[[], str]
-    prepare: Callable[[Array, Array, int], Callable[[], object]]
+    blas: Callable[[], str]  # names what computes it, and its version
+    prepare: Callable[[Array, Array, int], Callable[[], object]]  # (a, b, threads): makes a function that multiplies
 
 
 @dataclass(frozen=True)
 class Competitor:
-    """A way to take the steps.
+    """A way to take the steps."""
 
-    Attributes
-    ----------
-    name : str
-        What it is called on the command line and in the table.
-    about : str
-        What it is, in words.
-    packages : tuple of str
-        What must be installed.
-    trainers : mapping of type of Work to callable
-        ``trainers[type](work, threads)`` makes a trainer, of each type of work that the library can do.
-    cannot : mapping of type of Work to str
-        Why it cannot do the others.
-    gemm : Gemm or None
-        The matrix product of the library's own BLAS; None where it brings none along that another competitor has not.
-    """
-
-    name: str
-    about: str
-    packages: tuple[str, ...]
+    name: str  # on the command line and in the table
+    about: str  # in words
+    packages: tuple[str, ...]  # what must be installed
+    # trainers[type](work, threads) makes a trainer, of each type of work that the library can do ...
     trainers: Mapping[type[Work], Callable[[Work, int], Trainer]]
-    cannot: Mapping[type[Work], str] = field(default_factory=dict)
-    gemm: Gemm | None = None
+    cannot: Mapping[type[Work], str] = field(default_factory=dict)  # ... and why it cannot do the others
+    gemm: Gemm | None = None  # of the library's own BLAS; None where it brings none that another competitor has not
 
     def prepare(self, work: Work, threads: int) -> Trainer:
-        """Make a trainer.
-
-        Parameters
-        ----------
-        work : Work
-            Of a type that it can do.
-        threads : int
-            How many it may use.
-
-        Returns
-        -------
-        Trainer
-            Ready to be timed.
-        """
+        """Make a trainer, ready to be timed, of work of a type that it can do."""
         return self.trainers[type(work)](work, threads)
 
     def reason_to_leave_out(self, work: type[Work]) -> str | None:
-        """Tell why it cannot take part here; its library is imported to find out.
-
-        Parameters
-        ----------
-        work : type of Work
-            What is to be done.
-
-        Returns
-        -------
-        str or None
-            The reason, None if there is none.
-        """
+        """Tell why it cannot take part here, None if it can; its library is imported to find out."""
         if work not in self.trainers:
             return self.cannot[work]
         missing = [package for package in self.packages if importlib.util.find_spec(package) is None]
@@ -107,17 +77,6 @@ class Competitor:
 
 
 def one_line(error: Exception) -> str:
-    """Say in a line what was raised.
-
-    Parameters
-    ----------
-    error : Exception
-        What was raised.
-
-    Returns
-    -------
-    str
-        Its type and its message, as far as the line goes.
-    """
+    """Say in a line what was raised."""
     message = " ".join(str(error).split())
     return f"{type(error).__name__}: {message[:200]}" if message else type(error).__name__

@@ -9,25 +9,16 @@ from scratchdae.benchmark.works.work import Work
 
 
 class CompiledTrainer:
-    """A trainer that takes many steps in a call.
+    """A trainer that takes many steps in a call."""
 
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches.
-    sgd_steps : callable
-        ``sgd_steps(params, inputs, targets, lr)`` takes a step on each batch, in place, and says how many it took.
-    """
-
+    # sgd_steps(params, inputs, targets, lr) takes a step on each batch, in place, and says how many it took.
     def __init__(self, work: Work, sgd_steps: Callable[[Params, Array, Array, float], int]) -> None:
         self._params, self._work, self._sgd_steps = work.copy_params(), work, sgd_steps
 
     def step(self) -> None:
-        """Take a step on the first batch."""
         self._take(1)
 
     def stretch(self) -> None:
-        """Take a step on each batch."""
         self._take(len(self._work.inputs))
 
     def _take(self, steps: int) -> None:
@@ -37,32 +28,12 @@ class CompiledTrainer:
             raise FloatingPointError(f"step {taken + 1} of {steps} was not taken: a number may not be finite")
 
     def params(self) -> Params:
-        """Return the parameters as they are now.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The parameters.
-        """
         return self._params
 
 
 def denoising(work: Work, threads: int) -> CompiledTrainer:
-    """Prepare the steps of the denoising autoencoder.
-
-    Parameters
-    ----------
-    work : Denoising
-        Parameters and batches.
-    threads : int
-        Not used: numba was bounded by the environment, before it was loaded.
-
-    Returns
-    -------
-    CompiledTrainer
-        The trainer.
-    """
-    del threads
+    """Prepare the steps of the denoising autoencoder."""
+    del threads  # numba was bounded by the environment, before it was loaded
     compiled = backend.loops(autoencoder, "numba").sgd_steps
 
     def _steps(params: Params, x_tilde: Array, x: Array, lr: float) -> int:
@@ -73,26 +44,8 @@ def denoising(work: Work, threads: int) -> CompiledTrainer:
 
 
 def finetuning(work: Work, threads: int) -> CompiledTrainer:
-    """Prepare the steps of sigmoid layers under a softmax.
-
-    Parameters
-    ----------
-    work : Finetuning
-        Parameters and batches.
-    threads : int
-        Not used: numba was bounded by the environment, before it was loaded.
-
-    Returns
-    -------
-    CompiledTrainer
-        The trainer.
-
-    Raises
-    ------
-    ValueError
-        If the compiler is switched off.
-    """
-    del threads
+    """Prepare the steps of sigmoid layers under a softmax."""
+    del threads  # numba was bounded by the environment, before it was loaded
     compiled = kernels.perceptron_steps()
     if compiled is None:
         raise ValueError("the fused layers are written in the compiler's language, and NUMBA_DISABLE_JIT is set")

@@ -13,17 +13,9 @@ from scratchdae.benchmark.works.work import Work
 
 
 class JaxTrainer:
-    """A program for one step and a program for a stretch; both are compiled here, before anything is timed.
+    """A program for one step and a program for a stretch; both are compiled here, before anything is timed."""
 
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches.
-    loss : callable
-        ``loss(params, inputs, targets)`` of a batch, all of them JAX's arrays.
-    """
-
-    def __init__(self, work: Work, loss: Callable[[Any, Any, Any], Any]) -> None:
+    def __init__(self, work: Work, loss: Callable[[Any, Any, Any], Any]) -> None:  # loss(params, inputs, targets)
         import jax
         import jax.numpy as jnp
 
@@ -47,40 +39,18 @@ class JaxTrainer:
         self._wait = jax.block_until_ready
 
     def step(self) -> None:
-        """Take a step on the first batch."""
         self._params, _ = self._wait(self._step(self._params, self._first))
 
     def stretch(self) -> None:
-        """Take a step on each batch."""
         self._params, _ = self._wait(self._stretch(self._params, self._batches))
 
     def params(self) -> Params:
-        """Return the parameters as they are now.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The parameters.
-        """
         return {name: np.array(value) for name, value in self._params.items()}
 
 
 def denoising(work: Work, threads: int) -> JaxTrainer:
-    """Compile the steps of the denoising autoencoder.
-
-    Parameters
-    ----------
-    work : Denoising
-        Parameters and batches.
-    threads : int
-        Not used: JAX reads its environment when it starts, see `environment`.
-
-    Returns
-    -------
-    JaxTrainer
-        The trainer.
-    """
-    del threads
+    """Compile the steps of the denoising autoencoder."""
+    del threads  # JAX reads its environment when it starts, see `environment`
     import jax
     import jax.numpy as jnp
 
@@ -93,21 +63,8 @@ def denoising(work: Work, threads: int) -> JaxTrainer:
 
 
 def finetuning(work: Work, threads: int) -> JaxTrainer:
-    """Compile the steps of the network.
-
-    Parameters
-    ----------
-    work : Finetuning
-        Parameters and batches.
-    threads : int
-        Not used: JAX reads its environment when it starts, see `environment`.
-
-    Returns
-    -------
-    JaxTrainer
-        The trainer.
-    """
-    del threads
+    """Compile the steps of the network."""
+    del threads  # JAX reads its environment when it starts, see `environment`
     import jax
     import jax.numpy as jnp
 
@@ -122,18 +79,7 @@ def finetuning(work: Work, threads: int) -> JaxTrainer:
 
 
 def environment(threads: int) -> dict[str, str]:
-    """Say which variables bound the threads of JAX, whose pool has no function for it.
-
-    Parameters
-    ----------
-    threads : int
-        How many.
-
-    Returns
-    -------
-    dict of str to str
-        To be set before JAX is imported. XLA makes its pool as large as ``NPROC`` says.
-    """
+    """Say which variables, set before JAX is imported, bound its threads: XLA's pool is as large as ``NPROC``."""
     return {"NPROC": str(threads), "JAX_PLATFORMS": "cpu"}
 
 

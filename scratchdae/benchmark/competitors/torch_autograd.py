@@ -7,21 +7,13 @@ from typing import Any
 import numpy as np
 
 from scratchdae.arguments import Array, Params
-from scratchdae.benchmark.competitors.competitor import Gemm
+from scratchdae.benchmark.competitors.competitor import BatchTrainer, Gemm
 from scratchdae.benchmark.works import finetuning as finetuning_work
 from scratchdae.benchmark.works.work import Work
 
 
-class TorchTrainer:
-    """The loop of every PyTorch tutorial.
-
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches.
-    loss : callable
-        ``loss(params, inputs, targets)`` of a batch, all of them tensors.
-    """
+class TorchTrainer(BatchTrainer):
+    """The loop of every PyTorch tutorial, of a `loss(params, inputs, targets)`."""
 
     def __init__(self, work: Work, loss: Callable[[dict[str, Any], Any, Any], Any]) -> None:
         import torch
@@ -33,15 +25,6 @@ class TorchTrainer:
         self._optimizer = torch.optim.SGD(self._params.values(), lr=work.lr)
         self._loss = loss
 
-    def step(self) -> None:
-        """Take a step on the first batch."""
-        self._descend(*self._batches[0])
-
-    def stretch(self) -> None:
-        """Take a step on each batch."""
-        for inputs, targets in self._batches:
-            self._descend(inputs, targets)
-
     def _descend(self, inputs: Any, targets: Any) -> None:
         loss = self._loss(self._params, inputs, targets)
         self._optimizer.zero_grad()
@@ -49,31 +32,11 @@ class TorchTrainer:
         self._optimizer.step()
 
     def params(self) -> Params:
-        """Return the parameters as they are now.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The parameters.
-        """
         return {name: value.detach().numpy().copy() for name, value in self._params.items()}
 
 
 def denoising(work: Work, threads: int) -> TorchTrainer:
-    """Prepare the denoising autoencoder.
-
-    Parameters
-    ----------
-    work : Denoising
-        Parameters and batches.
-    threads : int
-        Of PyTorch's pool.
-
-    Returns
-    -------
-    TorchTrainer
-        The trainer.
-    """
+    """Prepare the denoising autoencoder."""
     import torch
 
     torch.set_num_threads(threads)
@@ -92,18 +55,6 @@ def finetuning(work: Work, threads: int) -> TorchTrainer:
 
     Its weights lie as the work has them, (n_in, n_out): ``torch.nn.Linear`` keeps their transposes, which was slower by
     8 to 25 % with a single example, and as fast with twenty.
-
-    Parameters
-    ----------
-    work : Finetuning
-        Parameters and batches.
-    threads : int
-        Of PyTorch's pool.
-
-    Returns
-    -------
-    TorchTrainer
-        The trainer.
     """
     import torch
 

@@ -4,24 +4,17 @@ It does less than the others: it neither evaluates the loss nor looks whether th
 strongest peer there is.
 """
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any
 
 from scratchdae.arguments import Params
+from scratchdae.benchmark.competitors.competitor import BatchTrainer
 from scratchdae.benchmark.works.finetuning import layers
 from scratchdae.benchmark.works.work import Work
 
 
-class InplaceTrainer(ABC):
-    """Tensors, and the loop over them; the step belongs to a model.
-
-    Parameters
-    ----------
-    work : Work
-        Parameters and batches.
-    threads : int
-        Of PyTorch's pool.
-    """
+class InplaceTrainer(BatchTrainer):
+    """Tensors, and the loop over them; the step belongs to a model."""
 
     def __init__(self, work: Work, threads: int) -> None:
         import torch
@@ -37,28 +30,15 @@ class InplaceTrainer(ABC):
     @abstractmethod
     def _allocate(self) -> None: ...  # the buffers of a step
 
-    @abstractmethod
-    def _descend(self, inputs: Any, targets: Any) -> None: ...
-
     def step(self) -> None:
-        """Take a step on the first batch."""
         with self._torch.inference_mode():
-            self._descend(*self._batches[0])
+            super().step()
 
     def stretch(self) -> None:
-        """Take a step on each batch."""
         with self._torch.inference_mode():
-            for inputs, targets in self._batches:
-                self._descend(inputs, targets)
+            super().stretch()
 
     def params(self) -> Params:
-        """Return the parameters as they are now.
-
-        Returns
-        -------
-        dict of str to ndarray
-            The parameters.
-        """
         return {name: value.numpy().copy() for name, value in self._params.items()}
 
 

@@ -37,40 +37,11 @@ class Denoising(Work):
     cost = "10 operations a weight"
 
     def sgd_step(self, params: Params, inputs: Array, targets: Array, lr: float) -> object:
-        """Take a step of `scratchdae.autoencoder`.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters, which are overwritten.
-        inputs, targets : ndarray, shape (B, D)
-            Corrupted and clean batch.
-        lr : float
-            Learning rate.
-
-        Returns
-        -------
-        loss : float
-            The loss before the step.
-        finite : bool
-            Whether it was taken.
-        """
         return autoencoder.sgd_step(params, inputs, targets, lr)
 
     @staticmethod
     def operations(sizes: tuple[int, ...]) -> int:
-        """Count five products of W with a row: two going forward, three going back.
-
-        Parameters
-        ----------
-        sizes : (int, int)
-            D and H.
-
-        Returns
-        -------
-        int
-            10 · D · H.
-        """
+        """Count five products of W with a row, 10 · D · H: two going forward, three going back."""
         D, H = sizes
         return 10 * D * H
 

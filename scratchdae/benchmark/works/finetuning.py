@@ -21,13 +21,7 @@ _T = TypeVar("_T")
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Finetuning(Work):
-    """Inputs are images, targets their labels; parameters ``dense_1.W`` (n_in, n_out), ``dense_1.b`` and so on.
-
-    Attributes
-    ----------
-    network : Sequential
-        The layers.
-    """
+    """Inputs are images, targets their labels; parameters ``dense_1.W`` (n_in, n_out), ``dense_1.b`` and so on."""
 
     about: ClassVar[Mapping[str, str]] = {
         "model": "classifier, sigmoid hidden units",
@@ -39,24 +33,6 @@ class Finetuning(Work):
     network: Sequential
 
     def sgd_step(self, params: Params, inputs: Array, targets: Array, lr: float) -> object:
-        """Take a step of the network's layers and of the plain update rule.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters, whose arrays are replaced.
-        inputs : ndarray, shape (B, D)
-            Images.
-        targets : ndarray of int, shape (B,)
-            Labels.
-        lr : float
-            Learning rate.
-
-        Returns
-        -------
-        scalar
-            The loss before the step.
-        """
         with using("numpy"):
             loss, grads = self.network.loss_and_grads(params, inputs, targets)
         params |= SGD().update(params, grads, {}, lr)[0]
@@ -64,35 +40,13 @@ class Finetuning(Work):
 
     @staticmethod
     def operations(sizes: tuple[int, ...]) -> int:
-        """Count three products with each W, but two with the first: nobody needs the gradient of the inputs.
-
-        Parameters
-        ----------
-        sizes : tuple of int
-            Units of each layer.
-
-        Returns
-        -------
-        int
-            6 · n_in · n_out of each layer, in the first 4.
-        """
+        """Count three products with each W, 6 · n_in · n_out, but two with the first, whose inputs need no gradient."""
         weights = [n_in * n_out for n_in, n_out in pairwise(sizes)]
         return 6 * sum(weights) - 2 * weights[0]
 
 
 def layers(params: dict[str, _T]) -> list[tuple[_T, _T]]:
-    """Take parameters by layer, of whichever library the arrays are.
-
-    Parameters
-    ----------
-    params : dict of str to array
-        Of the network, under its names.
-
-    Returns
-    -------
-    list of (array, array)
-        W and b of each layer, the first one's first.
-    """
+    """Take W and b by layer, the first one's first, of whichever library the arrays are."""
     return [(params[f"dense_{i}.W"], params[f"dense_{i}.b"]) for i in range(1, len(params) // 2 + 1)]
 
 

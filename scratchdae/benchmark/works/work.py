@@ -22,23 +22,11 @@ _SEED = 2008
 
 @dataclass(frozen=True)
 class Setting:
-    """Sizes of the work.
+    """Sizes of the work."""
 
-    Attributes
-    ----------
-    work : str
-        Its kind.
-    n_hidden : int
-        H, of each hidden layer.
-    batch_size : int
-        B.
-    dtype : {"float32", "float64"}
-        Of parameters and batches.
-    """
-
-    work: str
-    n_hidden: int
-    batch_size: int
+    work: str  # its kind
+    n_hidden: int  # H, of each hidden layer
+    batch_size: int  # B
     dtype: str = "float32"
 
     def __str__(self) -> str:
@@ -47,216 +35,80 @@ class Setting:
 
 @dataclass(frozen=True, eq=False)
 class Work(ABC):
-    """Where everyone begins, the batches that everyone sees, and the step that everyone takes on each.
-
-    Attributes
-    ----------
-    params : dict of str to ndarray
-        First parameters. They are copied, never changed.
-    inputs : ndarray, shape (S, B, D)
-        What the model is given, a batch a step.
-    targets : ndarray, shape (S, B, ...)
-        What it should return.
-    lr : float
-        Learning rate.
-    """
+    """Where everyone begins, the batches that everyone sees, and the step that everyone takes on each."""
 
     about: ClassVar[Mapping[str, str]]  # model, loss and optimizer
     cost: ClassVar[str]  # what `operations` counts, in words
 
-    params: Params
-    inputs: Array
-    targets: Array
+    params: Params  # the first ones; they are copied, never changed
+    inputs: Array  # (S, B, D), a batch a step
+    targets: Array  # (S, B, ...)
     lr: float = LR
 
     @abstractmethod
     def sgd_step(self, params: Params, inputs: Array, targets: Array, lr: float) -> object:
-        """Take a step of the NumPy reference, in place, in the dtype of the arrays.
-
-        Parameters
-        ----------
-        params : dict of str to ndarray
-            The parameters; their arrays are overwritten or replaced.
-        inputs : ndarray, shape (B, D)
-            A batch.
-        targets : ndarray, shape (B, ...)
-            Its targets.
-        lr : float
-            Learning rate.
-
-        Returns
-        -------
-        object
-            Whatever the reference returns.
-        """
+        """Take a step of the NumPy reference, in the arrays' dtype; those of `params` are overwritten or replaced."""
 
     @staticmethod
     @abstractmethod
     def operations(sizes: tuple[int, ...]) -> int:
-        """Count the operations of the matrix products, if no zero is left out.
-
-        Parameters
-        ----------
-        sizes : tuple of int
-            Units of each layer, the input's first.
-
-        Returns
-        -------
-        int
-            Floating-point operations a sample; an addition and a multiplication are two.
-        """
+        """Count a sample's operations in products if no zero is left out; an addition and a multiplication are two."""
 
     @property
     def samples(self) -> int:
-        """Count the samples of a stretch of steps.
-
-        Returns
-        -------
-        int
-            S · B.
-        """
+        """Count the samples of a stretch of steps, S · B."""
         return int(np.prod(self.inputs.shape[:2]))
 
     def copy_params(self) -> Params:
-        """Return parameters to change.
-
-        Returns
-        -------
-        dict of str to ndarray
-            C-contiguous copies.
-        """
+        """Return C-contiguous copies of the parameters, to change."""
         return {name: np.array(value, order="C") for name, value in self.params.items()}
 
     def first(self, steps: int) -> Self:
-        """Return the same beginning with fewer batches.
-
-        Parameters
-        ----------
-        steps : int
-            How many.
-
-        Returns
-        -------
-        Work
-            It shares the arrays.
-        """
+        """Return the same beginning with fewer batches; the arrays are shared."""
         return replace(self, inputs=self.inputs[:steps], targets=self.targets[:steps])
 
     def astype(self, dtype: str) -> Self:
-        """Return the same numbers in another dtype.
-
-        Parameters
-        ----------
-        dtype : {"float32", "float64"}
-            The dtype.
-
-        Returns
-        -------
-        Work
-            The same beginning and batches; labels stay integers.
-        """
+        """Return the same numbers in another dtype; labels stay integers."""
         params = {name: value.astype(dtype) for name, value in self.params.items()}
         targets = self.targets.astype(dtype) if self.targets.dtype.kind == "f" else self.targets
         return replace(self, params=params, inputs=self.inputs.astype(dtype), targets=targets)
 
 
+# Draws parameters and batches, given sizes, (S, B), dtype, data and rng.
 Draw = Callable[[tuple[int, ...], tuple[int, int], str, Dataset, np.random.Generator], Work]
 
 
 @dataclass(frozen=True, eq=False)
 class Kind:
-    """A kind of work: what there is to know before any of it is drawn.
+    """A kind of work: what there is to know before any of it is drawn."""
 
-    Attributes
-    ----------
-    name : str
-        What it is called on the command line.
-    title : str
-        What it is, in words.
-    work : type of Work
-        Which model is trained, and how.
-    grids : mapping of str to (tuple of int, tuple of int)
-        H and B of the settings of each grid.
-    sizes : callable
-        ``sizes(H)`` returns the units of each layer, the input's first.
-    draw : callable
-        ``draw(sizes, (S, B), dtype, data, rng)`` draws parameters and batches.
-    """
-
-    name: str
-    title: str
-    work: type[Work]
-    grids: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]
-    sizes: Callable[[int], tuple[int, ...]]
+    name: str  # on the command line
+    title: str  # in words
+    work: type[Work]  # which model is trained, and how
+    grids: Mapping[str, tuple[tuple[int, ...], tuple[int, ...]]]  # H and B of the settings of each grid
+    sizes: Callable[[int], tuple[int, ...]]  # from H to the units of each layer, the input's first
     draw: Draw
 
     def settings(self, grid: str, dtype: str) -> list[Setting]:
-        """List the settings of a grid.
-
-        Parameters
-        ----------
-        grid : {"small", "full"}
-            Its name.
-        dtype : {"float32", "float64"}
-            Of all of them.
-
-        Returns
-        -------
-        list of Setting
-            By hidden units, then by batch size.
-        """
+        """List the settings of a grid, by hidden units, then by batch size."""
         hidden, batches = self.grids[choice("grid", grid, self.grids)]
         return [Setting(self.name, H, B, dtype) for H in hidden for B in batches]
 
     def operations(self, H: int) -> int:
-        """Count the operations of the matrix products, if no zero is left out.
-
-        Parameters
-        ----------
-        H : int
-            Hidden units.
-
-        Returns
-        -------
-        int
-            Floating-point operations a sample.
-        """
+        """Count the operations of a sample at H hidden units."""
         return self.work.operations(self.sizes(H))
 
     def steps(self, setting: Setting) -> int:
         """Return the steps of one stretch, which is also how many different batches there are.
 
-        Parameters
-        ----------
-        setting : Setting
-            The sizes.
-
-        Returns
-        -------
-        int
-            Enough for some tenths of a second of the slower competitors, and not more than training takes in one call:
-            the compiled steps copy the weights once a call, which is counted.
+        Enough for some tenths of a second of the slower competitors, and not more than training takes in one call: the
+        compiled steps copy the weights once a call, which is counted.
         """
         weights = sum(n_in * n_out for n_in, n_out in pairwise(self.sizes(setting.n_hidden)))
         affordable = round(20_000 / (setting.batch_size + 10) * 784 * 500 / weights)
         return min(max(VALIDATED_STEPS, affordable), TOGETHER)
 
     def prepare(self, setting: Setting, data: Dataset, steps: int | None = None) -> Work:
-        """Draw first parameters and batches, always the same for the same setting.
-
-        Parameters
-        ----------
-        setting : Setting
-            The sizes.
-        data : Dataset
-            Where examples are drawn from, with replacement.
-        steps : int, optional
-            How many batches, where not as many as the setting says.
-
-        Returns
-        -------
-        Work
-            Parameters and batches.
-        """
+        """Draw parameters and batches, the same for the same setting; `steps` of them where not as many as it says."""
         shape = steps or self.steps(setting), setting.batch_size
         return self.draw(self.sizes(setting.n_hidden), shape, setting.dtype, data, np.random.default_rng(_SEED))

@@ -42,13 +42,7 @@ def _precise(method: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 class Adapter:
-    """JAX, on its default device.
-
-    Parameters
-    ----------
-    dtype : {"float64", "float32"}
-        What it computes in.
-    """
+    """JAX, on its default device."""
 
     name = "jax"
 
@@ -59,14 +53,12 @@ class Adapter:
 
     @_precise
     def activation(self, t: Answer, conventions: Conventions) -> Answer:
-        """Apply jax.nn's function of the name."""
         function, slope = conventions["function"], conventions.get("slope", 0.01)
         value, pull_back = jax.vjp(lambda a: activate(function, a, slope), t["a"])
         return {"value": value, "d_input": pull_back(t["d_output"])[0]}
 
     @_precise
     def loss(self, t: Answer, conventions: Conventions) -> Answer:
-        """Take optax's loss of the name."""
         if conventions["loss"] == "absolute_error" and (t["a"] == t["target"]).any():
             raise Unsupported("the derivative of jnp.abs at 0 is 1, not 0")
         loss, d_a = jax.value_and_grad(_loss)(t["a"], t["target"], conventions)
@@ -74,7 +66,6 @@ class Adapter:
 
     @_precise
     def corruption(self, t: Answer, conventions: Conventions) -> Answer:
-        """Corrupt with what was drawn."""
         return {"x_tilde": _corrupt(t, conventions)}
 
     @_precise
@@ -87,7 +78,6 @@ class Adapter:
 
     @_precise
     def layer(self, t: Answer, conventions: Conventions) -> Answer:
-        """Apply one layer, and pull ``d_output`` back to its input and parameters."""
         d_output, drawn = t.pop("d_output"), {name: t.pop(name) for name in ("keep", "noise") if name in t}
         output, pull_back = jax.vjp(lambda wanted: apply(wanted | drawn, conventions), t)
         grads = _named(pull_back(d_output)[0])
@@ -95,7 +85,6 @@ class Adapter:
 
     @_precise
     def optimizer(self, t: Answer, conventions: Conventions) -> Answer:
-        """Take the steps of the rule in optax."""
         params = {name: t[name] for name in ("W", "b")}
         rule = _rule(conventions, lambda count: t["lr"][count])
         state, after = rule.init(params), []
@@ -107,7 +96,6 @@ class Adapter:
 
     @_precise
     def clipping(self, t: Answer, conventions: Conventions) -> Answer:
-        """Clip with optax's transformations of gradients."""
         if conventions["clip"] == "norm" and conventions["framework"] == "torch":
             raise Unsupported("optax.clip_by_global_norm divides by the norm itself, nothing added")
         clip = optax.clip if conventions["clip"] == "value" else optax.clip_by_global_norm
@@ -116,7 +104,6 @@ class Adapter:
 
     @_precise
     def penalty(self, t: Answer, conventions: Conventions) -> Answer:
-        """Square and sum."""
         penalty, dW = jax.value_and_grad(lambda W: conventions["l2"] * jnp.square(W).sum())(t["W"])
         return {"penalty": penalty, "dW": dW}
 
@@ -140,7 +127,6 @@ class Adapter:
 
     @_precise
     def stack(self, t: Answer, conventions: Conventions) -> Answer:
-        """Fine-tune two sigmoid layers under a softmax, on one batch."""
         x, labels, params = t.pop("x"), t.pop("labels"), t
         (loss, forward), grads = _classify_with_grads(params, x, labels)
         rule = optax.sgd(conventions["lr"])

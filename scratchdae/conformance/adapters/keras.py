@@ -56,18 +56,7 @@ def _precise(method: Callable[..., Answer]) -> Callable[..., Answer]:
 
 
 class Adapter:
-    """Keras 3, on JAX.
-
-    Parameters
-    ----------
-    dtype : {"float64", "float32"}
-        What it computes in.
-
-    Raises
-    ------
-    ValueError
-        If Keras was imported with another backend.
-    """
+    """Keras 3, on JAX; refused if Keras was imported with another backend."""
 
     name = "keras"
 
@@ -81,14 +70,12 @@ class Adapter:
 
     @_precise
     def activation(self, t: Answer, conventions: Conventions) -> Answer:
-        """Apply Keras' activation of the name."""
         function, slope = conventions["function"], conventions.get("slope", 0.2)
         value, pull_back = jax.vjp(lambda a: activate(function, a, slope), t["a"])
         return {"value": value, "d_input": pull_back(t["d_output"])[0]}
 
     @_precise
     def loss(self, t: Answer, conventions: Conventions) -> Answer:
-        """Take Keras' loss of the name."""
         if conventions["loss"] == "absolute_error" and (t["a"] == t["target"]).any():
             raise Unsupported("the derivative of Keras' abs at 0 is 1 on JAX, not 0")
         loss, d_a = jax.value_and_grad(_loss)(t["a"], t["target"], conventions)
@@ -96,7 +83,6 @@ class Adapter:
 
     @_precise
     def corruption(self, t: Answer, conventions: Conventions) -> Answer:
-        """Corrupt with what was drawn."""
         return {"x_tilde": _corrupt(t, conventions)}
 
     @_precise
@@ -109,7 +95,6 @@ class Adapter:
 
     @_precise
     def layer(self, t: Answer, conventions: Conventions) -> Answer:
-        """Apply one layer, and pull ``d_output`` back to its input and parameters."""
         d_output, drawn = t.pop("d_output"), {name: t.pop(name) for name in ("keep", "noise") if name in t}
         output, pull_back = jax.vjp(lambda wanted: apply(wanted | drawn, conventions), t)
         grads = _named(pull_back(d_output)[0])
@@ -117,7 +102,6 @@ class Adapter:
 
     @_precise
     def optimizer(self, t: Answer, conventions: Conventions) -> Answer:
-        """Take the steps of the rule in keras.optimizers."""
         params, rule = {name: keras.Variable(t[name]) for name in ("W", "b")}, make_rule(conventions)
         if conventions["decayed"] == "weights":
             rule.exclude_from_weight_decay(var_list=[params["b"]])
@@ -131,7 +115,6 @@ class Adapter:
 
     @_precise
     def clipping(self, t: Answer, conventions: Conventions) -> Answer:
-        """Clip with the option of an optimizer."""
         if conventions["clip"] == "norm" and conventions["framework"] == "torch":
             raise Unsupported("global_clipnorm divides by the norm itself, nothing added")
         option = {"value": "clipvalue", "norm": "global_clipnorm"}[conventions["clip"]]
@@ -147,7 +130,6 @@ class Adapter:
 
     @_precise
     def training(self, t: Answer, conventions: Conventions) -> Answer:
-        """Train with keras.optimizers.SGD, a batch a step."""
         params = {name: keras.Variable(t.pop(name)) for name in ("W", "b", "b_prime")}
         rule, losses, after = keras.optimizers.SGD(conventions["lr"]), [], {}
         for step in range(1, conventions["steps"] + 1):
@@ -163,7 +145,6 @@ class Adapter:
 
     @_precise
     def stack(self, t: Answer, conventions: Conventions) -> Answer:
-        """Fine-tune two sigmoid layers under a softmax, on one batch."""
         x, labels = t.pop("x"), t.pop("labels")
         (loss, forward), grads = _classify_with_grads(t, x, labels)
         answer = {"loss": loss, **forward, **_named(grads)}

@@ -23,27 +23,7 @@ LAYERS = (
 
 
 def activate(function: str, a: Any, slope: float = 0.2) -> Any:
-    """Apply an activation.
-
-    Parameters
-    ----------
-    function : str
-        Its name.
-    a : Array
-        Pre-activations.
-    slope : float
-        Of the leaky rectifier.
-
-    Returns
-    -------
-    Array
-        The values.
-
-    Raises
-    ------
-    Unsupported
-        If the leaky rectifier is asked at exactly 0, where its derivative is another.
-    """
+    """Apply an activation; not the leaky rectifier at exactly 0, where its derivative is another."""
     if function != "leaky_relu":
         value = keras.activations.get("linear" if function == "identity" else function)(a)
         return keras.ops.cast(value, a.dtype)
@@ -53,25 +33,7 @@ def activate(function: str, a: Any, slope: float = 0.2) -> Any:
 
 
 def apply(t: Mapping[str, Any], c: Mapping[str, Any]) -> Any:
-    """Apply a layer.
-
-    Parameters
-    ----------
-    t : mapping of str to Array
-        The input ``x``, the parameters, and what was drawn.
-    c : mapping
-        The layer's name and fields.
-
-    Returns
-    -------
-    Array
-        The output.
-
-    Raises
-    ------
-    Unsupported
-        If Keras has no such layer.
-    """
+    """Apply a layer."""
     x, layer = t["x"], c["layer"]
     if layer in _ACTIVATIONS:
         return activate(_ACTIVATIONS[layer], x, c.get("slope", 0.3))

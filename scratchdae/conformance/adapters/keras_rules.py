@@ -13,23 +13,7 @@ from scratchdae.conformance.adapter import Unsupported
 
 
 def make_rule(c: Mapping[str, Any]) -> Any:
-    """Make the rule of a case.
-
-    Parameters
-    ----------
-    c : mapping
-        The conventions.
-
-    Returns
-    -------
-    keras.optimizers.Optimizer
-        With a learning rate of 0, which each step sets.
-
-    Raises
-    ------
-    Unsupported
-        If Keras has no such convention.
-    """
+    """Make the rule of a case, with a learning rate of 0, which each step sets."""
     decay = c["weight_decay"] or None
     if c.get("dampening"):
         raise Unsupported("Keras has no dampening")

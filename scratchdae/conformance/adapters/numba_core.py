@@ -32,18 +32,7 @@ _RATE = 2.0**40
 
 
 class Adapter:
-    """The library, compiled.
-
-    Parameters
-    ----------
-    dtype : {"float64", "float32"}
-        What it computes in.
-
-    Raises
-    ------
-    ValueError
-        If numba or scipy is not installed.
-    """
+    """The library, compiled; it needs numba and scipy."""
 
     name = "numba"
 
@@ -62,11 +51,9 @@ class Adapter:
         return {"x_tilde": x_tilde, "z": self._z(params, x_tilde, conventions["output"])} | answer | grads
 
     def training(self, inputs: Params, conventions: Conventions) -> Params:
-        """Take all steps, in as many calls as there are parameters to show."""
         return train(self._steps, inputs, conventions)
 
     def layer(self, inputs: Params, conventions: Conventions) -> Params:
-        """Run a layer with compiled loops."""
         if conventions["layer"] not in TWINS:
             raise Unsupported(f"{conventions['layer']} has no compiled twin")
         with backend.using("numba"):

@@ -23,13 +23,7 @@ RULES = {"sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop, "adam": optimizer
 
 
 class Adapter:
-    """The library, in NumPy.
-
-    Parameters
-    ----------
-    dtype : {"float64", "float32"}
-        What it computes in.
-    """
+    """The library, in NumPy."""
 
     name = "reference"
 
@@ -50,27 +44,22 @@ class Adapter:
         return {"value": value, "d_input": d_output * activations.ACTIVATIONS[function].derivative(value)}
 
     def loss(self, inputs: Params, conventions: Conventions) -> Params:
-        """Compute a loss and its gradient."""
         options = {name: conventions[name] for name in ("reduction", "delta") if name in conventions}
         function: Callable[..., Any] = losses.LOSSES[conventions["loss"]]
         loss, d_a = function(inputs["a"], inputs["target"], **options)
         return {"loss": np.asarray(loss), "d_a": d_a}
 
     def corruption(self, inputs: Params, conventions: Conventions) -> Params:
-        """Corrupt a batch."""
         return {"x_tilde": corrupt(inputs, conventions)}
 
     def autoencoder(self, inputs: Params, conventions: Conventions) -> Params:
-        """Run the autoencoder forwards and backwards."""
         return _reconstruct(inputs, conventions)
 
     def layer(self, inputs: Params, conventions: Conventions) -> Params:
-        """Run a layer forwards and backwards."""
         with using("numpy"):
             return run_layer(inputs, conventions)
 
     def optimizer(self, inputs: Params, conventions: Conventions) -> Params:
-        """Take the steps of an update rule."""
         fields = {name: value for name, value in conventions.items() if name not in ("rule", "framework")}
         rule = RULES[conventions["rule"]](**fields)
         params = {name: inputs[name] for name in ("W", "b")}
@@ -81,7 +70,6 @@ class Adapter:
         return {f"{name}_steps": np.stack([params[name] for params in after]) for name in params}
 
     def clipping(self, inputs: Params, conventions: Conventions) -> Params:
-        """Clip gradients."""
         if conventions["clip"] == "value":
             clipped = optimizers.clip_by_value(inputs, conventions["limit"])
         else:
@@ -89,16 +77,13 @@ class Adapter:
         return {f"clipped_{name}": value for name, value in clipped.items()}
 
     def penalty(self, inputs: Params, conventions: Conventions) -> Params:
-        """Compute the penalty of the weights."""
         penalty, grads = losses.l2_penalty(inputs, conventions["l2"])
         return {"penalty": np.asarray(penalty), "dW": grads["W"]}
 
     def training(self, inputs: Params, conventions: Conventions) -> Params:
-        """Take the steps of stochastic gradient descent."""
         return train(autoencoder.sgd_steps, inputs, conventions)
 
     def stack(self, inputs: Params, conventions: Conventions) -> Params:
-        """Fine-tune two layers under a softmax."""
         x, t = inputs["x"], inputs["labels"]
         rng, units = np.random.default_rng(0), [len(inputs[f"b_{name}"]) for name in ("1", "2", "out")]
         layers: list[Layer] = [Dense(units[0]), Sigmoid(), Dense(units[1]), Sigmoid(), Dense(units[2])]
@@ -146,19 +131,7 @@ def _reconstruct(inputs: Params, conventions: Conventions) -> Params:
 def train(sgd_steps: Any, inputs: Params, conventions: Conventions) -> Params:
     """Take the steps of a case, in as many calls as there are parameters to show.
 
-    Parameters
-    ----------
-    sgd_steps : callable
-        `scratchdae.autoencoder.sgd_steps`, or its compiled twin.
-    inputs : dict of str to ndarray
-        Of the case.
-    conventions : mapping
-        Of the case.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The answer.
+    `sgd_steps` is that of `scratchdae.autoencoder`, or its compiled twin.
     """
     x, mask = inputs["x"], inputs["mask"]
     x_tilde = np.stack([corrupt({"x": batch, "mask": m}, conventions) for batch, m in zip(x, mask, strict=True)])

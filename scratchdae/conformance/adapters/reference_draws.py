@@ -25,36 +25,12 @@ class _Replay(np.random.Generator):
 
 
 def replay(uniforms: Iterable[Array] = (), normals: Iterable[Array] = ()) -> np.random.Generator:
-    """Make a generator that hands out what was drawn before.
-
-    Parameters
-    ----------
-    uniforms, normals : iterable of ndarray
-        What its `random` and `standard_normal` return, one array a call, whatever the size asked for.
-
-    Returns
-    -------
-    numpy.random.Generator
-        The generator.
-    """
+    """Make a generator that hands out what was drawn before, an array a call, whatever the size asked for."""
     return _Replay(uniforms, normals)
 
 
 def corrupt(inputs: Params, conventions: Mapping[str, Any]) -> Array:
-    """Corrupt a batch by the library's processes, an example at a time: their exact count is one for a whole batch.
-
-    Parameters
-    ----------
-    inputs : dict of str to ndarray
-        Of the case.
-    conventions : mapping
-        Of the case.
-
-    Returns
-    -------
-    ndarray, shape (B, D)
-        The corrupted batch.
-    """
+    """Corrupt a batch by the library's processes, an example at a time: their exact count is one for a whole batch."""
     x, corruption = inputs["x"], conventions["corruption"]
     if corruption == "none":
         return x

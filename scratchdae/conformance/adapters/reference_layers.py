@@ -12,20 +12,7 @@ from scratchdae.layers.lstm import lstm_backward, lstm_forward
 
 
 def run_layer(inputs: Params, conventions: Mapping[str, Any]) -> Params:
-    """Run a layer forwards and backwards, with the loops of the backend that is chosen.
-
-    Parameters
-    ----------
-    inputs : dict of str to ndarray
-        Of the case.
-    conventions : mapping
-        Of the case: the layer's name and fields.
-
-    Returns
-    -------
-    dict of str to ndarray
-        The answer.
-    """
+    """Run a layer forwards and backwards, with the loops of the backend that is chosen."""
     fields = {name: value for name, value in conventions.items() if name not in ("layer", "image_layout")}
     params: Params = {name: inputs[name] for name in ("W", "U", "b") if name in inputs}
     if conventions["layer"] == "LSTM":

@@ -25,13 +25,7 @@ Tensors = dict[str, Any]
 
 
 class Adapter:
-    """PyTorch, on the processor.
-
-    Parameters
-    ----------
-    dtype : {"float64", "float32"}
-        What it computes in.
-    """
+    """PyTorch, on the processor."""
 
     name = "torch"
 
@@ -41,19 +35,16 @@ class Adapter:
         self.tolerances = {"loss/cross_entropy_confident": 1e-12 if dtype == "float64" else 1e-4}
 
     def activation(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Apply ``torch.nn.functional``'s function of the name."""
         t = _leaves(inputs)
         value = activate(conventions["function"], t["a"], conventions.get("slope", 0.01))
         return {"value": value.detach(), **_gradients(value, {"d_input": t["a"]}, t["d_output"])}
 
     def loss(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Take the loss of the name, and autograd's gradient."""
         t = _leaves(inputs)
         loss = _loss(conventions["loss"], t["a"], t["target"].detach(), conventions)
         return {"loss": loss.detach(), **_gradients(loss, {"d_a": t["a"]})}
 
     def corruption(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Corrupt with what was drawn."""
         return {"x_tilde": _corrupt(_leaves(inputs), conventions).detach()}
 
     def autoencoder(self, inputs: Arrays, conventions: Conventions) -> Tensors:
@@ -68,14 +59,12 @@ class Adapter:
         return {name: value.detach() for name, value in (forward | loss).items()} | _gradients(loss["loss"], wanted)
 
     def layer(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Apply one layer, and propagate ``d_output`` back to its input and parameters."""
         t = _leaves(inputs)
         output = apply(t, conventions)
         wanted = {"d_input": t["x"]} | {f"d{name}": t[name] for name in ("W", "U", "b", "h0", "c0") if name in t}
         return {"output": output.detach(), **_gradients(output, wanted, t["d_output"])}
 
     def optimizer(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Take the steps of the rule in ``torch.optim``."""
         W, b = (torch.from_numpy(inputs[name]) for name in ("W", "b"))
         rule = _rule([W, b], conventions)
         steps: dict[str, list[torch.Tensor]] = {"W_steps": [], "b_steps": []}
@@ -104,13 +93,11 @@ class Adapter:
         return {f"clipped_{name}": param.grad for name, param in params.items()} | norm
 
     def penalty(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Square and sum; autograd's gradient."""
         t = _leaves(inputs)
         penalty = conventions["l2"] * t["W"].square().sum()
         return {"penalty": penalty.detach(), **_gradients(penalty, {"dW": t["W"]})}
 
     def training(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Train with ``torch.optim.SGD``, a batch a step."""
         t = _leaves(inputs)
         params = {name: t.pop(name) for name in ("W", "b", "b_prime")}
         rule = torch.optim.SGD(params.values(), conventions["lr"])
@@ -128,7 +115,6 @@ class Adapter:
         return {"losses": torch.stack(losses), **weights, **biases}
 
     def stack(self, inputs: Arrays, conventions: Conventions) -> Tensors:
-        """Fine-tune two sigmoid layers under a softmax, on one batch."""
         t = _leaves(inputs)
         params = {name: t[name] for name in ("W_1", "b_1", "W_2", "b_2", "W_out", "b_out")}
         forward, loss = _classify(t)

@@ -23,22 +23,7 @@ Pair = tuple[int, int]
 
 
 def activate(function: str, a: Any, slope: float = 0.01) -> Any:
-    """Apply an activation.
-
-    Parameters
-    ----------
-    function : str
-        Its name.
-    a : Tensor
-        Pre-activations.
-    slope : float, optional
-        Of the leaky rectifier.
-
-    Returns
-    -------
-    Tensor
-        The values.
-    """
+    """Apply an activation."""
     if function == "leaky_relu":
         return F.leaky_relu(a, slope)
     if function == "softplus":
@@ -49,25 +34,7 @@ def activate(function: str, a: Any, slope: float = 0.01) -> Any:
 
 
 def apply(t: Tensors, c: Mapping[str, Any]) -> Any:
-    """Apply a layer.
-
-    Parameters
-    ----------
-    t : mapping of str to Tensor
-        The input ``x``, the parameters, and what was drawn.
-    c : mapping
-        The layer's name and fields.
-
-    Returns
-    -------
-    Tensor
-        The output.
-
-    Raises
-    ------
-    Unsupported
-        If PyTorch has no such layer.
-    """
+    """Apply a layer."""
     x, layer = t["x"], c["layer"]
     if layer in _ACTIVATIONS:
         return activate(_ACTIVATIONS[layer], x, c.get("slope", 0.01))

@@ -1,57 +1,28 @@
 """Say why an answer disagrees with a case: name the mistakes that reproduce it, number for number.
 
-Each operation is told again in plain NumPy, with a switch for every known mistake (see `account`). The search turns on
-one switch, then two, recovers the numbers that a mistake holds (a factor, an epsilon), and keeps what reproduces every
-array of the answer within the tolerance of the case. All smallest sets are listed, because an answer that two mistakes
-explain does not tell which was made. If none fits, the explanation has no finding: a guess would be worse.
+Each operation is told again in plain NumPy, with a switch for every known mistake (see `account`; `known_mistakes` is
+the list of all). The search turns on one switch, then two, recovers the numbers that a mistake holds (a factor, an
+epsilon), and keeps what reproduces every array of the answer within the tolerance of the case. All smallest sets are
+listed, because an answer that two mistakes explain does not tell which was made. If none fits, the explanation has no
+finding: a guess would be worse.
 """
 
 from collections.abc import Mapping
-from typing import Protocol
 
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import compare
-from scratchdae.conformance.explainer import (
-    activations,
-    autoencoder,
-    corruption,
-    gradients,
-    layers,
-    losses,
-    optimizers,
-    stack,
-    training,
-)
-from scratchdae.conformance.explainer.account import Account
+from scratchdae.conformance.explainer.accounts import ACCOUNTS
+from scratchdae.conformance.explainer.catalogue import known_mistakes
 from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
 from scratchdae.conformance.explainer.precision import looks_like_float32, with_float32
 from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.search import search
 from scratchdae.conformance.explainer.target import Target
 
-__all__ = ["ACCOUNTS", "Explanation", "Finding", "Mistake", "explain"]
-
-
-class _Tells(Protocol):
-    def __call__(self, case: Case, found: Mapping[str, Array], dtype: str, /) -> Account: ...
-
-
-ACCOUNTS: dict[str, _Tells] = {
-    "activation": activations.account,
-    "autoencoder": autoencoder.account,
-    "clipping": gradients.clipping,
-    "corruption": corruption.account,
-    "layer": layers.account,
-    "loss": losses.account,
-    "optimizer": optimizers.account,
-    "penalty": gradients.penalty,
-    "pretrain_stack": stack.pretraining,
-    "stack": stack.account,
-    "training": training.account,
-}
+__all__ = ["ACCOUNTS", "Explanation", "Finding", "Mistake", "explain", "known_mistakes"]
 
 
 def explain(

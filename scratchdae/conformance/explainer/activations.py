@@ -22,56 +22,30 @@ _FUNCTIONS = {
     "scaled_tanh": "LeCun's 1.7159 tanh(2a/3)",
 }
 _DERIVATIVES = mistakes(
-    {
-        "derivative_missing": "the derivative is missing: the gradient passes unchanged",
-        "derivative_of_the_pre_activation": "the derivative, a formula in the value, is given the pre-activation",
-        "derivative_of_the_value": "the derivative, a formula in the pre-activation, is given the value",
-        "cotangent_missing": "d_input is the derivative alone: d_output is left out",
-        "derivative_squared": "the derivative is multiplied in twice",
-    },
-    "derivative",
-)
+    ("derivative_missing", "derivative", "the derivative is missing: the gradient passes unchanged"),
+    ("derivative_of_the_pre_activation", "derivative",
+     "the derivative, a formula in the value, is given the pre-activation"),
+    ("derivative_of_the_value", "derivative", "the derivative, a formula in the pre-activation, is given the value"),
+    ("cotangent_missing", "derivative", "d_input is the derivative alone: d_output is left out"),
+    ("derivative_squared", "derivative", "the derivative is multiplied in twice"),
+)  # fmt: skip
 _KINK = mistakes(
-    {
-        "kink_above": "the derivative at exactly 0 is that of the side above",
-        "kink_between": "the derivative at exactly 0 is the mean of both sides",
-    },
-    "kink",
+    ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
+    ("kink_between", "kink", "the derivative at exactly 0 is the mean of both sides"),
 )
 _SOFTMAX = mistakes(
-    {
-        "over_batch": "the softmax runs over the batch, not over the last axis",
-        "naive_softmax": "the largest pre-activation is not taken out before exp, which overflows: inf / inf is NaN",
-        "sigmoids_instead": "each entry has a sigmoid of its own in place of the softmax",
-    },
-    "function",
-) + mistakes(
-    {
-        "diagonal_of_jacobian": "the gradient has the diagonal of the Jacobian alone, d y (1 - y), not its product",
-        "derivative_missing": "the Jacobian is missing: the gradient passes unchanged",
-    },
-    "derivative",
-)
+    ("over_batch", "function", "the softmax runs over the batch, not over the last axis"),
+    ("naive_softmax", "function",
+     "the largest pre-activation is not taken out before exp, which overflows: inf / inf is NaN"),
+    ("sigmoids_instead", "function", "each entry has a sigmoid of its own in place of the softmax"),
+    ("diagonal_of_jacobian", "derivative",
+     "the gradient has the diagonal of the Jacobian alone, d y (1 - y), not its product"),
+    ("derivative_missing", "derivative", "the Jacobian is missing: the gradient passes unchanged"),
+)  # fmt: skip
 
 
-def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell an activation and its gradient.
-
-    Parameters
-    ----------
-    case : Case
-        Of the operation ``activation``.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What naive formulas are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found
+def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell an activation and its gradient."""
     names = {"value": "value", "gradient": "d_input"}
     return told_of(
         case.inputs["a"], case.inputs["d_output"], case.conventions["function"], case.conventions, names, dtype
@@ -81,26 +55,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 def told_of(
     a: Array, d_output: Array, function: str, conventions: Mapping[str, Any], names: Mapping[str, str], dtype: str
 ) -> Account:
-    """Tell an activation, whatever its arrays are called.
-
-    Parameters
-    ----------
-    a, d_output : ndarray
-        Pre-activations, and the gradient with respect to the values.
-    function : str
-        Name of the activation.
-    conventions : mapping
-        With ``slope``, of the leaky rectifier.
-    names : mapping of str to str
-        What the case calls ``value`` and ``gradient``.
-    dtype : {"float64", "float32"}
-        What naive formulas are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell an activation, whatever the case calls its ``value`` and ``gradient``."""
     gradient = factor("gradient_factor", "the gradient", {"B": len(a)}, "gradient factor")
     if function == "softmax":
 
@@ -135,22 +90,21 @@ def told_of(
 
 
 def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
-    others = {f"function:{name}": f"{words} is computed" for name, words in _FUNCTIONS.items() if name != function}
-    switches = [*mistakes(others, "function", "derivative"), *_DERIVATIVES]
+    others = [(name, words) for name, words in _FUNCTIONS.items() if name != function]
+    rows = [(f"function:{name}", "function, derivative", f"{words} is computed") for name, words in others]
+    switches = [*mistakes(*rows), *_DERIVATIVES]
     if function in ("relu", "leaky_relu"):
         switches += _KINK
     if function == "leaky_relu":
         slope = Unknown("slope", conventions["slope"], (), (0.01, 0.3, 0.2))
         has = f"slope is {{value}}, where the case has {conventions['slope']:g}"
-        switches.append(Switch("other_slope", has, frozenset({"slope"}), slope))
+        switches.append(Switch("other_slope", "slope", has, slope))
     if function == "relu":
         slope = Unknown("slope", 0.0, (), (0.01,))
-        switches.append(
-            Switch("other_slope", "the rectifier is leaky, with a slope of {value}", frozenset({"slope"}), slope)
-        )
+        switches.append(Switch("other_slope", "slope", "the rectifier is leaky, with a slope of {value}", slope))
     if function in ("sigmoid", "softplus", "tanh"):
         naive = "exp overflows in the formula as it is printed: inf, or inf / inf, which is NaN"
-        switches += mistakes({"overflow": naive}, "function")
+        switches.append(Switch("overflow", "function", naive))
     return switches
 
 

@@ -13,93 +13,45 @@ from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import corruption, probabilities
-from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.losses import NOT_REDUCED, divisor, reduced, reductions
 from scratchdae.conformance.explainer.recognised import factor
 
-INPUT = mistakes(
-    {
-        "clean_input": "the encoder sees the clean input x, not the corrupted x_tilde",
-        "clean_input_in_backward": "the encoder's part of dW is xᵀ da_y: the clean input for the corrupted x_tilde",
-    },
-    "input",
-)
-ENCODER = (
-    *INPUT,
-    mistake("corrupted_target", "the loss compares with the corrupted input x_tilde, not with the clean x", "target"),
-    mistake("encoder_bias_missing", "the bias b is left out of the encoder"),
-    mistake("decoder_bias_missing", "the bias b' is left out of the decoder"),
-    *mistakes(
-        {
-            "hidden_linear": "the hidden units are linear: y is a_y",
-            "hidden_tanh": "the hidden units are tanh, not sigmoid",
-            "hidden_relu": "the hidden units are rectified, not sigmoid",
-        },
-        "hidden activation",
-        "hidden derivative",
-    ),
-    *mistakes(
-        {
-            "hidden_derivative_missing": "the hidden units' derivative y (1 - y) is missing: da_y is dy",
-            "hidden_derivative_of_a": "the hidden units' derivative is a_y (1 - a_y), of the pre-activation, where y "
-            "belongs",
-            "hidden_derivative_of_y": "the hidden units' derivative is s(y) (1 - s(y)): the sigmoid is taken twice",
-        },
-        "hidden derivative",
-    ),
-    *mistakes(
-        {
-            "db_not_summed": "db is not summed over the batch: it has a row for each example",
-            "db_of_one_example": "db is that of the first example alone",
-        },
-        "db",
-    ),
-    *mistakes(
-        {"db_prime_not_summed": "db' is not summed over the batch: it has a row for each example"},
-        "db_prime",
-    ),
-)
+ENCODER = mistakes(
+    ("clean_input", "input", "the encoder sees the clean input x, not the corrupted x_tilde"),
+    ("clean_input_in_backward", "input",
+     "the encoder's part of dW is xᵀ da_y: the clean input for the corrupted x_tilde"),
+    ("corrupted_target", "target", "the loss compares with the corrupted input x_tilde, not with the clean x"),
+    ("encoder_bias_missing", "", "the bias b is left out of the encoder"),
+    ("decoder_bias_missing", "", "the bias b' is left out of the decoder"),
+    ("hidden_linear", "hidden activation, hidden derivative", "the hidden units are linear: y is a_y"),
+    ("hidden_tanh", "hidden activation, hidden derivative", "the hidden units are tanh, not sigmoid"),
+    ("hidden_relu", "hidden activation, hidden derivative", "the hidden units are rectified, not sigmoid"),
+    ("hidden_derivative_missing", "hidden derivative", "the hidden units' derivative y (1 - y) is missing: da_y is dy"),
+    ("hidden_derivative_of_a", "hidden derivative",
+     "the hidden units' derivative is a_y (1 - a_y), of the pre-activation, where y belongs"),
+    ("hidden_derivative_of_y", "hidden derivative",
+     "the hidden units' derivative is s(y) (1 - s(y)): the sigmoid is taken twice"),
+    ("db_not_summed", "db", "db is not summed over the batch: it has a row for each example"),
+    ("db_of_one_example", "db", "db is that of the first example alone"),
+    ("db_prime_not_summed", "db_prime", "db' is not summed over the batch: it has a row for each example"),
+)  # fmt: skip
 SQUARED = mistakes(
-    {
-        "output_derivative_missing": "the output's derivative z (1 - z) is missing",
-        "output_derivative_of_a": "the output's derivative is a_z (1 - a_z), of the pre-activation, where z belongs",
-    },
-    "output derivative",
-) + mistakes(
-    {
-        "output_linear": "the output is linear: z is a_z, where the case has a sigmoid",
-        "cross_entropy_instead": "the cross-entropy is computed in place of the squared error",
-    },
-    "terms",
-)
-LINEAR = mistakes({"output_sigmoid": "the output is a sigmoid, where the case has a linear one"}, "terms")
-
+    ("output_derivative_missing", "output derivative", "the output's derivative z (1 - z) is missing"),
+    ("output_derivative_of_a", "output derivative",
+     "the output's derivative is a_z (1 - a_z), of the pre-activation, where z belongs"),
+    ("output_linear", "terms", "the output is linear: z is a_z, where the case has a sigmoid"),
+    ("cross_entropy_instead", "terms", "the cross-entropy is computed in place of the squared error"),
+)  # fmt: skip
+LINEAR = mistakes(("output_sigmoid", "terms", "the output is a sigmoid, where the case has a linear one"))
 NOT_IN_SUM = mistakes(
-    {
-        "encoder_not_in_sum": "the encoder's part is computed, but left out of the sum dW",
-        "decoder_not_in_sum": "the decoder's part is computed, but left out of the sum dW",
-    },
-    "dW",
+    ("encoder_not_in_sum", "dW", "the encoder's part is computed, but left out of the sum dW"),
+    ("decoder_not_in_sum", "dW", "the decoder's part is computed, but left out of the sum dW"),
 )
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the autoencoder's forward pass, loss and gradients.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        What the answer is computed in.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell the autoencoder's forward pass, loss and gradients."""
 
     def _told(wrong: Wrong) -> Told:
         return pass_through(case.inputs, case.conventions, wrong, dtype)
@@ -111,20 +63,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
 
 def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
-    """Make the switches of an autoencoder.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Inputs of the case.
-    conventions : mapping
-        Of the case.
-
-    Returns
-    -------
-    tuple of Switch
-        The switches.
-    """
+    """Make the switches of an autoencoder."""
     W, B = inputs["W"], inputs["x"].shape[-2]
     sizes = {"B": B, "D": W.shape[0]}
     corrupts = conventions["corruption"] != "none"
@@ -155,28 +94,13 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
 
 
 def penalties(l2: float) -> tuple[Switch, ...]:
-    """Make the switches of the penalty on the weights.
-
-    Parameters
-    ----------
-    l2 : float
-        The case's own coefficient of Σ W².
-
-    Returns
-    -------
-    tuple of Switch
-        Another coefficient in loss and gradient, in one of them, or for the biases too.
-    """
-    where = {
-        "penalty": ("the penalty", frozenset({"penalty in loss", "penalty in gradient"})),
-        "penalty_in_loss": ("the penalty in the loss, but not in its gradient,", frozenset({"penalty in loss"})),
-        "penalty_in_gradient": (
-            "the penalty in the gradient, but not in the loss,",
-            frozenset({"penalty in gradient"}),
-        ),
-    }
+    """Make the switches of the penalty l2 · ΣW²: another l2 in loss and gradient or in one of them, biases too."""
     table = []
-    for id, (what, excludes) in where.items():
+    for id, decides, what in (
+        ("penalty", "penalty in loss, penalty in gradient", "the penalty"),
+        ("penalty_in_loss", "penalty in loss", "the penalty in the loss, but not in its gradient,"),
+        ("penalty_in_gradient", "penalty in gradient", "the penalty in the gradient, but not in the loss,"),
+    ):
         named: tuple[Named, ...] = ()
         if l2:
             named = (
@@ -185,32 +109,14 @@ def penalties(l2: float) -> tuple[Switch, ...]:
                 Named(2 * l2, f"{id}:2", f"{what} is doubled"),
             )
         case_has = f"where the case has {l2:g}" if l2 else "where the case has none"
-        sentence = f"{what} is {{value}} · ΣW², {case_has}"
-        table.append(Switch(id, sentence, excludes, Unknown("l2", l2, named)))
+        table.append(Switch(id, decides, f"{what} is {{value}} · ΣW², {case_has}", Unknown("l2", l2, named)))
     if l2:
-        table.append(mistake("penalty_of_biases", "the penalty is taken of the biases too"))
+        table.append(Switch("penalty_of_biases", "", "the penalty is taken of the biases too"))
     return tuple(table)
 
 
 def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
-    """Tell one forward and backward pass.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Parameters, batch, and what was drawn.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    dict of str to ndarray
-        All arrays of an autoencoder case.
-    """
+    """Tell all arrays of one forward and backward pass."""
     x, W, b, b_prime = (inputs[name] for name in ("x", "W", "b", "b_prime"))
     W_prime = W.T if conventions["tied"] else inputs["W_prime"]
     x_tilde = corruption.corrupted(x, inputs, conventions, wrong)
@@ -218,7 +124,7 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     target = x_tilde if "corrupted_target" in wrong else x
 
     a_y = seen @ W + ("encoder_bias_missing" not in wrong) * b  # (1)
-    y, slope = _hidden(a_y, wrong)
+    y, slope = hidden(a_y, wrong)
     a_z = y @ W_prime + ("decoder_bias_missing" not in wrong) * b_prime  # (2)
     z, terms, gradients, rounding = _output(a_z, target, conventions, wrong, dtype)  # (3) to (6)
     by = divisor(conventions.get("reduction", "paper"), x.shape)
@@ -281,10 +187,10 @@ def _redrawn(case: Case, found: Mapping[str, Array], told: Callable[[Wrong], Tol
         return None if any(np.array_equal(again, other) for other in known) else again
 
     sentence = "the mask is drawn again for the backward pass: the encoder's part of dW is that of another x_tilde"
-    return (Switch("mask_redrawn", sentence, frozenset({"input", "encoder term", "dW"}), recover=_recover),)
+    return (Switch("mask_redrawn", "input, encoder term, dW", sentence, recover=_recover),)
 
 
-def _hidden(a_y: Array, wrong: Wrong) -> tuple[Array, Array]:
+def hidden(a_y: Array, wrong: Wrong) -> tuple[Array, Array]:
     """Tell the hidden units and their derivative."""
     if "hidden_linear" in wrong:
         return a_y, np.ones_like(a_y)

@@ -4,7 +4,7 @@ import numpy as np
 
 from scratchdae.activations import sigmoid, softmax, softplus
 from scratchdae.arguments import Array
-from scratchdae.conformance.explainer.account import Named, Switch, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.account import Named, Unknown, Wrong, mistakes
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
 _KERAS = Named(
@@ -12,64 +12,26 @@ _KERAS = Named(
     "clipped_probabilities",
     "probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, as in Keras: beyond the gradient is 0",
 )
-SWITCHES = (
-    *mistakes(
-        {
-            "softmax_twice": "a loss of logits is given probabilities: the softmax is taken twice",
-            "softmax_over_batch": "the softmax runs over the batch, not over the classes",
-            "naive_softmax": "the largest logit is not taken out before exp, which overflows: inf / inf is NaN",
-            "naive_logarithms": "the logarithm is taken of a probability that has rounded to 0: the loss is inf",
-            "sigmoids_instead": "a sigmoid for each class is used in place of the softmax",
-            "squared_error_instead": "the squared error of the probabilities is computed in place of the cross-entropy",
-        },
-        "terms",
-    ),
-    Switch(
-        "clipped_probabilities",
-        "probabilities are clipped to [{value}, 1 - {value}] before the logarithm",
-        frozenset({"terms"}),
-        Unknown("epsilon", 0.0, (_KERAS,), EPSILONS, "log"),
-    ),
-    *mistakes(
-        {
-            "labels_from_one": "labels are counted from 1: each stands for the class before",
-            "labels_off_by_one": "each label stands for the class after",
-        },
-        "labels",
-    ),
-    Switch(
-        "label_smoothing",
-        "labels are smoothed by {value}",
-        frozenset({"labels"}),
-        Unknown("smoothing", 0.0, (), (0.1,)),
-    ),
-    mistakes({"one_hot_not_subtracted": "the gradient is softmax(a), from which the label is not subtracted"})[0],
-)
+SWITCHES = mistakes(
+    ("softmax_twice", "terms", "a loss of logits is given probabilities: the softmax is taken twice"),
+    ("softmax_over_batch", "terms", "the softmax runs over the batch, not over the classes"),
+    ("naive_softmax", "terms", "the largest logit is not taken out before exp, which overflows: inf / inf is NaN"),
+    ("naive_logarithms", "terms", "the logarithm is taken of a probability that has rounded to 0: the loss is inf"),
+    ("sigmoids_instead", "terms", "a sigmoid for each class is used in place of the softmax"),
+    ("squared_error_instead", "terms",
+     "the squared error of the probabilities is computed in place of the cross-entropy"),
+    ("clipped_probabilities", "terms",
+     "probabilities are clipped to [{value}, 1 - {value}] before the logarithm",
+     Unknown("epsilon", 0.0, (_KERAS,), EPSILONS, "log")),
+    ("labels_from_one", "labels", "labels are counted from 1: each stands for the class before"),
+    ("labels_off_by_one", "labels", "each label stands for the class after"),
+    ("label_smoothing", "labels", "labels are smoothed by {value}", Unknown("smoothing", 0.0, (), (0.1,))),
+    ("one_hot_not_subtracted", "", "the gradient is softmax(a), from which the label is not subtracted"),
+)  # fmt: skip
 
 
 def terms(a: Array, t: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
-    """Tell the cross-entropy of each example.
-
-    Parameters
-    ----------
-    a : ndarray, shape (B, K)
-        Logits.
-    t : ndarray of int, shape (B,)
-        Labels.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    terms : ndarray, shape (B,)
-        Cross-entropies.
-    gradients : ndarray, shape (B, K)
-        Of each with respect to its logits.
-    rounding : float
-        How far the rounding of the probabilities alone can take the sum.
-    """
+    """Tell the cross-entropy of each example, its gradient, and how far the rounding of p alone can take the sum."""
     K = a.shape[1]
     shift = ("labels_off_by_one" in wrong) - ("labels_from_one" in wrong)
     smoothing = wrong.get("label_smoothing", 0.0)

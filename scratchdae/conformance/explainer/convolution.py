@@ -14,56 +14,34 @@ from scratchdae.layers.windows import transposed_size
 
 IMPOSSIBLE: Told = {"output": np.zeros(0)}  # what fits no answer
 KERNEL = mistakes(
-    {
-        "kernel_flipped": "the kernel is flipped both ways: a true convolution, where the case has a correlation",
-        "kernel_flipped_vertically": "the kernel is flipped up-down",
-        "kernel_flipped_horizontally": "the kernel is flipped left-right",
-        "kernel_axes_exchanged": "rows and columns of the kernel are exchanged",
-        "kernel_channels_exchanged": "the two channel axes of the kernel are taken for one another",
-        "kernel_channels_first": "the kernel's numbers are read as (out, in, kh, kw), without a transpose",
-    },
-    "kernel",
-)
+    ("kernel_flipped", "kernel",
+     "the kernel is flipped both ways: a true convolution, where the case has a correlation"),
+    ("kernel_flipped_vertically", "kernel", "the kernel is flipped up-down"),
+    ("kernel_flipped_horizontally", "kernel", "the kernel is flipped left-right"),
+    ("kernel_axes_exchanged", "kernel", "rows and columns of the kernel are exchanged"),
+    ("kernel_channels_exchanged", "kernel", "the two channel axes of the kernel are taken for one another"),
+    ("kernel_channels_first", "kernel", "the kernel's numbers are read as (out, in, kh, kw), without a transpose"),
+)  # fmt: skip
 IMAGE = mistakes(
-    {
-        "channels_reversed": "the channels of the images are read in reverse order, as BGR for RGB",
-        "channels_first": "the images' numbers are read as (B, C, H, W), without a transpose",
-        "image_axes_exchanged": "rows and columns of the images are exchanged",
-    },
-    "image",
+    ("channels_reversed", "image", "the channels of the images are read in reverse order, as BGR for RGB"),
+    ("channels_first", "image", "the images' numbers are read as (B, C, H, W), without a transpose"),
+    ("image_axes_exchanged", "image", "rows and columns of the images are exchanged"),
 )
-FILTERS = mistakes({"filters_reversed": "the filters come in reverse order"}, "filters")
-REST = (
-    *mistakes({"bias_missing": "the bias is left out"}, "bias"),
-    *mistakes(
-        {
-            "db_not_summed_over_batch": "db is summed over the pixels, not over the batch",
-            "db_not_summed_over_pixels": "db is summed over the batch, not over the pixels",
-            "db_not_summed": "db is not summed at all",
-        },
-        "db",
-    ),
-    *mistakes({"dW_flipped": "dW is flipped up-down and left-right"}, "dW"),
-    *mistakes(
-        {"kernel_flipped_in_backward": "d_input is computed with a kernel that is flipped once too often"},
-        "backward",
-    ),
+FILTERS = mistakes(
+    ("filters_reversed", "filters", "the filters come in reverse order"),
+)
+REST = mistakes(
+    ("bias_missing", "bias", "the bias is left out"),
+    ("db_not_summed_over_batch", "db", "db is summed over the pixels, not over the batch"),
+    ("db_not_summed_over_pixels", "db", "db is summed over the batch, not over the pixels"),
+    ("db_not_summed", "db", "db is not summed at all"),
+    ("dW_flipped", "dW", "dW is flipped up-down and left-right"),
+    ("kernel_flipped_in_backward", "backward", "d_input is computed with a kernel that is flipped once too often"),
 )
 
 
 def account(case: Case) -> Account:
-    """Tell a convolution or a transposed one.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a convolution or a transposed one."""
     inputs, conventions = case.inputs, case.conventions
     transposed = conventions["layer"] == "Conv2DTranspose"
     out = inputs["d_output"].shape
@@ -82,24 +60,7 @@ def account(case: Case) -> Account:
 
 
 def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, transposed: bool) -> Told:
-    """Tell a layer, forwards and backwards.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Images, kernel, bias, and the gradient from above.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    transposed : bool
-        Whether it is the transpose of a convolution.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Output and gradients; the output alone where the gradient from above does not fit it.
-    """
+    """Tell a layer, forwards and backwards; the output alone where the gradient from above does not fit it."""
     x, W, b, dy = (inputs[name] for name in ("x", "W", "b", "d_output"))
     x = _read_image(x, wrong)
     K = _read_kernel(W, wrong)

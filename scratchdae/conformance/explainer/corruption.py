@@ -7,88 +7,54 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 
 _DRAWN = "what is destroyed"
+MISSING = Switch("corruption_missing", f"{_DRAWN}, scale of x_tilde", "nothing is corrupted: x_tilde is x")
+INVERTED = Switch("mask_inverted", _DRAWN, "the mask is inverted: True is taken for kept, not for destroyed")
+WITH_ONES = Switch("masked_with_ones", _DRAWN, "what is destroyed is set to 1, not to 0")
+COIN = mistakes(
+    ("coin_inverted", "coin", "the coin is read the other way round: True gives 0"),
+    ("only_pepper", "coin", "what is destroyed always becomes 0"),
+    ("only_salt", "coin", "what is destroyed always becomes 1"),
+    ("coin_everywhere", "coin", "the coin decides for what is intact too: the mask is not used"),
+)
+NOISE = mistakes(
+    ("noise_multiplied", _DRAWN, "the noise multiplies: x_tilde is x (1 + sigma · noise)"),
+    ("noisy_clipped", "clip of x_tilde", "x_tilde is clipped to [0, 1]"),
+)
 
 
-def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the corruption of a batch.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        Not used: nothing is magnified.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found, dtype
+def account(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
+    """Tell the corruption of a batch."""
 
     def _told(wrong: Wrong) -> Told:
         return {"x_tilde": corrupted(case.inputs["x"], case.inputs, case.conventions, wrong)}
 
-    nothing = mistake("corruption_missing", "nothing is corrupted: x_tilde is x", _DRAWN, "scale of x_tilde")
-    return Account((nothing, *switches(case.inputs, case.conventions)), _told)
+    return Account((MISSING, *switches(case.inputs, case.conventions)), _told)
 
 
 def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
-    """Make the switches that a corruption has.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Inputs of the case: x, and what was drawn.
-    conventions : mapping
-        Of the case: ``corruption``, and ``sigma`` of Gaussian noise.
-
-    Returns
-    -------
-    tuple of Switch
-        The switches; none without corruption.
-    """
+    """Make the switches that a corruption has."""
     kind = conventions["corruption"]
     if kind == "none":
         return ()
     if kind == "gaussian":
         return _noise(conventions["sigma"])
-    inverted = mistake("mask_inverted", "the mask is inverted: True is taken for kept, not for destroyed", _DRAWN)
     share = float(1 - inputs["mask"].mean())
+    fraction = f"{share:.6g}, the fraction left"
     named = [
-        Named(
-            1 / share, "scaled_as_dropout", f"what is left is divided by {share:.6g}, the fraction left, as in dropout"
-        ),
-        Named(share, "scaled_by_fraction_left", f"what is left is multiplied by {share:.6g}, the fraction left"),
+        Named(1 / share, "scaled_as_dropout", f"what is left is divided by {fraction}, as in dropout"),
+        Named(share, "scaled_by_fraction_left", f"what is left is multiplied by {fraction}"),
     ]
     if "nu" in conventions and 0 < conventions["nu"] < 1:
         kept = 1 - conventions["nu"]
         sentence = f"what is left is divided by 1 - nu = {kept:g}, as in dropout"
         named.insert(0, Named(1 / kept, "scaled_as_dropout", sentence))
-    scaled = Switch(
-        "scaled_as_dropout",
-        "what is left is multiplied by {value}, as inverted dropout does; corruption rescales nothing",
-        frozenset({"scale of x_tilde"}),
-        Unknown("factor", 1.0, tuple(named), (1 / share if share else 1.0,)),
-    )
-    if kind == "masking":
-        flipped = mistakes({"masked_with_ones": "what is destroyed is set to 1, not to 0"}, _DRAWN)
-        return (inverted, *flipped, scaled)
-    coin = mistakes(
-        {
-            "coin_inverted": "the coin is read the other way round: True gives 0",
-            "only_pepper": "what is destroyed always becomes 0",
-            "only_salt": "what is destroyed always becomes 1",
-            "coin_everywhere": "the coin decides for what is intact too: the mask is not used",
-        },
-        "coin",
-    )
-    return (inverted, *coin, scaled)
+    sentence = "what is left is multiplied by {value}, as inverted dropout does; corruption rescales nothing"
+    unknown = Unknown("factor", 1.0, tuple(named), (1 / share if share else 1.0,))
+    scaled = Switch("scaled_as_dropout", "scale of x_tilde", sentence, unknown)
+    return (INVERTED, *((WITH_ONES,) if kind == "masking" else COIN), scaled)
 
 
 def _noise(sigma: float) -> tuple[Switch, ...]:
@@ -98,37 +64,12 @@ def _noise(sigma: float) -> tuple[Switch, ...]:
         Named(1.0, "sigma_missing", "the noise is not multiplied by sigma"),
         Named(-sigma, "noise_subtracted", "the noise is subtracted"),
     )
-    return (
-        Switch(
-            "other_sigma",
-            f"sigma is {{value}}, where the case has {sigma:g}",
-            frozenset({_DRAWN}),
-            Unknown("sigma", sigma, named, (sigma, 1.0)),
-        ),
-        mistake("noise_multiplied", "the noise multiplies: x_tilde is x (1 + sigma · noise)", _DRAWN),
-        mistake("noisy_clipped", "x_tilde is clipped to [0, 1]", "clip of x_tilde"),
-    )
+    other = Unknown("sigma", sigma, named, (sigma, 1.0))
+    return (Switch("other_sigma", _DRAWN, f"sigma is {{value}}, where the case has {sigma:g}", other), *NOISE)
 
 
 def corrupted(x: Array, inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong) -> Array:
-    """Tell what becomes of a batch.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, D)
-        Clean batch.
-    inputs : mapping of str to ndarray
-        What was drawn: ``mask``, ``coin`` or ``noise``.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-
-    Returns
-    -------
-    ndarray, shape (B, D)
-        The corrupted batch.
-    """
+    """Tell what becomes of a batch (B, D), given the mask, coin or noise that was drawn."""
     kind = conventions["corruption"]
     if kind == "none" or "corruption_missing" in wrong:
         return x

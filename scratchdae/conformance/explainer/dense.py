@@ -1,42 +1,21 @@
 """Mistakes in a fully connected layer."""
 
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
 
-SWITCHES = (
-    mistake("bias_missing", "the bias is left out", "bias"),
-    *mistakes(
-        {
-            "db_not_summed": "db is not summed over the batch",
-            "db_summed_over_first_axis": "db is summed over the first axis alone",
-            "db_of_one_example": "db is that of the first example alone",
-        },
-        "db",
-    ),
-    *mistakes(
-        {
-            "dW_of_one_example": "dW is that of the first example alone",
-            "dW_of_last_step": "dW is that of the last step alone",
-        },
-        "dW",
-    ),
+SWITCHES = mistakes(
+    ("bias_missing", "bias", "the bias is left out"),
+    ("db_not_summed", "db", "db is not summed over the batch"),
+    ("db_summed_over_first_axis", "db", "db is summed over the first axis alone"),
+    ("db_of_one_example", "db", "db is that of the first example alone"),
+    ("dW_of_one_example", "dW", "dW is that of the first example alone"),
+    ("dW_of_last_step", "dW", "dW is that of the last step alone"),
 )
 
 
 def account(case: Case) -> Account:
-    """Tell a fully connected layer.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a fully connected layer."""
     x, W, b, dy = (case.inputs[name] for name in ("x", "W", "b", "d_output"))
     rows, d_rows = x.reshape(-1, W.shape[0]), dy.reshape(-1, W.shape[1])
     sizes = {"B": len(x)} | ({"T": x.shape[1]} if x.ndim == 3 else {}) | {"units": W.shape[1]}

@@ -8,44 +8,23 @@ from scratchdae.conformance.comparison import Difference
 
 @dataclass(frozen=True)
 class Mistake:
-    """One thing that was done otherwise than the case asks.
+    """One thing that was done otherwise than the case asks."""
 
-    Attributes
-    ----------
-    id : str
-        Its name, for programs.
-    sentence : str
-        What it is, for people.
-    recovered : mapping of str to float
-        Numbers that the case does not know and the answer betrays: a factor, a coefficient, an epsilon.
-    """
-
-    id: str
-    sentence: str
+    id: str  # its name, for programs
+    sentence: str  # what it is, for people
+    # numbers that the case does not know and the answer betrays: a factor, a coefficient, an epsilon
     recovered: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Mistakes that together, and no fewer of them, reproduce every array of an answer.
+    """Mistakes that together, and no fewer of them, reproduce every array of an answer."""
 
-    Attributes
-    ----------
-    mistakes : tuple of Mistake
-        One or two.
-    """
-
-    mistakes: tuple[Mistake, ...]
+    mistakes: tuple[Mistake, ...]  # one or two
 
     @property
     def ids(self) -> frozenset[str]:
-        """Return the names of the mistakes.
-
-        Returns
-        -------
-        frozenset of str
-            One or two.
-        """
+        """Return the names of the mistakes."""
         return frozenset(mistake.id for mistake in self.mistakes)
 
     def __str__(self) -> str:
@@ -54,18 +33,11 @@ class Finding:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Why an answer disagrees with a case.
+    """Why an answer disagrees with a case."""
 
-    Attributes
-    ----------
-    findings : tuple of Finding
-        All that fit, none longer than another. Empty if the answer agrees, or if nothing known reproduces it.
-    first_difference : Difference or None
-        The first array that disagrees, and by how much; None if all agree.
-    """
-
+    # all that fit, none longer than another. Empty if the answer agrees, or if nothing known reproduces it
     findings: tuple[Finding, ...]
-    first_difference: Difference | None
+    first_difference: Difference | None  # the first array that disagrees, and by how much; None if all agree
 
     def __str__(self) -> str:
         if self.first_difference is None:

@@ -10,54 +10,34 @@ from scratchdae.conformance.explainer.account import Account, Named, Switch, Tol
 from scratchdae.conformance.explainer.recognised import factor
 
 BY_NORM = mistakes(
-    {
-        "norm_of_each_array": "each array is clipped by a norm of its own, as by Keras' clipnorm, not by that of all",
-        "largest_entry": "the norm is the largest entry",
-        "sum_of_entries": "the norm is the sum of the entries' absolute values",
-        "norm_not_rooted": "the norm is a sum of squares, of which no root is taken",
-        "clipped_by_value": "each entry is cut to the limit, where the case clips the norm",
-        "weights_alone": "the norm is that of dW alone, and only dW is clipped",
-    },
-    "norm",
-) + mistakes(
-    {
-        "always_rescaled": "gradients shorter than the limit are made longer",
-        "not_clipped": "nothing is clipped",
-        "normalised_to_1": "what is too long is shortened to 1, not to the limit",
-    },
-    "when",
-)
+    ("norm_of_each_array", "norm",
+     "each array is clipped by a norm of its own, as by Keras' clipnorm, not by that of all"),
+    ("largest_entry", "norm", "the norm is the largest entry"),
+    ("sum_of_entries", "norm", "the norm is the sum of the entries' absolute values"),
+    ("norm_not_rooted", "norm", "the norm is a sum of squares, of which no root is taken"),
+    ("clipped_by_value", "norm", "each entry is cut to the limit, where the case clips the norm"),
+    ("weights_alone", "norm", "the norm is that of dW alone, and only dW is clipped"),
+    ("always_rescaled", "when", "gradients shorter than the limit are made longer"),
+    ("not_clipped", "when", "nothing is clipped"),
+    ("normalised_to_1", "when", "what is too long is shortened to 1, not to the limit"),
+)  # fmt: skip
 BY_VALUE = mistakes(
-    {
-        "clipped_by_norm": "the norm is clipped, where the case cuts each entry",
-        "only_from_above": "entries are cut from above alone",
-        "only_from_below": "entries are cut from below alone",
-        "zeroed_beyond": "entries beyond the limit become 0",
-        "not_clipped": "nothing is clipped",
-    },
-    "cut",
+    ("clipped_by_norm", "cut", "the norm is clipped, where the case cuts each entry"),
+    ("only_from_above", "cut", "entries are cut from above alone"),
+    ("only_from_below", "cut", "entries are cut from below alone"),
+    ("zeroed_beyond", "cut", "entries beyond the limit become 0"),
+    ("not_clipped", "cut", "nothing is clipped"),
+)
+NO_EPSILON = Switch("no_epsilon_in_norm", "epsilon", "nothing is added to the norm, where PyTorch adds 1e-6")
+PENALTY = mistakes(
+    ("root", "norm", "the penalty is the norm of W, not its square"),
+    ("absolute_values", "norm", "the penalty is Σ |W|: L1, not L2"),
 )
 _TORCH = Named(1e-6, "epsilon_in_norm", "1e-6 is added to the norm, as in PyTorch")
 
 
-def clipping(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the clipping of gradients.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        Not used.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found, dtype
+def clipping(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
+    """Tell the clipping of gradients."""
     grads = {name: case.inputs[name] for name in ("dW", "db")}
     limit, framework = case.conventions["limit"], case.conventions["framework"]
     own_epsilon = 1e-6 if framework == "torch" else 0.0
@@ -77,15 +57,10 @@ def clipping(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
     if case.conventions["clip"] == "value":
         return Account((*BY_VALUE, bound), _by_value)
-    named = (_TORCH,) if not own_epsilon else ()
-    epsilon = Switch(
-        "epsilon_in_norm",
-        f"{{value}} is added to the norm, where the case adds {own_epsilon:g}",
-        frozenset({"epsilon"}),
-        Unknown("epsilon", own_epsilon, named, (1e-8, 1e-6, 1e-3), "log"),
-    )
-    exact = mistakes({"no_epsilon_in_norm": "nothing is added to the norm, where PyTorch adds 1e-6"}, "epsilon")
-    return Account((*BY_NORM, epsilon, *(exact if own_epsilon else ()), bound), _by_norm)
+    unknown = Unknown("epsilon", own_epsilon, () if own_epsilon else (_TORCH,), (1e-8, 1e-6, 1e-3), "log")
+    sentence = f"{{value}} is added to the norm, where the case adds {own_epsilon:g}"
+    epsilon = Switch("epsilon_in_norm", "epsilon", sentence, unknown)
+    return Account((*BY_NORM, epsilon, *((NO_EPSILON,) if own_epsilon else ()), bound), _by_norm)
 
 
 def _norm(arrays: list[Array], wrong: Wrong) -> float:
@@ -122,24 +97,8 @@ def _cut(g: Array, limit: float, wrong: Wrong, grads: Mapping[str, Array]) -> Ar
     return np.clip(g, low, np.inf if "only_from_below" in wrong else limit)
 
 
-def penalty(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the penalty of the weights' squares.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        Not used.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found, dtype
+def penalty(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
+    """Tell the penalty of the weights' squares."""
     W, l2 = case.inputs["W"], case.conventions["l2"]
     sizes = {"P": W.shape[0], "Q": W.shape[1]}
 
@@ -156,18 +115,9 @@ def penalty(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
             "dW": common * wrong.get("gradient_factor", 1.0) * gradient,
         }
 
-    return Account(
-        (
-            *mistakes(
-                {
-                    "root": "the penalty is the norm of W, not its square",
-                    "absolute_values": "the penalty is Σ |W|: L1, not L2",
-                },
-                "norm",
-            ),
-            factor("penalty_factor", "the penalty with its gradient", sizes, "loss factor", "gradient factor"),
-            factor("loss_factor", "the penalty, but not its gradient,", sizes, "loss factor"),
-            factor("gradient_factor", "the penalty's gradient, but not the penalty,", sizes, "gradient factor"),
-        ),
-        _told,
+    factors = (
+        factor("penalty_factor", "the penalty with its gradient", sizes, "loss factor", "gradient factor"),
+        factor("loss_factor", "the penalty, but not its gradient,", sizes, "loss factor"),
+        factor("gradient_factor", "the penalty's gradient, but not the penalty,", sizes, "gradient factor"),
     )
+    return Account((*PENALTY, *factors), _told)

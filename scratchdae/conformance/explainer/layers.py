@@ -7,13 +7,7 @@ from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import activations, convolution, dense, lstm, noise, pooling, rearranging
 from scratchdae.conformance.explainer.account import Account
 
-_ACTIVATIONS = {
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "ReLU": "relu",
-    "LeakyReLU": "leaky_relu",
-    "Identity": "identity",
-}
+_ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "LeakyReLU": "leaky_relu", "Identity": "identity"}
 _LAYERS = {
     "Dense": dense.account,
     "Conv2D": convolution.account,
@@ -30,22 +24,7 @@ _LAYERS = {
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell a layer.
-
-    Parameters
-    ----------
-    case : Case
-        Of the operation ``layer``.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        What naive formulas are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer."""
     layer = case.conventions["layer"]
     if layer == "Dropout":
         return noise.dropout(case, found)

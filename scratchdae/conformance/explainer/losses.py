@@ -15,47 +15,27 @@ from scratchdae.conformance.explainer.account import Account, Named, Switch, Tol
 from scratchdae.conformance.explainer.recognised import factor
 
 NOT_REDUCED = mistakes(
-    {
-        "loss_per_example": "the loss is not averaged over the batch: it has a value for each example",
-        "loss_per_element": "the loss is not reduced at all: it has a value for each entry",
-    },
-    "shape of loss",
+    ("loss_per_example", "shape of loss", "the loss is not averaged over the batch: it has a value for each example"),
+    ("loss_per_element", "shape of loss", "the loss is not reduced at all: it has a value for each entry"),
 )
 SQUARED_ERROR = mistakes(
-    {
-        "absolute_error_instead": "the absolute error is computed in place of the squared error",
-        "cross_entropy_instead": "the cross-entropy of logits is computed in place of the squared error",
-    },
-    "terms",
+    ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
+    ("cross_entropy_instead", "terms", "the cross-entropy of logits is computed in place of the squared error"),
 )
 ABSOLUTE_ERROR = mistakes(
-    {
-        "squared_error_instead": "the squared error is computed in place of the absolute error",
-        "tie_upwards": "where reconstruction and target are equal the gradient is 1, not 0",
-        "tie_downwards": "where reconstruction and target are equal the gradient is -1, not 0",
-    },
-    "terms",
+    ("squared_error_instead", "terms", "the squared error is computed in place of the absolute error"),
+    ("tie_upwards", "terms", "where reconstruction and target are equal the gradient is 1, not 0"),
+    ("tie_downwards", "terms", "where reconstruction and target are equal the gradient is -1, not 0"),
+)
+HUBER = mistakes(
+    ("smooth_l1", "terms", "the loss is divided by delta: the smooth L1 loss, not Huber's"),
+    ("squared_error_instead", "terms", "the squared error is computed in place of Huber's loss"),
+    ("absolute_error_instead", "terms", "the absolute error is computed in place of Huber's loss"),
 )
 
 
-def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell a loss and its gradient.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-    dtype : {"float64", "float32"}
-        What the answer is computed in.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found
+def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell a loss and its gradient."""
     a, target = case.inputs["a"], case.inputs["target"]
     conventions, kind = case.conventions, case.conventions["loss"]
     sizes = {"B": a.shape[0], "K" if kind == "softmax_cross_entropy" else "D": a.shape[1]}
@@ -80,44 +60,12 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
 
 def divisor(reduction: str, shape: tuple[int, ...], labels: bool = False) -> int:
-    """Return what the sum of all terms is divided by.
-
-    Parameters
-    ----------
-    reduction : {"paper", "mean"}
-        Mean over the batch, or over all entries.
-    shape : (int, int)
-        Of the pre-activations.
-    labels : bool
-        Whether an example has one term.
-
-    Returns
-    -------
-    int
-        The divisor.
-    """
+    """Return what the sum of all terms is divided by; of labels an example has one term."""
     return shape[0] if reduction == "paper" or labels else shape[0] * shape[1]
 
 
 def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, float]:
-    """Tell the loss, and the factor of its gradient.
-
-    Parameters
-    ----------
-    terms : ndarray, shape (B, D) or (B,)
-        What is summed.
-    by : int
-        What the sum is divided by.
-    wrong : mapping
-        The switches that are on.
-
-    Returns
-    -------
-    loss : ndarray
-        The loss, without axes unless it is not reduced.
-    scale : float
-        What each term's gradient is multiplied by.
-    """
+    """Tell the loss, without axes unless it is not reduced, and the factor of each term's gradient."""
     common = wrong.get("reduction", 1.0) / by
     loss = common * wrong.get("loss_factor", 1.0) * terms.sum()
     if "loss_per_element" in wrong:
@@ -128,33 +76,17 @@ def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, float]:
 
 
 def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
-    """Make the switches for what a loss is divided by.
-
-    Parameters
-    ----------
-    reference : {"paper", "mean"}
-        The case's own reduction.
-    sizes : mapping of str to int
-        B, and D or K.
-
-    Returns
-    -------
-    tuple of Switch
-        The same factor in the loss and in every gradient; one in the loss alone; one in the gradients alone.
-    """
+    """Make the switches for what a loss is divided by: a factor in loss and gradients, in the one, in the others."""
     B, D = sizes.values()
     _, name = sizes
     own = f"summed over {name} and averaged over B" if reference == "paper" else f"averaged over B·{name}"
+    components = f"the {name} = {D} components"
     by = 1 if reference == "paper" else D
     meanings: list[tuple[str, str, float]] = [
         ("sum", "the loss is summed over everything", B * by),
-        ("element_mean", f"the loss is averaged over the {name} = {D} components too", by / D),
-        ("batch_mean", f"the loss is summed over the {name} = {D} components, averaged over the batch", by),
-        (
-            "component_mean",
-            f"the loss is averaged over the {name} = {D} components and summed over the batch",
-            B * by / D,
-        ),
+        ("element_mean", f"the loss is averaged over {components} too", by / D),
+        ("batch_mean", f"the loss is summed over {components}, averaged over the batch", by),
+        ("component_mean", f"the loss is averaged over {components} and summed over the batch", B * by / D),
     ]
     named = []
     for half, words in ((1.0, ""), (0.5, ", and halved"), (2.0, ", and doubled")):
@@ -165,48 +97,21 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
                 named.append(Named(value * half, f"reduction:{id}{suffix}", sentence))
     both = "the loss with all its gradients"
     named.append(Named(1 / np.log(2), "reduction:bits", f"{both} is in bits, where the case has nats"))
-    plain = factor("reduction", both, sizes, zero=False)
+    plain = factor("reduction", both, sizes, "loss factor", "gradient factor", zero=False)
     assert plain.unknown is not None
     taken = {name.value for name in named}
     named += [name for name in plain.unknown.named if not any(np.isclose(name.value, v) for v in taken)]
-    reduction = Switch(
-        "reduction",
-        f"{both} is {{value}} times what it should be",
-        frozenset({"loss factor", "gradient factor"}),
-        Unknown("factor", 1.0, tuple(named)),
-    )
     return (
-        reduction,
+        Switch("reduction", plain.decides, plain.sentence, Unknown("factor", 1.0, tuple(named))),
         factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor", "shape of loss"),
         factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor"),
     )
 
 
 def huber_switches(delta: float) -> tuple[Switch, ...]:
-    """Make the switches of Huber's loss.
-
-    Parameters
-    ----------
-    delta : float
-        The case's own.
-
-    Returns
-    -------
-    tuple of Switch
-        The switches.
-    """
+    """Make the switches of Huber's loss."""
     other = Unknown("delta", delta, (), (1.0, 0.5, 2.0, 0.1, 1.35), "log")
-    return (
-        *mistakes(
-            {
-                "smooth_l1": "the loss is divided by delta: the smooth L1 loss, not Huber's",
-                "squared_error_instead": "the squared error is computed in place of Huber's loss",
-                "absolute_error_instead": "the absolute error is computed in place of Huber's loss",
-            },
-            "terms",
-        ),
-        Switch("other_delta", f"delta is {{value}}, where the case has {delta:g}", frozenset({"terms"}), other),
-    )
+    return (*HUBER, Switch("other_delta", "terms", f"delta is {{value}}, where the case has {delta:g}", other))
 
 
 def _squared(z: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:

@@ -12,112 +12,53 @@ import numpy as np
 from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Switch, Told, Unknown, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.account import Account, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
 
 _OWN = "ifgo"
-_KNOWN = {
-    "ifog": ", as ONNX and old Torch have them",
-    "iofg": ", as ONNX has them",
-    "fiog": "",
-    "igfo": ", as TensorFlow 1 has them",
-}
+# Old Torch has i f o g, ONNX i o f g, TensorFlow 1 i g f o.
 ORDERS = {"".join(order): order for order in permutations(_OWN) if "".join(order) != _OWN}
-SWITCHES = (
-    *mistakes(
-        {
-            f"gates:{order}": f"the gates are read in the order {' '.join(order)}, where the case has i f g o"
-            for order in ORDERS
-        },
-        "gates",
-    ),
-    *mistakes(
-        {
-            "time_reversed": "the sequence is read backwards, and the outputs come in the order in which it is read",
-            "time_reversed_and_back": "the sequence is read backwards, and the outputs are put back into its order",
-        },
-        "time",
-    ),
-    *mistakes(
-        {
-            "bias_missing": "the bias is left out",
-            "bias_doubled": "the bias is added twice, as b_ih and b_hh; each has the gradient db",
-            "bias_doubled_with_gradient": "the bias is added twice, and its gradient is doubled too",
-        },
-        "bias",
-    ),
-    *mistakes(
-        {
-            "rectified": "the activation is the rectifier, not the hyperbolic tangent",
-            "tanh_instead": "the activation is the hyperbolic tangent, not the rectifier",
-            "cell_not_activated": "the output is o ⊙ c: the activation of the cell state is missing",
-        },
-        "activation",
-    ),
-    *mistakes(
-        {
-            "hard_sigmoid": "the gates have the hard sigmoid (a + 3) / 6",
-            "old_hard_sigmoid": "the gates have the hard sigmoid 0.2 a + 0.5",
-        },
-        "gate activation",
-    ),
-    *mistakes(
-        {
-            "states_exchanged": "h0 and c0 are exchanged",
-            "states_ignored": "h0 and c0 are taken for zero",
-        },
-        "states",
-    ),
-    *mistakes(
-        {
-            "no_gradient_through_h": "backpropagation through time goes along c alone: da_{t+1} Uᵀ is missing",
-            "no_gradient_through_c": "backpropagation through time goes along h alone: dc_{t+1} ⊙ f_{t+1} is missing",
-            "no_gradient_through_time": "nothing is propagated through time: each step has its own gradient alone",
-        },
-        "time of backward",
-    ),
-    *mistakes(
-        {
-            "gate_derivative_missing": "the gates' derivative s (1 - s) is missing",
-            "g_derivative_missing": "the derivative of g is missing",
-            "c_derivative_missing": "the derivative of the activated cell state is missing",
-        },
-    ),
-    *mistakes(
-        {"dU_of_same_step": "dU takes h_t where h_{t-1} belongs"},
-        "dU",
-    ),
-    *mistakes({"db_of_last_step": "db is that of the last step alone"}, "db"),
-    Switch(
-        "forget_bias",
-        "{value} is added to the forget gate, as a forget bias that is not part of b",
-        frozenset({"forget bias"}),
-        Unknown("forget_bias", 0.0, (), (1.0,)),
-    ),
+_READ = "the gates are read in the order {}, where the case has i f g o"
+SWITCHES = mistakes(
+    *((f"gates:{order}", "gates", _READ.format(" ".join(order))) for order in ORDERS),
+    ("time_reversed", "time", "the sequence is read backwards, and the outputs come in the order in which it is read"),
+    ("time_reversed_and_back", "time", "the sequence is read backwards, and the outputs are put back into its order"),
+    ("bias_missing", "bias", "the bias is left out"),
+    ("bias_doubled", "bias", "the bias is added twice, as b_ih and b_hh; each has the gradient db"),
+    ("bias_doubled_with_gradient", "bias", "the bias is added twice, and its gradient is doubled too"),
+    ("rectified", "activation", "the activation is the rectifier, not the hyperbolic tangent"),
+    ("tanh_instead", "activation", "the activation is the hyperbolic tangent, not the rectifier"),
+    ("cell_not_activated", "activation", "the output is o ⊙ c: the activation of the cell state is missing"),
+    ("hard_sigmoid", "gate activation", "the gates have the hard sigmoid (a + 3) / 6"),
+    ("old_hard_sigmoid", "gate activation", "the gates have the hard sigmoid 0.2 a + 0.5"),
+    ("states_exchanged", "states", "h0 and c0 are exchanged"),
+    ("states_ignored", "states", "h0 and c0 are taken for zero"),
+    ("no_gradient_through_h", "time of backward",
+     "backpropagation through time goes along c alone: da_{t+1} Uᵀ is missing"),
+    ("no_gradient_through_c", "time of backward",
+     "backpropagation through time goes along h alone: dc_{t+1} ⊙ f_{t+1} is missing"),
+    ("no_gradient_through_time", "time of backward",
+     "nothing is propagated through time: each step has its own gradient alone"),
+    ("gate_derivative_missing", "", "the gates' derivative s (1 - s) is missing"),
+    ("g_derivative_missing", "", "the derivative of g is missing"),
+    ("c_derivative_missing", "", "the derivative of the activated cell state is missing"),
+    ("dU_of_same_step", "dU", "dU takes h_t where h_{t-1} belongs"),
+    ("db_of_last_step", "db", "db is that of the last step alone"),
+    ("forget_bias", "forget bias", "{value} is added to the forget gate, as a forget bias that is not part of b",
+     Unknown("forget_bias", 0.0, (), (1.0,))),
+)  # fmt: skip
+ALL_OUTPUTS, LAST_OUTPUT = mistakes(
+    ("all_outputs", "sequences", "the outputs of all steps come back, where the case asks for the last"),
+    ("last_output", "sequences", "the last output comes back alone, where the case asks for all"),
 )
 
 
 def account(case: Case) -> Account:
-    """Tell a layer of long short-term memory.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer of long short-term memory."""
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
     given = [s for s in SWITCHES if "states" not in s.excludes or "h0" in inputs]
-    given.append(
-        mistake("all_outputs", "the outputs of all steps come back, where the case asks for the last", "sequences")
-        if not conventions["return_sequences"]
-        else mistake("last_output", "the last output comes back alone, where the case asks for all", "sequences")
-    )
+    given.append(LAST_OUTPUT if conventions["return_sequences"] else ALL_OUTPUTS)
     factors = (
         factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "dU factor", "db factor"),
         factor("dW_factor", "dW", sizes, "dW factor"),
@@ -132,22 +73,7 @@ def account(case: Case) -> Account:
 
 
 def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong) -> Told:
-    """Tell the layer, forwards and backwards.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Parameters, sequences, states and the gradient from above.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-
-    Returns
-    -------
-    dict of str to ndarray
-        All arrays of an LSTM case.
-    """
+    """Tell the layer, forwards and backwards."""
     x, d_output, U = inputs["x"], inputs["d_output"], inputs["U"]
     B, T, H = len(x), x.shape[1], U.shape[0]
     read = _columns(H, next((order for order in ORDERS if f"gates:{order}" in wrong), _OWN))

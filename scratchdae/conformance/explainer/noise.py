@@ -6,24 +6,22 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
+
+DROPOUT = mistakes(
+    ("mask_inverted", "mask", "the mask is inverted: True is taken for dropped"),
+    ("mask_missing_in_backward", "mask", "the gradient of dropped units passes too: backward has no mask"),
+    ("nothing_dropped", "mask", "nothing is dropped, as at evaluation"),
+)
+NOISE = mistakes(
+    ("noise_multiplied", "backward", "the noise multiplies: output is x (1 + std · noise)"),
+    ("gradient_times_noise", "backward", "the gradient is multiplied by the noise"),
+    ("gradient_times_std", "backward", "the gradient is multiplied by std"),
+)
 
 
 def dropout(case: Case, found: Mapping[str, Array]) -> Account:
-    """Tell a dropout layer.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        The answer.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a dropout layer."""
     x, d_output, keep = (case.inputs[name] for name in ("x", "d_output", "keep"))
     rate = case.conventions["rate"]
     right = 1 / (1 - rate)
@@ -40,7 +38,7 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
         again = np.abs(found["d_input"]) > 0 if found["d_input"].shape == keep.shape else keep
         return None if np.array_equal(again, _told(wrong)["d_input"] != 0) else again
 
-    def _scale(id: str, where: str, *decides: str) -> Switch:
+    def _scale(id: str, decides: str, where: str) -> Switch:
         named = (
             Named(1.0, f"{id}:missing", f"what is kept is not divided by 1 - rate {where}"),
             Named(1 / rate, f"{id}:1/rate", f"what is kept is divided by rate, not by 1 - rate, {where}"),
@@ -48,42 +46,19 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
             Named(right**2, f"{id}:twice", f"what is kept is divided by 1 - rate twice {where}"),
         )
         sentence = f"what is kept is multiplied by {{value}} {where}, where the case has 1 / (1 - rate) = {right:g}"
-        return Switch(id, sentence, frozenset(decides), Unknown("factor", right, named))
+        return Switch(id, decides, sentence, Unknown("factor", right, named))
 
-    return Account(
-        (
-            _scale("scale", "in both directions", "forward", "backward"),
-            _scale("scale_forward", "forwards", "forward"),
-            _scale("scale_backward", "backwards", "backward"),
-            *mistakes(
-                {
-                    "mask_inverted": "the mask is inverted: True is taken for dropped",
-                    "mask_missing_in_backward": "the gradient of dropped units passes too: backward has no mask",
-                    "nothing_dropped": "nothing is dropped, as at evaluation",
-                },
-                "mask",
-            ),
-            Switch(
-                "mask_redrawn", "the mask is drawn again for the backward pass", frozenset({"mask"}), recover=_redrawn
-            ),
-        ),
-        _told,
+    scales = (
+        _scale("scale", "forward, backward", "in both directions"),
+        _scale("scale_forward", "forward", "forwards"),
+        _scale("scale_backward", "backward", "backwards"),
     )
+    redrawn = Switch("mask_redrawn", "mask", "the mask is drawn again for the backward pass", recover=_redrawn)
+    return Account((*scales, *DROPOUT, redrawn), _told)
 
 
 def gaussian_noise(case: Case) -> Account:
-    """Tell a layer of Gaussian noise.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer of Gaussian noise."""
     x, d_output, noise = (case.inputs[name] for name in ("x", "d_output", "noise"))
     std = case.conventions["std"]
 
@@ -105,17 +80,4 @@ def gaussian_noise(case: Case) -> Account:
         Named(-std, "noise_subtracted", "the noise is subtracted"),
     )
     other = Unknown("std", std, named)
-    return Account(
-        (
-            Switch("other_std", f"std is {{value}}, where the case has {std:g}", frozenset({"std"}), other),
-            mistake("noise_multiplied", "the noise multiplies: output is x (1 + std · noise)", "backward"),
-            *mistakes(
-                {
-                    "gradient_times_noise": "the gradient is multiplied by the noise",
-                    "gradient_times_std": "the gradient is multiplied by std",
-                },
-                "backward",
-            ),
-        ),
-        _told,
-    )
+    return Account((Switch("other_std", "std", f"std is {{value}}, where the case has {std:g}", other), *NOISE), _told)

@@ -22,132 +22,72 @@ FRAMEWORKS = {"torch": "PyTorch", "optax": "optax", "keras": "Keras"}
 
 class _Flag(NamedTuple):
     id: str
-    sets: dict[str, Any]
     of: str  # the rules that have it: a tag of `_tags`
+    sets: dict[str, Any]
     sentence: str
 
 
 _FLAGS = (
-    _Flag(
-        "lr_outside_velocity",
-        {"momentum_lr": "outside"},
-        "momentum",
-        "the learning rate multiplies the velocity, as in PyTorch, where the case has it inside",
-    ),
-    _Flag(
-        "lr_inside_velocity",
-        {"momentum_lr": "inside"},
-        "momentum",
-        "the learning rate is inside the velocity, as in Keras, where the case has it outside",
-    ),
-    _Flag("nesterov", {"nesterov": True}, "sgd momentum", "the step is Nesterov's, where the case has plain momentum"),
-    _Flag("not_nesterov", {"nesterov": False}, "sgd momentum", "the momentum is plain, where the case has Nesterov's"),
-    _Flag(
-        "nesterov_of_old_velocity",
-        {"lookahead": "old"},
-        "nesterov",
-        "Nesterov's step goes along the velocity before its update",
-    ),
-    _Flag("first_step_damped", {"first_velocity": "damped"}, "dampening", "dampening concerns the first step too"),
-    _Flag(
-        "averaged_velocity",
-        {"dampening": "momentum", "first_velocity": "damped"},
-        "sgd momentum",
-        "the velocity is an average: the gradient enters it times 1 - momentum",
-    ),
-    _Flag("no_dampening", {"dampening": 0.0}, "dampening", "the velocity is not damped"),
-    _Flag(
-        "epsilon_outside",
-        {"epsilon": "outside"},
-        "adaptive",
-        "eps is added to the root, where the case has it elsewhere",
-    ),
-    _Flag(
-        "epsilon_inside",
-        {"epsilon": "inside"},
-        "adaptive",
-        "eps is added inside the root, where the case has it outside",
-    ),
-    _Flag(
-        "epsilon_hat",
-        {"epsilon": "hat"},
-        "adam",
-        "eps is added to the root of the moment before its bias is corrected, as in Keras' Adam",
-    ),
-    _Flag("no_bias_correction", {"correction": "none"}, "adam", "the bias of both moments is not corrected"),
-    _Flag("no_first_correction", {"correction": "second"}, "adam", "the bias of the first moment is not corrected"),
-    _Flag("no_second_correction", {"correction": "first"}, "adam", "the bias of the second moment is not corrected"),
-    _Flag("doubled_bias_correction", {"correction": "doubled"}, "adam", "the bias of both moments is corrected twice"),
-    _Flag(
-        "correction_stored",
-        {"correction": "stored"},
-        "adam",
-        "the corrected moments are kept, and so corrected again in the next step",
-    ),
-    _Flag(
-        "steps_counted_from_0", {"first_step": 0}, "adam", "steps are counted from 0: the first correction divides by 0"
-    ),
-    _Flag(
-        "steps_counted_from_2", {"first_step": 2}, "adam", "steps are counted from 2: the correction is a step ahead"
-    ),
-    _Flag("betas_exchanged", {"betas": "exchanged"}, "adam", "beta1 and beta2 are exchanged"),
-    _Flag("amsgrad", {"maximum": True}, "adam", "the largest second moment so far is used: AMSGrad"),
-    _Flag(
-        "old_mean_square",
-        {"mean_square": "old"},
-        "adaptive",
-        "the step divides by the mean square from before this gradient",
-    ),
-    _Flag(
-        "mean_square_from_1", {"mean_square_from": 1.0}, "adaptive", "the mean square begins at 1, as in TensorFlow 1"
-    ),
-    _Flag("centred", {"centred": True}, "rmsprop", "the mean is subtracted from the mean square: centred RMSprop"),
-    _Flag("not_centred", {"centred": False}, "rmsprop", "the mean is not subtracted from the mean square"),
-    _Flag(
-        "decay_decoupled",
-        {"decay": "decoupled"},
-        "any",
-        "weight decay is decoupled: θ shrinks by lr · weight_decay, where the case adds it to the gradient",
-    ),
-    _Flag(
-        "decay_in_gradient",
-        {"decay": "gradient"},
-        "any",
-        "weight decay is added to the gradient, as L2, where the case has it decoupled",
-    ),
-    _Flag(
-        "decay_without_lr",
-        {"decay": "decoupled", "decay_times": "nothing"},
-        "decay",
-        "weight decay is decoupled and not multiplied by the learning rate",
-    ),
-    _Flag(
-        "decay_after_step",
-        {"decay": "decoupled", "decay_comes": "after"},
-        "decay",
-        "decoupled weight decay comes after the step, and shrinks that too",
-    ),
-    _Flag("biases_decay", {"decayed": "all"}, "decay", "biases decay too, where the case decays weights alone"),
-    _Flag("biases_do_not_decay", {"decayed": "weights"}, "decay", "biases do not decay, where the case lets them"),
-    _Flag("no_decay", {"weight_decay": 0.0}, "decay", "nothing decays"),
-    _Flag("no_momentum", {"momentum": 0.0}, "momentum", "there is no momentum"),
-    _Flag("constant_lr", {"lr_of": "first step"}, "any", "the learning rate of the first step is used in all"),
-    _Flag("lr_a_step_late", {"lr_of": "last step"}, "any", "each step uses the learning rate of the step before"),
-    _Flag("lr_a_step_early", {"lr_of": "next step"}, "any", "each step uses the learning rate of the next"),
-    _Flag("sign_of_gradient", {"gradient_is": "sign"}, "any", "only the sign of each gradient is used"),
-    _Flag(
-        "never_zeroed", {"zeroed_every": 0}, "any", "gradients are never zeroed: each step takes the sum of all so far"
-    ),
+    _Flag("lr_outside_velocity", "momentum", {"momentum_lr": "outside"},
+          "the learning rate multiplies the velocity, as in PyTorch, where the case has it inside"),
+    _Flag("lr_inside_velocity", "momentum", {"momentum_lr": "inside"},
+          "the learning rate is inside the velocity, as in Keras, where the case has it outside"),
+    _Flag("nesterov", "sgd momentum", {"nesterov": True}, "the step is Nesterov's, where the case has plain momentum"),
+    _Flag("not_nesterov", "sgd momentum", {"nesterov": False}, "the momentum is plain, where the case has Nesterov's"),
+    _Flag("nesterov_of_old_velocity", "nesterov", {"lookahead": "old"},
+          "Nesterov's step goes along the velocity before its update"),
+    _Flag("first_step_damped", "dampening", {"first_velocity": "damped"}, "dampening concerns the first step too"),
+    _Flag("averaged_velocity", "sgd momentum", {"dampening": "momentum", "first_velocity": "damped"},
+          "the velocity is an average: the gradient enters it times 1 - momentum"),
+    _Flag("no_dampening", "dampening", {"dampening": 0.0}, "the velocity is not damped"),
+    _Flag("epsilon_outside", "adaptive", {"epsilon": "outside"},
+          "eps is added to the root, where the case has it elsewhere"),
+    _Flag("epsilon_inside", "adaptive", {"epsilon": "inside"},
+          "eps is added inside the root, where the case has it outside"),
+    _Flag("epsilon_hat", "adam", {"epsilon": "hat"},
+          "eps is added to the root of the moment before its bias is corrected, as in Keras' Adam"),
+    _Flag("no_bias_correction", "adam", {"correction": "none"}, "the bias of both moments is not corrected"),
+    _Flag("no_first_correction", "adam", {"correction": "second"}, "the bias of the first moment is not corrected"),
+    _Flag("no_second_correction", "adam", {"correction": "first"}, "the bias of the second moment is not corrected"),
+    _Flag("doubled_bias_correction", "adam", {"correction": "doubled"}, "the bias of both moments is corrected twice"),
+    _Flag("correction_stored", "adam", {"correction": "stored"},
+          "the corrected moments are kept, and so corrected again in the next step"),
+    _Flag("steps_counted_from_0", "adam", {"first_step": 0},
+          "steps are counted from 0: the first correction divides by 0"),
+    _Flag("steps_counted_from_2", "adam", {"first_step": 2},
+          "steps are counted from 2: the correction is a step ahead"),
+    _Flag("betas_exchanged", "adam", {"betas": "exchanged"}, "beta1 and beta2 are exchanged"),
+    _Flag("amsgrad", "adam", {"maximum": True}, "the largest second moment so far is used: AMSGrad"),
+    _Flag("old_mean_square", "adaptive", {"mean_square": "old"},
+          "the step divides by the mean square from before this gradient"),
+    _Flag("mean_square_from_1", "adaptive", {"mean_square_from": 1.0},
+          "the mean square begins at 1, as in TensorFlow 1"),
+    _Flag("centred", "rmsprop", {"centred": True}, "the mean is subtracted from the mean square: centred RMSprop"),
+    _Flag("not_centred", "rmsprop", {"centred": False}, "the mean is not subtracted from the mean square"),
+    _Flag("decay_decoupled", "any", {"decay": "decoupled"},
+          "weight decay is decoupled: θ shrinks by lr · weight_decay, where the case adds it to the gradient"),
+    _Flag("decay_in_gradient", "any", {"decay": "gradient"},
+          "weight decay is added to the gradient, as L2, where the case has it decoupled"),
+    _Flag("decay_without_lr", "decay", {"decay": "decoupled", "decay_times": "nothing"},
+          "weight decay is decoupled and not multiplied by the learning rate"),
+    _Flag("decay_after_step", "decay", {"decay": "decoupled", "decay_comes": "after"},
+          "decoupled weight decay comes after the step, and shrinks that too"),
+    _Flag("biases_decay", "decay", {"decayed": "all"}, "biases decay too, where the case decays weights alone"),
+    _Flag("biases_do_not_decay", "decay", {"decayed": "weights"}, "biases do not decay, where the case lets them"),
+    _Flag("no_decay", "decay", {"weight_decay": 0.0}, "nothing decays"),
+    _Flag("no_momentum", "momentum", {"momentum": 0.0}, "there is no momentum"),
+    _Flag("constant_lr", "any", {"lr_of": "first step"}, "the learning rate of the first step is used in all"),
+    _Flag("lr_a_step_late", "any", {"lr_of": "last step"}, "each step uses the learning rate of the step before"),
+    _Flag("lr_a_step_early", "any", {"lr_of": "next step"}, "each step uses the learning rate of the next"),
+    _Flag("sign_of_gradient", "any", {"gradient_is": "sign"}, "only the sign of each gradient is used"),
+    _Flag("never_zeroed", "any", {"zeroed_every": 0},
+          "gradients are never zeroed: each step takes the sum of all so far"),
     *(
-        _Flag(
-            f"zeroed_every:{n}",
-            {"zeroed_every": n},
-            "any",
-            f"gradients are zeroed every {n} steps alone: they accumulate over {n} steps",
-        )
+        _Flag(f"zeroed_every:{n}", "any", {"zeroed_every": n},
+              f"gradients are zeroed every {n} steps alone: they accumulate over {n} steps")
         for n in (2, 3, 4, 5)
     ),
-)
+)  # fmt: skip
 _BY_ID = {flag.id: flag.sets for flag in _FLAGS}
 # field: where it is, values that people use, how it is looked for
 _NUMBERS = {
@@ -161,24 +101,8 @@ _NUMBERS = {
 }
 
 
-def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the steps of an update rule.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        Not used.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found, dtype
+def account(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
+    """Tell the steps of an update rule."""
     W, b, dW, db, lr = (case.inputs[name] for name in ("W", "b", "dW", "db", "lr"))
     theta = np.concatenate([W.ravel(), b])
     gradients = np.concatenate([dW.reshape(len(dW), -1), db], axis=1)
@@ -194,7 +118,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
         steps = trajectory(theta, gradients, lr, is_weight, fields)
         return {"W_steps": steps[:, : W.size].reshape(-1, *W.shape), "b_steps": steps[:, W.size :]}
 
-    whole = [Switch(id, sentence, frozenset(fields)) for id, (fields, sentence) in conventions.items()]
+    whole = [Switch(id, ", ".join(fields), sentence) for id, (fields, sentence) in conventions.items()]
     return Account((*_flags(own), *_numbers(own), *whole), _told)
 
 
@@ -218,7 +142,7 @@ def _flags(own: Mapping[str, Any]) -> Iterator[Switch]:
     tags = _tags(own)
     for flag in _FLAGS:
         if flag.of in tags and any(own.get(field) != value for field, value in flag.sets.items()):
-            yield Switch(flag.id, flag.sentence, frozenset(flag.sets))
+            yield Switch(flag.id, ", ".join(flag.sets), flag.sentence)
 
 
 def _numbers(own: Mapping[str, Any]) -> Iterator[Switch]:
@@ -228,7 +152,7 @@ def _numbers(own: Mapping[str, Any]) -> Iterator[Switch]:
         if of in tags:
             has = f"where the case has {own[field]:g}" if own[field] else "where the case has none"
             unknown = Unknown(field, own[field], (), tuple(start for start in starts if start != own[field]), scale)
-            yield Switch(f"other_{field}", f"{field} is {{value}}, {has}", frozenset({field}), unknown)
+            yield Switch(f"other_{field}", field, f"{field} is {{value}}, {has}", unknown)
     yield factor("lr_factor", "the learning rate", {}, "lr_factor", zero=False)
     yield factor("gradient_factor", "the gradient", {}, "gradient_factor", zero=False)
 

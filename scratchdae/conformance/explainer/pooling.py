@@ -9,43 +9,24 @@ from scratchdae.conformance.explainer.recognised import factor
 from scratchdae.conformance.explainer.windows import Windows, seen, spread, switches, windows
 
 MAX = mistakes(
-    {
-        "padding_counts": "padding counts: a zero outside the image can be the largest",
-        "average_instead": "the mean of each window is taken, not its largest",
-    },
-    "what",
-) + mistakes(
-    {
-        "ties_share": "equal pixels share the gradient, where the first has all of it",
-        "ties_all": "each of several equal pixels gets the whole gradient",
-        "last_of_ties": "of equal pixels the last gets the gradient, not the first",
-        "overlap_not_summed": "where windows overlap, a pixel gets the gradient of the last alone, not of all",
-    },
-    "gradient",
-)
+    ("padding_counts", "what", "padding counts: a zero outside the image can be the largest"),
+    ("average_instead", "what", "the mean of each window is taken, not its largest"),
+    ("ties_share", "gradient", "equal pixels share the gradient, where the first has all of it"),
+    ("ties_all", "gradient", "each of several equal pixels gets the whole gradient"),
+    ("last_of_ties", "gradient", "of equal pixels the last gets the gradient, not the first"),
+    ("overlap_not_summed", "gradient",
+     "where windows overlap, a pixel gets the gradient of the last alone, not of all"),
+)  # fmt: skip
 AVERAGE = mistakes(
-    {
-        "padding_counts": "padding counts: the sum is divided by the size of the window, also at the edge",
-        "sum_instead": "the sum of each window is taken, not its mean",
-        "max_instead": "the largest of each window is taken, not the mean",
-    },
-    "what",
-) + mistakes({"gradient_not_divided": "the gradient of each window goes whole to each of its pixels"}, "gradient")
+    ("padding_counts", "what", "padding counts: the sum is divided by the size of the window, also at the edge"),
+    ("sum_instead", "what", "the sum of each window is taken, not its mean"),
+    ("max_instead", "what", "the largest of each window is taken, not the mean"),
+    ("gradient_not_divided", "gradient", "the gradient of each window goes whole to each of its pixels"),
+)
 
 
 def account(case: Case) -> Account:
-    """Tell a pooling.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a pooling."""
     conventions, (x, dy) = case.conventions, (case.inputs[name] for name in ("x", "d_output"))
     pool, stride = tuple(conventions["pool"]), tuple(conventions["stride"])
     of_largest = conventions["layer"] == "MaxPool2D"

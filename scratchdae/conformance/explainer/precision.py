@@ -19,20 +19,7 @@ FLOAT32 = Mistake(
 
 
 def looks_like_float32(case: Case, target: Target) -> bool:
-    """Say whether the first array that is off holds nothing but float32 numbers, while the case's holds others.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    target : Target
-        The answer.
-
-    Returns
-    -------
-    bool
-        Whether it does.
-    """
+    """Say whether the first array that is off holds nothing but float32 numbers, while the case's holds others."""
     for _, names in case.stages:
         for name in names:
             if name in target.found and target.off(name):
@@ -41,22 +28,7 @@ def looks_like_float32(case: Case, target: Target) -> bool:
 
 
 def with_float32(account: Account, target: Target, size: int) -> tuple[Finding, ...]:
-    """Find all sets of so many mistakes, of which float32 arithmetic is one.
-
-    Parameters
-    ----------
-    account : Account
-        The operation.
-    target : Target
-        The answer, with the tolerance of float32.
-    size : int
-        How many at once.
-
-    Returns
-    -------
-    tuple of Finding
-        All that fit.
-    """
+    """Find all sets of `size` mistakes, of which float32 arithmetic is one; the target has float32's tolerance."""
     if size == 1:
         return (Finding((FLOAT32,)),) if target.misfit(account.told({})) <= 1 else ()
     return tuple(Finding((*finding.mistakes, FLOAT32)) for finding in search(account, target, size - 1))

@@ -11,7 +11,7 @@ from typing import TypeAlias
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong, mistake
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong
 from scratchdae.conformance.explainer.target import Target
 
 _Form: TypeAlias = tuple[Switch, Callable[[Mapping[str, Array]], Told]]
@@ -23,23 +23,16 @@ _NAMES = {
     (0, 1, 3, 2): "with the two channel axes exchanged",
     (1, 0, 2): "time first",
 }
+_RESHAPED = {"axis_of_length_1": "an axis of length 1 is too many or missing in", "flattened": "flattened is"}
+# What can be done to any array: a name and a sentence without the arrays.
+ANY_SHAPE = (
+    ("transposed", "an array is transposed, or has its axes in another order"),
+    *((id, f"{words} an array") for id, words in _RESHAPED.items()),
+)
 
 
 def presented(account: Account, target: Target) -> Account:
-    """Add the mistakes of presentation that the shapes of an answer allow.
-
-    Parameters
-    ----------
-    account : Account
-        The operation.
-    target : Target
-        The answer.
-
-    Returns
-    -------
-    Account
-        The same with more switches.
-    """
+    """Add the mistakes of presentation that the shapes of an answer allow."""
     forms = {switch.id: (switch, change) for switch, change in [*_transposed(target), *_reshaped(target)]}
 
     def _told(wrong: Wrong) -> Told:
@@ -70,24 +63,23 @@ def _transposed(target: Target) -> Iterator[_Form]:
             name if order == (1, 0) else f"{name}({','.join(map(str, order))})" for name, order in axes.items()
         )
         sentence = ", ".join(_order_in_words(name, order) for name, order in axes.items())
-        yield mistake(id, sentence, "layout"), partial(_transpose, axes=axes)
+        yield Switch(id, "layout", sentence), partial(_transpose, axes=axes)
 
 
 def _reshaped(target: Target) -> Iterator[_Form]:
     """Yield the arrays with axes of length 1 too many or too few, and those that are flattened."""
-    table: dict[str, list[str]] = {"axis_of_length_1": [], "flattened": []}
+    table: dict[str, list[str]] = {id: [] for id in _RESHAPED}
     for name, found in target.found.items():
         shape = target.expected[name].shape
         if found.shape != shape and [n for n in found.shape if n > 1] == [n for n in shape if n > 1]:
             table["axis_of_length_1"].append(name)
         elif found.shape != shape and found.shape == (int(np.prod(shape)),):
             table["flattened"].append(name)
-    words = {"axis_of_length_1": "an axis of length 1 is too many or missing in", "flattened": "flattened is"}
     for id, names in table.items():
         if names:
             found_shapes = " and ".join(f"{name}, of shape {target.found[name].shape}" for name in names)
             shapes = {name: target.found[name].shape for name in names}
-            yield mistake(id, f"{words[id]} {found_shapes}", "layout"), partial(_reshape, shapes=shapes)
+            yield Switch(id, "layout", f"{_RESHAPED[id]} {found_shapes}"), partial(_reshape, shapes=shapes)
 
 
 def _order_in_words(name: str, order: tuple[int, ...]) -> str:

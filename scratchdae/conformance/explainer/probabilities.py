@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchdae.activations import sigmoid, softplus
 from scratchdae.arguments import Array
-from scratchdae.conformance.explainer.account import Named, Switch, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.account import Named, Unknown, Wrong, mistakes
 
 TORCH_EPSILON = float(np.float32(1e-12))  # a constant of single precision in PyTorch, for doubles too
 EPSILONS = (1e-3, 1e-5, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
@@ -20,61 +20,32 @@ _KERAS = Named(
 )
 
 
-def _epsilon(id: str, sentence: str, *named: Named) -> Switch:
-    return Switch(id, sentence, frozenset({"terms"}), Unknown("epsilon", 0.0, named, EPSILONS, "log"))
+_CLIPPED, _ADDED = (Unknown("epsilon", 0.0, named, EPSILONS, "log") for named in ((_KERAS,), ()))
 
-
-SWITCHES = (
-    *mistakes(
-        {
-            "naive_logarithms": "the logarithms are taken of probabilities, log z and log(1 - z): where these have "
-            "rounded to 0 that gives inf, or 0 · inf, which is NaN",
-            "clamped_logarithms": "the logarithms are taken of probabilities and cut off at -100, as in PyTorch's "
-            "BCELoss, whose gradient divides by at least 1e-12 and is 0 where the sigmoid has saturated",
-            "sigmoid_twice": "a loss of pre-activations is given probabilities: the sigmoid is taken twice",
-            "squared_error_instead": "the squared error of the sigmoid is computed in place of the cross-entropy",
-            "target_and_prediction_swapped": "target and prediction are exchanged: the logarithms are the target's",
-        },
-        "terms",
-    ),
-    _epsilon(
-        "clipped_probabilities", "probabilities are clipped to [{value}, 1 - {value}] before the logarithm", _KERAS
-    ),
-    _epsilon("epsilon_in_logarithm", "{value} is added inside the logarithms, and the gradient follows"),
-    _epsilon(
-        "epsilon_in_loss_only", "{value} is added inside the logarithms of the loss; its gradient has no trace of it"
-    ),
-    *mistakes(
-        {
-            "output_derivative_extra": "the gradient has a factor z (1 - z) too many: the cross-entropy cancels it",
-            "gradient_of_z": "the gradient is (z - x) / (z (1 - z)), with respect to z, not to the pre-activation",
-        },
-        "output derivative",
-    ),
-)
+SWITCHES = mistakes(
+    ("naive_logarithms", "terms",
+     "the logarithms are taken of probabilities, log z and log(1 - z): where these have rounded to 0 that gives inf, "
+     "or 0 · inf, which is NaN"),
+    ("clamped_logarithms", "terms",
+     "the logarithms are taken of probabilities and cut off at -100, as in PyTorch's BCELoss, whose gradient divides "
+     "by at least 1e-12 and is 0 where the sigmoid has saturated"),
+    ("sigmoid_twice", "terms", "a loss of pre-activations is given probabilities: the sigmoid is taken twice"),
+    ("squared_error_instead", "terms", "the squared error of the sigmoid is computed in place of the cross-entropy"),
+    ("target_and_prediction_swapped", "terms", "target and prediction are exchanged: the logarithms are the target's"),
+    ("clipped_probabilities", "terms",
+     "probabilities are clipped to [{value}, 1 - {value}] before the logarithm", _CLIPPED),
+    ("epsilon_in_logarithm", "terms", "{value} is added inside the logarithms, and the gradient follows", _ADDED),
+    ("epsilon_in_loss_only", "terms",
+     "{value} is added inside the logarithms of the loss; its gradient has no trace of it", _ADDED),
+    ("output_derivative_extra", "output derivative",
+     "the gradient has a factor z (1 - z) too many: the cross-entropy cancels it"),
+    ("gradient_of_z", "output derivative",
+     "the gradient is (z - x) / (z (1 - z)), with respect to z, not to the pre-activation"),
+)  # fmt: skip
 
 
 def terms(a: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
-    """Tell the cross-entropy of each unit.
-
-    Parameters
-    ----------
-    a, x : ndarray, shape (B, D)
-        Pre-activations and targets.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    terms : ndarray, shape (B, D)
-        Cross-entropies, to be summed.
-    gradients : ndarray, shape (B, D)
-        Of each with respect to its pre-activation.
-    rounding : float
-        How far the rounding of the probabilities alone can take the sum.
-    """
+    """Tell the cross-entropy of each unit, its gradient, and how far the rounding of z alone can take the sum."""
     z = sigmoid(a)
     slope = z * sigmoid(-a)
     rounding = 0.0

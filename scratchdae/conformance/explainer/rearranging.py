@@ -10,35 +10,21 @@ from scratchdae.conformance.explainer.account import Account, Told, Wrong, mista
 from scratchdae.conformance.explainer.recognised import factor
 
 ORDER = mistakes(
-    {
-        "column_major": "the numbers are taken in column-major order: the first axis runs fastest",
-        "channels_first_order": "the numbers are taken channel by channel, as a framework with (B, C, H, W) has them",
-    },
-    "order",
-)
+    ("column_major", "order", "the numbers are taken in column-major order: the first axis runs fastest"),
+    ("channels_first_order", "order",
+     "the numbers are taken channel by channel, as a framework with (B, C, H, W) has them"),
+)  # fmt: skip
 COPIES = mistakes(
-    {
-        "last_copy": "the gradient is that of the last copy alone, not the sum over all",
-        "first_copy": "the gradient is that of the first copy alone, not the sum over all",
-    },
-    "gradient",
+    ("last_copy", "gradient", "the gradient is that of the last copy alone, not the sum over all"),
+    ("first_copy", "gradient", "the gradient is that of the first copy alone, not the sum over all"),
 )
-TILED = mistakes({"tiled": "the whole image is repeated, not each pixel"}, "order")
+TILED = mistakes(
+    ("tiled", "order", "the whole image is repeated, not each pixel"),
+)
 
 
 def account(case: Case) -> Account:
-    """Tell a layer that moves or repeats numbers.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
+    """Tell a layer that moves or repeats numbers."""
     x, dy, kind = case.inputs["x"], case.inputs["d_output"], case.conventions["layer"]
     if kind in ("Flatten", "Reshape"):
         target = dy.shape

@@ -11,38 +11,16 @@ NOTHING = 1e-5  # below which a recovered value may mean 0
 
 
 class Candidate(NamedTuple):
-    """What a recovered value may be meant to be.
+    """What a recovered value may be meant to be."""
 
-    Attributes
-    ----------
-    value : float
-        A number to try in its place.
-    named : Named or None
-        Its meaning, if it has one.
-    exact : bool
-        Whether it is so near, for a number so short, that this is no accident even if nothing else supports it.
-    """
-
-    value: float
-    named: Named | None
+    value: float  # a number to try in its place
+    named: Named | None  # its meaning, if it has one
+    # whether it is so near, for a number so short, that this is no accident even if nothing else supports it
     exact: bool
 
 
 def candidates(unknown: Unknown, value: float) -> Iterator[Candidate]:
-    """Propose what a recovered value is meant to be, the best known first.
-
-    Parameters
-    ----------
-    unknown : Unknown
-        What was recovered.
-    value : float
-        Its value, with rounding errors.
-
-    Yields
-    ------
-    Candidate
-        A number to try instead.
-    """
+    """Propose what a recovered value, with its rounding errors, is meant to be, the best known first."""
     for named in unknown.named:
         if abs(value - named.value) <= (CLOSE * abs(named.value) if named.value else NOTHING):
             yield Candidate(named.value, named, _no_accident(value, named.value, unknown, 3))
@@ -67,18 +45,7 @@ def _written(value: float) -> Iterator[tuple[float, int]]:
 
 
 def number(value: float) -> str:
-    """Print a recovered value.
-
-    Parameters
-    ----------
-    value : float
-        The value.
-
-    Returns
-    -------
-    str
-        At most nine digits, or a fraction where that is shorter.
-    """
+    """Print a recovered value with at most nine digits, or as a fraction where that is shorter."""
     fraction = Fraction(value).limit_denominator(24)
     if fraction.denominator > 1 and abs(value - float(fraction)) < 1e-12 * abs(value) and len(repr(value)) > 6:
         return str(fraction)
@@ -86,25 +53,10 @@ def number(value: float) -> str:
 
 
 def factor(id: str, what: str, sizes: Mapping[str, int], *excludes: str, zero: bool = True) -> Switch:
-    """Make a switch for something that is off by a factor.
+    """Make a switch for something that is off by a factor; to its id that of a known factor is appended.
 
-    Parameters
-    ----------
-    id : str
-        Name of the mistake; that of a known factor is appended.
-    what : str
-        What it is that is multiplied, as the subject of a sentence.
-    sizes : mapping of str to int
-        Sizes of the case, such as B and D, which factors are made of.
-    *excludes : str
-        What the switch decides.
-    zero : bool
-        Whether a factor of zero has this name too.
-
-    Returns
-    -------
-    Switch
-        The switch.
+    `what` is the subject of its sentences, `sizes` are those of the case, such as B and D, which factors are made of,
+    and `zero` says whether a factor of zero has a name too.
     """
     named = [
         Named(-1.0, f"{id}:sign", f"{what} has the wrong sign"),
@@ -123,22 +75,11 @@ def factor(id: str, what: str, sizes: Mapping[str, int], *excludes: str, zero: b
             Named(0.5 / size, f"{id}:1/2{words}", f"{what} is 1/(2{words}) = 1/{2 * size} of what it should be"),
         ]
     sentence = f"{what} is {{value}} times what it should be"
-    return Switch(id, sentence, frozenset(excludes), Unknown("factor", 1.0, tuple(named)))
+    return Switch(id, ", ".join(excludes), sentence, Unknown("factor", 1.0, tuple(named)))
 
 
 def products(sizes: Mapping[str, int]) -> dict[str, int]:
-    """Name the sizes of a case and their products of two.
-
-    Parameters
-    ----------
-    sizes : mapping of str to int
-        For example ``{"B": 3, "D": 7}``.
-
-    Returns
-    -------
-    dict of str to int
-        For example ``{"B": 3, "D": 7, "B·D": 21}``; without those that are 1.
-    """
+    """Name the sizes of a case and their products of two, without those that are 1: ``{"B": 3, "D": 7, "B·D": 21}``."""
     names = list(sizes)
     all_of_them = dict(sizes)
     for i, first in enumerate(names):

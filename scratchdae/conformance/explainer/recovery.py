@@ -29,27 +29,10 @@ EVIDENCE = 2  # values of the answer that must depend on a number without a name
 def recover(
     account: Account, fixed: Wrong, switches: Sequence[Switch], target: Target, start: Sequence[float] | None = None
 ) -> Iterator[tuple[dict[str, float], dict[str, Named]]]:
-    """Find values with which some switches reproduce an answer.
+    """Find values with which some switches, beside those that are `fixed`, reproduce an answer.
 
-    Parameters
-    ----------
-    account : Account
-        The operation.
-    fixed : mapping
-        Switches without an unknown that are on.
-    switches : sequence of Switch
-        Those with one.
-    target : Target
-        The answer.
-    start : sequence of float, optional
-        Values that are nearly right already.
-
-    Yields
-    ------
-    values : dict of str to float
-        A value for each switch.
-    named : dict of str to Named
-        The meaning of those that have one. Where a value has several, each is yielded.
+    A value for each switch is yielded, with the meaning of those that have one; where a value has several meanings,
+    each is yielded. `start` holds values that are nearly right already.
     """
     solution = solve(account, fixed, switches, target, start)
     if solution is None or any(map(_out_of_range, switches, solution[0])):
@@ -103,25 +86,10 @@ def _matter(account: Account, fixed: Wrong, switches: Sequence[Switch], values: 
 def solve(
     account: Account, fixed: Wrong, switches: Sequence[Switch], target: Target, start: Sequence[float] | None = None
 ) -> tuple[list[float], list[int]] | None:
-    """Look for the values with which an account comes closest to an answer.
+    """Look for the values with which an account comes closest to an answer; None if the closest is not close.
 
-    Parameters
-    ----------
-    account : Account
-        The operation.
-    fixed : mapping
-        Switches without an unknown that are on.
-    switches : sequence of Switch
-        Those with one.
-    target : Target
-        The answer.
-    start : sequence of float, optional
-        Values that are nearly right already. If left out, those of the unknowns are tried.
-
-    Returns
-    -------
-    (list of float, list of int) or None
-        A value for each switch, and how many numbers of the answer depend on it. None if the closest is not close.
+    With each value comes how many numbers of the answer depend on it. Without a `start` those of the unknowns are
+    tried.
     """
     unknowns = [switch.unknown for switch in switches if switch.unknown is not None]
 

@@ -15,22 +15,7 @@ LENIENT = 100.0  # allowances by which the first steps may be off: rounding in a
 
 
 def search(account: Account, target: Target, size: int) -> tuple[Finding, ...]:
-    """Find all sets of so many mistakes that reproduce an answer.
-
-    Parameters
-    ----------
-    account : Account
-        The operation.
-    target : Target
-        The answer.
-    size : int
-        How many at once.
-
-    Returns
-    -------
-    tuple of Finding
-        All that fit.
-    """
+    """Find all sets of `size` mistakes that reproduce an answer."""
     findings: dict[str, Finding] = {}  # by their words: two switches with a number in them may end as the same mistake
     with np.errstate(all="ignore"):  # a mistake may well divide by zero
         for switches in combinations(account.switches, size):

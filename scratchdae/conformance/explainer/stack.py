@@ -9,75 +9,37 @@ from scratchdae.activations import sigmoid, softmax
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import autoencoder, classification
-from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong, mistake, mistakes
+from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
 from scratchdae.conformance.explainer.losses import NOT_REDUCED, reduced, reductions
 from scratchdae.conformance.explainer.recognised import factor
 
 LAYERS = ("1", "2", "out")
 PARAMS = tuple(f"{kind}_{layer}" for layer in LAYERS for kind in "Wb")
-_HIDDEN = {
-    "linear": "are linear",
-    "tanh": "are tanh, not sigmoid",
-    "relu": "are rectified, not sigmoid",
-}
-FINETUNING = (
-    *mistakes(
-        {f"hidden_{name}": f"the hidden units {words}" for name, words in _HIDDEN.items()}, "hidden", "derivative"
-    ),
-    *mistakes(
-        {
-            "derivatives_missing": "the hidden units' derivative h (1 - h) is missing in both layers",
-            "derivative_1_missing": "the derivative h_1 (1 - h_1) is missing",
-            "derivative_2_missing": "the derivative h_2 (1 - h_2) is missing",
-        },
-        "derivative",
-    ),
-    *mistakes(
-        {
-            "layers_frozen": "the layers below stay as they were pretrained: only the softmax is fine-tuned",
-            "layer_1_frozen": "layer 1 stays as it was pretrained",
-            "biases_frozen": "the biases are not updated",
-            "never_updated": "no step is taken",
-        },
-        "frozen",
-    ),
-    *mistakes(
-        {
-            "updated_in_turn": "each layer is updated before the gradient goes on below, and so with its new weights",
-        },
-        "turn",
-    ),
-    *mistakes(
-        {
-            "never_zeroed": "gradients are never zeroed: each step takes the sum of all so far",
-        },
-        "gradient sum",
-    ),
-    *mistakes(
-        {"a_step_too_few": "one step too few is taken", "a_step_too_many": "one step too many is taken"}, "steps"
-    ),
-    *mistakes({"gradients_of_last_step": "the gradients are those of the last step, not of the first"}, "reported"),
-)
+FINETUNING = mistakes(
+    ("hidden_linear", "hidden, derivative", "the hidden units are linear"),
+    ("hidden_tanh", "hidden, derivative", "the hidden units are tanh, not sigmoid"),
+    ("hidden_relu", "hidden, derivative", "the hidden units are rectified, not sigmoid"),
+    ("derivatives_missing", "derivative", "the hidden units' derivative h (1 - h) is missing in both layers"),
+    ("derivative_1_missing", "derivative", "the derivative h_1 (1 - h_1) is missing"),
+    ("derivative_2_missing", "derivative", "the derivative h_2 (1 - h_2) is missing"),
+    ("layers_frozen", "frozen", "the layers below stay as they were pretrained: only the softmax is fine-tuned"),
+    ("layer_1_frozen", "frozen", "layer 1 stays as it was pretrained"),
+    ("biases_frozen", "frozen", "the biases are not updated"),
+    ("never_updated", "frozen", "no step is taken"),
+    ("updated_in_turn", "turn",
+     "each layer is updated before the gradient goes on below, and so with its new weights"),
+    ("never_zeroed", "gradient sum", "gradients are never zeroed: each step takes the sum of all so far"),
+    ("a_step_too_few", "steps", "one step too few is taken"),
+    ("a_step_too_many", "steps", "one step too many is taken"),
+    ("gradients_of_last_step", "reported", "the gradients are those of the last step, not of the first"),
+)  # fmt: skip
+PRETRAINING = mistakes(
+    ("layer_1_linear", "", "layer 1's codes are its pre-activations: the sigmoid is missing"),
+)  # fmt: skip
 
 
-def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the fine-tuning of two layers and a softmax.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found
+def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell the fine-tuning of two layers and a softmax."""
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": len(inputs["x"]), "K": len(inputs["b_out"])}
     own_factors = tuple(factor(f"d{name}_factor", f"d{name}", sizes, f"d{name}") for name in PARAMS)
@@ -92,24 +54,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 
 
 def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
-    """Tell all steps of the fine-tuning.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        Parameters, examples and labels.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    dict of str to ndarray
-        All arrays of the case.
-    """
+    """Tell all steps of the fine-tuning."""
     params = {name: inputs[name] for name in PARAMS}
     lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
     steps = conventions["steps"] + ("a_step_too_many" in wrong) - ("a_step_too_few" in wrong)
@@ -129,29 +74,10 @@ def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong
 
 
 def step(params: Mapping[str, Array], inputs: Mapping[str, Array], wrong: Wrong, dtype: str, lr: float) -> Told:
-    """Tell one forward and backward pass.
-
-    Parameters
-    ----------
-    params : mapping of str to ndarray
-        Weights and biases.
-    inputs : mapping of str to ndarray
-        ``x`` and ``labels``.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-    lr : float
-        Learning rate, for gradients that are computed with weights already updated.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Forward arrays, loss and gradients.
-    """
+    """Tell one forward and backward pass; `lr` is for gradients that are computed with weights already updated."""
     x = inputs["x"]
-    h_1, slope_1 = _hidden(x @ params["W_1"] + params["b_1"], wrong)
-    h_2, slope_2 = _hidden(h_1 @ params["W_2"] + params["b_2"], wrong)
+    h_1, slope_1 = autoencoder.hidden(x @ params["W_1"] + params["b_1"], wrong)
+    h_2, slope_2 = autoencoder.hidden(h_1 @ params["W_2"] + params["b_2"], wrong)
     a = h_2 @ params["W_out"] + params["b_out"]
     terms, gradients, rounding = classification.terms(a, inputs["labels"], wrong, dtype)
     loss, scale = reduced(terms, len(x), wrong)
@@ -172,17 +98,6 @@ def step(params: Mapping[str, Array], inputs: Mapping[str, Array], wrong: Wrong,
     return told
 
 
-def _hidden(a: Array, wrong: Wrong) -> tuple[Array, Array]:
-    if "hidden_linear" in wrong:
-        return a, np.ones_like(a)
-    if "hidden_tanh" in wrong:
-        return np.tanh(a), 1 - np.tanh(a) ** 2
-    if "hidden_relu" in wrong:
-        return np.maximum(a, 0), (a > 0).astype(np.float64)
-    y = sigmoid(a)
-    return y, y * (1 - y)
-
-
 def _probabilities(a: Array, wrong: Wrong) -> Array:
     if "softmax_over_batch" in wrong:
         return softmax(a.T).T
@@ -199,24 +114,8 @@ def _frozen(wrong: Wrong) -> set[str]:
     return set(PARAMS) if "never_updated" in wrong else set()
 
 
-def pretraining(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell the pretraining of the second layer.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found
+def pretraining(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell the pretraining of the second layer."""
     given = case.inputs
     conventions = {"output": "sigmoid", "l2": 0.0, **case.conventions}
 
@@ -233,7 +132,4 @@ def pretraining(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
         names |= {f"d{key}": f"d{key}_2" for key in ("W", "b", "b_prime")}
         return {"h_1": inner["x"], **{new: arrays[old] for old, new in names.items()}}
 
-    own: tuple[Switch, ...] = (
-        mistake("layer_1_linear", "layer 1's codes are its pre-activations: the sigmoid is missing"),
-    )
-    return Account((*own, *autoencoder.switches(_second({}), conventions)), _told)
+    return Account((*PRETRAINING, *autoencoder.switches(_second({}), conventions)), _told)

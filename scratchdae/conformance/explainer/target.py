@@ -9,17 +9,7 @@ from scratchdae.conformance.comparison import errors
 
 
 class Target:
-    """The arrays of an answer that a case knows.
-
-    Parameters
-    ----------
-    expected : mapping of str to ndarray
-        The arrays of the case.
-    answer : mapping of str to ndarray
-        The answer.
-    relative : float
-        How far a value may be off, as a fraction of the largest of its array.
-    """
+    """The arrays of an answer that a case knows; each may be off by the fraction `relative` of its largest value."""
 
     def __init__(self, expected: Mapping[str, Array], answer: Mapping[str, Array], relative: float) -> None:
         self.relative = relative
@@ -28,20 +18,11 @@ class Target:
         self._scales = {name: _scale(found) for name, found in self.found.items()}
 
     def misfit(self, told: Mapping[str, Array], limit: float = 1.0) -> float:
-        """Say how far an account is from the answer.
+        """Return the largest error of an account, in units of what is allowed; inf where a shape differs.
 
-        Parameters
-        ----------
-        told : mapping of str to ndarray
-            What the account computes. An array that it leaves out no mistake of it can change: it is the expected one.
-            Under ``±NAME`` it can say how far rounding alone may take NAME, where a mistake magnifies it.
-        limit : float
-            Stop at the first array that is further off.
-
-        Returns
-        -------
-        float
-            The largest error, in units of what is allowed; inf where a shape differs.
+        An array that it leaves out no mistake of it can change: it is the expected one. Under ``±NAME`` it can say how
+        far rounding alone may take NAME, where a mistake magnifies it. The first array beyond `limit` is the last
+        looked at.
         """
         worst = 0.0
         for name, found in self.found.items():
@@ -52,18 +33,7 @@ class Target:
         return worst
 
     def beginning(self, told: Mapping[str, Array]) -> "Target":
-        """Return the part of the answer that the first steps of an operation tell of.
-
-        Parameters
-        ----------
-        told : mapping of str to ndarray
-            Those steps.
-
-        Returns
-        -------
-        Target
-            Arrays that are there, and of each as many rows.
-        """
+        """Return the part of the answer that the first steps of an operation tell of: of their arrays as many rows."""
         expected = {name: self.expected[name][: len(array)] for name, array in told.items()}
         return Target(
             expected,
@@ -72,32 +42,13 @@ class Target:
         )
 
     def off(self, name: str) -> bool:
-        """Say whether an array of the answer is not the expected one.
-
-        Parameters
-        ----------
-        name : str
-            The array.
-
-        Returns
-        -------
-        bool
-            Whether it is off by more than is allowed, or has another shape.
-        """
+        """Say whether an array of the answer is off by more than is allowed, or has another shape."""
         return not self._error(self.found[name], np.asarray(self.expected[name], np.float64), 0.0) <= 1
 
     def residual(self, told: Mapping[str, Array]) -> Array | None:
-        """Return all errors as one vector, each array in units of its own size.
+        """Return all errors as one vector, each array in units of its own size; None where a shape differs.
 
-        Parameters
-        ----------
-        told : mapping of str to ndarray
-            What the account computes.
-
-        Returns
-        -------
-        ndarray or None
-            The errors where both are finite, 1 where one of them is, 0 elsewhere; None where a shape differs.
+        It is 1 where only one of the two is finite, 0 where neither is.
         """
         parts = []
         for name, found in self.found.items():

@@ -10,77 +10,34 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Switch, Told, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.account import Account, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.autoencoder import pass_through, switches
 from scratchdae.conformance.explainer.recognised import factor
 
 BEGIN = 4  # steps that are told first: momentum shows in the third loss
 NAMES = ("W", "b", "b_prime")
 ZEROED_EVERY = {f"zeroed_every:{n}": n for n in (2, 3, 4, 5, 8, 10, 25)}
-LOOP = (
-    *mistakes(
-        {
-            "never_zeroed": "gradients are never zeroed: each step takes the sum of all so far",
-            **{
-                id: f"gradients are zeroed every {n} steps alone: they accumulate over {n}"
-                for id, n in ZEROED_EVERY.items()
-            },
-        },
-        "gradient sum",
+LOOP = mistakes(
+    ("never_zeroed", "gradient sum", "gradients are never zeroed: each step takes the sum of all so far"),
+    *(
+        (id, "gradient sum", f"gradients are zeroed every {n} steps alone: they accumulate over {n}")
+        for id, n in ZEROED_EVERY.items()
     ),
-    *mistakes(
-        {
-            "same_mask": "the mask of the first step is used in all",
-            "mask_of_last_step": "each step uses the mask of the step before",
-        },
-        "mask",
-    ),
-    *mistakes(
-        {
-            "same_batch": "the first batch is used in every step",
-            "batches_reversed": "the batches come in reverse order",
-        },
-        "batch",
-    ),
-    *mistakes(
-        {
-            "loss_after_step": "the losses are those after each step, not before it",
-            "running_mean_of_losses": "the losses are running means",
-        },
-        "losses",
-    ),
-    *mistakes({"a_step_too_few": "the first batch is evaluated, but no step is taken on it"}, "steps"),
-    *mistakes(
-        {"weights_in_turn": "the biases are updated first, and dW is computed with the new ones"},
-        "order of updates",
-    ),
-    Switch(
-        "momentum",
-        "there is momentum, {value}, where the case has none",
-        frozenset({"momentum"}),
-        Unknown("momentum", 0.0, (), (0.9, 0.5), "rate"),
-    ),
-)
+    ("same_mask", "mask", "the mask of the first step is used in all"),
+    ("mask_of_last_step", "mask", "each step uses the mask of the step before"),
+    ("same_batch", "batch", "the first batch is used in every step"),
+    ("batches_reversed", "batch", "the batches come in reverse order"),
+    ("loss_after_step", "losses", "the losses are those after each step, not before it"),
+    ("running_mean_of_losses", "losses", "the losses are running means"),
+    ("a_step_too_few", "steps", "the first batch is evaluated, but no step is taken on it"),
+    ("weights_in_turn", "order of updates", "the biases are updated first, and dW is computed with the new ones"),
+    ("momentum", "momentum", "there is momentum, {value}, where the case has none",
+     Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
+)  # fmt: skip
 
 
-def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell a run of gradient descent.
-
-    Parameters
-    ----------
-    case : Case
-        The case.
-    found : mapping of str to ndarray
-        Not used.
-    dtype : {"float64", "float32"}
-        What the answer is computed in.
-
-    Returns
-    -------
-    Account
-        The account.
-    """
-    del found
+def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
+    """Tell a run of gradient descent."""
     conventions = case.conventions
     own = [switch for switch in switches(case.inputs, conventions) if "not_summed" not in switch.id]
     own = [switch for switch in own if switch.excludes != {"shape of loss"}]
@@ -105,28 +62,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
 def run(
     inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str, steps: int
 ) -> tuple[Array, list[dict[str, Array]]]:
-    """Tell so many steps.
-
-    Parameters
-    ----------
-    inputs : mapping of str to ndarray
-        First parameters, and ``x`` and ``mask`` of all steps.
-    conventions : mapping
-        Of the case.
-    wrong : mapping
-        The switches that are on.
-    dtype : {"float64", "float32"}
-        What probabilities are rounded to.
-    steps : int
-        How many.
-
-    Returns
-    -------
-    losses : ndarray, shape (steps,)
-        Of each step.
-    params : list of dict
-        Before the first step, and after each.
-    """
+    """Tell so many steps: the loss of each, and the parameters before the first and after each."""
     lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
     momentum = wrong.get("momentum", 0.0)
     zeroed_every = next((n for id, n in ZEROED_EVERY.items() if id in wrong), 0 if "never_zeroed" in wrong else 1)

@@ -37,36 +37,17 @@ RIGHT: dict[str, Any] = {
 }
 
 
-def trajectory(theta: Array, gradients: Array, lrs: Array, is_weight: Array, fields: Mapping[str, Any]) -> Array:
-    """Tell the steps of a rule on given gradients.
-
-    Parameters
-    ----------
-    theta : ndarray, shape (n,)
-        All parameters before the first step.
-    gradients : ndarray, shape (steps, n)
-        Their gradients at each.
-    lrs : ndarray, shape (steps,)
-        Learning rates.
-    is_weight : ndarray of bool, shape (n,)
-        Which are weights; the others are biases.
-    fields : mapping
-        The conventions: those of the case, with `RIGHT` for the rest.
-
-    Returns
-    -------
-    ndarray, shape (steps, n)
-        The parameters after each step.
-    """
+def trajectory(
+    theta: Array,  # (n,), all parameters before the first step
+    gradients: Array,  # (steps, n)
+    lrs: Array,  # (steps,)
+    is_weight: Array,  # (n,), bool; the others are biases
+    fields: Mapping[str, Any],  # those of the case, with `RIGHT` for the rest
+) -> Array:  # (steps, n), the parameters after each step
+    """Tell the steps of a rule on given gradients."""
     decays = (is_weight | (fields["decayed"] == "all")) * fields["weight_decay"]
     take = {"sgd": _sgd, "rmsprop": _rmsprop, "adam": _adam, "adamw": _adam}[fields["rule"]]
-    state = {
-        "u": 0 * theta,
-        "v": 0 * theta + fields["mean_square_from"],
-        "w": 0 * theta,
-        "m": 0 * theta,
-        "max": 0 * theta,
-    }
+    state = dict.fromkeys(("u", "w", "m", "max"), 0 * theta) | {"v": 0 * theta + fields["mean_square_from"]}
     given = np.sign(gradients) if fields["gradient_is"] == "sign" else gradients
     given = fields["gradient_factor"] * _accumulated(given, fields["zeroed_every"])
     lrs = fields["lr_factor"] * _rates(lrs, fields["lr_of"])

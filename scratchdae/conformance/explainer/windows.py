@@ -9,21 +9,22 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.explainer.account import Switch, Wrong, mistakes
 from scratchdae.layers.windows import grid
 
-SWITCHES: tuple[Switch, ...] = mistakes(
-    {
-        "padding_before": "where `same` needs an odd number of padding pixels the extra one comes first, not last",
-        "windows_one_early": "the windows lie a pixel too far up and left: a pixel of padding too many comes first",
-        "windows_one_late": "the windows lie a pixel too far down and right: a pixel of padding too few comes first",
-        "symmetric_padding": "the padding is (k - 1) // 2 pixels on all sides, as in PyTorch, where `same` asks for as "
-        "many windows as there are steps",
-        "half_kernel_padding": "the padding is k // 2 pixels on all sides, as is often written for PyTorch",
-        "valid_instead": "there is no padding: `valid`, where the case has `same`",
-        "same_instead": "there is padding: `same`, where the case has `valid`",
-        "stride_ignored": "the stride is 1",
-        "strides_exchanged": "the two strides are exchanged",
-    },
-    "windows",
-)
+SWITCHES = mistakes(
+    ("padding_before", "windows",
+     "where `same` needs an odd number of padding pixels the extra one comes first, not last"),
+    ("windows_one_early", "windows",
+     "the windows lie a pixel too far up and left: a pixel of padding too many comes first"),
+    ("windows_one_late", "windows",
+     "the windows lie a pixel too far down and right: a pixel of padding too few comes first"),
+    ("symmetric_padding", "windows",
+     "the padding is (k - 1) // 2 pixels on all sides, as in PyTorch, where `same` asks for as many windows as there "
+     "are steps"),
+    ("half_kernel_padding", "windows", "the padding is k // 2 pixels on all sides, as is often written for PyTorch"),
+    ("valid_instead", "windows", "there is no padding: `valid`, where the case has `same`"),
+    ("same_instead", "windows", "there is padding: `same`, where the case has `valid`"),
+    ("stride_ignored", "windows", "the stride is 1"),
+    ("strides_exchanged", "windows", "the two strides are exchanged"),
+)  # fmt: skip
 
 
 class Windows(NamedTuple):
@@ -37,22 +38,7 @@ class Windows(NamedTuple):
 def windows(
     size: tuple[int, int], kernel: tuple[int, int], stride: tuple[int, int], padding: str, wrong: Wrong
 ) -> Windows | None:
-    """Lay the windows over an image.
-
-    Parameters
-    ----------
-    size, kernel, stride : (int, int)
-        Of the image, of a window, and from one window to the next.
-    padding : {"valid", "same"}
-        The case's own.
-    wrong : mapping
-        The switches that are on.
-
-    Returns
-    -------
-    Windows or None
-        Where they lie; None if not one fits.
-    """
+    """Lay the windows over an image of this size; None if not one fits."""
     if "stride_ignored" in wrong:
         stride = (1, 1)
     if "strides_exchanged" in wrong:
@@ -79,18 +65,7 @@ def _shift(m: int, s: int, k: int, n: int, wrong: Wrong) -> int:
 
 
 def switches(conventions: dict[str, Any]) -> list[Switch]:
-    """Return the mistakes that can be made with the padding and the stride of a case.
-
-    Parameters
-    ----------
-    conventions : dict
-        Of the case.
-
-    Returns
-    -------
-    list of Switch
-        Without those that would change nothing.
-    """
+    """Return the mistakes with the padding and stride of a case, without those that would change nothing."""
     stride, padding = tuple(conventions["stride"]), conventions["padding"]
     idle = {f"{padding}_instead"}
     idle |= {"padding_before"} if padding == "valid" else set()
@@ -100,24 +75,7 @@ def switches(conventions: dict[str, Any]) -> list[Switch]:
 
 
 def seen(x: Array, kernel: tuple[int, int], where: Windows, fill: float = 0.0) -> Array:
-    """Return what the windows see.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    kernel : (int, int)
-        Height and width of a window.
-    where : Windows
-        Where they lie.
-    fill : float
-        What lies outside the image.
-
-    Returns
-    -------
-    ndarray, shape (B, rows, columns, kh, kw, C)
-        The pixels of each window.
-    """
+    """Return what the windows see of images (B, H, W, C), and `fill` outside: (B, rows, columns, kh, kw, C)."""
     out = np.full((len(x), *where.size, *kernel, x.shape[3]), fill)
     for i, j, to, of in _places(kernel, where, x.shape[1:3]):
         out[:, to[0], to[1], i, j] = x[:, of[0], of[1]]
@@ -125,22 +83,7 @@ def seen(x: Array, kernel: tuple[int, int], where: Windows, fill: float = 0.0) -
 
 
 def spread(values: Array, size: tuple[int, int], where: Windows) -> Array:
-    """Add the values of each window to the pixels that it sees: the transpose of `seen`.
-
-    Parameters
-    ----------
-    values : ndarray, shape (B, rows, columns, kh, kw, C)
-        One for each pixel of each window.
-    size : (int, int)
-        Height and width of the images.
-    where : Windows
-        Where the windows lie.
-
-    Returns
-    -------
-    ndarray, shape (B, H, W, C)
-        Images.
-    """
+    """Add values (B, rows, columns, kh, kw, C) of windows to the pixels that they see: the transpose of `seen`."""
     out = np.zeros((len(values), *size, values.shape[5]))
     for i, j, to, of in _places((values.shape[3], values.shape[4]), where, size):
         out[:, of[0], of[1]] += values[:, to[0], to[1], i, j]

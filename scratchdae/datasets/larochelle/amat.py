@@ -18,54 +18,17 @@ PIXELS = 28 * 28
 
 
 def read_amat(path: str | os.PathLike[str]) -> tuple[Array, Array]:
-    """Read the images and labels of an .amat file, as they are.
+    """Read the images (n, 784) and labels (n,) of an .amat file, both uint8.
 
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    x : ndarray of uint8, shape (n, 784)
-        Grey levels. Shares of white, from 0 to 1, are rounded to the nearest of 256 levels.
-    t : ndarray of uint8, shape (n,)
-        The labels.
-
-    Raises
-    ------
-    ValueError
-        If a line has not 785 numbers, one of them is not a number, a grey level or a label, or the file is empty. The
-        message names the file, the line and the column, both counted from 1.
-    OSError
-        If it cannot be read.
+    Shares of white, from 0 to 1, are rounded to the nearest of 256 grey levels. An error names line and column, which
+    are counted from 1.
     """
     with Path(path).open("rb") as file:
         return parse_amat(str(path), file)
 
 
 def parse_amat(name: str, file: IO[bytes]) -> tuple[Array, Array]:
-    """Read the images and labels of an .amat file that is open.
-
-    Parameters
-    ----------
-    name : str
-        What to call it in errors.
-    file : binary file
-        Open for reading, at its beginning; it must be possible to go back there.
-
-    Returns
-    -------
-    x : ndarray of uint8, shape (n, 784)
-        Grey levels.
-    t : ndarray of uint8, shape (n,)
-        The labels.
-
-    Raises
-    ------
-    ValueError
-        As for `read_amat`.
-    """
+    """Read an .amat file, called `name` in errors, that is open and in which one can go back to the beginning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # that there are no data is said below
         try:

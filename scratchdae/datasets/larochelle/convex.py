@@ -30,26 +30,9 @@ _CENTRES = np.arange(SIDE) + 0.5  # of the pixels of a row or column
 
 
 def draw_convex_or_not(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw regions, white on black: half of them convex, in random order.
+    """Draw regions (n, 784), 0 or 255, white on black: half of them convex, in random order.
 
-    Parameters
-    ----------
-    n : int
-        How many.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    x : ndarray of uint8, shape (n, 784)
-        Images of 28×28 pixels, 0 or 255.
-    t : ndarray of uint8, shape (n,)
-        1 where the region is convex; if `n` is odd, 0 is there once more than 1.
-
-    Raises
-    ------
-    ValueError
-        If `n` is not a positive integer or `rng` no generator.
+    A label is 1 where the region is convex; if `n` is odd, 0 is there once more than 1.
     """
     t = generator("rng", rng).permutation(np.arange(integer("n", n)) % 2 == 1)
     regions = np.empty((n, SIDE, SIDE), bool)
@@ -64,18 +47,8 @@ def is_convex(regions: Array) -> Array:
     In integers, so the answer is exact. In a row, the hull begins at the leftmost crossing of a line between the
     leftmost pixels of two rows, this one or one above and this one or one below, and ends likewise; the region is
     convex if in each row it has as many pixels as have their centres between the two.
-
-    Parameters
-    ----------
-    regions : ndarray of bool, shape (N, rows, columns)
-        The regions, none of them empty.
-
-    Returns
-    -------
-    ndarray of bool, shape (N,)
-        The answers.
     """
-    n, rows, columns = regions.shape
+    n, rows, columns = regions.shape  # bool, no region empty
     taken = regions.any(axis=2)
     # A row without pixels is so far off to the other side that no line through it matters. Transposed to (rows, N), so
     # that a row of all regions lies together.

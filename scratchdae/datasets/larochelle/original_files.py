@@ -11,7 +11,7 @@ The SHA-1 sums and the orientation are those that skdata records (J. Bergstra, o
 import os
 import zipfile
 import zlib
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
@@ -35,25 +35,13 @@ _VERSION = 1  # of the arrays kept beside an archive: another number, and they a
 
 @dataclass(frozen=True)
 class Archive:
-    """A published zip file.
+    """A published zip file."""
 
-    Attributes
-    ----------
-    name : str
-        What it is called.
-    sha1 : str
-        Its checksum.
-    train, test : str
-        The members that hold the training and validation images, and the test images.
-    by_columns : bool
-        Whether images are stored column by column.
-    """
-
-    name: str
+    name: str  # of the file
     sha1: str
-    train: str
+    train: str  # the member that holds the training and validation images
     test: str
-    by_columns: bool = False
+    by_columns: bool = False  # whether images are stored column by column
 
 
 def _archive(stem: str, sha1: str, files: str, by_columns: bool = False) -> Archive:
@@ -112,8 +100,6 @@ def larochelle_original(
         As for `larochelle`.
     root : path-like, optional
         The folder of the archives. Without it: ``$SCRATCHDAE_DATA/larochelle``, then the cache.
-    archives : mapping of str to Archive
-        The published archives, by problem.
 
     Returns
     -------
@@ -121,20 +107,13 @@ def larochelle_original(
         In the order of the files; images upright; labels as they are in the files. Grey levels are rounded to 256, by
         at most 0.002 of the range from black to white.
 
-    Raises
-    ------
-    FileNotFoundError
-        If the archive is in none of the folders.
-    ValueError
-        If there is no such problem, or the archive is not the published one, or damaged, or holds something else.
-
     See Also
     --------
     fetch_larochelle : Downloads the archives.
     larochelle : Draws the same problems anew, without them.
     """
     archive = archives[choice("problem", problem, archives)]
-    folders = list(_folders(root))
+    folders = list(search_folders("larochelle", root))
     path = next((folder / archive.name for folder in folders if (folder / archive.name).is_file()), None)
     if path is None:
         raise FileNotFoundError(
@@ -162,10 +141,11 @@ def fetch_larochelle(
     progress: bool = True,
     archives: Mapping[str, Archive] = ARCHIVES,
 ) -> Path:
-    """Download the published archives that are not there yet, 590 MB in all.
+    """Download the published archives that are not there yet, 590 MB in all, and return their folder.
 
     An archive goes into place only when its sha1 is the published one. A mirror that is silent, refuses or delivers
-    other bytes is passed over for the next. A local file that differs from the published one is not replaced.
+    other bytes is passed over for the next. A local file that differs from the published one is not replaced: a
+    FileExistsError says so, and nothing is downloaded. After an OSError, what arrived before it stays, whole.
 
     Parameters
     ----------
@@ -178,26 +158,10 @@ def fetch_larochelle(
         Addresses of folders that hold the archives, the preferred first. Without it: the authors' own.
     progress : bool
         Whether to show a progress bar on stderr.
-    archives : mapping of str to Archive
-        The published archives, by problem.
-
-    Returns
-    -------
-    Path
-        The folder, which now holds the archives.
-
-    Raises
-    ------
-    ValueError
-        If there is no such problem, or there are no mirrors.
-    FileExistsError
-        If a file is there under a published name, but is not the published one. Nothing is downloaded then.
-    OSError
-        If an archive comes from no mirror, and what each of them said. Archives that arrived before it stay, whole.
     """
     addresses = choose_mirrors(mirrors, MIRRORS)
     chosen = [archives[choice("problems", problem, archives)] for problem in (problems or archives)]
-    folder = next(_folders(root))
+    folder = next(search_folders("larochelle", root))
     folder.mkdir(parents=True, exist_ok=True)
     missing = [archive for archive in chosen if not (folder / archive.name).is_file()]
     for archive in chosen:
@@ -211,27 +175,10 @@ def fetch_larochelle(
 
 
 def locate_originals(root: str | os.PathLike[str] | None = None) -> dict[str, Path]:
-    """Find the published archives on this computer, by their names alone.
-
-    Parameters
-    ----------
-    root : path-like, optional
-        The folder of the archives. Without it: ``$SCRATCHDAE_DATA/larochelle``, then the cache.
-
-    Returns
-    -------
-    dict of str to Path
-        From the problem to its archive, for those that are there.
-    """
-    places = [(problem, folder / archive.name) for folder in _folders(root) for problem, archive in ARCHIVES.items()]
+    """Find the published archives on this computer by their names alone: those that are there, by problem."""
+    folders = search_folders("larochelle", root)
+    places = [(problem, folder / archive.name) for folder in folders for problem, archive in ARCHIVES.items()]
     return {problem: path for problem, path in reversed(places) if path.is_file()}
-
-
-def _folders(root: str | os.PathLike[str] | None) -> Iterator[Path]:
-    if root is not None:
-        yield Path(root).expanduser()
-    else:
-        yield from search_folders("larochelle")
 
 
 def _read_archive(path: Path, archive: Archive, problem: str) -> dict[str, Array]:

@@ -18,32 +18,17 @@ import numpy as np
 
 from scratchdae.arguments import Array, choice, integer
 from scratchdae.datasets.dataset import ThreePartDataset
-from scratchdae.datasets.larochelle.convex import draw_convex_or_not
-from scratchdae.datasets.larochelle.photographs import draw_patches, photographs
-from scratchdae.datasets.larochelle.rectangles import draw_outlines, draw_rectangles_of_images
-from scratchdae.datasets.larochelle.rotation import rotate
-from scratchdae.datasets.mnist_images import mnist
 
 SHAPE = (28, 28)
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is asked, and of how many images.
+    """What is asked, and of how many images."""
 
-    Attributes
-    ----------
-    title : str
-        What is to be told from the images.
-    classes : int
-        How many labels there are: 0, 1, … classes − 1.
-    sizes : (int, int, int)
-        How many images there are for training, for validation and for testing.
-    """
-
-    title: str
-    classes: int
-    sizes: tuple[int, int, int]
+    title: str  # what is to be told from the images
+    classes: int  # the labels are 0, 1, … classes − 1
+    sizes: tuple[int, int, int]  # how many images there are for training, for validation and for testing
 
 
 _DIGITS = (10_000, 2_000, 50_000)
@@ -94,14 +79,6 @@ def larochelle(
     ThreePartDataset
         Named as the problem, labels uint8.
 
-    Raises
-    ------
-    ValueError
-        If there is no such problem, the seed or a size is refused, more digits are asked for than MNIST has, or
-        a file of MNIST or a photograph cannot be used.
-    FileNotFoundError
-        If MNIST or photographs are needed and not found.
-
     Notes
     -----
     Ours: the digits are drawn from all 70,000 of MNIST without replacement, whichever of its two parts they are from;
@@ -134,6 +111,12 @@ def _draw(
     angles: np.random.Generator,
     backgrounds: np.random.Generator,
 ) -> tuple[Array, Array]:
+    # Here, since whoever imports `scratchdae.datasets` imports this module, and hardly ever draws a problem.
+    from scratchdae.datasets.larochelle.convex import draw_convex_or_not
+    from scratchdae.datasets.larochelle.patches import draw_patches, photographs
+    from scratchdae.datasets.larochelle.rectangles import draw_outlines, draw_rectangles_of_images
+    from scratchdae.datasets.larochelle.rotation import rotate
+
     if problem == "convex":
         return draw_convex_or_not(n, shapes)
     if problem == "rect":
@@ -152,6 +135,8 @@ def _draw(
 
 def _digits(n: int, root: str | os.PathLike[str] | None, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return digits (n, 28, 28) of MNIST, no two the same, and their labels."""
+    from scratchdae.datasets.mnist_images import mnist
+
     data = mnist(None if root is None else Path(root).expanduser() / "mnist")
     there = len(data.x_train) + len(data.x_test)
     if n > there:

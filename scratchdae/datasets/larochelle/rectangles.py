@@ -12,62 +12,20 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratchdae.arguments import Array, generator, integer
-from scratchdae.datasets.larochelle.photographs import draw_patches
+from scratchdae.datasets.larochelle.patches import draw_patches
 
 SIDE = 28  # pixels, of an image
 
 
 def draw_outlines(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw the outlines of rectangles, one pixel thick, white on black.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    x : ndarray of uint8, shape (n, 784)
-        Images of 28×28 pixels, 0 or 255.
-    t : ndarray of uint8, shape (n,)
-        1 where the rectangle is taller than wide, 0 where it is wider than tall.
-
-    Raises
-    ------
-    ValueError
-        If `n` is not a positive integer or `rng` no generator.
-    """
+    """Draw the outlines (n, 784) of rectangles, one pixel thick, 255 on 0; and say which is taller than wide (n,)."""
     corner, size = _place(_sizes(least_difference=3, least_side=3), integer("n", n), generator("rng", rng))
     outline = _within(corner, size) & ~_within(corner + 1, size - 2)
     return outline.reshape(n, -1) * np.uint8(255), _taller(size)
 
 
 def draw_rectangles_of_images(n: int, images: Sequence[Array], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw rectangles that are seen only because they show another photograph than what is around them.
-
-    Parameters
-    ----------
-    n : int
-        How many.
-    images : sequence of ndarray of uint8, each of shape (rows, columns)
-        The photographs that patches are cut from.
-    rng : numpy.random.Generator
-        Source of randomness.
-
-    Returns
-    -------
-    x : ndarray of uint8, shape (n, 784)
-        Images of 28×28 pixels.
-    t : ndarray of uint8, shape (n,)
-        1 where the rectangle is taller than wide, 0 where it is wider than tall.
-
-    Raises
-    ------
-    ValueError
-        If `n` is not a positive integer, `rng` no generator or no photograph large and varied enough.
-    """
+    """Draw rectangles (n, 784) that are seen only because they show another photograph than what is around them."""
     sizes = _sizes(least_difference=5, least_side=10, least_area=0.25 * SIDE**2, most_area=0.75 * SIDE**2)
     corner, size = _place(sizes, integer("n", n), generator("rng", rng))
     inside, outside = (draw_patches(images, n, SIDE, rng) for _ in range(2))

@@ -28,11 +28,6 @@ def rotate(images: Array, angles: Array) -> Array:
     -------
     ndarray of uint8, shape (N, side, side)
         Rounded to the nearest grey level. Multiples of a right angle give back every pixel exactly.
-
-    Raises
-    ------
-    ValueError
-        If the images are not square or not uint8, or there is not one angle for each.
     """
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise ValueError(

@@ -29,35 +29,13 @@ from generate.decimals import arithmetic
 from generate.vector import Vector
 
 GROUPS: tuple[ModuleType, ...] = (
-    activation,
-    loss,
-    corruption,
-    autoencoder,
-    layer,
-    convolution,
-    pooling,
-    lstm,
-    optimizer,
-    clipping,
-    penalty,
-    training,
-    stack,
-)
+    activation, loss, corruption, autoencoder, layer, convolution, pooling, lstm, optimizer, clipping, penalty,
+    training, stack,
+)  # fmt: skip
 
 
 def vectors() -> Iterator[Vector]:
-    """Make all cases, group by group.
-
-    Yields
-    ------
-    Vector
-        A case.
-
-    Raises
-    ------
-    ValueError
-        If two cases share a name.
-    """
+    """Make all cases, group by group."""
     names: set[str] = set()
     with arithmetic():
         for group in GROUPS:

@@ -10,18 +10,7 @@ from scratchdae.conformance.case import cases_root
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write or check the files of all cases.
-
-    Parameters
-    ----------
-    arguments : list of str, optional
-        Of the command line; those of the process if left out.
-
-    Returns
-    -------
-    int
-        The exit status: 1 if ``--check`` found a difference.
-    """
+    """Write or check the files of all cases; the exit status is 1 if ``--check`` found a difference."""
     parser = argparse.ArgumentParser(prog="cd tests/conformance; python -m generate", description=__doc__)
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a file differs")

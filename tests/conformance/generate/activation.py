@@ -45,13 +45,6 @@ EXTREMES = (0, 1e-8, 1, 12, 16.7, 36.8, 89, 104, 710, 746, 800)
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     for function in FUNCTIONS:
         name = f"{function}_ordinary"
         a = Draw(name).normal(11, scale=2)

@@ -55,51 +55,23 @@ _REDUCTIONS = {
 
 @dataclass(frozen=True)
 class Options:
-    """Conventions of a case.
+    """Conventions of a case."""
 
-    Attributes
-    ----------
-    tied : bool
-        Whether the decoder's weights are the encoder's, transposed.
-    loss : {"cross_entropy", "squared_error"}
-        Of the reconstruction.
-    output : {"sigmoid", "linear"}
-        What makes the reconstruction of its pre-activations.
-    reduction : {"paper", "mean"}
-        Sum over D and mean over B, or mean over B·D.
-    corruption : {"none", "masking", "salt_and_pepper", "gaussian"}
-        Of the input.
-    l2 : float
-        Coefficient of the penalty.
-    """
-
-    tied: bool = True
-    loss: str = "cross_entropy"
-    output: str = "sigmoid"
-    reduction: str = "paper"
-    corruption: str = "masking"
-    l2: float = 0.0
+    tied: bool = True  # whether the decoder's weights are the encoder's, transposed
+    loss: str = "cross_entropy"  # cross_entropy or squared_error: of the reconstruction
+    output: str = "sigmoid"  # sigmoid or linear: what makes the reconstruction of its pre-activations
+    reduction: str = "paper"  # paper or mean: sum over D and mean over B, or mean over B·D
+    corruption: str = "masking"  # none, masking, salt_and_pepper, gaussian: of the input
+    l2: float = 0.0  # coefficient of the penalty
 
     @property
     def conventions(self) -> dict[str, Any]:
-        """The options as a manifest names them.
-
-        Returns
-        -------
-        dict
-            With ``sigma``, where there is one.
-        """
+        """Return the options as a manifest names them, with ``sigma`` where there is one."""
         return vars(self) | ({"sigma": SIGMA} if self.corruption == "gaussian" else {})
 
     @property
     def in_words(self) -> tuple[str, ...]:
-        """The options in sentences.
-
-        Returns
-        -------
-        tuple of str
-            A convention a sentence.
-        """
+        """Return the options in words, a convention a sentence."""
         words = [
             "batches are rows; y = s(x_tilde W + b), s the sigmoid",
             "a_z = y Wᵀ + b_prime: W is used twice" if self.tied else "a_z = y W_prime + b_prime",
@@ -117,22 +89,7 @@ class Options:
 def forward_backward(
     params: Mapping[str, Decimals], x_tilde: Decimals, x: Decimals, options: Options
 ) -> dict[str, Any]:
-    """Evaluate equations (1) to (13) of `scratchdae.autoencoder`.
-
-    Parameters
-    ----------
-    params : mapping of str to ndarray of Decimal
-        ``W``, ``b``, ``b_prime`` and, untied, ``W_prime``.
-    x_tilde, x : ndarray of Decimal, shape (B, D)
-        Corrupted inputs and clean targets.
-    options : Options
-        The conventions.
-
-    Returns
-    -------
-    dict of str to ndarray of Decimal
-        The three stages: every intermediate under its name.
-    """
+    """Evaluate equations (1) to (13) of `scratchdae.autoencoder`: in three stages every intermediate under its name."""
     W, l2 = params["W"], number(options.l2)
     W_prime = W.T if options.tied else params["W_prime"]
     weights = [W] if options.tied else [W, W_prime]
@@ -175,78 +132,58 @@ def forward_backward(
 
 
 def parameters(draw: Draw, D: int, H: int, tied: bool, scale: float = 0.7) -> dict[str, Array]:
-    """Draw the parameters of an autoencoder.
-
-    Parameters
-    ----------
-    draw : Draw
-        Source of randomness.
-    D, H : int
-        Visible and hidden units.
-    tied : bool
-        Whether the decoder's weights are the encoder's.
-    scale : float
-        Standard deviation of the weights.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Under their names.
-    """
+    """Draw the parameters of an autoencoder; `scale` is the standard deviation of the weights."""
     params = {"W": draw.normal(D, H, scale=scale), "b": draw.normal(H, scale=0.3), "b_prime": draw.normal(D, scale=0.3)}
     return params if tied else params | {"W_prime": draw.normal(H, D, scale=scale)}
 
 
+_SQUARED, _UNTIED = {"loss": "squared_error"}, {"tied": False}
+_MEAN, _LINEAR = {"reduction": "mean"}, {"output": "linear"}
+_DIVISOR = "a divisor that the loss has and its gradient has not, or the reverse"
+_OF_SIGMOID = "z (1 - z) left out, or y (1 - y); a factor 1/2"
+_OF_LINEAR = "a derivative of the sigmoid where the output is linear; a factor 1/2"
+_CASES = (  # name, what differs from `Options()`, chapter, what it is aimed at, and what else `_case` is told
+    ("tied_cross_entropy", {}, "26_wrong_backward",
+     "the encoder's or the decoder's part of dW left out; a derivative of the output"),
+    ("tied_cross_entropy_mean", _MEAN, "31_conformance", _DIVISOR),
+    ("tied_squared_error", _SQUARED, "26_wrong_backward", _OF_SIGMOID),
+    ("tied_squared_error_mean", _SQUARED | _MEAN, "31_conformance", _DIVISOR),
+    ("tied_squared_error_linear", _SQUARED | _LINEAR, "26_wrong_backward", _OF_LINEAR),
+    ("tied_squared_error_linear_mean", _SQUARED | _LINEAR | _MEAN, "31_conformance", _DIVISOR),
+    ("untied_cross_entropy", _UNTIED, "26_wrong_backward",
+     "W_prime's gradient transposed, or put into dW; a derivative of the output"),
+    ("untied_cross_entropy_mean", _UNTIED | _MEAN, "31_conformance", _DIVISOR),
+    ("untied_squared_error", _UNTIED | _SQUARED, "26_wrong_backward", _OF_SIGMOID),
+    ("untied_squared_error_linear", _UNTIED | _SQUARED | _LINEAR, "26_wrong_backward", _OF_LINEAR),
+    ("tied_cross_entropy_none", {"corruption": "none"}, "02_denoising",
+     "a corruption that is left on, or an input that is clipped or scaled"),
+    ("tied_cross_entropy_salt_and_pepper", {"corruption": "salt_and_pepper"}, "02_denoising",
+     "the corrupted input for a target, or the clean one encoded"),
+    ("tied_cross_entropy_gaussian", {"corruption": "gaussian"}, "02_denoising",
+     "the corrupted input for a target, or sigma for a variance"),
+    ("untied_squared_error_linear_gaussian", _UNTIED | _SQUARED | _LINEAR | {"corruption": "gaussian"},
+     "12_output_range", "values outside [0, 1] clipped, in the input or in the reconstruction"),
+    ("tied_cross_entropy_l2", {"l2": L2}, "15_wrong_objective",
+     "the penalty left out of the loss or of dW; counted twice because W is used twice; a factor 1/2"),
+    ("tied_squared_error_mean_l2", _SQUARED | _MEAN | {"l2": L2}, "15_wrong_objective",
+     "the penalty averaged with the loss"),
+    ("untied_cross_entropy_l2", _UNTIED | {"l2": L2}, "15_wrong_objective",
+     "the penalty of the encoder alone, or of biases"),
+    ("tied_cross_entropy_saturated", {}, "13_saturated_output",
+     "a clip or an epsilon in the logarithm: pre-activations up to 58, targets 0 and 1",
+     {"scale": 30.0, "binary": True}),
+    ("tied_squared_error_saturated", _SQUARED, "13_saturated_output",
+     "a gradient that is lost where the output has saturated", {"scale": 6.0, "binary": True}),
+    ("tied_cross_entropy_one_example", {}, "26_wrong_backward",
+     "a batch axis dropped or a sum over it that is a mean", {"shape": (1, 5, 3)}),
+    ("tied_cross_entropy_overcomplete", {}, "26_wrong_backward",
+     "D and H taken for one another: more hidden than visible units", {"shape": (3, 4, 6)}),
+)  # fmt: skip
+
+
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
-    both = "the encoder's or the decoder's part of dW left out; a derivative of the output"
-    own = "W_prime's gradient transposed, or put into dW; a derivative of the output"
-    aims = {
-        ("squared_error", "sigmoid"): "z (1 - z) left out, or y (1 - y); a factor 1/2",
-        ("squared_error", "linear"): "a derivative of the sigmoid where the output is linear; a factor 1/2",
-    }
-    divisor = "a divisor that the loss has and its gradient has not, or the reverse"
-    for tied in (True, False):
-        tying = "tied" if tied else "untied"
-        for (loss, output), aim in {("cross_entropy", "sigmoid"): both if tied else own, **aims}.items():
-            name = f"{tying}_{loss}{'_linear' if output == 'linear' else ''}"
-            yield _case(name, Options(tied, loss, output), aim, "26_wrong_backward")
-            if tied or loss == "cross_entropy":
-                yield _case(f"{name}_mean", Options(tied, loss, output, "mean"), divisor, "31_conformance")
-    for corruption, aim in {
-        "none": "a corruption that is left on, or an input that is clipped or scaled",
-        "salt_and_pepper": "the corrupted input for a target, or the clean one encoded",
-        "gaussian": "the corrupted input for a target, or sigma for a variance",
-    }.items():
-        yield _case(f"tied_cross_entropy_{corruption}", Options(corruption=corruption), aim, "02_denoising")
-    gaussian = Options(False, "squared_error", "linear", corruption="gaussian")
-    aim = "values outside [0, 1] clipped, in the input or in the reconstruction"
-    yield _case("untied_squared_error_linear_gaussian", gaussian, aim, "12_output_range")
-
-    aim = "the penalty left out of the loss or of dW; counted twice because W is used twice; a factor 1/2"
-    yield _case("tied_cross_entropy_l2", Options(l2=L2), aim, "15_wrong_objective")
-    aim = "the penalty averaged with the loss"
-    yield _case(
-        "tied_squared_error_mean_l2", Options(loss="squared_error", reduction="mean", l2=L2), aim, "15_wrong_objective"
-    )
-    aim = "the penalty of the encoder alone, or of biases"
-    yield _case("untied_cross_entropy_l2", Options(tied=False, l2=L2), aim, "15_wrong_objective")
-
-    aim = "a clip or an epsilon in the logarithm: pre-activations up to 58, targets 0 and 1"
-    yield _case("tied_cross_entropy_saturated", Options(), aim, "13_saturated_output", scale=30.0, binary=True)
-    aim = "a gradient that is lost where the output has saturated"
-    saturated = Options(loss="squared_error")
-    yield _case("tied_squared_error_saturated", saturated, aim, "13_saturated_output", scale=6.0, binary=True)
-    aim = "a batch axis dropped or a sum over it that is a mean"
-    yield _case("tied_cross_entropy_one_example", Options(), aim, "26_wrong_backward", shape=(1, 5, 3))
-    aim = "D and H taken for one another: more hidden than visible units"
-    yield _case("tied_cross_entropy_overcomplete", Options(), aim, "26_wrong_backward", shape=(3, 4, 6))
+    for name, options, chapter, aim, *more in _CASES:
+        yield _case(name, Options(**options), aim, chapter, **(more[0] if more else {}))
 
 
 def _case(

@@ -28,13 +28,6 @@ _FORMULAS = {
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     draw = Draw("clipping")
     dW, db = draw.normal(3, 4), draw.normal(5)
     aims = {

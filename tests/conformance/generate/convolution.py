@@ -12,50 +12,36 @@ from generate.vector import Vector
 from generate.windows import Windows, windows
 from scratchdae.layers import Conv2D, Conv2DTranspose
 
-_Row = tuple[tuple[int, int], tuple[int, int], int | tuple[int, int], str, str]
-_CONV: dict[str, _Row] = {  # name: image (height, width), kernel, stride, padding, what it is aimed at
-    "conv_same": ((5, 4), (3, 3), 1, "same", "a kernel that is flipped; a border that is not padded with zeros"),
-    "conv_valid": ((4, 5), (3, 2), 1, "valid", "kernel height and width exchanged; a border that is padded"),
-    "conv_same_even_kernel": (
-        (4, 3),
-        (2, 4),
-        1,
-        "same",
-        "the odd pixel of padding before the first, not after the last",
-    ),
-    "conv_same_stride_2_even": ((6, 4), (3, 3), 2, "same", "symmetric padding, as PyTorch's: windows one pixel off"),
-    "conv_same_stride_2_odd": (
-        (5, 3),
-        (3, 2),
-        2,
-        "same",
-        "padding alike on both sides: right for these rows, not for the columns",
-    ),
-    "conv_valid_stride_2_1": ((6, 4), (3, 2), (2, 1), "valid", "strides exchanged; pixels after the last window"),
-    "conv_valid_stride_beyond_kernel": ((5, 6), (1, 2), (2, 3), "valid", "pixels that no window sees: gradient 0"),
-}
-_TRANSPOSED: dict[str, _Row] = {
-    "conv_transpose_same": ((3, 4), (3, 3), 1, "same", "the kernel flipped, or its axes of channels exchanged"),
-    "conv_transpose_same_stride_2": ((3, 2), (3, 3), 2, "same", "an output one pixel off; symmetric padding"),
-    "conv_transpose_valid": ((2, 3), (2, 3), 1, "valid", "an output without the border"),
-    "conv_transpose_valid_stride_2": ((2, 3), (3, 2), 2, "valid", "overlapping pixels written over, not added up"),
-    "conv_transpose_stride_beyond_kernel": ((2, 2), (1, 2), (2, 3), "valid", "pixels that only the bias reaches"),
-}
+_CASES = (  # name, layer, image (height, width), kernel, stride, padding, what it is aimed at
+    ("conv_same", Conv2D, (5, 4), (3, 3), 1, "same",
+     "a kernel that is flipped; a border that is not padded with zeros"),
+    ("conv_valid", Conv2D, (4, 5), (3, 2), 1, "valid", "kernel height and width exchanged; a border that is padded"),
+    ("conv_same_even_kernel", Conv2D, (4, 3), (2, 4), 1, "same",
+     "the odd pixel of padding before the first, not after the last"),
+    ("conv_same_stride_2_even", Conv2D, (6, 4), (3, 3), 2, "same",
+     "symmetric padding, as PyTorch's: windows one pixel off"),
+    ("conv_same_stride_2_odd", Conv2D, (5, 3), (3, 2), 2, "same",
+     "padding alike on both sides: right for these rows, not for the columns"),
+    ("conv_valid_stride_2_1", Conv2D, (6, 4), (3, 2), (2, 1), "valid",
+     "strides exchanged; pixels after the last window"),
+    ("conv_valid_stride_beyond_kernel", Conv2D, (5, 6), (1, 2), (2, 3), "valid",
+     "pixels that no window sees: gradient 0"),
+    ("conv_transpose_same", Conv2DTranspose, (3, 4), (3, 3), 1, "same",
+     "the kernel flipped, or its axes of channels exchanged"),
+    ("conv_transpose_same_stride_2", Conv2DTranspose, (3, 2), (3, 3), 2, "same",
+     "an output one pixel off; symmetric padding"),
+    ("conv_transpose_valid", Conv2DTranspose, (2, 3), (2, 3), 1, "valid", "an output without the border"),
+    ("conv_transpose_valid_stride_2", Conv2DTranspose, (2, 3), (3, 2), 2, "valid",
+     "overlapping pixels written over, not added up"),
+    ("conv_transpose_stride_beyond_kernel", Conv2DTranspose, (2, 2), (1, 2), (2, 3), "valid",
+     "pixels that only the bias reaches"),
+)  # fmt: skip
 C, F = 2, 3  # channels of the image, and filters
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of both layers.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
-    for name, (size, kernel, stride, padding, aim) in _CONV.items():
-        yield _conv(name, size, Conv2D(F, kernel, stride, padding), aim)
-    for name, (size, kernel, stride, padding, aim) in _TRANSPOSED.items():
-        yield _transposed(name, size, Conv2DTranspose(F, kernel, stride, padding), aim)
+    for name, layer, size, kernel, stride, padding, aim in _CASES:
+        yield (_conv if layer is Conv2D else _transposed)(name, size, layer(F, kernel, stride, padding), aim)
 
 
 def _places(layer: Any, size: tuple[int, int]) -> list[Windows]:

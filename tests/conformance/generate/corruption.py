@@ -28,22 +28,7 @@ MEANINGS = {
 
 
 def drawn(corruption: str, draw: Draw, shape: tuple[int, int]) -> dict[str, Array]:
-    """Draw what a corruption needs.
-
-    Parameters
-    ----------
-    corruption : str
-        Its name.
-    draw : Draw
-        Source of randomness.
-    shape : (int, int)
-        Of the batch.
-
-    Returns
-    -------
-    dict of str to ndarray
-        Inputs of the case.
-    """
+    """Draw what a corruption needs: inputs of the case."""
     if corruption == "gaussian":
         return {"noise": draw.normal(*shape)}
     if corruption == "none":
@@ -53,22 +38,7 @@ def drawn(corruption: str, draw: Draw, shape: tuple[int, int]) -> dict[str, Arra
 
 
 def corrupt(corruption: str, x: Decimals, inputs: Mapping[str, Array]) -> Decimals:
-    """Corrupt a batch.
-
-    Parameters
-    ----------
-    corruption : str
-        Name of the corruption.
-    x : ndarray of Decimal, shape (B, D)
-        Clean batch.
-    inputs : mapping of str to ndarray
-        What was drawn.
-
-    Returns
-    -------
-    ndarray of Decimal, shape (B, D)
-        The corrupted batch.
-    """
+    """Corrupt a clean batch (B, D), given what was drawn."""
     if corruption == "none":
         return x
     if corruption == "gaussian":
@@ -78,13 +48,6 @@ def corrupt(corruption: str, x: Decimals, inputs: Mapping[str, Array]) -> Decima
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     for corruption, aim in {
         "masking": "the mask inverted, or the rest rescaled as dropout does",
         "salt_and_pepper": "the coin tossed for intact components, or a destroyed one always the same",

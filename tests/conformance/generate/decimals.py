@@ -36,15 +36,7 @@ sqrt: Any = np.frompyfunc(Decimal.sqrt, 1, 1)
 def arithmetic(digits: int = DIGITS) -> Iterator[None]:
     """Compute with so many digits inside a ``with`` block, with no bound on the exponent.
 
-    Parameters
-    ----------
-    digits : int
-        Fewer than 400 are much faster, and enough where nothing saturates.
-
-    Yields
-    ------
-    None
-        Nothing.
+    Fewer than 400 are much faster, and enough where nothing saturates.
     """
     traps = [InvalidOperation, DivisionByZero]
     with localcontext(Context(digits, ROUND_HALF_EVEN, Emin=MIN_EMIN, Emax=MAX_EMAX, traps=traps)):
@@ -52,116 +44,39 @@ def arithmetic(digits: int = DIGITS) -> Iterator[None]:
 
 
 def number(value: float) -> Decimals:
-    """Return a number as a decimal, without rounding.
-
-    Parameters
-    ----------
-    value : float
-        The number.
-
-    Returns
-    -------
-    Decimal
-        The same number.
-    """
+    """Return a number as a decimal, without rounding."""
     return Decimal(value)
 
 
 def exact(array: Array) -> Decimals:
-    """Return numbers as decimals, without rounding: every float64 is one.
-
-    Parameters
-    ----------
-    array : ndarray
-        Floating-point numbers, integers or truth values, of any shape.
-
-    Returns
-    -------
-    ndarray of Decimal
-        The same numbers, of the same shape.
-    """
+    """Return numbers or truth values as decimals, without rounding: every float64 is one."""
     flat = np.empty(np.size(array), dtype=object)
     flat[:] = [Decimal(value) for value in np.ravel(array).tolist()]
     return flat.reshape(np.shape(array))
 
 
 def rounded(array: Decimals) -> Array:
-    """Return the float64 nearest to each decimal, halves to even.
-
-    Parameters
-    ----------
-    array : ndarray of Decimal, or Decimal
-        Decimals, of any shape; plain integers among them are taken as well.
-
-    Returns
-    -------
-    ndarray of float64
-        The same shape.
-    """
+    """Return the float64 nearest to each decimal (or plain integer), halves to even."""
     array = np.asarray(array, dtype=object)
     return np.array([float(value) for value in array.ravel()]).reshape(array.shape)
 
 
 def sigmoid(a: Decimals) -> Decimals:
-    """Return s(a) = 1 / (1 + exp(−a)).
-
-    Parameters
-    ----------
-    a : ndarray of Decimal
-        Pre-activations.
-
-    Returns
-    -------
-    ndarray of Decimal
-        Values.
-    """
+    """Return s(a) = 1 / (1 + exp(−a))."""
     return 1 / (1 + exp(-a))
 
 
 def tanh(a: Decimals) -> Decimals:
-    """Return 1 − 2 / (1 + exp(2a)).
-
-    Parameters
-    ----------
-    a : ndarray of Decimal
-        Pre-activations.
-
-    Returns
-    -------
-    ndarray of Decimal
-        Values.
-    """
+    """Return 1 − 2 / (1 + exp(2a))."""
     return 1 - 2 / (1 + exp(2 * a))
 
 
 def relu(a: Decimals) -> Decimals:
-    """Return max(a, 0).
-
-    Parameters
-    ----------
-    a : ndarray of Decimal
-        Pre-activations.
-
-    Returns
-    -------
-    ndarray of Decimal
-        Values.
-    """
+    """Return max(a, 0)."""
     return np.where(a > 0, a, number(0))
 
 
 def softmax(a: Decimals) -> Decimals:
-    """Return exp(a) / Σ exp(a) over the last axis.
-
-    Parameters
-    ----------
-    a : ndarray of Decimal, shape (B, K)
-        Pre-activations.
-
-    Returns
-    -------
-    ndarray of Decimal, shape (B, K)
-        Probabilities.
-    """
+    """Return exp(a) / Σ exp(a) over the last axis."""
     e = exp(a)
     return e / e.sum(axis=-1, keepdims=True)

@@ -59,40 +59,17 @@ Backward = Callable[[Decimals], dict[str, Decimals]]
 
 def layer_case(
     name: str,
-    layer: Layer,
-    inputs: Mapping[str, Array],
-    forward: dict[str, Decimals],
-    backward: Backward,
+    layer: Layer,  # its fields are the conventions; it is not called
+    inputs: Mapping[str, Array],  # ``x``, the parameters and what else is given
+    forward: dict[str, Decimals],  # ``output`` and what else comes out
+    backward: Backward,  # gradients, ``d_input`` first, from that of the output
     *,
     in_words: str,
     aimed_at: str,
     chapter: str,
-    exact_arrays: tuple[str, ...] = (),
+    exact_arrays: tuple[str, ...] = (),  # copies, and so the same to the bit
 ) -> Vector:
-    """Make the case of one layer.
-
-    Parameters
-    ----------
-    name : str
-        Of the case.
-    layer : Layer
-        Its fields are the conventions; it is not called.
-    inputs : mapping of str to ndarray
-        ``x``, the parameters and what else is given.
-    forward : dict of str to ndarray of Decimal
-        ``output`` and what else comes out.
-    backward : callable
-        Gradients, ``d_input`` first, from that of the output.
-    in_words, aimed_at, chapter : str
-        As in `Vector`.
-    exact_arrays : tuple of str
-        Arrays that are copies, and so the same to the bit.
-
-    Returns
-    -------
-    Vector
-        The case.
-    """
+    """Make the case of one layer."""
     output = forward["output"]
     d_output = Draw(f"{name}/d_output").normal(*output.shape)
     fields = asdict(layer)  # type: ignore[call-overload]  # every layer is a dataclass
@@ -117,20 +94,14 @@ def layer_case(
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the layers of this file.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     yield from (_dense("dense", (4, 5), 3), _dense("dense_of_sequences", (2, 3, 5), 4))
     for layer in (Sigmoid(), Tanh(), ReLU(), LeakyReLU(0.25), Identity()):
         yield _activation(layer)
     yield _dropout("dropout", 0.375, (3, 5))
     yield _dropout("dropout_of_images", 0.25, (2, 3, 2, 2))
     yield _noise()
-    yield from _rearrangements()
+    for row in _REARRANGED:
+        yield _rearranged(*row)
 
 
 def _dense(name: str, shape: tuple[int, ...], units: int) -> Vector:
@@ -216,41 +187,38 @@ def _noise() -> Vector:
     )
 
 
-def _rearrangements() -> Iterator[Vector]:
-    chapter, both = "26_wrong_backward", ("output", "d_input")
-    x = Draw("flatten").normal(2, 3, 2, 4)
-    yield layer_case(
-        "flatten",
-        Flatten(),
+_REARRANGED = (  # name, layer, shape, how it maps and how it maps back, in words, what it is aimed at, what is copied
+    ("flatten", Flatten(), (2, 3, 2, 4), lambda x: x.reshape(2, -1), lambda dy: dy.reshape(2, 3, 2, 4),
+     "an example's numbers in one row, in row-major order: the channels of a pixel stay together",
+     "channels first: another order", ("output", "d_input")),
+    ("reshape", Reshape((3, 2, 2)), (2, 12), lambda x: x.reshape(2, 3, 2, 2), lambda dy: dy.reshape(2, 12),
+     "an example's numbers in another shape, in row-major order",
+     "column-major order, or a transpose", ("output", "d_input")),
+    ("repeat_vector", RepeatVector(4), (2, 3), lambda x: np.stack([x] * 4, axis=1), lambda dy: dy.sum(axis=1),
+     "output (B, n, F): the same vector at each of n steps",
+     "a mean over the steps in backward, or the last step's gradient alone", ("output",)),
+)  # fmt: skip
+
+
+def _rearranged(
+    name: str,
+    layer: Layer,
+    shape: tuple[int, ...],
+    there: Callable[[Decimals], Decimals],
+    back: Callable[[Decimals], Decimals],
+    in_words: str,
+    aimed_at: str,
+    copied: tuple[str, ...],
+) -> Vector:
+    x = Draw(name).normal(*shape)
+    return layer_case(
+        name,
+        layer,
         {"x": x},
-        {"output": exact(x).reshape(2, -1)},
-        lambda d_output: {"d_input": d_output.reshape(2, 3, 2, 4)},
-        in_words="an example's numbers in one row, in row-major order: the channels of a pixel stay together",
-        aimed_at="channels first: another order",
-        chapter=chapter,
-        exact_arrays=both,
-    )
-    x = Draw("reshape").normal(2, 12)
-    yield layer_case(
-        "reshape",
-        Reshape((3, 2, 2)),
-        {"x": x},
-        {"output": exact(x).reshape(2, 3, 2, 2)},
-        lambda d_output: {"d_input": d_output.reshape(2, 12)},
-        in_words="an example's numbers in another shape, in row-major order",
-        aimed_at="column-major order, or a transpose",
-        chapter=chapter,
-        exact_arrays=both,
-    )
-    x = Draw("repeat_vector").normal(2, 3)
-    yield layer_case(
-        "repeat_vector",
-        RepeatVector(4),
-        {"x": x},
-        {"output": np.stack([exact(x)] * 4, axis=1)},
-        lambda d_output: {"d_input": d_output.sum(axis=1)},
-        in_words="output (B, n, F): the same vector at each of n steps",
-        aimed_at="a mean over the steps in backward, or the last step's gradient alone",
-        chapter=chapter,
-        exact_arrays=("output",),
+        {"output": there(exact(x))},
+        lambda d_output: {"d_input": back(d_output)},
+        in_words=in_words,
+        aimed_at=aimed_at,
+        chapter="26_wrong_backward",
+        exact_arrays=copied,
     )

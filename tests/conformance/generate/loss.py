@@ -32,13 +32,6 @@ _MEANINGS = {
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     for loss in ("cross_entropy", "squared_error", "absolute_error", "huber"):
         for reduction in _REDUCTIONS:
             name = f"{loss}_{reduction}"
@@ -82,25 +75,9 @@ def cases() -> Iterator[Vector]:
 
 
 def loss_and_gradient(loss: str, a: Decimals, target: Decimals, divisor: int) -> tuple[Decimals, Decimals]:
-    """Evaluate a loss from its formula.
+    """Evaluate a loss and its gradient from the formula; the sum over all entries is divided by `divisor`.
 
-    Parameters
-    ----------
-    loss : str
-        Name of the loss.
-    a : ndarray of Decimal, shape (B, D)
-        Logits for the cross-entropies, otherwise the reconstruction.
-    target : ndarray, shape (B, D) or (B,)
-        Decimals; integer labels for the softmax's cross-entropy.
-    divisor : int
-        By what the sum over all entries is divided.
-
-    Returns
-    -------
-    loss : Decimal
-        The loss.
-    d_a : ndarray of Decimal, shape (B, D)
-        Its gradient.
+    `a` holds logits for the cross-entropies, otherwise the reconstruction; `target` is labels (B,) for the softmax's.
     """
     error = a - target if loss != "softmax_cross_entropy" else a
     if loss == "cross_entropy":

@@ -13,13 +13,6 @@ from scratchdae.layers import LSTM
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the layer.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     gates = "gates in another order (i f o g, i o f g); time reversed; h(1 - h) of a gate left out"
     yield _case("lstm_sequence", LSTM(3, return_sequences=True), (2, 4, 2), gates)
     yield _case("lstm_last_output", LSTM(2), (3, 3, 4), "the first output for the last; a gradient at every step")

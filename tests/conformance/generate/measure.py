@@ -12,20 +12,9 @@ from scratchdae.conformance.comparison import errors
 
 
 def measure(cases: Iterable[Case | Vector], dtypes: Iterable[str]) -> dict[str, dict[str, float]]:
-    """Run the library on cases.
+    """Run the library on cases, read or made, and return the largest error over all arrays for each case and dtype.
 
-    Parameters
-    ----------
-    cases : iterable of Case or Vector
-        The cases, read or made.
-    dtypes : iterable of str
-        What to compute in.
-
-    Returns
-    -------
-    dict of str to dict
-        By group and name, for each dtype the largest error over all arrays, as a fraction of the largest value of the
-        array; two digits.
+    It is a fraction of the largest value of the array, to two digits.
     """
     adapters = {dtype: Adapter(dtype) for dtype in dtypes}
     return {
@@ -34,18 +23,7 @@ def measure(cases: Iterable[Case | Vector], dtypes: Iterable[str]) -> dict[str, 
 
 
 def as_file(measured: dict[str, dict[str, float]]) -> bytes:
-    """Return measured errors as they are kept.
-
-    Parameters
-    ----------
-    measured : dict
-        From `measure`.
-
-    Returns
-    -------
-    bytes
-        JSON.
-    """
+    """Return measured errors as they are kept, in JSON."""
     return f"{json.dumps(measured, indent=1, sort_keys=True)}\n".encode()
 
 

@@ -39,21 +39,47 @@ _EPSILON = {
 }
 
 
-def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
+_M = 0.875
+_FRAMEWORKS = ("torch", "optax", "keras")
+_OF_EACH = (  # name, rule and options of a case for every framework, and what it is aimed at
+    ("sgd_{}_momentum", SGD, {"momentum": _M},
+     "the learning rate inside the velocity or outside, which differ as soon as it changes"),
+    ("sgd_{}_nesterov", SGD, {"momentum": _M, "nesterov": True},
+     "Nesterov's step along the old velocity in place of the new"),
+    ("rmsprop_{}", RMSprop, {}, "another framework's decay rate, or its place for eps"),
+    ("rmsprop_{}_centred", RMSprop, {"centred": True}, "the mean not subtracted from the mean square"),
+    ("rmsprop_{}_momentum", RMSprop, {"momentum": _M}, "the learning rate inside or outside"),
+    ("adam_{}", Adam, {}, "bias correction missing, doubled, or counted from 0"),
+    ("adamw_{}", AdamW, {"weight_decay": 0.125}, "L2 in the gradient in place of decoupled decay"),
+)  # fmt: skip
+_BOTH = {"momentum": _M, "weight_decay": 0.0625}  # without momentum the two kinds of weight decay are one
+_DECAY = "weight decay of the other kind, which momentum tells apart, or none; biases that do not decay"
+_OF_ONE = (  # name, framework and rule of a case, and what it is aimed at
+    ("sgd_plain", "none", SGD(), "the sign; a step not taken, or a gradient of another step"),
+    ("sgd_weight_decay_weights_alone", "none", SGD(weight_decay=0.125), "biases that decay"),
+    ("sgd_torch_dampening", "torch", SGD.of("torch", momentum=_M, dampening=0.5), "a first step that is damped"),
+    ("sgd_torch_weight_decay", "torch", SGD.of("torch", weight_decay=0.125),
+     "a factor 1/2 or 2 in weight decay; biases that do not decay"),
+    ("sgd_torch_nesterov_weight_decay", "torch", SGD.of("torch", nesterov=True, **_BOTH), _DECAY),
+    ("sgd_keras_momentum_weight_decay", "keras", SGD.of("keras", **_BOTH), _DECAY),
+    ("rmsprop_torch_weight_decay", "torch", RMSprop.of("torch", momentum=0.5, weight_decay=0.125),
+     "weight decay of the other kind"),
+    ("rmsprop_keras_weight_decay", "keras", RMSprop.of("keras", momentum=0.5, weight_decay=0.125),
+     "weight decay of the other kind"),
+    ("adam_torch_l2", "torch", Adam.of("torch", weight_decay=0.125), "decoupled weight decay in place of L2"),
+    ("adam_torch_betas", "torch", Adam.of("torch", beta1=0.5, beta2=0.75), "the two decay rates exchanged"),
+)  # fmt: skip
+_TINY = "the place and the size of eps, which show where gradients are as small as it; entries that are exactly 0"
 
-    Yields
-    ------
-    Vector
-        A case.
-    """
-    for name, framework, rule, aimed_at in _sgd() + _rmsprop() + _adam():
-        yield _case(name, framework, rule, aimed_at)
-    aim = "the place and the size of eps, which show where gradients are as small as it; entries that are exactly 0"
-    for framework in ("torch", "optax", "keras"):
-        for rule in (RMSprop.of(framework), Adam.of(framework)):
-            name = f"{type(rule).__name__.lower()}_{framework}_tiny"
-            yield _case(name, framework, rule, aim, gradients=_where_eps_shows(rule))
+
+def cases() -> Iterator[Vector]:
+    for row in _OF_ONE:
+        yield _case(*row)
+    for framework in _FRAMEWORKS:
+        for name, rule, options, aim in _OF_EACH:
+            yield _case(name.format(framework), framework, rule.of(framework, **options), aim)
+        for name, rule in (("rmsprop", RMSprop.of(framework)), ("adam", Adam.of(framework))):
+            yield _case(f"{name}_{framework}_tiny", framework, rule, _TINY, gradients=_where_eps_shows(rule))
     rule = Adam.of("optax", eps=1e-6, epsilon="inside")
     yield _case("adam_optax_eps_root_tiny", "optax", rule, "eps_root taken for eps", gradients=_where_eps_shows(rule))
 
@@ -63,77 +89,14 @@ def _where_eps_shows(rule: RMSprop | Adam) -> float:
     return float(2.0 ** np.round(np.log2(rule.eps) / (2 if rule.epsilon == "inside" else 1)))
 
 
-def _sgd() -> list[tuple[str, str, Rule, str]]:
-    lr_place = "the learning rate inside the velocity or outside, which differ as soon as it changes"
-    lookahead = "Nesterov's step along the old velocity in place of the new"
-    plain = "a factor 1/2 or 2 in weight decay; biases that do not decay"  # its two kinds are one without momentum
-    decay = "weight decay of the other kind, which momentum tells apart, or none; biases that do not decay"
-    both = {"momentum": 0.875, "weight_decay": 0.0625}
-    rules: list[tuple[str, str, Rule, str]] = [
-        ("sgd_plain", "none", SGD(), "the sign; a step not taken, or a gradient of another step"),
-        ("sgd_weight_decay_weights_alone", "none", SGD(weight_decay=0.125), "biases that decay"),
-        ("sgd_torch_dampening", "torch", SGD.of("torch", momentum=0.875, dampening=0.5), "a first step that is damped"),
-        ("sgd_torch_weight_decay", "torch", SGD.of("torch", weight_decay=0.125), plain),
-        ("sgd_torch_nesterov_weight_decay", "torch", SGD.of("torch", nesterov=True, **both), decay),
-        ("sgd_keras_momentum_weight_decay", "keras", SGD.of("keras", **both), decay),
-    ]
-    for framework in ("torch", "optax", "keras"):
-        momentum, nesterov = (SGD.of(framework, momentum=0.875, nesterov=nesterov) for nesterov in (False, True))
-        rules.append((f"sgd_{framework}_momentum", framework, momentum, lr_place))
-        rules.append((f"sgd_{framework}_nesterov", framework, nesterov, lookahead))
-    return rules
-
-
-def _rmsprop() -> list[tuple[str, str, Rule, str]]:
-    rules: list[tuple[str, str, Rule, str]] = []
-    for framework in ("torch", "optax", "keras"):
-        plain, centred = RMSprop.of(framework), RMSprop.of(framework, centred=True)
-        momentum = RMSprop.of(framework, momentum=0.875)
-        rules.append((f"rmsprop_{framework}", framework, plain, "another framework's decay rate, or its place for eps"))
-        rules.append(
-            (f"rmsprop_{framework}_centred", framework, centred, "the mean not subtracted from the mean square")
-        )
-        rules.append((f"rmsprop_{framework}_momentum", framework, momentum, "the learning rate inside or outside"))
-    for framework in ("torch", "keras"):
-        rule = RMSprop.of(framework, momentum=0.5, weight_decay=0.125)
-        rules.append((f"rmsprop_{framework}_weight_decay", framework, rule, "weight decay of the other kind"))
-    return rules
-
-
-def _adam() -> list[tuple[str, str, Rule, str]]:
-    bias, l2 = "bias correction missing, doubled, or counted from 0", "decoupled weight decay in place of L2"
-    rules: list[tuple[str, str, Rule, str]] = [
-        ("adam_torch_l2", "torch", Adam.of("torch", weight_decay=0.125), l2),
-        ("adam_torch_betas", "torch", Adam.of("torch", beta1=0.5, beta2=0.75), "the two decay rates exchanged"),
-    ]
-    for framework in ("torch", "optax", "keras"):
-        decoupled = AdamW.of(framework, weight_decay=0.125)
-        rules.append((f"adam_{framework}", framework, Adam.of(framework), bias))
-        rules.append((f"adamw_{framework}", framework, decoupled, "L2 in the gradient in place of decoupled decay"))
-    return rules
-
-
-def steps(rule: Rule, value: Decimals, gradients: Decimals, lrs: Decimals, decays: bool) -> Decimals:
-    """Take the steps of one parameter.
-
-    Parameters
-    ----------
-    rule : SGD or RMSprop or Adam
-        The rule, whose options are read; it is not called.
-    value : ndarray of Decimal
-        The parameter before the first step.
-    gradients : ndarray of Decimal, shape (steps, ...)
-        Its gradient at each.
-    lrs : ndarray of Decimal, shape (steps,)
-        The learning rates.
-    decays : bool
-        Whether weight decay concerns it.
-
-    Returns
-    -------
-    ndarray of Decimal, shape (steps, ...)
-        The parameter after each step.
-    """
+def steps(
+    rule: Rule,
+    value: Decimals,  # before the first step
+    gradients: Decimals,  # (steps, ...)
+    lrs: Decimals,  # (steps,)
+    decays: bool,  # whether weight decay concerns it
+) -> Decimals:  # (steps, ...), after each step
+    """Take the steps of one parameter, by a rule whose options are read; it is not called."""
     take = {SGD: _sgd_step, RMSprop: _rmsprop_step, Adam: _adam_step, AdamW: _adam_step}[type(rule)]
     options = {key: number(v) if isinstance(v, float) else v for key, v in asdict(rule).items()}
     decay = options["weight_decay"] if decays else number(0)

@@ -10,13 +10,6 @@ _MEANINGS = {"W": "weights", "penalty": "l2 · Σ W²", "dW": "its gradient, 2 �
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     for name, l2, shape, aim in (
         ("l2_small", 0.001, (5, 3), "a factor 1/2, as PyTorch's weight_decay has it"),
         ("l2_large", 8.0, (1, 7), "a mean over the weights, or a root: the norm in place of its square"),

@@ -18,13 +18,6 @@ _BOTH = ("output", "d_input")
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the three layers.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     draw = Draw("max_pool")
     x = draw.normal(2, 5, 4, 2)
     yield _max_pool("max_pool", x, MaxPool2D(2), "the last row, which no window sees, taken in; a mean", _BOTH)

@@ -40,13 +40,6 @@ _MEANINGS = {
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     yield _finetuning()
     for loss, aim in {
         "cross_entropy": "corrupted codes for a target, or codes of a corrupted input: layer 1 sees clean examples",
@@ -56,22 +49,7 @@ def cases() -> Iterator[Vector]:
 
 
 def finetuning_step(params: Mapping[str, Decimals], x: Decimals, labels: Array) -> dict[str, Any]:
-    """Evaluate two layers and a softmax, and the gradient of the cross-entropy.
-
-    Parameters
-    ----------
-    params : mapping of str to ndarray of Decimal
-        Weights and biases.
-    x : ndarray of Decimal, shape (B, D)
-        Examples.
-    labels : ndarray of int64, shape (B,)
-        Their classes.
-
-    Returns
-    -------
-    dict of str to dict
-        The stages: forward, loss and gradients.
-    """
+    """Evaluate two layers and a softmax, and the gradient of the cross-entropy, in the stages of a case."""
     h_1 = sigmoid(x @ params["W_1"] + params["b_1"])
     h_2 = sigmoid(h_1 @ params["W_2"] + params["b_2"])
     a = h_2 @ params["W_out"] + params["b_out"]

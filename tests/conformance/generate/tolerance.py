@@ -14,23 +14,7 @@ AT_LEAST = {"float64": 1e-13, "float32": 1e-6}  # some 450 and 8 units in the la
 
 
 def tolerances(path: str) -> dict[str, dict[str, Any]]:
-    """Return what a manifest says of the tolerances of a case.
-
-    Parameters
-    ----------
-    path : str
-        Group and name of the case.
-
-    Returns
-    -------
-    dict of str to dict
-        For each dtype ``relative``, a fraction of the largest value of an array, and ``reason``.
-
-    Raises
-    ------
-    ValueError
-        If the case has not been measured.
-    """
+    """Return a case's tolerances for its manifest; ``relative`` is a fraction of the largest value of an array."""
     if path not in _measured():
         raise ValueError(f"measured.json must hold the errors of {path}, found none; --measure writes it")
     found = {}

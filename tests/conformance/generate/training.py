@@ -27,13 +27,6 @@ _MEANINGS = MEANINGS | {
 
 
 def cases() -> Iterator[Vector]:
-    """Make the cases of the group.
-
-    Yields
-    ------
-    Vector
-        A case.
-    """
     accumulated = "gradients that are not zeroed, so that each step takes all before it as well"
     yield _case("train_cross_entropy", Options(), 0.25, accumulated, "21_zero_grad")
     stale = "a loss after the step for one before it; a gradient that is slightly wrong and trains all the same"

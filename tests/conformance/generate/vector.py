@@ -20,49 +20,22 @@ _SHAPE = re.compile(r"\[\s+\d+(,\s+\d+)*\s+\]")  # JSON puts each number on a li
 
 @dataclass(frozen=True, eq=False)
 class Vector:
-    """A case.
+    """A case."""
 
-    Attributes
-    ----------
-    name, group : str
-        Names of its files and of their folder.
-    sizes : mapping of str to int
-        The letters of the shapes.
-    conventions : mapping
-        Everything that is not an array, for programs.
-    in_words : tuple of str
-        The same for people, a convention a sentence.
-    aimed_at : str
-        The mistake it is there to find.
-    chapter : str
-        Stem of the chapter that explains it.
-    inputs : mapping of str to ndarray
-        What an implementation is given.
-    stages : mapping of str to mapping
-        The expected arrays of each stage, in the order of computation: decimals.
-    required : tuple of str
-        Expected arrays that an answer must hold.
-    meanings : mapping of str to str
-        What each array is; those of other cases of the group may be among them.
-    operation : str
-        Name of the adapter's method; the group's name if left out.
-    exact : tuple of str
-        Expected arrays that are copies of inputs, and so the same to the bit.
-    """
-
-    name: str
+    name: str  # names of its files and of their folder
     group: str
-    sizes: Mapping[str, int]
-    conventions: Mapping[str, Any]
-    in_words: tuple[str, ...]
-    aimed_at: str
-    chapter: str
-    inputs: Mapping[str, Array]
+    sizes: Mapping[str, int]  # the letters of the shapes
+    conventions: Mapping[str, Any]  # everything that is not an array, for programs
+    in_words: tuple[str, ...]  # the same for people, a convention a sentence
+    aimed_at: str  # the mistake it is there to find
+    chapter: str  # stem of the chapter that explains it
+    inputs: Mapping[str, Array]  # what an implementation is given
+    # the expected arrays of each stage, in the order of computation: decimals
     stages: Mapping[str, Mapping[str, Decimals]]
-    required: tuple[str, ...]
-    meanings: Mapping[str, str]
-    operation: str = ""
-    exact: tuple[str, ...] = ()
+    required: tuple[str, ...]  # expected arrays that an answer must hold
+    meanings: Mapping[str, str]  # what each array is; those of other cases of the group may be among them
+    operation: str = ""  # name of the adapter's method; the group's name if left out
+    exact: tuple[str, ...] = ()  # expected arrays that are copies of inputs, and so the same to the bit
     expected: Mapping[str, Array] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -79,53 +52,24 @@ class Vector:
 
     @property
     def id(self) -> str:
-        """Where it is kept, without a suffix.
-
-        Returns
-        -------
-        str
-            Group and name.
-        """
+        """Return where it is kept, group and name, without a suffix."""
         return f"{self.group}/{self.name}"
 
     @property
     def arrays(self) -> dict[str, Array]:
-        """Everything that is written as numbers.
-
-        Returns
-        -------
-        dict of str to ndarray
-            Inputs and expected values.
-        """
+        """Return everything that is written as numbers: inputs and expected values."""
         both = {**self.inputs, **self.expected}
         return {name: np.asarray(value, order="C") for name, value in both.items()}
 
     def files(self) -> dict[str, bytes]:
-        """Return what is written.
-
-        Returns
-        -------
-        dict of str to bytes
-            Content of the manifest and of the arrays, by path.
-        """
+        """Return the content of the manifest and of the arrays, by path."""
         tensors = save(self.arrays)
         manifest = json.dumps(self.manifest(tensors), sort_keys=True, indent=1, ensure_ascii=False, allow_nan=False)
         manifest = _SHAPE.sub(lambda shape: f"[{' '.join(shape[0][1:-1].split())}]", manifest)
         return {f"{self.id}.json": f"{manifest}\n".encode(), f"{self.id}.safetensors": tensors}
 
     def manifest(self, tensors: bytes) -> dict[str, Any]:
-        """Say what the arrays are.
-
-        Parameters
-        ----------
-        tensors : bytes
-            Content of the file that holds them.
-
-        Returns
-        -------
-        dict
-            The manifest, ready for JSON.
-        """
+        """Say what the arrays are, in a manifest ready for JSON; `tensors` is the file that holds them."""
         exact = {"exact": list(self.exact)} if self.exact else {}
         return exact | {
             "spec": SPEC,

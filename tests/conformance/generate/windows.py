@@ -5,80 +5,34 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Windows:
-    """Windows along one axis, over an image in a frame of padding.
+    """Windows along one axis, over an image in a frame of padding."""
 
-    Attributes
-    ----------
-    size : int
-        Pixels of the image.
-    count : int
-        How many windows there are.
-    kernel, stride : int
-        Pixels of a window, and from one window to the next.
-    before : int
-        Pixels of padding before the first of the image.
-    """
-
-    size: int
-    count: int
-    kernel: int
+    size: int  # pixels of the image
+    count: int  # how many windows there are
+    kernel: int  # pixels of a window, and from one window to the next
     stride: int
-    before: int
+    before: int  # pixels of padding before the first of the image
 
     @property
     def framed(self) -> int:
-        """Return the pixels of image and padding.
-
-        Returns
-        -------
-        int
-            As far as the image or the last window reaches.
-        """
+        """Return the pixels of image and padding, as far as the image or the last window reaches."""
         return max(self.before + self.size, (self.count - 1) * self.stride + self.kernel)
 
     @property
     def inside(self) -> slice:
-        """Return where the image lies in its frame.
-
-        Returns
-        -------
-        slice
-            Its pixels.
-        """
+        """Return where the image lies in its frame."""
         return slice(self.before, self.before + self.size)
 
     def pixels(self, place: int) -> slice:
-        """Return the pixels that all windows have at one place.
-
-        Parameters
-        ----------
-        place : int
-            From 0 to `kernel` - 1.
-
-        Returns
-        -------
-        slice
-            One pixel of the frame for each window.
-        """
+        """Return the pixels of the frame that all windows have at one place, one for each window."""
         return slice(place, place + (self.count - 1) * self.stride + 1, self.stride)
 
 
 def windows(size: int, kernel: int, stride: int, padding: str) -> Windows:
     """Lay windows over an axis by TensorFlow's and Keras' rule.
 
-    Parameters
-    ----------
-    size : int
-        Pixels of the image.
-    kernel, stride : int
-        Pixels of a window, and from one window to the next.
-    padding : {"same", "valid"}
-        ceil(size / stride) windows with the odd pixel of padding after the last, or only those inside the image.
-
-    Returns
-    -------
-    Windows
-        Where they lie.
+    ``same`` has ceil(size / stride) of them, with the odd pixel of padding after the last; ``valid`` those inside the
+    image.
     """
     if padding == "valid":
         return Windows(size, (size - kernel) // stride + 1, kernel, stride, 0)

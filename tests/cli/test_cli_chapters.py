@@ -196,7 +196,7 @@ def test_as_many_at_a_time_as_cores_but_at_most_two(cores, at_a_time, monkeypatc
         yield from [(script, 0, 0.0) for script in scripts]
 
     monkeypatch.setattr(chapters, "usable_cores", lambda: cores)
-    monkeypatch.setattr(chapters, "_finished", finished)
+    monkeypatch.setattr(chapters, "finished", finished)
     for command in (["all"], ["1"], ["all", "--jobs", "3"], ["all", "--jobs", "50"]):
         assert main(["chapters", "run", *command]) == 0
     assert seen == [at_a_time, 1, 3, 3]  # never more than there are chapters

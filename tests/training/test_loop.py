@@ -41,13 +41,13 @@ def equal(a, b):
 @pytest.mark.parametrize("batch_size", [1, 5, 23, 100])
 def test_every_example_is_visited_once_an_epoch(x, batch_size, monkeypatch):
     seen = []
-    step = autoencoder.sgd_step
+    steps = autoencoder.sgd_steps
 
-    def spy(params, x_tilde, target, *options):
-        seen.append(target)
-        return step(params, x_tilde, target, *options)
+    def spy(params, x_tilde, target, *rates, **options):
+        seen.extend(target)
+        return steps(params, x_tilde, target, *rates, **options)
 
-    monkeypatch.setattr(autoencoder, "sgd_step", spy)
+    monkeypatch.setattr(autoencoder, "sgd_steps", spy)
     fit(model(), x, epochs=2, lr=0.1, batch_size=batch_size, backend="numpy")
     batches = -(-23 // batch_size)
     assert len(seen) == 2 * batches

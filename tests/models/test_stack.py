@@ -70,7 +70,7 @@ def test_layers_above_see_clean_codes(monkeypatch):
     seen = []
 
     def spy(model, x, *args, **options):
-        seen.append((x.copy(), options["validation"].copy(), options["corruption"]))
+        seen.append((x.copy(), options["validation"].copy(), options["training"].corruption))
         return fit(model, x, *args, **options)
 
     monkeypatch.setattr(stack, "fit", spy)

@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from unittest.mock import Mock
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import scratchdae
-from scratchdae import autoencoder, backend, datasets
+from scratchdae import autoencoder, backend, cli, datasets
 from scratchdae.blas_threads import THREADS, limited
 from scratchdae.cli import main
 
@@ -36,6 +37,35 @@ print([name for name in {HEAVY} if name in sys.modules])
     done = python(code, *arguments, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
     assert len(done.stdout.splitlines()) > 1  # it printed its help as well
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["--version"], ["nonsense"], []])
+def test_what_no_command_needs_is_not_imported(arguments):
+    """The whole of `scratchdae --help` takes less than twice as long as NumPy's own import."""
+    code = "import sys; from scratchdae.cli import main\ntry: main(sys.argv[1:])\nexcept SystemExit: pass\n"
+    done = python(code + "print(sorted(name for name in sys.modules if name.startswith('scratchdae.')))", *arguments)
+    imported = ["scratchdae.arguments", "scratchdae.backend", "scratchdae.cli", "scratchdae.kernels"]
+    assert done.stdout.splitlines()[-1] == str(imported)
+
+
+@pytest.mark.parametrize("command", cli._COMMANDS)
+def test_a_command_has_the_help_of_its_own_module(command, capsys):
+    with pytest.raises(SystemExit, match="0"):
+        main([command, "--help"])
+    said = capsys.readouterr().out
+    assert said.startswith(f"usage: scratchdae {command} ")
+    assert len(said.splitlines()) > 8 or command == "info"  # options or subcommands beside --help
+
+
+def test_the_first_steps_are_commands_that_there_are(capsys):
+    assert main([]) == 2
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 8
+    assert max(map(len, lines)) <= 80
+    commands = [shlex.split(line[:41].partition("scratchdae ")[2]) for line in lines[2:-1]]
+    assert [command[0] for command in commands] == ["train", "chapters", "floors", "gradcheck", "conform"]
+    for command in commands:
+        assert callable(cli._parser(command).parse_args(command).run)
 
 
 def test_module_and_entry_point_are_the_same_command():

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from scratchdae.arguments import Array, generator, integer
+from scratchdae.datasets.files import read_image
 from scratchdae.datasets.folders import search_folders
 
 LEAST_DEVIATION = 35.0  # grey levels: patches that vary less are left out
@@ -21,30 +22,15 @@ _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm")
 
 
 def photographs(root: str | os.PathLike[str] | None = None) -> list[Array]:
-    """Read the photographs of a folder, in the order of their names.
+    """Read the photographs of the folder ``natural`` in `root`, in $SCRATCHDAE_DATA or in the cache, by their names.
 
-    Parameters
-    ----------
-    root : path-like, optional
-        The folder that holds the folder ``natural``. Without it: ``$SCRATCHDAE_DATA``, then the cache.
-
-    Returns
-    -------
-    list of ndarray of uint8, each of shape (rows, columns)
-        Grey levels; colours become their luminance.
-
-    Raises
-    ------
-    FileNotFoundError
-        If no such folder holds an image.
-    ValueError
-        If a file cannot be read as an image.
+    They are uint8 (rows, columns), each of its own size; colours become their luminance.
     """
-    folders = list(search_folders("natural", root))
+    folders = list(search_folders("natural", None if root is None else Path(root) / "natural"))
     for folder in folders:
         paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
         if paths:
-            return [_grey(path) for path in paths]
+            return [read_image(path, "L") for path in paths]
     raise FileNotFoundError(
         f"photographs were not found in {' or '.join(map(str, folders))}: put a few grey or colour pictures there"
     )
@@ -53,33 +39,10 @@ def photographs(root: str | os.PathLike[str] | None = None) -> list[Array]:
 def draw_patches(
     images: Sequence[Array], n: int, side: int, rng: np.random.Generator, least_deviation: float = LEAST_DEVIATION
 ) -> Array:
-    """Cut square patches out of photographs at random.
+    """Cut square patches (n, side, side) out of photographs, each uint8 (rows, columns), at random.
 
-    First a photograph is chosen, uniformly among those with any patch that varies enough, then one of its patches that
-    do, uniformly.
-
-    Parameters
-    ----------
-    images : sequence of ndarray of uint8, each of shape (rows, columns)
-        The photographs.
-    n : int
-        How many patches.
-    side : int
-        Their height and width in pixels.
-    rng : numpy.random.Generator
-        Source of randomness.
-    least_deviation : float
-        The smallest standard deviation of the grey levels of a patch.
-
-    Returns
-    -------
-    ndarray of uint8, shape (n, side, side)
-        The patches.
-
-    Raises
-    ------
-    ValueError
-        If no photograph is large enough to hold a patch that varies so much.
+    First a photograph is chosen, uniformly among those with any patch whose grey levels have a standard deviation of at
+    least `least_deviation`, then one of its patches that do, uniformly.
     """
     n, side = integer("n", n), integer("side", side)
     places = [np.argwhere(deviations(image, side) >= least_deviation) for image in images]
@@ -103,23 +66,11 @@ def draw_patches(
 
 
 def deviations(image: Array, side: int) -> Array:
-    """Return the standard deviation of the grey levels of every patch of an image.
+    """Return the standard deviation of the grey levels of every patch, at the place of its upper left corner.
 
-    Sums over all patches come from running sums, in integers, so they are exact.
-
-    Parameters
-    ----------
-    image : ndarray of uint8, shape (rows, columns)
-        Grey levels.
-    side : int
-        Height and width of a patch.
-
-    Returns
-    -------
-    ndarray of float64, shape (rows − side + 1, columns − side + 1)
-        For each place of a patch's upper left corner; empty where the image is too small.
+    Empty where the image is too small. Sums over all patches come from running sums, in integers, so they are exact.
     """
-    levels = image.astype(np.int64)
+    levels = image.astype(np.int64)  # (rows, columns); the result is (rows − side + 1, columns − side + 1)
     if min(levels.shape) < side:
         return np.empty((0, 0))
     mean, mean_square = (_patch_sums(values, side) / side**2 for values in (levels, levels**2))
@@ -129,13 +80,3 @@ def deviations(image: Array, side: int) -> Array:
 def _patch_sums(values: Array, side: int) -> Array:
     running = np.pad(values, ((1, 0), (1, 0))).cumsum(axis=0).cumsum(axis=1)
     return np.asarray(running[side:, side:] - running[:-side, side:] - running[side:, :-side] + running[:-side, :-side])
-
-
-def _grey(path: Path) -> Array:
-    from PIL import Image  # Matplotlib reads and writes images with it
-
-    try:
-        with Image.open(path) as image:
-            return np.asarray(image.convert("L"))
-    except (OSError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ValueError(f"{path} cannot be read as an image: {error}") from error

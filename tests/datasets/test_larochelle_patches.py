@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchdae.datasets.larochelle.photographs import LEAST_DEVIATION, deviations, draw_patches, photographs
+from scratchdae.datasets.larochelle.patches import LEAST_DEVIATION, deviations, draw_patches, photographs
 
 
 def test_deviations_are_those_of_every_window(rng):

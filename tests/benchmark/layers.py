@@ -1,6 +1,6 @@
 """Time a training step of two networks that people ask about, against PyTorch eager on the same work.
 
-    python tests/benchmarks/layers.py [--threads 2] [--rounds 15] [--backend auto|numpy]
+    python tests/benchmark/layers.py [--threads 2] [--rounds 15] [--backend auto|numpy]
 
 A step is forward, mean squared error, backward and Adam, float32. The results are compared first. Rounds alternate;
 each run has an unmeasured step before it, because the threads of the one before still spin. Medians, and minima in

@@ -6,11 +6,12 @@ import sys
 import pytest
 from optional_packages import require
 
-from scratchdae import cli
+from scratchdae import cli, plots
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce import larochelle, larochelle_report, methods
 from scratchdae.reproduce import trial as trials
+from scratchdae.reproduce.interval import interval
 from scratchdae.reproduce.published import NU, TABLE, published
 from scratchdae.reproduce.trial import trial
 
@@ -59,7 +60,7 @@ class TestMethods:
         assert saa.layers == (LayerSpec(1000, 0.0, 0.1, 60, 20),) * 3
         assert [spec.epochs for spec in mlp.layers] == [0, 0, 0]
         assert [spec.kind for spec in dbn.layers] == ["rbm"] * 3
-        assert len({(one.lr, one.batch_size, one.epochs, one.patience) for one in (sda, saa, mlp, dbn)}) == 1
+        assert len({one.finetuning for one in (sda, saa, mlp, dbn)}) == 1
 
     def test_few_examples_are_seen_more_often(self):
         chosen = methods.choices("saa", "rect", 1)[0]
@@ -75,7 +76,7 @@ class TestMethods:
     @pytest.mark.parametrize("method", ["sda", "saa", "dbn", "mlp"])
     def test_the_batches_of_fine_tuning_differ_and_those_of_pretraining_do_not(self, method):
         tried = [methods.recipe(method, chosen, 10_000) for chosen in methods.choices(method, "rot", 8)]
-        assert {(one.lr, one.batch_size) for one in tried} >= {(1.0, 20), (0.1, 20), (0.5, 5)}
+        assert {(one.finetuning.lr, one.finetuning.batch_size) for one in tried} >= {(1.0, 20), (0.1, 20), (0.5, 5)}
         assert {spec.batch_size for one in tried for spec in one.layers} == {20}
 
     def test_refused(self):
@@ -236,8 +237,14 @@ class TestReport:
         panels = larochelle_report.draw(found).axes
         assert [ax.get_title() for ax in panels[:2]] == ["rect", "convex"]
         ours = [100 * one["test_error"] for one in found["rect"].values()]
-        drawn = [line.get_xdata()[0] for line in panels[0].lines if line.get_label() == "here"]
+        marks = [bar.lines[0] for bar in panels[0].containers]
+        drawn = [mark.get_xdata()[0] for mark in marks if mark.get_color() != plots.GREY]
         assert sorted(drawn) == pytest.approx(sorted(ours))
+        for bar in panels[0].containers:
+            ((low, row), (high, same)), *_ = bar.lines[2][0].get_segments()
+            error, n = bar.lines[0].get_xdata()[0] / 100, 50_000 if bar.lines[0].get_color() == plots.GREY else 40
+            assert (low, high) == pytest.approx([100 * end for end in interval(error, n)])
+            assert row == same == bar.lines[0].get_ydata()[0]
 
     def test_command(self, tmp_path, capsys, monkeypatch):
         whole = larochelle.reproduce

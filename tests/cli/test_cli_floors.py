@@ -98,7 +98,7 @@ def test_raw_keeps_grey_levels_and_says_so(tmp_path, capsys):
 def test_integers_need_raw(tmp_path, capsys):
     np.save(tmp_path / "counts.npy", np.arange(12).reshape(4, 3))
     assert main(["floors", str(tmp_path / "counts.npy")]) == 2
-    assert "found int64; --raw takes integers as they are" in capsys.readouterr().err
+    assert "found dtype int64; --raw takes integers as they are" in capsys.readouterr().err
     assert asked(capsys, tmp_path / "counts.npy", "--raw")["variance"] == pytest.approx(11.25)
 
 
@@ -301,13 +301,13 @@ CASES = [
     ("{tmp}/flat.npy", r"flat.npy must hold examples .*, found shape \(5,\)"),
     ("{tmp}/five.npy", r"five.npy must hold examples .*, found shape \(1, 2, 3, 5, 5\)"),
     ("{tmp}/labels.idx", r"labels.idx must hold examples .*, found shape \(24,\)"),
-    ("{tmp}/complex.npy", "complex.npy must hold uint8 grey levels .* or floating-point numbers, found complex128$"),
+    ("{tmp}/complex.npy", "complex.npy must hold uint8 grey levels .* numbers, found dtype complex128$"),
     (
         "{tmp}/complex.npy --raw",
-        "complex.npy must hold uint8 grey levels .* or floating-point numbers, found complex128$",
+        "complex.npy must hold uint8 grey levels .* or floating-point numbers, found dtype complex128$",
     ),
-    ("{tmp}/bools.npy", "bools.npy must hold .*, found bool; --raw takes integers as they are"),
-    ("{tmp}/strings.npy --raw", "strings.npy must hold .*, found <U1$"),
+    ("{tmp}/bools.npy", "bools.npy must hold .*, found dtype bool; --raw takes integers as they are"),
+    ("{tmp}/strings.npy --raw", "strings.npy must hold .*, found dtype <U1$"),
     ("{tmp}/cut.idx", "cut.idx: shape .* must make"),
     ("{tmp}/cut.gz", "cut.gz: must be a whole gzip file"),
     ("{tmp}/none", r"none must hold images \(.png, .*\), found none"),

@@ -15,9 +15,10 @@ from scratchdae.reproduce import recipe as recipes
 from scratchdae.reproduce import sda, sda_report
 from scratchdae.reproduce.recipe import Parts, Recipe, follow
 from scratchdae.training.evaluation import classification_error
+from scratchdae.training.options import Training
 from scratchdae.training.stopping import GrowingPatience
 
-TINY = Recipe((LayerSpec(12, 0.1, 0.1, 2, 10), LayerSpec(9, 0.2, 0.1, 1, 10)), lr=0.2, epochs=5, patience=3)
+TINY = Recipe((LayerSpec(12, 0.1, 0.1, 2, 10), LayerSpec(9, 0.2, 0.1, 1, 10)), Training(epochs=5, lr=0.2, patience=3))
 
 
 @pytest.fixture(scope="module")
@@ -99,7 +100,7 @@ class TestFollow:
         assert not trained
 
     def test_no_epochs_make_a_perceptron(self, parts):
-        mlp = Recipe((LayerSpec(12, epochs=0),), lr=0.2, epochs=2)
+        mlp = Recipe((LayerSpec(12, epochs=0),), Training(epochs=2, lr=0.2, patience=10))
         found = follow(mlp, parts, 3, classes=10, progress=False)
         assert list(found["seconds"]) == ["finetune"]
 
@@ -113,7 +114,7 @@ class TestSettings:
         assert {(spec.units, spec.lr, spec.epochs, spec.batch_size) for spec in tutorial.layers} == {
             (1000, 0.001, 15, 1)
         }
-        assert (tutorial.lr, tutorial.batch_size, tutorial.patience) == (0.1, 1, GrowingPatience())
+        assert tutorial.finetuning == Training(epochs=100, lr=0.1, batch_size=1, patience=GrowingPatience())
 
     def test_the_split(self):
         if datasets.locate_mnist() is None:
@@ -209,6 +210,10 @@ class TestCommand:
     def test_refuses_the_folder_of_another_run(self, tmp_path, capsys, parts, monkeypatch):
         command = ["reproduce", "sda", "--setting", "fast", "--seeds", "0", "--out", str(tmp_path)]
         assert cli.main(command) == 0
-        monkeypatch.setattr(sda, "SETTINGS", {"fast": Recipe((LayerSpec(12, 0.3, 0.1, 2, 10),), lr=0.2, epochs=5)})
+        monkeypatch.setattr(
+            sda,
+            "SETTINGS",
+            {"fast": Recipe((LayerSpec(12, 0.3, 0.1, 2, 10),), Training(epochs=5, lr=0.2, patience=10))},
+        )
         assert cli.main(command) == 2
         assert "cannot be resumed" in capsys.readouterr().err

@@ -1,0 +1,145 @@
+"""The table of layers: a row each, which buys every check of `layer_checks`. `test_every_layer` runs them.
+
+PyTorch's twins take and return what the layers do, channels last and the parameters as the layers keep them, so the
+gradients that autograd gives compare as they are.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from scratchdae.layers import (
+    ELU,
+    GELU,
+    LSTM,
+    AveragePool2D,
+    Conv2D,
+    Conv2DTranspose,
+    Dense,
+    Dropout,
+    Flatten,
+    GaussianNoise,
+    Identity,
+    Layer,
+    LeakyReLU,
+    MaxPool2D,
+    ReLU,
+    RepeatVector,
+    Reshape,
+    Sigmoid,
+    Softplus,
+    Tanh,
+    UpSampling2D,
+)
+
+
+class Row(NamedTuple):
+    """What the checks need to know of a layer."""
+
+    examples: Sequence[Layer]  # the defaults, and other values of each option
+    shapes: Sequence[tuple[int, ...]]  # of inputs, without the batch axis
+    torch: Callable[..., Any] | None = None  # (torch, layer, x, **params) -> y, of tensors; None: there is no twin
+    refuses: tuple[int, ...] = (0,)  # shape of an input that the layer cannot take
+    seed: int | None = None  # of the noise in training; None: the layer draws none
+    method: str = "complex"  # of the gradient check
+    tolerance: float | None = None  # of the gradient check, of max|g|; None: that of `scratchdae.gradcheck`
+    bound: float = 5e-15  # of the difference to PyTorch, of the largest entry; measured: at most 7e-16
+
+
+def padded(torch, x, sizes, kernel, stride, padding, value=0.0):
+    """TensorFlow's padding of images (B, C, H, W), of which one axis has as many pixels as `sizes` says."""
+    pads = []
+    for n, k, s in reversed(list(zip(sizes, kernel, stride, strict=True))):
+        total = max((-(-n // s) - 1) * s + k - n, 0) if padding == "same" else 0
+        pads += [total // 2, total - total // 2]
+    return torch.nn.functional.pad(x, pads, value=value), pads
+
+
+def dense(torch, layer, x, W, b):
+    return torch.nn.functional.linear(x, W.T, b)
+
+
+def conv(torch, layer, x, W, b):
+    images = x.permute(0, 3, 1, 2).contiguous()  # PyTorch refuses some gradients of images of one channel otherwise
+    images, _ = padded(torch, images, x.shape[1:3], layer.kernel, layer.stride, layer.padding)
+    y = torch.nn.functional.conv2d(images, W.permute(3, 2, 0, 1).contiguous(), b, layer.stride)
+    return y.permute(0, 2, 3, 1)
+
+
+def conv_transpose(torch, layer, x, W, b):
+    """The image that the convolution pads to, without the padding."""
+    height, width, _ = layer.output_shape(x.shape[1:])
+    images, kernels = x.permute(0, 3, 1, 2).contiguous(), W.permute(3, 2, 0, 1).contiguous()
+    y = torch.nn.functional.conv_transpose2d(images, kernels, None, layer.stride)
+    _, (left, right, top, bottom) = padded(torch, y, (height, width), layer.kernel, layer.stride, layer.padding)
+    short = [max(width + left + right - y.shape[3], 0), max(height + top + bottom - y.shape[2], 0)]
+    y = torch.nn.functional.pad(y, [0, short[0], 0, short[1]])  # no window sees the last pixels
+    return y[:, :, top : top + height, left : left + width].permute(0, 2, 3, 1) + b
+
+
+def max_pool(torch, layer, x):
+    images, _ = padded(torch, x.permute(0, 3, 1, 2), x.shape[1:3], layer.pool, layer.stride, layer.padding, -torch.inf)
+    return torch.nn.functional.max_pool2d(images, layer.pool, layer.stride).permute(0, 2, 3, 1)
+
+
+def average_pool(torch, layer, x):
+    """The mean of what is real: divided by the mean of ones."""
+    images, ones = (
+        padded(torch, t.permute(0, 3, 1, 2), x.shape[1:3], layer.pool, layer.stride, layer.padding)[0]
+        for t in (x, torch.ones_like(x))
+    )
+    means, parts = (torch.nn.functional.avg_pool2d(t, layer.pool, layer.stride) for t in (images, ones))
+    return (means / parts).permute(0, 2, 3, 1)
+
+
+def upsample(torch, layer, x):
+    return torch.nn.functional.interpolate(x.permute(0, 3, 1, 2), scale_factor=layer.factor).permute(0, 2, 3, 1)
+
+
+def lstm(torch, layer, x, W, U, b):
+    """The loop that people write where PyTorch's LSTM does not offer the activation."""
+    h = c = x.new_zeros(len(x), layer.units)
+    phi, outputs = getattr(torch, layer.activation), []
+    for step in x.unbind(1):
+        i, f, g, o = (step @ W + h @ U + b).chunk(4, 1)
+        c = torch.sigmoid(f) * c + torch.sigmoid(i) * phi(g)
+        h = torch.sigmoid(o) * phi(c)
+        outputs.append(h)
+    return torch.stack(outputs, 1) if layer.return_sequences else h
+
+
+def pools(kind):
+    return [kind(), kind((1, 3)), kind(3, 2, "same"), kind(2, (1, 3))]
+
+
+def convolutions(kind):
+    return [kind(3), kind(5, (3, 2), 2, "same", "he_normal"), kind(2, (2, 3), (3, 1), "valid"), kind(18, 2, 1, "valid")]
+
+
+ANY = [(4, 5), (6,), (3, 4, 2)]
+IMAGES, IMAGE = [(6, 5, 2), (4, 7, 3)], (6, 5)
+
+ROWS = [
+    Row([Dense(3), Dense(4, "he_normal")], [(4,), (3, 4), (2, 3, 5)], dense, refuses=()),
+    Row(convolutions(Conv2D), IMAGES, conv, refuses=IMAGE),
+    Row(convolutions(Conv2DTranspose), IMAGES, conv_transpose, refuses=IMAGE),
+    Row(pools(MaxPool2D), IMAGES, max_pool, refuses=IMAGE),
+    Row(pools(AveragePool2D), IMAGES, average_pool, refuses=IMAGE),
+    Row([UpSampling2D(), UpSampling2D((1, 3))], IMAGES, upsample, refuses=IMAGE),
+    Row([Flatten()], ANY, lambda torch, _, x: torch.flatten(x, 1)),
+    Row([Reshape((8, 3)), Reshape((24,)), Reshape((2, 3, 4))], [(24,), (3, 4, 2)],
+        lambda torch, layer, x: x.reshape(-1, *layer.shape), refuses=(7,)),
+    Row([RepeatVector(3), RepeatVector(1)], [(5,)],
+        lambda torch, layer, x: x.unsqueeze(1).expand(-1, layer.n, -1), refuses=(2, 3)),
+    Row([LSTM(4), LSTM(3, True, "relu", 0.0, "he_normal", "glorot_uniform")], [(5, 2), (1, 3)], lstm, refuses=(5,)),
+    Row([Sigmoid()], ANY, lambda torch, _, a: torch.sigmoid(a)),
+    Row([Tanh()], ANY, lambda torch, _, a: torch.tanh(a)),
+    Row([Identity()], ANY, lambda torch, _, a: 1 * a),
+    Row([ReLU()], ANY, lambda torch, _, a: torch.relu(a)),
+    Row([LeakyReLU(), LeakyReLU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.leaky_relu(a, layer.slope)),
+    Row([ELU(), ELU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.elu(a, layer.alpha)),
+    Row([GELU(), GELU("tanh")], ANY,
+        lambda torch, layer, a: torch.nn.functional.gelu(a, approximate=layer.approximate)),
+    Row([Softplus()], ANY, lambda torch, _, a: torch.nn.functional.softplus(a, threshold=40)),
+    Row([Dropout(0.3), Dropout(0.0)], ANY, lambda torch, layer, x: torch.dropout(x, layer.rate, train=False), seed=3),
+    Row([GaussianNoise(0.5)], ANY, lambda torch, _, x: 1 * x, seed=3),
+]  # fmt: skip
