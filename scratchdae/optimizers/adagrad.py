@@ -19,9 +19,9 @@ class Adagrad(Rule):
         θ ← θ − lr · dθ / sqrt(v + eps)                           epsilon="inside"                          (3)
 
     Nothing is forgotten, so steps shrink like 1/√t: not to be confused with `RMSprop`, whose v is a mean that fades.
-    Where frameworks differ: PyTorch takes (2) from 0, with eps 1e-10; optax and Keras (3) from 0.1, with 1e-7.
-    PyTorch's ``lr_decay`` is the schedule's business. What is remembered: ``sum_of_squares/NAME``. The defaults here
-    are PyTorch's.
+    Where frameworks differ: PyTorch takes (2) from 0, with eps 1e-10; optax and Keras (3) from 0.1, with 1e-7. (optax
+    takes no step where v is 0, which is the same: dθ is 0 there.) PyTorch's ``lr_decay`` is the schedule's business.
+    What is remembered: ``sum_of_squares/NAME``. The defaults here are PyTorch's.
 
     Attributes
     ----------
