@@ -21,7 +21,7 @@ _BOOLS: tuple[type, ...] = (bool, np.bool_)  # numbers in Python, but never mean
 def matrix(
     name: str, x: object, columns: int | None = None, dtype: npt.DTypeLike | None = None, axes: int = 2
 ) -> Array:
-    """Return `x` as a floating-point matrix (B, D) whose rows are examples, at least one row and one column.
+    """Return `x` as a floating-point matrix (B, D) whose rows are examples, or as batches (S, B, D); it is never empty.
 
     Integers are refused, because pixels from 0 to 255 would saturate every sigmoid unnoticed. `dtype` is that of the
     parameters: a float64 batch does not upcast a float32 model. Where either is complex nothing is cast, which is what
@@ -108,8 +108,11 @@ def generator(name: str, rng: object) -> np.random.Generator:
     return rng
 
 
-def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> None:
-    """Refuse named arrays that have not the names and shapes expected, and one floating-point dtype for all."""
+def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> Params:
+    """Return named arrays in the order expected, refused unless they have those names and shapes, and one float dtype.
+
+    The order is the model's, in which penalties and norms are summed; a file has another.
+    """
     if set(arrays) != set(expected):
         raise ValueError(f"{name} must hold {sorted(expected)}, found {sorted(arrays)}")
     for key, shape in expected.items():
@@ -118,6 +121,7 @@ def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[
     dtypes = {str(array.dtype) for array in arrays.values()}
     if len(dtypes) != 1 or next(iter(arrays.values())).dtype.kind not in "fc":
         raise ValueError(f"{name} must share one floating-point dtype, found {', '.join(sorted(dtypes))}")
+    return {key: arrays[key] for key in expected}
 
 
 def first_nonfinite(arrays: Mapping[str, Array]) -> str | None:

@@ -127,14 +127,14 @@ def _json(arrays: Mapping[str, Array]) -> bytes:
         name: {
             "dtype": array.dtype.name,
             "shape": list(array.shape),
-            "values": [_number(v) for v in array.ravel().tolist()],
+            "values": [in_json(v) for v in array.ravel().tolist()],
         }
         for name, array in arrays.items()
     }
     return (json.dumps(content, indent=1, allow_nan=False) + "\n").encode()
 
 
-def _number(value: float) -> float | str:
+def in_json(value: float) -> float | str:
     """Return a number, or the word for what JSON has no number for."""
     if math.isnan(value):
         return "NaN"

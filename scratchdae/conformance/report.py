@@ -1,10 +1,10 @@
 """What came of each case, and of all: for people in a terminal, and as data."""
 
-import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from scratchdae.conformance.array_files import in_json
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import Comparison, Difference
 from scratchdae.conformance.manifest import SPEC
@@ -162,26 +162,21 @@ def _result_as_json(result: Result) -> dict[str, Any]:
         content |= {"allowed": comparison.relative, "allowed_by": "adapter" if result.overridden else "case"}
         content |= {"agreed": list(comparison.agreed), "largest_error": comparison.largest}
     if difference is not None:
+        numbers = {name: getattr(difference, name) for name in ("expected", "found", "error", "allowed", "ulp")}
         content["difference"] = {
             "stage": difference.stage,
             "array": plain(difference.array),
             "message": plain(difference.message),
             "index": None if difference.index is None else list(difference.index),
-            **{name: _number(getattr(difference, name)) for name in ("expected", "found", "error", "allowed", "ulp")},
+            **{name: None if value is None else in_json(value) for name, value in numbers.items()},
         }
     if result.explanation is not None:
         content["explanation"] = result.explained()
         content["findings"] = [
             [
-                {"mistake": one.id, "recovered": {name: _number(v) for name, v in one.recovered.items()}}
+                {"mistake": one.id, "recovered": {name: in_json(v) for name, v in one.recovered.items()}}
                 for one in mistakes
             ]
             for mistakes in (finding.mistakes for finding in result.explanation.findings)
         ]
     return content
-
-
-def _number(value: float | None) -> float | str | None:
-    if value is None or math.isfinite(value):
-        return value
-    return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"

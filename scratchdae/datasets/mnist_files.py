@@ -65,7 +65,7 @@ def locate_mnist(root: str | os.PathLike[str] | None = None) -> MnistFiles | Non
     -------
     MnistFiles or None
         The files of the first directory that holds all four, gzip (preferred) or plain, under their published names or
-        with the dot that some unpackers leave (``train-images.idx3-ubyte``).
+        with the dot that some unpackers leave (``train-images.idx3-ubyte``); None if none does.
     """
     for directory in search_folders("mnist", root):
         found = [find(directory, name) for name in PUBLISHED]

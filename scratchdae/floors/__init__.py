@@ -15,25 +15,7 @@ from scratchdae.floors.reach import average_pooling, output_range
 from scratchdae.floors.spectrum import eigenvalues, independent, linear_codes, pca, sample_pca
 
 __all__ = [
-    "Floor",
-    "Survey",
-    "average_pooling",
-    "best_constant",
-    "beta_cross_entropy",
-    "binary_entropy",
-    "constant",
-    "cross_entropy",
-    "digamma",
-    "eigenvalues",
-    "independent",
-    "linear_codes",
-    "masking",
-    "masking_binary",
-    "output_range",
-    "pca",
-    "permute_features",
-    "relative_excess",
-    "sample_pca",
-    "survey",
-    "wiener",
-]
+    "Floor", "Survey", "average_pooling", "best_constant", "beta_cross_entropy", "binary_entropy", "constant",
+    "cross_entropy", "digamma", "eigenvalues", "independent", "linear_codes", "masking", "masking_binary",
+    "output_range", "pca", "permute_features", "relative_excess", "sample_pca", "survey", "wiener",
+]  # fmt: skip

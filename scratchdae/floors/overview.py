@@ -151,8 +151,9 @@ def survey(
     found += _pooled(x, image_shape, pools)
     shuffled = spectrum.eigenvalues(permute_features(x, rng))
     statistics = (n, d, low, high, float(x.mean()), float(by_code[0]))
-    codes_and_shuffled = (by_code, spectrum.linear_codes(shuffled))
-    return Survey(*statistics, tuple(found), *codes_and_shuffled, eigenvalues, shuffled, tuple(left_out))
+    return Survey(
+        *statistics, tuple(found), by_code, spectrum.linear_codes(shuffled), eigenvalues, shuffled, tuple(left_out)
+    )
 
 
 def _constants(x: Array, in_unit_interval: bool) -> list[Floor]:

@@ -30,3 +30,5 @@ from scratchdae.layers.upsampling import UpSampling2D as UpSampling2D
 LAYERS: dict[str, type[Layer]] = {
     name: found for name, found in globals().items() if hasattr(found, "backward") and found is not Layer
 }
+
+__all__ = ["LAYERS", "Layer", *LAYERS]

@@ -111,7 +111,7 @@ class LeakyReLU(Elementwise):
     slope: float = 0.01  # below zero, positive: the sign of the value must tell the side of the kink
 
     def __post_init__(self) -> None:
-        number("slope", self.slope, above=0)
+        object.__setattr__(self, "slope", number("slope", self.slope, above=0))
 
     def _value(self, a: Array) -> Array:
         return activations.leaky_relu(a, self.slope)

@@ -48,7 +48,7 @@ class Conv2DTranspose:
     init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
     def __post_init__(self) -> None:
-        integer("filters", self.filters)
+        object.__setattr__(self, "filters", integer("filters", self.filters))
         object.__setattr__(self, "kernel", pair("kernel", self.kernel))
         object.__setattr__(self, "stride", pair("stride", self.stride))
         padding_name(self.padding)

@@ -34,7 +34,7 @@ class Dense:
     init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
     def __post_init__(self) -> None:
-        integer("units", self.units)
+        object.__setattr__(self, "units", integer("units", self.units))
         initializers.get(self.init_W)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:

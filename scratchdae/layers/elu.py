@@ -28,7 +28,7 @@ class ELU(Elementwise):
     alpha: float = 1.0  # the floor is −alpha; positive: the sign of the value must tell the side of the kink
 
     def __post_init__(self) -> None:
-        number("alpha", self.alpha, above=0)
+        object.__setattr__(self, "alpha", number("alpha", self.alpha, above=0))
 
     def _value(self, a: Array) -> Array:
         positive = a.real > 0

@@ -18,7 +18,7 @@ def batch(
     shape: Sequence[int | None],  # of an example; None for any number from 1
     dtype: npt.DTypeLike | None = None,  # of the parameters
 ) -> Array:
-    """Return a batch in the dtype of the parameters, refused unless its examples have the shape expected."""
+    """Return `x`, cast only where it must be, refused unless its examples have the shape expected."""
     fits = x.ndim == len(shape) + 1 and x.size > 0
     if not fits or any(n is not None and n != found for n, found in zip(shape, x.shape[1:], strict=True)):
         sides = ", ".join("any" if n is None else str(n) for n in shape)
@@ -29,7 +29,7 @@ def batch(
 
 
 def cotangent(d_output: Array, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
-    """Return a gradient in the dtype of the output, refused unless it has the output's shape, batch included."""
+    """Return `d_output`, cast only where it must be, refused unless it has the output's shape, batch included."""
     if np.shape(d_output) != shape:
         raise ValueError(f"d_output must have the shape of the output, {shape}, found {np.shape(d_output)}")
     return _cast(d_output, dtype)

@@ -206,9 +206,9 @@ class LSTM:
     init_U: str = "orthogonal"
 
     def __post_init__(self) -> None:
-        integer("units", self.units)
+        object.__setattr__(self, "units", integer("units", self.units))
         choice("activation", self.activation, CELL_ACTIVATIONS)
-        number("forget_bias", self.forget_bias)
+        object.__setattr__(self, "forget_bias", number("forget_bias", self.forget_bias))
         initializers.get(self.init_W)
         initializers.get(self.init_U)
 

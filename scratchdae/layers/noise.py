@@ -34,7 +34,8 @@ class Dropout(Parameterless):
     rate: float  # probability that a unit is left out, from 0 to below 1
 
     def __post_init__(self) -> None:
-        if number("rate", self.rate, at_least=0, at_most=1) == 1:
+        object.__setattr__(self, "rate", number("rate", self.rate, at_least=0, at_most=1))
+        if self.rate == 1:
             raise ValueError("rate must be below 1, found 1: it would leave out everything")
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array | None]:
@@ -69,7 +70,7 @@ class GaussianNoise(Parameterless):
     std: float  # standard deviation, not negative
 
     def __post_init__(self) -> None:
-        number("std", self.std, at_least=0)
+        object.__setattr__(self, "std", number("std", self.std, at_least=0))
 
     def forward(
         self, params: Params, x: Array, rng: np.random.Generator | None = None

@@ -25,7 +25,7 @@ class RepeatVector(Parameterless):
     n: int  # how often
 
     def __post_init__(self) -> None:
-        integer("n", self.n)
+        object.__setattr__(self, "n", integer("n", self.n))
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if len(input_shape) != 1 or input_shape[0] < 1:

@@ -64,6 +64,7 @@ def pair(name: str, value: object) -> tuple[int, int]:
 
 
 def padding_name(value: object) -> str:
+    """Return `value`, one of the ways to pad."""
     return choice("padding", value, PADDINGS)
 
 

@@ -78,8 +78,7 @@ class RestrictedBoltzmannMachine:
         except TypeError:
             raise ValueError(f"config must be that of a restricted Boltzmann machine, found {config}") from None
         D, H = model.n_visible, model.n_hidden
-        arguments.shapes("params", params, {"W": (D, H), "b": (H,), "b_prime": (D,)})
-        model.params = params
+        model.params = arguments.shapes("params", params, {"W": (D, H), "b": (H,), "b_prime": (D,)})
         model.dtype = np.dtype(params["W"].dtype)
         return model
 

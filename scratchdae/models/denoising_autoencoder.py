@@ -82,8 +82,7 @@ class DenoisingAutoencoder:
         expected: dict[str, tuple[int, ...]] = {"W": (D, H), "b": (H,), "b_prime": (D,)}
         if not model.tied:
             expected["W_prime"] = (H, D)
-        shapes("params", params, expected)
-        model.params = params
+        model.params = shapes("params", params, expected)
         model.dtype = np.dtype(params["W"].dtype)
         return model
 

@@ -142,9 +142,7 @@ class Sequential:
             for name, layer, shape in zip(network.names, network.layers, network.shapes, strict=False)
             for key, value in layer.init(shape, rng, network.dtype).items()
         }
-        if expected:
-            shapes("params", params, expected)
-        network.params = params
+        network.params = shapes("params", params, expected) if expected else {}
         return network
 
     def check(self, x: Array, target: Array) -> None:

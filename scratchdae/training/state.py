@@ -84,7 +84,11 @@ class Run:
                 raise ValueError(f"{path} must hold {what} {_layout(like)}, found {_layout(loaded)}")
         for name, generator_state in generator_states.items():
             getattr(self.streams, name).bit_generator.state = generator_state
-        self.params, self.best, self.optimizer_state = params, best, optimizer_state
+        self.params, self.optimizer_state = (
+            _ordered(params, self.params),
+            _ordered(optimizer_state, self.optimizer_state),
+        )
+        self.params, self.best = _ordered(params, self.params), _ordered(best, self.params) if best else {}
         self.history.records = records
 
 
@@ -96,6 +100,11 @@ def fingerprint(x: Array | None, target: Array | None) -> dict[str, Any] | None:
     for array in (x, target):
         digest.update(np.ascontiguousarray(array[:: -(-len(array) // 64)]).tobytes())
     return {"shape": list(x.shape), "dtype": x.dtype.name, "sha256_of_sample": digest.hexdigest()}
+
+
+def _ordered(arrays: Params, like: Params) -> Params:
+    """Put arrays in the model's order, in which penalties and norms are summed: a file has them in another."""
+    return {name: arrays[name] for name in like}
 
 
 def _layout(arrays: Params) -> dict[str, str]:

@@ -78,15 +78,14 @@ def _perceptron(model: Model, optimizer: Optimizer, chosen: backend.Choice, aske
     if not alternating or config["loss"] != "softmax_cross_entropy" or len(config["input_shape"]) != 1:
         return None
     fast, general = kernels.perceptron_steps(), _general(model, optimizer, chosen, asked)
+    dense = [f"dense_{k}" for k in range(1, kinds.count("Dense") + 1)]
     if fast is None:
         return None
 
     def take(run: Run, x: Array, labels: Array, lr: float, l2: float) -> tuple[Array, str | None]:
         losses, done = np.empty(len(x)), 0
         while done < len(x):
-            weights, biases = (
-                [value for key, value in run.params.items() if key.endswith(end)] for end in (".W", ".b")
-            )
+            weights, biases = ([run.params[f"{name}.{array}"] for name in dense] for array in ("W", "b"))
             found, taken = fast(weights, biases, x[done:], labels[done:], lr, l2)
             losses[done : done + taken] = found[:taken]
             done += taken

@@ -27,11 +27,10 @@ def problem(layer, shape, dtype=np.float64, size=3):
     return params, x
 
 
-def propagated(layer, params, x, rng=None, d_output=None):
+def propagated(layer, params, x, rng=None):
     """Return output, gradient with respect to the input and gradients of the parameters, for a random cotangent."""
     y, cache = layer.forward(params, x, rng)
-    if d_output is None:
-        d_output = np.random.default_rng(1).normal(size=y.shape).astype(y.real.dtype)
+    d_output = np.random.default_rng(1).normal(size=y.shape).astype(y.real.dtype)
     dx, grads = layer.backward(cache, d_output)
     return {"y": y, "dx": dx} | {f"d{name}": grad for name, grad in grads.items()}
 
@@ -48,7 +47,7 @@ def distance_from_torch(torch, twin, layer, params, x):
     """The same, to what PyTorch's twin and autograd give; the cotangent is random."""
     found = propagated(layer, params, x)
     leaves = {k: torch.tensor(np.ascontiguousarray(v), requires_grad=True) for k, v in {"x": x, **params}.items()}
-    y = twin(torch, layer, *leaves.values())  # by place: an activation's twin calls its input a
+    y = twin(torch, layer, leaves["x"], **{name: leaves[name] for name in params})
     d_output = np.random.default_rng(1).normal(size=y.shape)
     y.backward(torch.tensor(d_output))
     expected = {"y": y.detach().numpy()} | {f"d{name}": leaf.grad.numpy() for name, leaf in leaves.items()}
@@ -126,6 +125,18 @@ def complex_passes(row, layer, shape):
     assert distance(found, expected) < 1e-13
 
 
+def what_is_not_a_number_shows(row, layer, shape):
+    """In the example that it is in, and in no other: forwards and backwards."""
+    params, x = problem(layer, shape)
+    y, cache = layer.forward(params, x, noise(row))
+    d_output = np.ones_like(y)
+    x[1].flat[0] = np.nan
+    d_output[1] = np.nan
+    for found in (layer.forward(params, x, noise(row))[0], layer.backward(cache, d_output)[0]):
+        assert np.isnan(found[1]).any()
+        assert np.isfinite(found[[0, 2]]).all()
+
+
 def twin_agrees(row, layer, shape):
     """The compiled loops, where the layer has any, give what NumPy gives."""
     require("numba")
@@ -187,6 +198,17 @@ def is_rebuilt_from_json(row, layer, shape):
     assert hash(again) == hash(layer)
 
 
+def takes_numpys_numbers(row, layer, shape):
+    """They become Python's, which neither upcast nor are refused by JSON; a sweep over numpy.linspace has them."""
+
+    def numpys(value):
+        kinds = {int: np.int64, float: np.float64, tuple: lambda sides: tuple(np.int64(side) for side in sides)}
+        return kinds.get(type(value), lambda other: other)(value)
+
+    again = type(layer)(**{name: numpys(value) for name, value in dataclasses.asdict(layer).items()})
+    assert repr(again) == repr(layer)
+
+
 def is_frozen(row, layer, shape):
     for field in [*(f.name for f in dataclasses.fields(layer)), "another"]:
         with pytest.raises(AttributeError):
@@ -198,7 +220,10 @@ def is_exported(row, layer, shape):
     assert getattr(layers, type(layer).__name__) is type(layer)
 
 
-ON_BOTH_BACKENDS = [gradient, agrees_with_torch, pure, keeps_the_dtype, complex_passes, refuses_by_name]
+ON_BOTH_BACKENDS = [
+    gradient, agrees_with_torch, pure, keeps_the_dtype, complex_passes, what_is_not_a_number_shows, refuses_by_name,
+]  # fmt: skip
 ONCE = [
-    twin_agrees, survives_a_checkpoint, has_a_line_in_the_summary, is_rebuilt_from_json, is_frozen, is_exported,
+    twin_agrees, survives_a_checkpoint, has_a_line_in_the_summary, is_rebuilt_from_json, takes_numpys_numbers,
+    is_frozen, is_exported,
 ]  # fmt: skip

@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
     examples: Sequence[Layer]  # the defaults, and other values of each option
     shapes: Sequence[tuple[int, ...]]  # of inputs, without the batch axis
-    torch: Callable[..., Any] | None = None  # (torch, layer, x, *params) -> y, of tensors; None: there is no twin
+    torch: Callable[..., Any] | None = None  # (torch, layer, x, **params) -> y, of tensors; None: there is no twin
     refuses: tuple[int, ...] = (0,)  # shape of an input that the layer cannot take
     seed: int | None = None  # of the noise in training; None: the layer draws none
     method: str = "complex"  # of the gradient check

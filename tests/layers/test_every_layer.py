@@ -8,7 +8,7 @@ import pytest
 from layer_table import ROWS, Row
 
 from scratchdae import backend
-from scratchdae.layers import LAYERS, Dense, Dropout, Identity, ReLU, Tanh, activation
+from scratchdae.layers import LAYERS, Dense, Dropout, Identity, LeakyReLU, ReLU, Tanh, activation
 
 
 def named(value):
@@ -120,6 +120,16 @@ class RealPartOnly(Tanh):
         return np.tanh(a.real)
 
 
+class HidesNaN(Tanh):
+    def _value(self, a):
+        return np.tanh(np.nan_to_num(a))
+
+
+class HidesNaNBackwards(ReLU):
+    def _gradient(self, dy, y):
+        return np.nan_to_num(dy) * (y.real > 0)
+
+
 class AnotherWhereCompiled(Tanh):
     def _value(self, a):
         return np.tanh(a) if backend.twin(activation, a) is activation else (1 + 1e-9) * np.tanh(a)
@@ -135,6 +145,11 @@ class HoldsAnArray(Identity):
     scale: np.ndarray = field(default_factory=lambda: np.ones(3))
 
 
+class AsGiven(LeakyReLU):
+    def __post_init__(self):
+        pass
+
+
 @dataclass
 class Thawed:
     slope: float = 0.01
@@ -146,10 +161,12 @@ PLANTED = {
     layer_checks.pure: [InPlace(), CotangentInPlace(), CacheSpent(), DrawsByItself(), OneUnitMore(3)],
     layer_checks.keeps_the_dtype: [Upcasts(), UpcastsBackwards(), FloatAlways(3)],
     layer_checks.complex_passes: [RealPartOnly()],
+    layer_checks.what_is_not_a_number_shows: [HidesNaN(), HidesNaNBackwards()],
     layer_checks.twin_agrees: [AnotherWhereCompiled()],
     layer_checks.survives_a_checkpoint: [HoldsAnArray(), NoDerivative()],  # of which a checkpoint cannot know the class
     layer_checks.refuses_by_name: [Unchecked()],
     layer_checks.is_rebuilt_from_json: [HoldsAnArray()],
+    layer_checks.takes_numpys_numbers: [AsGiven()],
     layer_checks.is_frozen: [Thawed()],
     layer_checks.is_exported: [NoDerivative()],
 }  # fmt: skip

@@ -12,7 +12,9 @@ import pytest
 from optional_packages import require
 from safetensors.numpy import save_file
 
-from scratchdae import Corruption, DenoisingAutoencoder, fit, load_model, streams
+from scratchdae import Corruption, DenoisingAutoencoder, Sequential, fit, load_model, streams
+from scratchdae.layers import LSTM, Conv2D, Dense, ReLU, Sigmoid, Tanh
+from scratchdae.optimizers import SGD, Adam, Clipped
 from scratchdae.schedules import Geometric
 from scratchdae.training import checkpoint
 
@@ -210,3 +212,43 @@ def test_a_failing_write_leaves_the_old_file(tmp_path, monkeypatch):
     assert contents(tmp_path / "run") == before
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(FILES)
     train(tmp_path / "run", 2, resume=True)
+
+
+DEEP = [layer for _ in range(9) for layer in (Dense(8), Sigmoid())]  # dense_10 stands before dense_2 in a file
+NETWORKS = {
+    "ten dense layers": ([*DEEP, Dense(8)], (8,), "softmax_cross_entropy", {}),
+    "dense before convolutions": (
+        [Dense(2), Conv2D(3, 2, padding="same"), ReLU(), Conv2D(1, 2, padding="same")], (3, 3, 1), "squared_error", {}),
+    "recurrent": ([LSTM(4, return_sequences=True), Dense(3)], (5, 3), "squared_error", {}),
+    "recurrent, Adam": ([LSTM(4, return_sequences=True), Dense(3)], (5, 3), "squared_error", {"optimizer": Adam()}),
+    "clipped": (
+        [Dense(6), Tanh(), *[Dense(8)] * 10], (8,), "squared_error", {"optimizer": Clipped(SGD(), max_norm=0.01)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("network", NETWORKS)
+def test_a_resumed_network_ends_in_the_same_bits_whatever_its_names(tmp_path, network, backend):
+    """A file has its arrays by name; the model's order, in which layers are taken and norms summed, is another."""
+    if backend == "numba":
+        require("numba")
+    layers, shape, loss, options = NETWORKS[network]
+    rng = np.random.default_rng(0)
+    x, labels = rng.random((23, *shape)), rng.integers(0, 8, 23)
+    target = labels if loss == "softmax_cross_entropy" else x
+
+    def run(out, epochs):
+        model = Sequential(layers, shape, streams(1).initialisation, loss=loss)
+        arguments = {"lr": 0.5, "l2": 1e-3, "batch_size": 5, "backend": backend, "validation": (x, target)} | options
+        history = fit(model, x, target, epochs=epochs, out=out, resume=True, patience=9, **arguments)
+        return model, history.records
+
+    whole, records = run(tmp_path / "whole", 4)
+    run(tmp_path / "parts", 2)
+    parts, again = run(tmp_path / "parts", 4)
+    loaded = load_model(tmp_path / "parts")
+    assert again == records
+    assert list(parts.params) == list(loaded.params) == list(whole.params)
+    for name, value in whole.params.items():
+        np.testing.assert_array_equal(parts.params[name], value)
+        np.testing.assert_array_equal(loaded.params[name], value)

@@ -7,13 +7,7 @@ from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import activations, convolution, dense, lstm, noise, pooling, rearranging
 from scratchdae.conformance.explainer.account import Account
 
-_ACTIVATIONS = {
-    "Sigmoid": "sigmoid",
-    "Tanh": "tanh",
-    "ReLU": "relu",
-    "LeakyReLU": "leaky_relu",
-    "Identity": "identity",
-}
+_ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "LeakyReLU": "leaky_relu", "Identity": "identity"}
 _LAYERS = {
     "Dense": dense.account,
     "Conv2D": convolution.account,

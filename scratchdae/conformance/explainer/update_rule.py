@@ -47,13 +47,7 @@ def trajectory(
     """Tell the steps of a rule on given gradients."""
     decays = (is_weight | (fields["decayed"] == "all")) * fields["weight_decay"]
     take = {"sgd": _sgd, "rmsprop": _rmsprop, "adam": _adam, "adamw": _adam}[fields["rule"]]
-    state = {
-        "u": 0 * theta,
-        "v": 0 * theta + fields["mean_square_from"],
-        "w": 0 * theta,
-        "m": 0 * theta,
-        "max": 0 * theta,
-    }
+    state = dict.fromkeys(("u", "w", "m", "max"), 0 * theta) | {"v": 0 * theta + fields["mean_square_from"]}
     given = np.sign(gradients) if fields["gradient_is"] == "sign" else gradients
     given = fields["gradient_factor"] * _accumulated(given, fields["zeroed_every"])
     lrs = fields["lr_factor"] * _rates(lrs, fields["lr_of"])
