@@ -16,7 +16,17 @@ from scratchdae import autoencoder, backend, cli, datasets
 from scratchdae.blas_threads import THREADS, limited
 from scratchdae.cli import main
 
-HEAVY = ("matplotlib", "numba", "scipy", "pooch", "requests", "safetensors", "tqdm", "threadpoolctl")
+HEAVY = (
+    "matplotlib",
+    "numba",
+    "scipy",
+    "pooch",
+    "requests",
+    "safetensors",
+    "tqdm",
+    "threadpoolctl",
+    "scratchdae.training",
+)
 
 
 def python(code, *arguments, **options):

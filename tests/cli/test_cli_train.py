@@ -14,7 +14,7 @@ import pytest
 
 import scratchdae
 from scratchdae import datasets, fit, load_model, plots, streams
-from scratchdae.cli import main, pictures, train
+from scratchdae.cli import main, pictures, training_run
 from scratchdae.training import checkpoint
 from scratchdae.training.history import History
 
@@ -117,7 +117,7 @@ def test_arrays_of_a_file(name, images, kind, tmp_path, capsys):
 
 def test_a_npy_file_is_mapped_not_read(examples, monkeypatch, tmp_path):
     seen = []
-    monkeypatch.setattr(train, "fit", lambda model, x, **options: seen.append(x) or fit(model, x, **options))
+    monkeypatch.setattr(training_run, "fit", lambda model, x, **options: seen.append(x) or fit(model, x, **options))
     options = ["--hidden", "3", "--epochs", "1", "--out", str(tmp_path / "run")]
     assert main(["train", "--data", str(examples), *options]) == 0
     base = seen[0]
@@ -260,7 +260,7 @@ def test_ctrl_c_says_how_to_go_on_and_the_bits_agree(examples, tmp_path, capsys)
 
 
 def test_ctrl_c_before_the_first_epoch(examples, tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(train, "fit", Mock(side_effect=KeyboardInterrupt))
+    monkeypatch.setattr(training_run, "fit", Mock(side_effect=KeyboardInterrupt))
     assert main(["train", "--data", str(examples), "--resume", "--out", str(tmp_path / "run")]) == 130
     said = capsys.readouterr().err
     assert said.startswith("scratchdae train: interrupted after 0 of 15 epochs; to go on: scratchdae train --data ")
@@ -276,7 +276,7 @@ def test_threads_are_stated(examples, tmp_path, capsys):
 
 def test_the_default_folder_is_named_after_the_data(examples, monkeypatch):
     training = Mock()
-    monkeypatch.setattr(train, "_train", training)
+    monkeypatch.setattr(training_run, "train", training)
     for data, folder in (("digits", "runs/digits"), ("mnist", "runs/mnist"), (str(examples), "runs/examples")):
         assert main(["train", "--data", data]) == 0
         assert training.call_args.args[1].as_posix() == folder
