@@ -21,6 +21,18 @@ _FUNCTIONS = {
     "old_hard_sigmoid": "the hard sigmoid 0.2 a + 0.5, cut to [0, 1]",
     "scaled_tanh": "LeCun's 1.7159 tanh(2a/3)",
 }
+_FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {  # value and derivative of a
+    "sigmoid": (sigmoid, lambda a: sigmoid(a) * sigmoid(-a)),
+    "tanh": (np.tanh, lambda a: 4 * sigmoid(2 * a) * sigmoid(-2 * a)),
+    "softplus": (softplus, sigmoid),
+    "identity": (lambda a: a, np.ones_like),
+    "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda a: np.where(np.abs(a) < 3, 1 / 6, 0)),
+    "old_hard_sigmoid": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda a: np.where(np.abs(a) < 2.5, 0.2, 0)),
+    "scaled_tanh": (
+        lambda a: 1.7159 * np.tanh(2 * a / 3),
+        lambda a: 1.7159 * 2 / 3 * (1 - np.tanh(2 * a / 3) ** 2),
+    ),
+}
 _DERIVATIVES = mistakes(
     ("derivative_missing", "derivative", "the derivative is missing: the gradient passes unchanged"),
     ("derivative_of_the_pre_activation", "derivative",
@@ -126,37 +138,23 @@ def _value(function: str, a: Array, slope: float, wrong: Wrong, dtype: str) -> A
         return np.asarray(
             {"sigmoid": e / (1 + e), "softplus": np.log(1 + e), "tanh": (e - 1 / e) / (e + 1 / e)}[function]
         )
-    if function == "relu":
-        return np.where(a > 0, a, wrong.get("other_slope", 0.0) * a)
-    values: dict[str, Callable[[Array], Array]] = {
-        "sigmoid": sigmoid,
-        "tanh": np.tanh,
-        "leaky_relu": lambda a: np.where(a > 0, a, slope * a),
-        "softplus": softplus,
-        "identity": lambda a: a,
-        "hard_sigmoid": lambda a: np.clip(a / 6 + 0.5, 0, 1),
-        "old_hard_sigmoid": lambda a: np.clip(0.2 * a + 0.5, 0, 1),
-        "scaled_tanh": lambda a: 1.7159 * np.tanh(2 * a / 3),
-    }
-    return values[function](a)
+    if function in ("relu", "leaky_relu"):
+        return np.where(a > 0, a, _below(function, slope, wrong) * a)
+    return _FORMULAS[function][0](a)
+
+
+def _below(function: str, slope: float, wrong: Wrong) -> float:
+    """Return the slope of a rectifier below 0."""
+    return slope if function == "leaky_relu" else float(wrong.get("other_slope", 0.0))
 
 
 def _derivative(function: str, a: Array, slope: float, wrong: Wrong) -> Array:
     """Tell the derivative from the pre-activation."""
     if function in ("relu", "leaky_relu"):
-        below = slope if function == "leaky_relu" else wrong.get("other_slope", 0.0)
+        below = _below(function, slope, wrong)
         at_0 = 1.0 if "kink_above" in wrong else (1 + below) / 2 if "kink_between" in wrong else below
         return np.where(a > 0, 1.0, np.where(a == 0, at_0, below))
-    derivatives: dict[str, Callable[[Array], Array]] = {
-        "sigmoid": lambda a: sigmoid(a) * sigmoid(-a),
-        "tanh": lambda a: 4 * sigmoid(2 * a) * sigmoid(-2 * a),
-        "softplus": sigmoid,
-        "identity": np.ones_like,
-        "hard_sigmoid": lambda a: np.where(np.abs(a) < 3, 1 / 6, 0),
-        "old_hard_sigmoid": lambda a: np.where(np.abs(a) < 2.5, 0.2, 0),
-        "scaled_tanh": lambda a: 1.7159 * 2 / 3 * (1 - np.tanh(2 * a / 3) ** 2),
-    }
-    return derivatives[function](a)
+    return _FORMULAS[function][1](a)
 
 
 def _from_value(function: str, y: Array, slope: float) -> Array:

@@ -124,17 +124,19 @@ def account(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
 
 def _tags(own: Mapping[str, Any]) -> set[str]:
     rule = "adam" if own["rule"] == "adamw" else own["rule"]
-    tags = {"any", rule, "adaptive" if rule != "sgd" else "sgd or rmsprop"}
-    tags |= {"sgd or rmsprop"} if rule == "rmsprop" else set()
-    tags |= {"momentum"} if own["momentum"] else set()
-    tags |= {"decay"} if own["weight_decay"] else set()
-    if rule == "sgd" and own["momentum"]:
-        tags |= (
-            {"sgd momentum"}
-            | ({"nesterov"} if own["nesterov"] else set())
-            | ({"dampening"} if own["dampening"] else set())
-        )
-    return tags
+    sgd, momentum = rule == "sgd", bool(own["momentum"])
+    tags = {
+        "any": True,
+        rule: True,
+        "adaptive": not sgd,
+        "sgd or rmsprop": rule != "adam",
+        "momentum": momentum,
+        "decay": own["weight_decay"],
+        "sgd momentum": sgd and momentum,
+        "nesterov": sgd and momentum and own["nesterov"],
+        "dampening": sgd and momentum and own["dampening"],
+    }
+    return {tag for tag, holds in tags.items() if holds}
 
 
 def _flags(own: Mapping[str, Any]) -> Iterator[Switch]:

@@ -46,14 +46,16 @@ _MEANINGS = {
     "gates": "the four gates i f g o after their activations, in one axis",
     "c": "cell state after each step",
 }
-_WORDS: Mapping[type[Layer], str] = {
-    Sigmoid: "output = 1 / (1 + exp(-x))",
-    Tanh: "output = tanh(x)",
-    ReLU: "output = max(x, 0); the derivative at 0 is 0",
-    LeakyReLU: "output = x where x > 0, otherwise slope · x; the derivative at 0 is slope",
-    Identity: "output = x",
-}
-
+_DERIVATIVE = "the derivative left out, or that of the value taken for a pre-activation"
+_ACTIVATIONS = (  # layer, in words, what it is aimed at, chapter
+    (Sigmoid(), "output = 1 / (1 + exp(-x))", _DERIVATIVE, "23_vanishing_gradients"),
+    (Tanh(), "output = tanh(x)", _DERIVATIVE, "23_vanishing_gradients"),
+    (ReLU(), "output = max(x, 0); the derivative at 0 is 0",
+     "another derivative than 0 at exactly zero", "25_dead_units"),
+    (LeakyReLU(0.25), "output = x where x > 0, otherwise slope · x; the derivative at 0 is slope",
+     "another framework's slope; another derivative than it at exactly zero", "25_dead_units"),
+    (Identity(), "output = x", "an activation where there should be none", "23_vanishing_gradients"),
+)  # fmt: skip
 Backward = Callable[[Decimals], dict[str, Decimals]]
 
 
@@ -95,8 +97,8 @@ def layer_case(
 
 def cases() -> Iterator[Vector]:
     yield from (_dense("dense", (4, 5), 3), _dense("dense_of_sequences", (2, 3, 5), 4))
-    for layer in (Sigmoid(), Tanh(), ReLU(), LeakyReLU(0.25), Identity()):
-        yield _activation(layer)
+    for row in _ACTIVATIONS:
+        yield _activation(*row)
     yield _dropout("dropout", 0.375, (3, 5))
     yield _dropout("dropout_of_images", 0.25, (2, 3, 2, 2))
     yield _noise()
@@ -126,17 +128,12 @@ def _dense(name: str, shape: tuple[int, ...], units: int) -> Vector:
     )
 
 
-def _activation(layer: Layer) -> Vector:
+def _activation(layer: Layer, in_words: str, aimed_at: str, chapter: str) -> Vector:
     name = f"{type(layer).__name__.lower()}_layer"
     function = {"leakyrelu_layer": "leaky_relu"}.get(name, name.removesuffix("_layer"))
     value, derivative = FUNCTIONS[function]
     x = Draw(name).normal(3, 2, 4)
     x[0, 0, 0] = 0
-    aimed_at = {
-        ReLU: "another derivative than 0 at exactly zero",
-        LeakyReLU: "another framework's slope; another derivative than it at exactly zero",
-        Identity: "an activation where there should be none",
-    }.get(type(layer), "the derivative left out, or that of the value taken for a pre-activation")
     a = exact(x)
     if isinstance(layer, LeakyReLU):
         slope = number(layer.slope)
@@ -149,9 +146,9 @@ def _activation(layer: Layer) -> Vector:
         {"x": x},
         {"output": output},
         lambda d_output: {"d_input": d_output * factor},
-        in_words=_WORDS[type(layer)],
+        in_words=in_words,
         aimed_at=aimed_at,
-        chapter="25_dead_units" if "relu" in name else "23_vanishing_gradients",
+        chapter=chapter,
     )
 
 
