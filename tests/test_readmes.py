@@ -47,7 +47,7 @@ def test_the_readme_is_short():
 def test_every_link_and_picture_exists(page):
     text = BLOCK.sub("", page.read_text(encoding="utf-8"))
     targets = re.findall(r'\]\(([^)\s]+)\)|src="([^"]+)"', text)
-    assert len(targets) > 10
+    assert targets
     for target in ("".join(pair) for pair in targets):
         path, _, anchor = target.partition("#")
         linked = page.parent / path if path else page
