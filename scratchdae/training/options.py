@@ -3,11 +3,14 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from scratchdae.arguments import integer, number
+from scratchdae.arguments import choice, having, instance, integer, keep, number, shown
+from scratchdae.backend import BACKENDS
 from scratchdae.corruption import Corruption
 from scratchdae.optimizers import SGD, Optimizer
-from scratchdae.schedules import Constant, Schedule
+from scratchdae.schedules import AnySchedule, Constant, Schedule
 from scratchdae.training.stopping import GrowingPatience
+
+LOOKED_AT = 10_000  # epochs of a schedule of one's own, before the training begins
 
 
 @dataclass(frozen=True)
@@ -48,26 +51,32 @@ class Training:
     backend: str = "auto"
 
     def __post_init__(self) -> None:
-        integer("epochs", self.epochs)
-        integer("batch_size", self.batch_size)
+        keep(self, integer, "epochs", "batch_size")
         if not callable(self.lr):
-            number("lr", self.lr, above=0)
-        rates = [number("lr", self.schedule(epoch), at_least=0) for epoch in range(self.epochs)]
+            keep(self, number, "lr", above=0)
+        # Those of this package rise or fall all the way, but for a warm-up, which turns where it ends.
+        turns = {0, getattr(self.lr, "epochs", 0), self.epochs - 1}
+        known = isinstance(self.schedule, AnySchedule)
+        looked_at = [e for e in turns if e < self.epochs] if known else range(min(self.epochs, LOOKED_AT))
+        rates = [number("lr", self.schedule(epoch), at_least=0) for epoch in looked_at]
         if max(rates) == 0:
-            raise ValueError(f"lr must be greater than 0 in some epoch, found {self.schedule}")
-        number("l2", self.l2, at_least=0)
-        integer("seed", self.seed, at_least=0)
+            raise ValueError(f"lr must be greater than 0 in some epoch, found {shown(self.schedule)}")
+        keep(self, number, "l2", at_least=0)
+        keep(self, integer, "seed", at_least=0, at_most=None)
+        keep(self, choice, "backend", choices=BACKENDS)
+        having("optimizer", self.optimizer, "an update rule of scratchdae.optimizers", "init", "update")
+        if self.corruption is not None:
+            instance("corruption", self.corruption, Corruption)
         if not isinstance(self.patience, GrowingPatience | None):
-            integer("patience", self.patience)
+            keep(self, integer, "patience")
 
     @classmethod
     def of(cls, training: "Training | None", options: dict[str, Any]) -> "Training":
         """Return `training`, or one of the options that stand in its place."""
         if training is not None:
             if options or not isinstance(training, cls):
-                raise ValueError(
-                    f"training must be a Training, or its fields by name, found {training!r} and {options}"
-                )
+                found = f"{shown(training)} and {shown(options)}"
+                raise ValueError(f"training must be a Training, or its fields by name, found {found}")
             return training
         names = [field.name for field in fields(cls)]
         for name in options:
