@@ -76,7 +76,7 @@ def output_loss(a_z: Array, x: Array, loss: str, output: str, reduction: str) ->
     return value, dz * (z * (1 - z))  # (6)
 
 
-def backward(da_z: Array, cache: Cache, params: Params) -> tuple[Array, Params]:
+def backward(da_z: Array, cache: Cache, params: Params) -> tuple[Array, Params]:  # params: those of `forward`
     """Propagate da_z (B, D), any cotangent, back: return dx̃ (B, D) and the gradient of each parameter by its name."""
     W, (x_tilde, y) = params["W"], cache
     W_prime = params.get("W_prime", W.T)
