@@ -125,7 +125,7 @@ class DenoisingAutoencoder:
         return autoencoder.gradients(params, x_tilde, x, *self.options.values())
 
     def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
-        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets (B, D)."""
+        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets that `check` let through."""
         a_z, _ = autoencoder.forward(params, x_tilde)
         return autoencoder.output_loss(a_z, x, **self.options)[0]
 

@@ -75,12 +75,12 @@ class LayerSpec:
         return Corruption("masking", self.nu) if self.nu else None
 
     def training(self, seed: int, backend: str) -> Training:
-        """Return how the layer is trained, where it is."""
+        """Return how the layer is pretrained; `epochs` must not be 0."""
         return Training(self.epochs, self.lr, self.batch_size, corruption=self.corruption, seed=seed, backend=backend)
 
     @property
     def config(self) -> dict[str, Any]:
-        """The specification, ready for JSON; ``kind`` and ``k`` for the machine alone."""
+        """The specification, ready for JSON: schedules as they print; ``kind`` and ``k`` for the machine alone."""
         schedule = str(self.lr if callable(self.lr) else Constant(self.lr))
         training = {"lr": schedule, "epochs": self.epochs, "batch_size": self.batch_size}
         if self.kind == "rbm":
