@@ -20,8 +20,8 @@ E[x²] then decides the v that keeps the signal, or the gradient, as large in th
 - *he*: a rectifier sets one half of a symmetric pre-activation to zero, so E[x²] = Var a / 2, and v = 2 / fan_in.
 - *orthogonal*: lengths are kept, not variances on average. *normal* looks at no fans: what (1) warns of.
 
-The bad ones are here too, and every one takes a `scale`, a factor on every weight (1 for the paper's), because chapters
-must be able to begin badly.
+The bad ones are here too, and all but zeros and `constant` take a `scale`, a factor on every weight (1 for the
+paper's; of *normal* the deviation), because chapters must be able to begin badly.
 """
 
 from collections.abc import Callable

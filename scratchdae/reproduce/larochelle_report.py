@@ -50,7 +50,7 @@ def _cell(problem: str, method: str, one: dict[str, Any] | None, least: float | 
 
 
 def details(found: dict[str, Any]) -> list[str]:
-    """List what was chosen of each problem and method, and by what errors."""
+    """List what was chosen for each problem and method, and by which errors, a line each."""
     lines = []
     for problem, row in found.items():
         for name, one in row.items():
