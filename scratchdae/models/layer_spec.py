@@ -57,7 +57,9 @@ class LayerSpec:
         if not isinstance(self.nu, Corruption):
             number("nu", self.nu, at_least=0, at_most=1)
         integer("epochs", self.epochs, at_least=0)
-        Training(self.epochs or 1, self.lr if self.epochs or not callable(self.lr) else 0.1, self.batch_size)  # checks them
+        Training(
+            self.epochs or 1, self.lr if self.epochs or not callable(self.lr) else 0.1, self.batch_size
+        )  # checks them
         choice("loss", self.loss, LOSSES)
         integer("k", self.k)
         if choice("kind", self.kind, KINDS) == "autoencoder" and self.k != 1:
