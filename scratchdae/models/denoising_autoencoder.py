@@ -125,7 +125,7 @@ class DenoisingAutoencoder:
         return autoencoder.gradients(params, x_tilde, x, *self.options.values())
 
     def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
-        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets whose range `check` let through."""
+        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets whose range was checked."""
         x_tilde, x = pair("x_tilde", x_tilde, "x", x, self.n_visible, params["W"].dtype)
         return autoencoder.output_loss(autoencoder.forward(params, x_tilde)[0], x, **self.options)[0]
 
