@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from scratchdae import plots
+from scratchdae import atomic, plots
 from scratchdae.arguments import choice, integer
 from scratchdae.blas_threads import limited
 from scratchdae.cli.results import origin, writable_folder, write_numbers
@@ -61,8 +61,9 @@ def sda(options: argparse.Namespace) -> int:
     threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
     about = origin(options, threads)
     figures = _folders(options)
-    kept = _settings(figures / "reproduce_sda.json", tuple(sda.SETTINGS))
-    with limited(threads):
+    numbers, known = figures / "reproduce_sda.json", tuple(sda.SETTINGS)
+    _settings(numbers, known)  # another's file is refused before hours are spent
+    with atomic.locked(options.out, folder=True), limited(threads):
         found = sda.reproduce(
             settings,
             seeds,
@@ -71,7 +72,7 @@ def sda(options: argparse.Namespace) -> int:
             progress=not options.no_progress,
             on_run=lambda name, outcome: print(sda_report.line(name, outcome), flush=True),
         )
-    kept |= {name: {**about, **one} for name, one in found.items()}
+    kept = _settings(numbers, known) | {name: {**about, **one} for name, one in found.items()}
     every = {name: kept[name] for name in sda.SETTINGS if name in kept}
     print("", *sda_report.table(every), sep="\n")
     published = {"test_error": sda.TUTORIAL_ERROR, "minutes_of_pretraining_and_finetuning": sda.TUTORIAL_MINUTES}
@@ -87,7 +88,7 @@ def larochelle(options: argparse.Namespace) -> int:
     problems = tuple(PROBLEMS) if options.problem == "all" else _names("--problem", options.problem, tuple(PROBLEMS))
     wanted = _names("--method", options.method, tuple(methods.NAMES))
     about, figures = origin(options, threads=1), _folders(options)
-    with limited(1):
+    with atomic.locked(options.out, folder=True), limited(1):
         found = larochelle.reproduce(
             problems,
             wanted,

@@ -39,9 +39,10 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     try:
         config, kept = state["config"]["model"], state["kept"]
         build = MODELS[config["model"]].from_config
-    except (KeyError, TypeError):
+    except checkpoint.UNREADABLE:
         raise ValueError(f"{path} does not say which model it holds; known are {', '.join(MODELS)}") from None
     try:
         return build(config, checkpoint.group(arrays, kept))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    except checkpoint.UNREADABLE as error:
+        what = str(error) if isinstance(error, ValueError) else f"holds no such model ({error!r:.80})"
+        raise ValueError(f"{path}: {what}") from None

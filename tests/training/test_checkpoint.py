@@ -163,6 +163,7 @@ def _state(**changes):
     return model.params, state | changes
 
 
+@pytest.mark.filterwarnings("ignore:.*saved no digest")
 @pytest.mark.parametrize(
     ("metadata", "what"),
     [
