@@ -100,16 +100,18 @@ def _take(path: Path, lock: Path) -> FileIO:
         while True:
             with ExitStack() as stack:
                 file = stack.enter_context(FileIO(lock, "r+", opener=_open_lock))
-                before = file.read(200).decode(errors="replace")
                 try:
                     system = _hold(file)
                 except BlockingIOError:
-                    raise ValueError(f"{path} is in use by {before or 'another process'}; wait until it ends") from None
+                    time.sleep(0.05)  # who has just taken it is about to say so
+                    holder = file.read(200).decode(errors="replace") or "another process"
+                    raise ValueError(f"{path} is in use by {holder}; wait until it ends") from None
                 if not _is_at(file, lock):  # who had it has removed it meanwhile
                     continue
-                killed = re.match(r"process (\d+) on ", before)
+                file.seek(0)
+                killed = re.match(rb"process (\d+) on ", file.read(200))
                 if system and killed:
-                    _remove_partial(lock.parent, killed[1])
+                    _remove_partial(lock.parent, killed[1].decode())
                 file.seek(0)
                 file.truncate()
                 file.write(f"process {os.getpid()} on {socket.gethostname()}".encode())

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from scratchdae import atomic, plots
+from scratchdae import plots
 from scratchdae.arguments import choice, integer
 from scratchdae.blas_threads import limited
 from scratchdae.cli.results import origin, writable_folder, write_numbers
@@ -63,7 +63,7 @@ def sda(options: argparse.Namespace) -> int:
     figures = _folders(options)
     numbers, known = figures / "reproduce_sda.json", tuple(sda.SETTINGS)
     _settings(numbers, known)  # another's file is refused before hours are spent
-    with atomic.locked(options.out, folder=True), limited(threads):
+    with limited(threads):
         found = sda.reproduce(
             settings,
             seeds,
@@ -88,7 +88,7 @@ def larochelle(options: argparse.Namespace) -> int:
     problems = tuple(PROBLEMS) if options.problem == "all" else _names("--problem", options.problem, tuple(PROBLEMS))
     wanted = _names("--method", options.method, tuple(methods.NAMES))
     about, figures = origin(options, threads=1), _folders(options)
-    with atomic.locked(options.out, folder=True), limited(1):
+    with limited(1):
         found = larochelle.reproduce(
             problems,
             wanted,
