@@ -42,8 +42,8 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[Path]:
     temporary = path.with_name(f".{path.stem[:50]}.{os.getpid()}-{secrets.token_hex(8)}.partial{path.suffix}")
     with _named(path, temporary):
         _remove_partial(path.parent, "*", time.time() - _ABANDONED)
-        os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS, 0o666))
         try:
+            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _NO_LINKS, 0o666))
             yield temporary
             _sync(temporary)
             temporary.replace(path)

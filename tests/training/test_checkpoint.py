@@ -18,6 +18,7 @@ from scratchdae.optimizers import SGD, Adam, Clipped
 from scratchdae.schedules import Geometric
 from scratchdae.training import checkpoint
 
+ENDS = (signal.SIGKILL, signal.SIGINT, signal.SIGTERM)
 FILES = ("checkpoint.safetensors", "history.jsonl", "config.json")
 
 TRAIN = """
@@ -43,7 +44,8 @@ def length(path):
 
 def test_killed_at_any_moment_and_resumed_ends_in_the_same_bits(tmp_path, backend):
     def start(out):
-        return subprocess.Popen([sys.executable, "-c", TRAIN, str(out), backend], stdout=subprocess.PIPE)
+        command = [sys.executable, "-c", TRAIN, str(out), backend]
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
     begin = time.monotonic()
     whole = start(tmp_path / "whole")
@@ -66,14 +68,15 @@ def test_killed_at_any_moment_and_resumed_ends_in_the_same_bits(tmp_path, backen
             ):
                 time.sleep(0.0002)
             time.sleep(rng.uniform(0, 0.02))
-            process.send_signal(signal.SIGKILL)
-        process.communicate()
-        kills += process.returncode == -signal.SIGKILL
+            process.send_signal(ENDS[attempt % 3])
+        _, said = process.communicate()
+        kills += process.returncode < 0
         if process.returncode == 0:
             break
-    assert process.returncode == 0
+    assert process.returncode == 0, said
     assert kills >= 3
     assert contents(tmp_path / "killed") == contents(tmp_path / "whole")
+    assert {path.name for path in (tmp_path / "killed").iterdir()} == set(FILES)
 
 
 def train(out, epochs, *, resume=False, **options):
