@@ -33,7 +33,8 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no checkpoint, or its arrays are not those of its model.
+        If it is no checkpoint or a damaged one, or its arrays are not those of its model. Damage to one of a version
+        that saved no digest is not noticed: a warning says so.
     """
     arrays, state = checkpoint.load(path)
     try:

@@ -97,11 +97,14 @@ def fit(
     Raises
     ------
     ValueError
-        If data and model do not fit, an option is out of range, `out` holds a run and `resume` is not given, or the run
-        to resume had other options or other data. Nothing has been written or changed then.
+        If data and model do not fit, an option is out of range, `out` holds a run and `resume` is not given, another
+        process has `out`, or the run to resume is damaged or had other options or other data. Nothing has been written
+        or changed then.
     NonFiniteError
         If a loss or a gradient becomes NaN or infinite. The model keeps its last finite parameters, `out` the last
         whole epoch.
+    OSError
+        If the disk refuses a file, which it names. `out` keeps the last whole epoch.
     """
     training = Training.of(training, options)
     target = x if target is None else target
