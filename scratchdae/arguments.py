@@ -5,6 +5,7 @@ expected, before anything is written or changed. It returns the argument as Pyth
 as 0.5, and that is what to go on with. Nothing here repairs an argument.
 """
 
+import json
 import math
 import os
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence, Set
@@ -277,6 +278,20 @@ def arrays(name: str, value: object) -> Params:
         if not isinstance(one, np.ndarray) or one.dtype.kind not in "fciu":
             raise ValueError(f"{name}[{key!r}] must be an array of numbers, found {shown(one)}")
     return found
+
+
+def json_value(name: str, value: object) -> Any:
+    """Return `value` as JSON does: tuples and NumPy's arrays as lists, NumPy's numbers as Python's; NaN is refused."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False, default=_from_numpy))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} must be what goes into JSON, found {shown(value)} ({str(error)[:ECHOED]})") from None
+
+
+def _from_numpy(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} does not go into JSON")
 
 
 def shapes(

@@ -26,7 +26,7 @@ def checksum(path: Path, algorithm: str = "sha256") -> str:
 def fetch_file(
     directory: Path, name: str, expected: str, mirrors: Sequence[str], progress: bool, algorithm: str = "sha256"
 ) -> None:
-    """Download a file into a directory, whole and verified or not at all.
+    """Download a file into a directory that exists, whole and verified or not at all.
 
     A mirror that is silent, refuses or delivers other bytes than `expected`, the checksum in hexadecimal, is passed
     over for the next. If none delivers, an OSError quotes what each of them said.

@@ -5,21 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import autoencoder
+from scratchdae import arguments, autoencoder
 from scratchdae.activations import sigmoid
-from scratchdae.arguments import (
-    Array,
-    Params,
-    flag,
-    generator,
-    integer,
-    matrix,
-    pair,
-    precision,
-    shapes,
-    shown,
-    unit_interval,
-)
+from scratchdae.arguments import Array, Params, flag, generator, integer, matrix, pair, precision, shapes, unit_interval
 from scratchdae.initializers import Initializer, get, sigmoid_uniform, zeros
 
 
@@ -89,7 +77,9 @@ class DenoisingAutoencoder:
         try:
             model._configure(**{name: value for name, value in config.items() if name != "model"})
         except (AttributeError, TypeError):
-            raise ValueError(f"config must be that of a denoising autoencoder, found {shown(config)}") from None
+            raise ValueError(
+                f"config must be that of a denoising autoencoder, found {arguments.shown(config)}"
+            ) from None
         model.params = shapes("params", params, model._shapes())
         model.dtype = precision("the dtype of params", model.params["W"].dtype)
         return model
@@ -118,7 +108,7 @@ class DenoisingAutoencoder:
     def loss_and_grads(
         self, params: Params, x_tilde: Array, x: Array, rng: np.random.Generator | None = None
     ) -> tuple[np.inexact, Params]:
-        """Evaluate the loss and its gradients with the model's options, of a batch that `check` has let through.
+        """Evaluate the loss and its gradients with the model's options, of a batch whose range `check` let through.
 
         Parameters
         ----------
@@ -142,10 +132,10 @@ class DenoisingAutoencoder:
         return autoencoder.gradients(params, x_tilde, x, *self.options.values())
 
     def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
-        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets (B, D)."""
-        x_tilde, x = autoencoder.check_batch(params, x_tilde, x, *self.options.values())
-        a_z, _ = autoencoder.forward(params, x_tilde)
-        return autoencoder.output_loss(a_z, x, **self.options)[0]
+        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets whose range was checked."""
+        W = autoencoder.check_params(params)
+        x_tilde, x = pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype)
+        return autoencoder.output_loss(autoencoder.forward(params, x_tilde)[0], x, **self.options)[0]
 
     def encode(self, x: Array) -> Array:
         """Return the hidden representation (B, H) of clean inputs (B, D)."""

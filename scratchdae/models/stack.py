@@ -116,6 +116,11 @@ def pretrain(
         The autoencoders with tied weights; the lowest first.
     histories : list of History
         One a layer; without records where `epochs` is 0.
+
+    Raises
+    ------
+    NonFiniteError
+        As `fit`, at the first layer that diverges.
     """
     specs = sequence("specs", specs, "a sequence of LayerSpec")
     for index, spec in enumerate(specs):
@@ -214,6 +219,11 @@ def finetune(
         examples, float32 for grey levels.
     history : History
         With ``validation_error``, if there is validation.
+
+    Raises
+    ------
+    NonFiniteError
+        As `fit`.
     """
     training = Training.of(training, options)
     n_visible, layers = _columns(x), sequence("layers", layers, "a sequence of layers")
@@ -221,7 +231,8 @@ def finetune(
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be a vector of integers, found {_found(labels)}")
     if not (validation is None or (isinstance(validation, tuple) and len(validation) == 2)):
-        raise ValueError(f"validation must be examples and labels, found {_found(validation)}")
+        found = f"{type(validation).__name__} {shown(validation)}"
+        raise ValueError(f"validation must be examples and labels, found {found}")
     dtype = _check_stack(layers, n_visible) if layers else np.dtype(x.dtype if x.dtype.kind == "f" else np.float32)
     classes = int(labels.max()) + 1 if classes is None else integer("classes", classes)
     hidden: list[Layer] = []

@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scratchdae import atomic
 from scratchdae.arguments import choice, integer
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.reproduce import methods
@@ -33,9 +34,10 @@ def reproduce(
     jobs: int = 1,  # trials at a time, each in a process with one thread; with 1 in this process
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train and choose, by problem and method, or read what `out` holds; nothing runs where a name or data are missing.
+    """Train and choose, by problem and method, or read what `out` holds.
 
-    In what is returned, ``tried`` counts the choices, and errors and choice are None where all trials failed.
+    Where a name is unknown, or data or scikit-learn are missing, nothing runs. What is returned counts (``tried``) and
+    lists (``trials``) the choices, also those that failed; errors and choice are None where all did.
     """
     for problem in problems:
         choice("problem", problem, tuple(PROBLEMS))
@@ -57,16 +59,17 @@ def reproduce(
         check_data(problem, seed, originals)
     if "svm" in wanted:
         sklearn_svm()
-    results = run(specified)
-    winners = {
-        key: best(tried, "validation_error") for key, tried in results.items() if any(not r.error for r in tried)
-    }
-    untested = {
-        key: [Trial(trial, {**won.trial.arguments, "test": True}, seed)]
-        for key, won in winners.items()
-        if won.value["test_error"] is None
-    }
-    winners |= {key: one for key, (one,) in run(untested).items()}
+    with atomic.locked(out, folder=True):
+        results = run(specified)
+        winners = {
+            key: best(tried, "validation_error") for key, tried in results.items() if any(not r.error for r in tried)
+        }
+        untested = {
+            key: [Trial(trial, {**won.trial.arguments, "test": True}, seed)]
+            for key, won in winners.items()
+            if won.value["test_error"] is None
+        }
+        winners |= {key: one for key, (one,) in run(untested).items()}
     found: dict[str, Any] = {problem: {} for problem in problems}
     for (problem, method), tried in results.items():
         found[problem][method] = _summary(problem, winners.get((problem, method)), tried, sizes)
@@ -77,7 +80,6 @@ def _run(
     specified: dict[tuple[str, str], list[Trial]], out: Path, jobs: int, progress: bool
 ) -> dict[tuple[str, str], list[Result]]:
     """Run the trials of many problems and methods as one sweep, and sort the results again."""
-    out.mkdir(parents=True, exist_ok=True)
     results = iter(
         sweep(
             [one for trials in specified.values() for one in trials],

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from scratchdae import datasets
+from scratchdae import atomic, datasets
 from scratchdae.arguments import choice, integer
 from scratchdae.corruption import Corruption
 from scratchdae.models.layer_spec import LayerSpec
@@ -49,7 +49,7 @@ SETTINGS = {
 
 
 def split(root: str | os.PathLike[str] | None = None) -> Parts:
-    """Cut MNIST as the tutorial does, into 50,000, 10,000 and 10,000 uint8 images: the last to train with validate."""
+    """Cut MNIST as the tutorial does: the last 10,000 of the 60,000 training images, uint8, are for validation."""
     data = datasets.mnist(root)
     x, t = data.x_train, data.t_train
     return Parts((x[:50_000], t[:50_000]), (x[50_000:], t[50_000:]), (data.x_test, data.t_test))
@@ -67,7 +67,10 @@ def reproduce(
     on_run: Callable[[str, dict[str, Any]], None] | None = None,  # called with the setting and its outcome
     on_epoch: Callable[[str, int, str, Record], None] | None = None,  # with setting, seed, stage and record
 ) -> dict[str, Any]:
-    """Train each setting once a seed; what is in `out` already, in ``SETTING/seed_N``, goes on, or is read."""
+    """Train each setting once a seed; what is in `out` already, in ``SETTING/seed_N``, goes on, or is read.
+
+    Return by setting the ``recipe``, the ``runs`` as `follow` returns them, and two means.
+    """
     recipes = SETTINGS if recipes is None else recipes
     for name in settings:
         choice("setting", name, tuple(recipes))
@@ -77,26 +80,27 @@ def reproduce(
         raise ValueError(f"there must be a setting and a seed at least, found {list(settings)} and {list(seeds)}")
     parts = split() if parts is None else parts
     found: dict[str, Any] = {}
-    for name in settings:
-        runs = []
-        for seed in seeds:
-            outcome = follow(
-                recipes[name],
-                parts,
-                seed,
-                classes=CLASSES,
-                out=Path(out) / name / f"seed_{seed}",
-                backend=backend,
-                progress=progress,
-                on_epoch=None if on_epoch is None else partial(on_epoch, name, seed),
-            )
-            runs.append(outcome)
-            if on_run is not None:
-                on_run(name, outcome)
-        found[name] = {
-            "recipe": recipes[name].config,
-            "runs": runs,
-            "mean_test_error": mean(run["test_error"] for run in runs),
-            "mean_minutes": mean(sum(run["seconds"].values()) for run in runs) / 60,
-        }
+    with atomic.locked(out, folder=True):
+        for name in settings:
+            runs = []
+            for seed in seeds:
+                outcome = follow(
+                    recipes[name],
+                    parts,
+                    seed,
+                    classes=CLASSES,
+                    out=Path(out) / name / f"seed_{seed}",
+                    backend=backend,
+                    progress=progress,
+                    on_epoch=None if on_epoch is None else partial(on_epoch, name, seed),
+                )
+                runs.append(outcome)
+                if on_run is not None:
+                    on_run(name, outcome)
+            found[name] = {
+                "recipe": recipes[name].config,
+                "runs": runs,
+                "mean_test_error": mean(run["test_error"] for run in runs),
+                "mean_minutes": mean(sum(run["seconds"].values()) for run in runs) / 60,
+            }
     return found

@@ -10,7 +10,7 @@ from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.schedules import AnySchedule, Constant, Schedule
 from scratchdae.training.stopping import GrowingPatience
 
-LOOKED_AT = 10_000  # epochs of a schedule of one's own, before the training begins
+FORESEEN = 10_000  # epochs of a schedule of one's own whose learning rates are looked at before the first
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Training:
         Stop after so many epochs without a lower validation loss (or error), or by that rule; keep the best
         parameters.
     seed : int
-        Of the shuffling and the corruption.
+        Of the shuffling, the corruption, and what a model draws while it trains, as dropout does.
     backend : {"auto", "numpy", "numba"}
         What computes the steps; `History.backend` says which it was, and why.
     """
@@ -55,11 +55,9 @@ class Training:
         if not callable(self.lr):
             keep(self, number, "lr", above=0)
         # Those of this package rise or fall all the way, but for a warm-up, which turns where it ends.
-        turns = {0, getattr(self.lr, "epochs", 0), self.epochs - 1}
-        known = isinstance(self.schedule, AnySchedule)
-        looked_at = [e for e in turns if e < self.epochs] if known else range(min(self.epochs, LOOKED_AT))
-        rates = [number("lr", self.schedule(epoch), at_least=0) for epoch in looked_at]
-        if max(rates) == 0:
+        known, turns = isinstance(self.schedule, AnySchedule), {0, getattr(self.lr, "epochs", 0), self.epochs - 1}
+        looked_at = [e for e in turns if e < self.epochs] if known else range(min(self.epochs, FORESEEN))
+        if max(map(self.rate, looked_at)) == 0 and (known or self.epochs <= FORESEEN):
             raise ValueError(f"lr must be greater than 0 in some epoch, found {shown(self.schedule)}")
         keep(self, number, "l2", at_least=0)
         keep(self, integer, "seed", at_least=0, at_most=None)
@@ -70,9 +68,13 @@ class Training:
         if not isinstance(self.patience, GrowingPatience | None):
             keep(self, integer, "patience")
 
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0."""
+        return number("lr", self.schedule(epoch), at_least=0)
+
     @classmethod
     def of(cls, training: "Training | None", options: dict[str, Any]) -> "Training":
-        """Return `training`, or one of the options that stand in its place."""
+        """Return `training` or, where it is None, a Training of the `options`."""
         if training is not None:
             if options or not isinstance(training, cls):
                 found = f"{shown(training)} and {shown(options)}"
@@ -93,7 +95,7 @@ class Training:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What must be the same to resume a run, ready for JSON: all but the number of epochs and the backend."""
+        """What must be the same to resume a run, ready for JSON: all but `epochs`; `fit` adds the backend it chose."""
         return {
             "batch_size": self.batch_size,
             "lr": str(self.schedule),
