@@ -158,6 +158,12 @@ def flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def flags(**values: object) -> None:
+    """Refuse the first value that is neither True nor False: ``flags(resume=resume, ...)``."""
+    for name, value in values.items():
+        flag(name, value)
+
+
 def choice(name: str, value: object, choices: Collection[str]) -> str:
     """Return `value`, one of several names."""
     if not isinstance(value, str) or value not in choices:

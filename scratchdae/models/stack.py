@@ -30,7 +30,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, Params, array, choice, flag, function, integer, path, precision, sequence, shown
+from scratchdae.arguments import (
+    Array,
+    Params,
+    array,
+    choice,
+    flags,
+    function,
+    integer,
+    path,
+    precision,
+    sequence,
+    shown,
+)
 from scratchdae.backend import BACKENDS
 from scratchdae.datasets import to_float
 from scratchdae.layers import Dense, Layer, Sigmoid
@@ -230,7 +242,8 @@ def finetune(
     _check_run(out, resume, progress, on_epoch)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be a vector of integers, found {_found(labels)}")
-    if not (validation is None or (isinstance(validation, tuple) and len(validation) == 2)):
+    given: object = validation
+    if not (given is None or (isinstance(given, tuple) and len(given) == 2)):
         found = f"{type(validation).__name__} {shown(validation)}"
         raise ValueError(f"validation must be examples and labels, found {found}")
     dtype = _check_stack(layers, n_visible) if layers else np.dtype(x.dtype if x.dtype.kind == "f" else np.float32)
@@ -269,8 +282,7 @@ def _check_run(out: object, resume: object, progress: object, on_epoch: object) 
     """Refuse what would only be found after the first layer."""
     if out is not None:
         path("out", out)
-    flag("resume", resume)
-    flag("progress", progress)
+    flags(resume=resume, progress=progress)
     if on_epoch is not None:
         function("on_epoch", on_epoch)
 
