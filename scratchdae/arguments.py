@@ -7,13 +7,14 @@ anything is written or changed. Nothing here repairs an argument.
 import math
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Array: TypeAlias = npt.NDArray[Any]
 Params: TypeAlias = dict[str, Array]  # named arrays; a gradient has the names and shapes of its parameters
+_Number = TypeVar("_Number", int, float)
 
 _BOOLS: tuple[type, ...] = (bool, np.bool_)  # numbers in Python, but never meant as one
 
@@ -86,6 +87,16 @@ def number(
         expected = "a finite number" + (", " + " and ".join(bounds) if bounds else "")
         raise ValueError(f"{name} must be {expected}, found {value!r}")
     return found
+
+
+def literal(kind: type[_Number], text: str) -> _Number:
+    """Read an int or a float that was typed; 1_0 and the digits of other scripts, which Python takes, are none."""
+    try:
+        if not text.isascii() or "_" in text:
+            raise ValueError
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"must be {'an integer' if kind is int else 'a number'}, found {text!r}") from None
 
 
 def choice(name: str, value: object, choices: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
-from scratchdae.arguments import integer, number
+from scratchdae.arguments import integer, literal, number
 
 Schedule: TypeAlias = Callable[[int], float]
 
@@ -173,18 +173,20 @@ def parse(name: str, text: str | float) -> AnySchedule:
 def _read(text: str) -> AnySchedule:
     kind, bracket, rest = text.strip().partition("(")
     if not bracket:
-        return Constant(float(kind))
+        return Constant(literal(float, kind))
     if not rest.endswith(")"):
         raise ValueError("the bracket is not closed")
     inside = rest[:-1]
     if kind == "warmup":
         epochs, _, then = inside.partition(",")
-        return WarmUp(int(epochs), _read(then))
+        if then.strip().startswith(kind):  # refused here, however many of them there are
+            raise ValueError("a warm-up is followed by another schedule")
+        return WarmUp(literal(int, epochs), _read(then))
     if kind not in KINDS:
         raise ValueError(f"there is no {kind!r}")
     types = [int if field.type is int else float for field in fields(KINDS[kind])]
     words = inside.split(",")
     if len(words) != len(types):
         raise ValueError(f"{kind} takes {len(types)} numbers")
-    schedule: AnySchedule = KINDS[kind](*(convert(word) for convert, word in zip(types, words, strict=True)))
+    schedule: AnySchedule = KINDS[kind](*(literal(convert, word) for convert, word in zip(types, words, strict=True)))
     return schedule

@@ -7,8 +7,11 @@ import numpy as np
 
 from scratchdae import atomic, datasets
 from scratchdae.arguments import choice, integer
+from scratchdae.cli.results import writable_file, writable_picture
 from scratchdae.cli.sheet import draw_sheet
 from scratchdae.datasets.larochelle import PROBLEMS, locate_originals, photographs
+
+_MOST_DRAWN = 5_000_000  # digits, which are in memory before they are written
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -64,11 +67,14 @@ def fetch(options: argparse.Namespace) -> int:
 def sheet(options: argparse.Namespace) -> int:
     """Draw the first training images of each problem of Larochelle et al. 2007."""
     out: Path = options.out
-    if out.suffix != ".png":
-        raise ValueError(f"--out must end in .png, found {out}")
+    writable_picture("--out", out)
     if options.original and options.seed is not None:
         raise ValueError(f"--seed must be left out with --original, which draws nothing, found {options.seed}")
     names = [choice("PROBLEM", name, PROBLEMS) for name in options.problems or PROBLEMS]
+    if options.root is not None and not options.original and set(names) <= {"rect", "convex"}:
+        raise ValueError(
+            f"--root must be left out with {' and '.join(names)}: no files are needed, found {options.root}"
+        )
     seed = 0 if options.seed is None else options.seed
     if options.original:
         problems = [datasets.larochelle_original(name, options.root) for name in names]
@@ -82,10 +88,9 @@ def sheet(options: argparse.Namespace) -> int:
 def draw(options: argparse.Namespace) -> int:
     """Draw digits and write them to a file, whole or not at all."""
     out: Path = options.out
-    if out.suffix not in (".npz", ".npy"):
-        raise ValueError(f"--out must end in .npz or .npy, found {out}")
-    if out.is_dir() or not out.parent.is_dir():
-        raise ValueError(f"--out must be a file in a folder that exists, found {out}")
+    writable_file("--out", out, (".npz", ".npy"))
+    if options.n > _MOST_DRAWN:
+        raise ValueError(f"N must be at most {_MOST_DRAWN}, which take 4 GB of memory, found {options.n}")
     rng = np.random.default_rng(integer("seed", options.seed, at_least=0))
     x, t = datasets.draw_digits(options.n, rng)
     with atomic.replacing(out) as temporary:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from scratchdae import plots
-from scratchdae.arguments import integer
+from scratchdae.arguments import integer, literal
 from scratchdae.cli import example_files
 from scratchdae.cli.example_files import Examples
+from scratchdae.cli.results import writable_picture
 from scratchdae.corruption import Corruption
 from scratchdae.floors import Survey, survey
 
@@ -46,8 +47,8 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compute the floors, print them, and draw them if asked."""
     plot: Path | None = options.plot
-    if plot is not None and (plot.suffix.lower() != ".png" or plot.is_dir() or not plot.parent.is_dir()):
-        raise ValueError(f"--plot must be a .png file in a folder that exists, found {plot}")
+    if plot is not None:
+        writable_picture("--plot", plot)
     levels = _levels(options)
     seed = integer("seed", options.seed, at_least=0)
     rng = np.random.default_rng(seed)
@@ -95,7 +96,7 @@ def _numbers(name: str, text: str | None, kind: type[int] | type[float]) -> list
     if text is None:
         return None
     try:
-        return [kind(part) for part in text.split(",")]
+        return [literal(kind, part) for part in text.split(",")]
     except ValueError:
         what = "integers" if kind is int else "numbers"
         raise ValueError(f"--{name} must be {what} with commas between, found {text!r}") from None

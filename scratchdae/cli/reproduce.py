@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchdae import plots
-from scratchdae.arguments import choice, integer
+from scratchdae.arguments import choice, integer, literal
 from scratchdae.blas_threads import limited
 from scratchdae.cli.results import origin, writable_folder, write_numbers
 
@@ -144,7 +144,7 @@ def _settings(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
 def _seeds(text: str) -> list[int]:
     """Read a list of seeds, each once."""
     try:
-        seeds = [int(part) for part in text.split(",")]
+        seeds = [literal(int, part) for part in text.split(",")]
     except ValueError:
         raise ValueError(f"--seeds must be integers with commas between them, found {text!r}") from None
     if min(seeds) < 0 or len(set(seeds)) != len(seeds):

@@ -6,6 +6,7 @@ inputs. The answer is ``outputs.safetensors``, ``outputs.npz``, ``outputs.json``
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -39,14 +40,19 @@ def export(
     dtype: str = "float64",
     with_expected: bool = False,
 ) -> list[Path]:
-    """Write cases into an empty folder or a new one, each to ``ROOT/GROUP/NAME``."""
+    """Write cases into an empty folder or a new one, each to ``ROOT/GROUP/NAME``; all of them or none."""
     root = Path(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ValueError(f"root must be an empty folder or a new one, found {root} with something in it")
-    folders = []
-    for case in cases:
-        folders.append(root / case.group / case.name)
-        write_case(folders[-1], case, form, dtype, with_expected)
+    folders, new = [], not root.exists()
+    try:
+        for case in cases:
+            folders.append(root / case.group / case.name)
+            write_case(folders[-1], case, form, dtype, with_expected)
+    except BaseException:  # a full disk, or Ctrl-C: nothing is left that could pass for all of the cases
+        for path in {root} if new else {root / folder.relative_to(root).parts[0] for folder in folders}:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
     return folders
 
 

@@ -138,8 +138,9 @@ def survey(
         left = denoising.wiener(eigenvalues, number("noises", s, at_least=0))
         found.append(Floor("gaussian", f"Gaussian noise of {s:.4g}, linear denoiser", "squared_error", left, s))
 
-    if d > LARGEST_MASKED:
-        if masks is not None:
+    masks = masks if masks is None else list(masks)
+    if d > LARGEST_MASKED and masks != []:
+        if masks:
             raise ValueError(f"masks needs at most {LARGEST_MASKED} components an example, found {d}")
         left_out.append(f"masking: its floor needs a matrix of D×D, done up to D = {LARGEST_MASKED}, found {d}")
     else:

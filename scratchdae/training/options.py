@@ -9,6 +9,8 @@ from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.schedules import Constant, Schedule
 from scratchdae.training.stopping import GrowingPatience
 
+_LOOKED_AT = 10_000  # first epochs whose learning rate is checked before any of them begins, beside the last one's
+
 
 @dataclass(frozen=True)
 class Training:
@@ -52,7 +54,8 @@ class Training:
         integer("batch_size", self.batch_size)
         if not callable(self.lr):
             number("lr", self.lr, above=0)
-        rates = [number("lr", self.schedule(epoch), at_least=0) for epoch in range(self.epochs)]
+        asked = {*range(min(self.epochs, _LOOKED_AT)), self.epochs - 1}
+        rates = [number("lr", self.schedule(epoch), at_least=0) for epoch in sorted(asked)]
         if max(rates) == 0:
             raise ValueError(f"lr must be greater than 0 in some epoch, found {self.schedule}")
         number("l2", self.l2, at_least=0)

@@ -174,7 +174,7 @@ class Absent(MetaPathFinder):
 sys.meta_path.insert(0, Absent())
 from scratchdae.cli import main
 status = main(sys.argv[1:])
-print(status, main(["conform", "run", "--adapter", "torch"]))
+print(status, main(["conform", "run", "--adapter", "torch", "--timeout", "0"]))
 """
 
 
