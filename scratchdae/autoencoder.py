@@ -65,7 +65,7 @@ def _forward(params: Params, x_tilde: Array) -> tuple[Array, Cache]:
 
 
 def output_loss(a_z: Array, x: Array, loss: str, output: str, reduction: str) -> tuple[np.inexact, Array]:
-    """Loss of a reconstruction, equation (3) or (4), and its gradient da_z (B, D), (5) or (6)."""
+    """Loss of a reconstruction, (3) or (4), and its gradient da_z (B, D), (5) or (6); nothing is checked."""
     n = len(x) if reduction == "paper" else x.size  # B, or B·D
     if loss == "cross_entropy":
         return losses.cross_entropy_over(a_z, x, n)  # (3), (5)
@@ -76,7 +76,7 @@ def output_loss(a_z: Array, x: Array, loss: str, output: str, reduction: str) ->
     return value, dz * (z * (1 - z))  # (6)
 
 
-def backward(da_z: Array, cache: Cache, params: Params) -> tuple[Array, Params]:
+def backward(da_z: Array, cache: Cache, params: Params) -> tuple[Array, Params]:  # params: those of `forward`
     """Propagate da_z (B, D), any cotangent, back: return dx̃ (B, D) and the gradient of each parameter by its name."""
     W, (x_tilde, y) = params["W"], cache
     W_prime = params.get("W_prime", W.T)

@@ -73,7 +73,7 @@ def loops(reference: ModuleType, name: str) -> Any:
 
 @contextmanager
 def using(name: str) -> Iterator[None]:
-    """Choose where loops are taken from inside a ``with`` block; threads begun inside it begin with ``auto`` again."""
+    """Take the loops of layers from a backend while the block runs; threads begun in it begin with ``auto`` again."""
     choice("backend", name, BACKENDS)
     if name == "numba":
         choose(name)

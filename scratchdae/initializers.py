@@ -14,14 +14,14 @@ E[x²] then decides the v that keeps the signal, or the gradient, as large in th
 - *lecun*: inputs of unit variance, an activation close to the identity: E[x²] = 1, and v = 1 / fan_in gives Var a = 1.
   Not to be confused with PyTorch's default for its linear layers, uniform on ±sqrt(1 / fan_in): a third of this
   variance.
-- *glorot*: E[x²] = Var a of the layer before. v = 1 / fan_in keeps the variance of the signal, 1 / fan_out that of the
-  gradient; 2 / (fan_in + fan_out) is the compromise.
-- *sigmoid*: the sigmoid's slope at zero is 1/4, and weights four times as large restore a slope of one.
+- *glorot*: an activation close to the identity: E[x²] = Var a of the layer before. v = 1 / fan_in keeps the variance of
+  the signal, 1 / fan_out that of the gradient; 2 / (fan_in + fan_out) is the compromise.
+- *sigmoid*: four times glorot's weights, since the sigmoid's slope at zero is 1/4: they restore a slope of one.
 - *he*: a rectifier sets one half of a symmetric pre-activation to zero, so E[x²] = Var a / 2, and v = 2 / fan_in.
 - *orthogonal*: lengths are kept, not variances on average. *normal* looks at no fans: what (1) warns of.
 
-The bad ones are here too, and every one takes a `scale`, a factor on every weight (1 for the paper's), because chapters
-must be able to begin badly.
+The bad ones are here too, and all but zeros and `constant` take a `scale`, a factor on every weight (1 for the
+paper's; of *normal* the deviation), because chapters must be able to begin badly.
 """
 
 from collections.abc import Callable

@@ -4,8 +4,8 @@ The reduction is named. ``"paper"`` sums over the D components of an example and
 of the batch (Vincent et al. 2008, section 2.1 and equation 1); ``"mean"`` averages over all B·D entries, as PyTorch
 and Keras do. The two differ by the factor D, in the loss and in every gradient, and so in what a learning rate means.
 
-Each loss is a door, which checks, and below it ``NAME_over(output, target, n)``, which trusts what it is given: the sum
-over all entries, over n = `divisor`.
+Each loss is a door, which checks, and calls ``NAME_over(output, target, n)``, which trusts what it is given and divides
+the sum over all entries by n, the `divisor`.
 """
 
 from collections.abc import Callable

@@ -108,7 +108,7 @@ def free_energy_grads(params: Params, v: Array, dF: Array) -> Params:
 
 
 def draw(p: Array, uniforms: Array) -> Array:
-    """Return units, 0 or 1 in the dtype of `p`, that are 1 with probability `p`, from numbers uniform on [0, 1)."""
+    """Return units, 0 or 1 in the dtype of `p`, that are 1 with probability `p`, from independent uniform numbers."""
     same_shape("uniforms", uniforms, "the units", p)
     return (uniforms < p).astype(p.dtype)
 

@@ -174,6 +174,17 @@ def test_a_learning_rate_of_any_kind_upcasts_nothing(sgd_step, lr):
     assert params["W"].dtype == np.float32
 
 
+def test_the_model_upcasts_nothing_and_refuses_what_would_broadcast(rng):
+    model = DenoisingAutoencoder(6, 4, rng, dtype=np.float32)
+    x = rng.random((10, 6))
+    loss, grads = model.loss_and_grads(model.params, x, x)
+    assert {value.dtype for value in grads.values()} == {np.dtype(np.float32)}
+    assert loss == pytest.approx(model.loss(model.params, x, x))
+    for evaluate in (model.loss, model.loss_and_grads):
+        with pytest.raises(ValueError, match="x must have the shape of x_tilde"):
+            evaluate(model.params, x, x[:1])
+
+
 def test_equal_weights_stay_equal(rng):
     """With constant weights all hidden units compute the same thing, for ever: why weights are drawn."""
     model = DenoisingAutoencoder(6, 4, rng, initializer=constant(0.1))

@@ -47,7 +47,7 @@ class Limits:
         )
 
     def dense(self, operations: int) -> float:
-        """Return how many samples of so many operations, if no zero is left out, a second of products would allow."""
+        """Return how many samples a second products alone would allow, each of `operations` if no zero is left out."""
         return self.gflops[self.fastest] * 1e9 / operations
 
 

@@ -107,7 +107,7 @@ def order(n: int, round_: int) -> list[int]:
 
 
 def update_error(found: Params, expected: Params, before: Params) -> float:
-    """Return the largest difference in an array by the largest change of it, of the worst array; NaN if any is."""
+    """Return the largest difference in a parameter array over its largest change, of the worst array; NaN if one is."""
     errors = [
         np.abs(found[name].astype(np.float64) - expected[name]).max() / np.abs(expected[name] - before[name]).max()
         for name in before

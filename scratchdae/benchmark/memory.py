@@ -22,7 +22,8 @@ def measure(file: Path, dtype: str) -> dict[str, Any]:
     """Train an epoch on a memory-mapped file of uint8 images (N, D) in a fresh process, and look at its peak, in bytes.
 
     What is compiled is compiled beforehand and cached on disk, as it is in all but the first training on a machine.
-    ``before`` and ``peak`` are resident: the pages of the file that were in memory are among them.
+    ``before`` (opening the file) and ``peak`` are resident sizes: pages of the file that were in memory are among them.
+    ``within`` says whether the peak stayed under file plus allowance.
     """
     images = np.load(file, mmap_mode="r", allow_pickle=False)
     # Compiles here: the compiler's memory is not training's.

@@ -37,7 +37,7 @@ class Result:
         return self.limits.dense(self.kind.operations(setting.n_hidden))
 
     def beside_strongest(self, setting: Setting) -> tuple[str, float] | None:
-        """Name the fastest of the others and give the subject's rate by its rate; None where either is missing."""
+        """Name the fastest of the others and divide the subject's rate by its rate; None where either is missing."""
         medians = self.medians(setting)
         subject = medians.pop(SUBJECT, None)
         if subject is None or not medians:

@@ -34,7 +34,7 @@ def write(file: Path, n: int, parts: Iterable[Array]) -> None:
 
 
 def seconds_an_epoch(images: Array, sizes: Sequence[int], rounds: int, dtype: str) -> dict[int, list[float]]:
-    """Time an epoch of the first images of a mapped file, for several numbers in turn; in seconds, by number."""
+    """Time an epoch of the first images of a mapped file, of each number in turn; return seconds a round, by number."""
     epoch(images[:_BATCH], _BATCH, dtype)  # loads or compiles everything
     seconds: dict[int, list[float]] = {size: [] for size in sizes}
     for _ in range(rounds):

@@ -103,7 +103,7 @@ def draw(options: argparse.Namespace) -> int:
     return 0
 
 
-def describe(root: str | None = None) -> tuple[list[str], bool]:  # the folder of MNIST -> lines, sound
+def describe(root: str | None = None) -> tuple[list[str], bool]:  # root: the folder of MNIST
     """Say where each data set is, how large, whether its files are the published ones, and whether all can be read."""
     lines, sound = [], True
     try:

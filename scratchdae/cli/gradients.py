@@ -51,10 +51,10 @@ def check(
     batch_size: int = BATCH_SIZE,  # B
     *,
     tied: bool = True,
-    loss: str = "cross_entropy",
+    loss: str = "cross_entropy",  # this, output and reduction: as in `scratchdae.autoencoder.loss_and_grads`
     output: str = "sigmoid",
     reduction: str = "paper",
-    method: str = "auto",
+    method: str = "auto",  # as in `scratchdae.gradcheck.check`
     seed: int = 0,  # of everything random
 ) -> gradcheck.Report:
     """Check the gradient of an autoencoder at random weights, biases and data."""

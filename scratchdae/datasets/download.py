@@ -45,7 +45,7 @@ def fetch_file(
     algorithm: str = "sha256",
     most: int = 2**29,  # bytes
 ) -> None:
-    """Download a file into a directory, whole and verified or not at all.
+    """Download a file into a directory that exists, whole and verified or not at all.
 
     A mirror that is silent or slow, refuses or delivers other or more bytes than `expected`, the checksum in
     hexadecimal, is passed over for the next. If none delivers, an OSError quotes what each of them said.

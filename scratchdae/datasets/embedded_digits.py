@@ -46,7 +46,7 @@ def digits() -> Dataset:
 
 
 def freeze_digits(path: str | os.PathLike[str]) -> str:
-    """Draw the frozen digits again, from their seed, write a file whole or not at all and return its sha256.
+    """Draw the frozen digits again, from their seed, write them to a file, whole or not at all, and return its sha256.
 
     On the machine that made ``digits.npz``, with the same NumPy and zlib, the file comes out byte for byte. Elsewhere
     the last bit of a sine may differ, which moves a few pixels by one of the sixteen grey levels, and a zlib may pack

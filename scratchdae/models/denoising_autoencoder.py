@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from scratchdae import autoencoder
 from scratchdae.activations import sigmoid
-from scratchdae.arguments import Array, Params, choice, generator, integer, matrix, shapes, unit_interval
+from scratchdae.arguments import Array, Params, choice, generator, integer, matrix, pair, shapes, unit_interval
 from scratchdae.initializers import Initializer, sigmoid_uniform, zeros
 
 
@@ -102,7 +102,7 @@ class DenoisingAutoencoder:
     def loss_and_grads(
         self, params: Params, x_tilde: Array, x: Array, rng: np.random.Generator | None = None
     ) -> tuple[np.inexact, Params]:
-        """Evaluate the loss and its gradients with the model's options, of a batch that `check` has let through.
+        """Evaluate the loss and its gradients with the model's options, of a batch whose range `check` let through.
 
         Parameters
         ----------
@@ -121,12 +121,13 @@ class DenoisingAutoencoder:
             Gradient of each parameter.
         """
         del rng
+        x_tilde, x = pair("x_tilde", x_tilde, "x", x, self.n_visible, params["W"].dtype)
         return autoencoder.gradients(params, x_tilde, x, *self.options.values())
 
     def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
-        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets (B, D)."""
-        a_z, _ = autoencoder.forward(params, x_tilde)
-        return autoencoder.output_loss(a_z, x, **self.options)[0]
+        """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets whose range was checked."""
+        x_tilde, x = pair("x_tilde", x_tilde, "x", x, self.n_visible, params["W"].dtype)
+        return autoencoder.output_loss(autoencoder.forward(params, x_tilde)[0], x, **self.options)[0]
 
     def encode(self, x: Array) -> Array:
         """Return the hidden representation (B, H) of clean inputs (B, D)."""

@@ -57,8 +57,9 @@ class LayerSpec:
         if not isinstance(self.nu, Corruption):
             number("nu", self.nu, at_least=0, at_most=1)
         integer("epochs", self.epochs, at_least=0)
-        if self.epochs:
-            self.training(seed=0, backend="auto")  # checks the rest
+        Training(
+            self.epochs or 1, self.lr if self.epochs or not callable(self.lr) else 0.1, self.batch_size
+        )  # checks them
         choice("loss", self.loss, LOSSES)
         integer("k", self.k)
         if choice("kind", self.kind, KINDS) == "autoencoder" and self.k != 1:
@@ -75,12 +76,12 @@ class LayerSpec:
         return Corruption("masking", self.nu) if self.nu else None
 
     def training(self, seed: int, backend: str) -> Training:
-        """Return how the layer is trained, where it is."""
+        """Return how the layer is pretrained; `epochs` must not be 0."""
         return Training(self.epochs, self.lr, self.batch_size, corruption=self.corruption, seed=seed, backend=backend)
 
     @property
     def config(self) -> dict[str, Any]:
-        """The specification, ready for JSON; ``kind`` and ``k`` for the machine alone."""
+        """The specification, ready for JSON: schedules as they print; ``kind`` and ``k`` for the machine alone."""
         schedule = str(self.lr if callable(self.lr) else Constant(self.lr))
         training = {"lr": schedule, "epochs": self.epochs, "batch_size": self.batch_size}
         if self.kind == "rbm":

@@ -30,7 +30,7 @@ class Sequential:
     Parameters
     ----------
     layers : sequence of Layer
-        From the input to the output.
+        From the input to the output. One that cannot take what the layer before it gives is refused by its name.
     input_shape : tuple of int
         Shape of one example, for images (height, width, channels).
     rng : numpy.random.Generator

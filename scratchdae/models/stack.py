@@ -114,6 +114,11 @@ def pretrain(
         The autoencoders with tied weights; the lowest first.
     histories : list of History
         One a layer; without records where `epochs` is 0.
+
+    Raises
+    ------
+    NonFiniteError
+        As `fit`, at the first layer that diverges.
     """
     for index, spec in enumerate(specs):
         if not isinstance(spec, LayerSpec):
@@ -205,6 +210,11 @@ def finetune(
         examples, float32 for grey levels.
     history : History
         With ``validation_error``, if there is validation.
+
+    Raises
+    ------
+    NonFiniteError
+        As `fit`.
     """
     training = Training.of(training, options)
     n_visible = _columns(x)

@@ -33,9 +33,10 @@ def reproduce(
     jobs: int = 1,  # trials at a time, each in a process with one thread; with 1 in this process
     progress: bool = True,
 ) -> dict[str, Any]:
-    """Train and choose, by problem and method, or read what `out` holds; nothing runs where a name or data are missing.
+    """Train and choose, by problem and method, or read what `out` holds.
 
-    In what is returned, ``tried`` counts the choices, and errors and choice are None where all trials failed.
+    Where a name is unknown, or data or scikit-learn are missing, nothing runs. What is returned counts (``tried``) and
+    lists (``trials``) the choices, also those that failed; errors and choice are None where all did.
     """
     for problem in problems:
         choice("problem", problem, tuple(PROBLEMS))

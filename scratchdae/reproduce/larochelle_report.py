@@ -14,7 +14,10 @@ if TYPE_CHECKING:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """Lay the test errors out beside the paper's, in Markdown: a row a problem, ours with half of the 95 % interval."""
+    """Lay the test errors out in Markdown, a row a problem, a column a method.
+
+    Ours come first, with half of the 95 % interval, then the paper's.
+    """
     methods = _methods(found)
     lines = [
         "| test error, % | " + " | ".join(f"{NAMES[name]} (paper)" for name in methods) + " |",
@@ -47,7 +50,7 @@ def _cell(problem: str, method: str, one: dict[str, Any] | None, least: float | 
 
 
 def details(found: dict[str, Any]) -> list[str]:
-    """List what was chosen of each problem and method, and by what errors."""
+    """List what was chosen for each problem and method, and by which errors, a line each."""
     lines = []
     for problem, row in found.items():
         for name, one in row.items():
@@ -62,7 +65,7 @@ def details(found: dict[str, Any]) -> list[str]:
 
 
 def draw(found: dict[str, Any]) -> "Figure":
-    """Draw our test errors over the paper's, with 95 % intervals: a panel a problem, a row a method."""
+    """Draw our test errors over the paper's (grey), with 95 % intervals: a panel a problem, a row a method."""
     columns = min(4, len(found))
     rows = -(-len(found) // columns)
     figure = plots.sheet(2.9 * columns + 0.8, 2.6 * rows + 0.7)

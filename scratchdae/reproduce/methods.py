@@ -53,7 +53,10 @@ NETWORKS = ("sda", "saa", "dbn", "mlp", "logistic")
 
 
 def choices(method: str, problem: str, budget: int) -> tuple[Choice, ...]:
-    """List what a budget tries of a method, ready for JSON; what a list does not hold is not tried."""
+    """List what a budget tries of a method, ready for JSON; what a list does not hold is not tried.
+
+    The problem, one of the paper's, says where the search for nu begins.
+    """
     choice("method", method, tuple(NAMES))
     choice("problem", problem, tuple(NU))
     integer("budget", budget)
@@ -68,7 +71,10 @@ def _denoising(nu: float) -> tuple[Choice, ...]:
 
 
 def recipe(method: str, chosen: Choice, examples: int) -> Recipe:
-    """Make the recipe of one of `NETWORKS`; how many `examples` there are says how many epochs pretraining takes."""
+    """Make the recipe of one of `NETWORKS`: three layers below the softmax, none for the logistic regression.
+
+    How many `examples` there are to learn from says how many epochs the steps of pretraining make.
+    """
     choice("method", method, NETWORKS)
     layers: tuple[LayerSpec, ...] = ()
     if method != "logistic":

@@ -49,7 +49,7 @@ SETTINGS = {
 
 
 def split(root: str | os.PathLike[str] | None = None) -> Parts:
-    """Cut MNIST as the tutorial does, into 50,000, 10,000 and 10,000 uint8 images: the last to train with validate."""
+    """Cut MNIST as the tutorial does: the last 10,000 of the 60,000 training images, uint8, are for validation."""
     data = datasets.mnist(root)
     x, t = data.x_train, data.t_train
     return Parts((x[:50_000], t[:50_000]), (x[50_000:], t[50_000:]), (data.x_test, data.t_test))
@@ -67,7 +67,10 @@ def reproduce(
     on_run: Callable[[str, dict[str, Any]], None] | None = None,  # called with the setting and its outcome
     on_epoch: Callable[[str, int, str, Record], None] | None = None,  # with setting, seed, stage and record
 ) -> dict[str, Any]:
-    """Train each setting once a seed; what is in `out` already, in ``SETTING/seed_N``, goes on, or is read."""
+    """Train each setting once a seed; what is in `out` already, in ``SETTING/seed_N``, goes on, or is read.
+
+    Return by setting the ``recipe``, the ``runs`` as `follow` returns them, and two means.
+    """
     recipes = SETTINGS if recipes is None else recipes
     for name in settings:
         choice("setting", name, tuple(recipes))

@@ -25,7 +25,10 @@ def line(setting: str, run: dict[str, Any]) -> str:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """Lay the runs out beside the tutorial's, in Markdown."""
+    """Lay the runs out beside the tutorial's, in Markdown, with minutes of the clock and of the processor.
+
+    A run that shared its processor took longer by the clock than by the processor.
+    """
     pretraining, finetuning = TUTORIAL_MINUTES
     lines = [
         "| setting | seed | validation % | test % | pretraining, min | fine-tuning, min | processor, min | epochs |",

@@ -25,13 +25,13 @@ def svm_rbf(
     C: float,  # cost of an example on the wrong side of its margin, positive
     gamma: float,  # one over twice the squared width of the kernel, in pixels' units, positive
     test: bool = True,
-    cache_mb: int = CACHE_MB,
+    cache_mb: int = CACHE_MB,  # memory for rows of the kernel, in megabytes
 ) -> dict[str, Any]:
     """Fit scikit-learn's SVC with the kernel exp(−γ ‖x − x'‖²) on all pixels, scaled to [0, 1].
 
     Several classes are decided by votes of one against one (libsvm). Nothing is random: there is no seed. Predicting
     50,000 test examples takes several times as long as fitting 10,000, so that a search for C and γ does without: with
-    ``test=False`` the ``test_error`` is None. ``seconds`` are of ``fit``, ``validation`` and ``test``.
+    ``test=False`` the ``test_error`` is None. Errors are fractions; ``seconds`` are those of each part.
     """
     C, gamma = number("C", C, above=0), number("gamma", gamma, above=0)
     cache_mb = integer("cache_mb", cache_mb)

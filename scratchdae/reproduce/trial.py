@@ -20,9 +20,9 @@ def trial(
     chosen: methods.Choice,
     seed: int,  # of the images and the training; the same for all methods, so that they see the same and start alike
     sizes: list[int] | None = None,  # images to train, validate and test, in place of the problem's own
-    originals: bool = False,
+    originals: bool = False,  # whether to take the authors' files rather than to draw the problem
     test: bool = False,
-    out: str | os.PathLike[str] | None = None,
+    out: str | os.PathLike[str] | None = None,  # folder for the run of a network, which goes on if it was interrupted
 ) -> dict[str, Any]:
     """Train one choice of a method on a problem; support vectors are tested with `test` only, a network always."""
     integer("seed", seed, at_least=0)

@@ -13,7 +13,7 @@ from scratchdae.blas_threads import limit
 
 
 class InProcess(Executor):
-    """Run every call where it is submitted, before `submit` returns."""
+    """Run every call where it is submitted, before `submit` returns; what it raises, `submit` raises."""
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> "Future[Any]":
         future: Future[Any] = Future()

@@ -20,7 +20,10 @@ _FIELDS = {"key", "function", "arguments", "seed", "value", "error", "seconds", 
 
 
 class ResultsFile:
-    """Results in a file, or in none where `path` is None; one that holds anything else is refused and not touched."""
+    """Results in a file, or in none where `path` is None.
+
+    The file and its folder are made where they are missing. One that holds anything else is refused and not touched.
+    """
 
     def __init__(self, path: str | os.PathLike[str] | None) -> None:
         self.path = None if path is None else Path(path)

@@ -42,7 +42,7 @@ class Uniform:
 
 @dataclass(frozen=True)
 class LogUniform:
-    """Any order of magnitude of [low, high] alike, to the rounding of the last bit: for a learning rate.
+    """Any order of magnitude alike: for a learning rate. Within [low, high], but for the rounding of the last bit.
 
     Attributes
     ----------

@@ -37,7 +37,7 @@ def find(module: str, qualname: str) -> Any:
 
 
 def run(call: Call) -> Outcome:
-    """Run a trial; its value is as JSON returns it, its worker host and process."""
+    """Run a trial: its value is as JSON returns it, its error None or from `describe`, its worker host and process."""
     started, value, error = time.perf_counter(), None, None
     try:
         value = _plain(find(call.module, call.qualname)(**call.arguments))

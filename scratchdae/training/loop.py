@@ -52,7 +52,9 @@ def fit(
     on_epoch: Callable[[Record, Params], None] | None = None,
     **options: Any,
 ) -> History:
-    """Train a model by minibatch gradient descent, as in ``fit(model, x, epochs=15, lr=0.1)``; its parameters change.
+    """Train a model by minibatch gradient descent, as in ``fit(model, x, epochs=15, lr=0.1)``.
+
+    The arrays in ``model.params`` are not written to: others take their place.
 
     Parameters
     ----------

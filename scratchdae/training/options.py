@@ -34,7 +34,7 @@ class Training:
         Stop after so many epochs without a lower validation loss (or error), or by that rule; keep the best
         parameters.
     seed : int
-        Of the shuffling and the corruption.
+        Of the shuffling, the corruption, and what a model draws while it trains, as dropout does.
     backend : {"auto", "numpy", "numba"}
         What computes the steps; `History.backend` says which it was, and why.
     """
@@ -65,7 +65,7 @@ class Training:
 
     @classmethod
     def of(cls, training: "Training | None", options: dict[str, Any]) -> "Training":
-        """Return `training`, or one of the options that stand in its place."""
+        """Return `training` or, where it is None, a Training of the `options`."""
         if training is not None:
             if options or not isinstance(training, cls):
                 raise ValueError(
@@ -87,7 +87,7 @@ class Training:
 
     @property
     def config(self) -> dict[str, Any]:
-        """What must be the same to resume a run, ready for JSON: all but the number of epochs and the backend."""
+        """What must be the same to resume a run, ready for JSON: all but `epochs`; `fit` adds the backend it chose."""
         return {
             "batch_size": self.batch_size,
             "lr": str(self.schedule),

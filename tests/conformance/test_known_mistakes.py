@@ -6,6 +6,7 @@ import pytest
 from test_explainer_names import CASES, KINDS, WRONG
 
 from scratchdae.conformance.explainer import ACCOUNTS, known_mistakes
+from scratchdae.conformance.explainer.catalogue import concern
 
 KNOWN = known_mistakes()
 
@@ -16,22 +17,23 @@ def test_no_two_mistakes_of_an_account_share_a_name(case):
     assert max(ids.values()) == 1, ids.most_common(1)
 
 
-def test_every_mistake_that_a_test_plants_is_listed_for_its_operation():
-    planted = {(id, CASES[wrong.case].operation) for wrong in WRONG for id in wrong.mistakes}
+def test_every_mistake_that_a_test_plants_is_listed_for_what_it_is_planted_in():
+    planted = {(id, concern(CASES[wrong.case])) for wrong in WRONG for id in wrong.mistakes}
     assert len(planted) > 100
-    for id, operation in planted:
+    for id, where in planted:
         name = "transposed" if id.startswith("transposed:") else id
-        assert operation in KNOWN[name], (id, operation)
+        assert where in KNOWN[name], (id, where)
 
 
 def test_every_operation_has_mistakes_and_every_mistake_says_what_it_is():
-    assert {operation for by in KNOWN.values() for operation in by} == set(ACCOUNTS)
+    assert {where.split()[0] for by in KNOWN.values() for where in by} == set(ACCOUNTS)
     assert all(sentence.strip() for by in KNOWN.values() for sentence in by.values())
     assert KNOWN["clean_input"]["autoencoder"] == "the encoder sees the clean input x, not the corrupted x_tilde"
+    assert KNOWN["squared_error_instead"]["loss huber"] == "the squared error is computed in place of Huber's loss"
 
 
-def test_cases_of_ones_own_are_listed_too():
+def test_cases_of_ones_own_are_listed_alone():
     own = known_mistakes([CASES["l2_small"]])
     assert "root" in own
     assert "clean_input" not in own
-    assert "float32" in own
+    assert list(own["float32"]) == ["penalty"]

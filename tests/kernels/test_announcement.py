@@ -15,7 +15,7 @@ from scratchdae.kernels.machine import team
 
 choose("numba")
 for dtype in (np.int64, np.uint64):  # two compilations
-    team.wait(np.zeros(16, dtype), 1)
+    team.wait(team.Team(np.zeros(16, dtype), np.zeros((1, 8)), 1, 0))
 """
 
 

@@ -9,23 +9,24 @@ from scratchdae.backend import using
 from scratchdae.layers import Conv2D, Conv2DTranspose
 
 numba = pytest.importorskip("numba")
-from scratchdae.kernels.machine import tile  # noqa: E402
+from scratchdae.kernels.machine import registers, tile  # noqa: E402
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-@pytest.mark.parametrize("function", [tile.tile, tile.half_tile])
+@pytest.mark.parametrize("vectors", [1, 2])
 @pytest.mark.parametrize(("outer", "inner"), [(1, 1), (3, 5), (2, 7)])
-def test_a_tile_in_registers_is_what_its_definition_says(dtype, function, outer, inner, rng):
+def test_a_tile_in_registers_is_what_its_definition_says(dtype, vectors, outer, inner, rng):
     @numba.njit
-    def compiled(sums, s, s_row, x, starts, first, w, j, outer, inner):
-        function(sums, s, s_row, x, starts, first, 11, 2, w, j, 300, 40, outer, inner)
+    def compiled(sums, x, w, outer, inner):
+        tile.tile(vectors, sums, x, w, outer, inner)
 
-    width = tile.lanes(dtype) * (2 if function is tile.tile else 1)
+    width = registers.lanes(dtype) * vectors
     x, w = (rng.normal(size=n).astype(dtype) for n in (200, 1200))
     starts = rng.integers(0, 100, tile.ROWS + 3)
     expected, found = (np.arange(3 + tile.ROWS * (width + 1), dtype=dtype) for _ in range(2))
-    function(expected, 2, width + 1, x, starts, 3, 11, 2, w, 5, 300, 40, outer, inner)
-    compiled(found, 2, width + 1, x, starts, 3, w, 5, outer, inner)
+    windows, walk = tile.Windows(x, starts, 3, 11, 2), tile.Walk(w, 5, 300, 40)
+    tile.tile(vectors, registers.Rows(expected, 2, width + 1), windows, walk, outer, inner)
+    compiled(registers.Rows(found, 2, width + 1), windows, walk, outer, inner)
     assert np.abs(found - expected).max() < (1e-4 if dtype == np.float32 else 1e-13)
     gaps = np.ones(len(found), bool)
     for p in range(tile.ROWS):

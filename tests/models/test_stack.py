@@ -418,6 +418,8 @@ CASES = {
     "lr zero": (lambda: LayerSpec(3, lr=0), "lr must be a finite number, greater than 0"),
     "epochs negative": (lambda: LayerSpec(3, epochs=-1), "epochs must be an integer of at least 0"),
     "no batch": (lambda: LayerSpec(3, batch_size=0), "batch_size must be an integer"),
+    "no batch, untrained": (lambda: LayerSpec(3, epochs=0, batch_size=0), "batch_size must be an integer"),
+    "lr negative, untrained": (lambda: LayerSpec(3, epochs=0, lr=-1.0), "lr must be a finite number, greater than 0"),
     "unknown loss": (lambda: LayerSpec(3, loss="huber"), "loss must be one of 'cross_entropy', 'squared_error'"),
     "sizes for specifications": (lambda: pretrain(X, [5, 4]), r"specs\[0\] must be a LayerSpec, found 5"),
     "one specification": (lambda: pretrain(X, [SPECS[0], None]), r"specs\[1\] must be a LayerSpec, found None"),

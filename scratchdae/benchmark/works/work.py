@@ -109,6 +109,6 @@ class Kind:
         return min(max(VALIDATED_STEPS, affordable), TOGETHER)
 
     def prepare(self, setting: Setting, data: Dataset, steps: int | None = None) -> Work:
-        """Draw parameters and batches, the same for the same setting; `steps` of them where not as many as it says."""
+        """Draw parameters and batches, always the same for a setting; `steps` batches where not as many as it says."""
         shape = steps or self.steps(setting), setting.batch_size
         return self.draw(self.sizes(setting.n_hidden), shape, setting.dtype, data, np.random.default_rng(_SEED))

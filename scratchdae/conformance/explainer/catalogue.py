@@ -11,18 +11,27 @@ from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.precision import FLOAT32
 from scratchdae.conformance.explainer.presentation import ANY_SHAPE
 
+_ANYWHERE = (*ANY_SHAPE, (FLOAT32.id, FLOAT32.sentence))
+_KINDS = {"activation": "function", "clipping": "clip", "layer": "layer", "loss": "loss", "optimizer": "rule"}
+
+
+def concern(case: Case) -> str:
+    """Return what a mistake in a case is one of: its operation, and of which kind if there are several."""
+    kind = _KINDS.get(case.operation)
+    return f"{case.operation} {case.conventions[kind]}" if kind else case.operation
+
 
 def known_mistakes(cases: Iterable[Case] | None = None) -> dict[str, dict[str, str]]:
-    """Return what each known mistake is in words, by its name and by the operations in which it can be made.
+    """Return what each known mistake is in words, by its name and by what it can be made in, such as ``layer LSTM``.
 
     The words are those for the first case with it, and that case's numbers are in them; ``{value}`` stands for one that
     only an answer betrays. A finding goes on after ``transposed`` with the arrays, as in ``transposed:W``.
     """
     known: dict[str, dict[str, str]] = {}
     for case in load_cases() if cases is None else cases:
+        rows: list[Switch | Named] = []
         for switch in ACCOUNTS[case.operation](case, case.expected, "float64").switches:
-            rows: tuple[Switch | Named, ...] = (switch, *(switch.unknown.named if switch.unknown else ()))
-            for one in rows:
-                known.setdefault(one.id, {}).setdefault(case.operation, one.sentence)
-    anywhere = (*ANY_SHAPE, (FLOAT32.id, FLOAT32.sentence))
-    return known | {id: dict.fromkeys(ACCOUNTS, sentence) for id, sentence in anywhere}
+            rows += [switch, *(switch.unknown.named if switch.unknown else ())]
+        for id, sentence in [*((row.id, row.sentence) for row in rows), *_ANYWHERE]:
+            known.setdefault(id, {}).setdefault(concern(case), sentence)
+    return known

@@ -100,6 +100,8 @@ def larochelle_original(
         As for `larochelle`.
     root : path-like, optional
         The folder of the archives. Without it: ``$SCRATCHDAE_DATA/larochelle``, then the cache.
+    archives : mapping of str to Archive
+        The published archives, by problem.
 
     Returns
     -------
@@ -139,7 +141,7 @@ def fetch_larochelle(
     root: str | os.PathLike[str] | None = None,
     mirrors: Sequence[str] | None = None,
     progress: bool = True,
-    archives: Mapping[str, Archive] = ARCHIVES,
+    archives: Mapping[str, Archive] = ARCHIVES,  # the published ones, by problem
 ) -> Path:
     """Download the published archives that are not there yet, 590 MB in all, and return their folder.
 

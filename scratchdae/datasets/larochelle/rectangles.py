@@ -25,7 +25,10 @@ def draw_outlines(n: int, rng: np.random.Generator) -> tuple[Array, Array]:
 
 
 def draw_rectangles_of_images(n: int, images: Sequence[Array], rng: np.random.Generator) -> tuple[Array, Array]:
-    """Draw rectangles (n, 784) that are seen only because they show another photograph than what is around them."""
+    """Draw rectangles (n, 784) that are seen only because they show another photograph than what is around them.
+
+    Their labels (n,) are 1 where one is taller than wide.
+    """
     sizes = _sizes(least_difference=5, least_side=10, least_area=0.25 * SIDE**2, most_area=0.75 * SIDE**2)
     corner, size = _place(sizes, integer("n", n), generator("rng", rng))
     inside, outside = (draw_patches(images, n, SIDE, rng) for _ in range(2))

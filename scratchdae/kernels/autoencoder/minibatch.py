@@ -24,35 +24,64 @@ import numba
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.kernels.autoencoder.output import cross_entropy_row, sigmoid_row, squared_error_row
-from scratchdae.kernels.machine.panels import ROWS
+from scratchdae.kernels.autoencoder.output import output_row, sigmoid_gradient_row, sigmoid_row
+from scratchdae.kernels.machine.panels import ROWS, Update
 from scratchdae.kernels.machine.products import (
+    across,
     descend,
-    descend_listed,
+    down,
+    listed,
     multiply_weights,
-    sum_listed_weights,
-    sum_weights,
+    padded,
+    rows,
+    store,
+    sum_products,
 )
-from scratchdae.kernels.machine.team import share, wait
-from scratchdae.kernels.machine.zeros import Lists, list_inputs, list_pixels
+from scratchdae.kernels.machine.registers import lanes
+from scratchdae.kernels.machine.team import Team, add, add_parts, share, total, wait
+from scratchdae.kernels.machine.zeros import Lists, list_used, of_thread, some
+from scratchdae.kernels.rule import Rule
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
+LOSS, OUTPUTS, INPUTS, HIDDEN = range(4)  # places in the totals: the loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
 
 
 class Room(NamedTuple):
-    """Where a team works: all arrays but the last begin with a line of the cache and are padded with zeros."""
+    """Where a team works: rows that begin with a line of the cache and are padded with zeros."""
 
-    W: Array  # (rows, pitch), a copy of the weights
-    y: Array  # (examples, pitch)
-    da_y: Array  # (examples, pitch)
-    parts: Array  # (threads, examples, pitch): of a_y, then of dy
-    da_z: Array  # (examples, pitch of da_z)
-    b: Array  # (pitch,)
-    x: Array  # (examples, pitch of da_z): copied inputs, of a batch where most are not zero
-    lists: Lists  # listed inputs, of another
+    W: Array  # (D, H), a copy of the weights; D and B are filled up to whole groups
+    y: Array  # (B, H)
+    da_y: Array  # (B, H)
+    parts: Array  # (threads, B, H): of a_y, then of dy
+    da_z: Array  # (B, D)
+    b: Array  # (1, H)
+    db: Array  # (H,)
+    db_prime: Array  # (D,)
+    x: Array  # (B, D): copied inputs, of a batch where most are not zero
+    inputs: Lists  # listed inputs, of another: (threads, groups of examples, ...)
+    pixels: Lists  # and the same by groups of rows of W
     panel: Array  # (threads, numbers of a panel)
-    totals: Array  # (threads, 4 + padding): loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
+
+
+@numba.njit(cache=True, nogil=True)
+def take_rows(mine: Array, W: Array, begin: int, end: int) -> None:
+    """Copy a thread's rows of W, and fill them up with zeros."""
+    stop = max(begin, min(end, len(W)))
+    for k in range(begin, stop):
+        for j in range(W.shape[1]):
+            mine[k, j] = W[k, j]
+        mine[k, W.shape[1] :] = 0
+    for k in range(stop, end):
+        mine[k] = 0
+
+
+@numba.njit(cache=True, nogil=True)
+def give_rows(W: Array, mine: Array, begin: int, end: int) -> None:
+    """Copy them back."""
+    for k in range(begin, min(end, len(W))):
+        for j in range(W.shape[1]):
+            W[k, j] = mine[k, j]
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
@@ -66,204 +95,136 @@ def _look_over(row: Array) -> tuple[float, int]:
 
 
 @numba.njit(cache=True, nogil=True)
-def _take_inputs(room: Any, x: Array, rank: int, begin: int, stop: int) -> tuple[float, bool]:
+def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tuple[float, bool]:
     """Copy a thread's columns of x̃ (B, D) if most are not zero, or list them; return their Σ|x̃|, and whether copied."""
-    pitch, lists, total, used = room.W.shape[1], room.lists, 0.0, 0
-    for i in range(len(x)):
-        magnitude, n = _look_over(x[i, begin:stop])
-        total, used = total + magnitude, used + n
-    if 2 * used > len(x) * (stop - begin):
-        room.x[: len(x), begin:stop] = x[:, begin:stop]
-        return total, True
-    list_inputs(x, begin, stop, pitch, lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank])
-    list_pixels(x, begin // ROWS, -(-stop // ROWS), pitch, lists.pixels, lists.pixel_rows, lists.pixel_counts)
-    return total, False
-
-
-@numba.njit(cache=True, nogil=True)
-def _encode(room: Any, rank: int, dense: bool, begin: int, end: int, groups: int, width: int, lanes: int) -> None:
-    """Sum x̃ W, of equation (1), over a thread's rows of W."""
-    pitch, sums, W, lists = room.W.shape[1], room.parts[rank].ravel(), room.W.ravel(), room.lists
-    if dense:
-        sum_weights(
-            sums, 0, pitch, room.x.ravel(), begin, room.x.shape[1], W, begin * pitch, pitch, end - begin, groups, True,
-            width, lanes,
-        )  # fmt: skip
-    else:
-        inputs, rows, counts = lists.inputs[rank], lists.input_rows[rank], lists.input_counts[rank]
-        sum_listed_weights(sums, pitch, inputs, rows, counts, W, 0, width, lanes)
-
-
-@numba.njit(cache=True, nogil=True)
-def _descend_encoder(room: Any, dense: bool, begin: int, end: int, B: int, lr: Any, width: int, lanes: int) -> None:
-    """Update some rows of W with the encoder's part of the gradient, equation (12)."""
-    pitch, W, da_y, lists, one = room.W.shape[1], room.W.ravel(), room.da_y.ravel(), room.lists, room.W.dtype.type(1)
-    if dense:
-        descend(
-            W, begin * pitch, pitch, end - begin, room.x.ravel(), begin, room.x.shape[1], da_y, 0, pitch, B, one, lr,
-            width, lanes,
-        )  # fmt: skip
-    else:
-        pixels, rows, counts = lists.pixels, lists.pixel_rows, lists.pixel_counts
-        descend_listed(W, 0, pitch, begin // ROWS, end // ROWS, pixels, rows, counts, da_y, 0, one, lr, width, lanes)
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _add(total: Array, part: Array) -> None:
-    for j in range(len(total)):
-        total[j] += part[j]
-
-
-@numba.njit(cache=True, nogil=True)
-def _add_parts(parts: Array, i: int, begin: int, end: int) -> Array:
-    """Add up what all threads have summed, for one example and some columns, in the first one's place."""
-    total = parts[0, i, begin:end]
-    for part in range(1, len(parts)):
-        _add(total, parts[part, i, begin:end])
-    return total
-
-
-@numba.njit(cache=True, nogil=True)
-def _hidden(room: Any, B: int, begin: int, end: int) -> None:
-    """Make y of the sums, equation (1), in some columns."""
+    pitch, found, used, B = room.W.shape[1], 0.0, 0, len(x)
     for i in range(B):
-        total = _add_parts(room.parts, i, begin, end)
-        y = room.y[i, begin:end]
-        for j in range(len(y)):
-            y[j] = total[j]
-        sigmoid_row(y, room.b[begin:end])
-
-
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _hidden_row(dy: Array, y: Array, da_y: Array, db: Array) -> float:
-    """Compute da_y, equation (10), and add it to db; return the sum of the magnitudes."""
-    one, total = dy.dtype.type(1), dy.dtype.type(0)
-    for j in range(len(dy)):
-        da = dy[j] * (y[j] * (one - y[j]))
-        da_y[j] = da
-        db[j] += da
-        total += abs(da)
-    return float(total)
+        magnitude, n = _look_over(x[i, begin:stop])
+        found, used = found + magnitude, used + n
+    if 2 * used > B * (stop - begin):
+        room.x[:B, begin:stop] = x[:, begin:stop]
+        return found, True
+    list_used(of_thread(room.inputs, team.rank), x, 0, -(-B // ROWS), begin, stop, pitch)
+    list_used(room.pixels, x.T, begin // ROWS, -(-stop // ROWS), 0, B, pitch)
+    return found, False
 
 
 @numba.njit(cache=True, nogil=True)
-def _output(room: Any, x: Array, b_prime: Array, first: int, last: int, scale: Any, kind: int) -> tuple[float, float]:
+def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: int, width: int) -> None:
+    """Sum x̃ W, of equation (1), over a thread's rows of W."""
+    sums, one = rows(room.parts[team.rank], 0, 0), room.W.dtype.type(1)
+    if dense:
+        x = across(rows(room.x, 0, begin))
+        sum_products(sums, x, rows(room.W, begin, 0), None, end - begin, groups, store(True, one), width)
+    else:
+        lists = of_thread(room.inputs, team.rank)
+        entries = lists.places.shape[1]
+        sum_products(sums, listed(lists), rows(room.W, 0, 0), lists, entries, groups, store(True, one), width)
+
+
+@numba.njit(cache=True, nogil=True)
+def _descend_encoder(room: Room, dense: bool, begin: int, end: int, B: int, lr: Any, width: int) -> None:
+    """Update some rows of W with the encoder's part of the gradient, equation (12)."""
+    one = room.W.dtype.type(1)
+    W, da_y, update = rows(room.W, begin, 0), rows(room.da_y, 0, 0), Update(False, one, -lr, one)
+    groups = (end - begin) // ROWS
+    if dense:
+        sum_products(W, down(rows(room.x, 0, begin)), da_y, None, B, groups, update, width)
+    else:
+        lists = some(room.pixels, begin // ROWS, end // ROWS)
+        sum_products(W, listed(lists), da_y, lists, lists.places.shape[1], groups, update, width)
+
+
+@numba.njit(cache=True, nogil=True)
+def _output(room: Room, x: Array, b_prime: Array, first: int, last: int, scale: Any, kind: int) -> tuple[float, float]:
     """Make da_z of a_z in some columns; return the sums of the losses and of the magnitudes."""
     loss, magnitude = 0.0, 0.0
     for i in range(len(x)):
-        a, bias, target = room.da_z[i, first:last], b_prime[first:last], x[i, first:last]
-        if kind == 0:
-            value, size = cross_entropy_row(a, bias, target, scale)
-        else:
-            value, size = squared_error_row(a, bias, target, scale, kind == 2)
-        loss += value
-        magnitude += size
+        value, size = output_row(room.da_z[i, first:last], b_prime[first:last], x[i, first:last], scale, kind)
+        loss, magnitude = loss + value, magnitude + size
     return loss, magnitude
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST)
-def _descend_bias(bias: Array, gradient: Array, lr: Any) -> None:
+def descend_bias(bias: Array, gradient: Array, lr: Any) -> None:
+    """Take a step with a bias, equations (7) and (11)."""
     for j in range(len(bias)):
         bias[j] -= lr * gradient[j]
 
 
 @numba.njit(cache=True, nogil=True)
-def steps(
-    gate: Array, size: int, rank: int, W: Array, b_prime: Array, x_tilde: Array, x: Array, lr: Any, decay: Any,
-    scale: Any, kind: int, width: int, lanes: int, limit: float, losses: Array, taken: Array, room: Any,
-) -> None:  # fmt: skip
-    """Take a step on each batch, as one thread of a team; stop before the first that might not be finite.
-
-    Parameters
-    ----------
-    gate, size, rank : ndarray, int, int
-        The team's, see `team.run`.
-    W, b_prime : ndarray, shapes (D, H), (D,)
-        Parameters, which are overwritten; `room` holds the padded b.
-    x_tilde, x : ndarray, shape (S, B, D)
-        Corrupted inputs and clean targets.
-    lr, decay, scale : number of W's type
-        The learning rate, that of the weights' decay (a gradient of ``decay * W``) and the factor before the loss.
-    kind : {0, 1, 2}
-        Cross-entropy, squared error, squared error of linear outputs.
-    width, lanes : int
-        Columns that are computed, a multiple of a register's lanes.
-    limit : float
-        No gradient may come near to it.
-    losses : ndarray of float64, shape (S,)
-        Where the losses are left.
-    taken : ndarray of int64, shape (1,)
-        Where is left how many steps were taken.
-    room : Room
-        The team's memory.
-    """
-    S, B, D = x.shape
-    H, pitch = W.shape[1], room.W.shape[1]
-    groups, units = -(-B // ROWS), room.W.shape[0] // ROWS
-    begin, end = share(units, size, rank)
-    begin, end = begin * ROWS, end * ROWS  # of this thread's rows, padding included
+def _step(
+    team: Team, room: Room, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, width: int
+) -> tuple[float, bool]:
+    """Take a step; return its loss, and whether it was taken."""
+    (B, D), lr, one, pitch, lane = x.shape, rule.lr, room.W.dtype.type(1), room.W.shape[1], lanes(room.W)
+    groups, sums, y = -(-B // ROWS), rows(room.parts[team.rank], 0, 0), rows(room.y, 0, 0)
+    begin, end = share(team, len(room.W) // ROWS, ROWS)  # of this thread's rows, padding included
     stop = min(end, D)
-    column_begin, column_end = share(width // lanes, size, rank)
-    column_begin, column_end = column_begin * lanes, column_end * lanes
-    keep = W.dtype.type(1) - lr * decay
-    db, db_prime = np.empty(column_end - column_begin, W.dtype), np.empty(max(stop - begin, 0), W.dtype)
-    for k in range(begin, stop):
-        for j in range(H):
-            room.W[k, j] = W[k, j]
-        room.W[k, H:] = 0
-    for k in range(max(begin, stop), end):
-        room.W[k] = 0
+    first, last = share(team, width // lane, lane)  # and of its columns
+    parts = room.parts.reshape(team.size, -1)
+    used, dense = _take_inputs(team, room, x_tilde, begin, stop)
+    _encode(team, room, dense, begin, end, groups, width)
+    wait(team)
+    for i in range(B):
+        add_parts(room.y[i, first:last], parts, i * pitch + first)
+        sigmoid_row(room.y[i, first:last], room.b[0, first:last])  # (1)
+    wait(team)
+    loss, magnitude = 0.0, 0.0
+    if begin == end:  # more threads than groups of rows
+        room.parts[team.rank] = 0
+    for near in range(begin, end, _BLOCK):
+        far = min(near + _BLOCK, end)
+        n, W, da_z = far - near, rows(room.W, near, 0), rows(room.da_z, 0, near)
+        multiply_weights(da_z, y, W, n, groups, room.panel[team.rank], width)
+        value, other = _output(room, x, b_prime, near, min(far, stop), rule.scale, kind)
+        loss, magnitude = loss + value, magnitude + other
+        sum_products(sums, across(da_z), W, None, n, groups, store(near == begin, one), width)
+    # Not before: until the last meeting of the step before, a slower thread may still be reading its totals.
+    mine = team.totals[team.rank]
+    mine[LOSS], mine[OUTPUTS], mine[INPUTS] = loss, magnitude, used
+    wait(team)
+    db, db_prime, magnitude = room.db[first:last], room.db_prime[begin:stop], 0.0
+    db[:] = 0
+    for i in range(B):
+        da_y = room.da_y[i, first:last]
+        add_parts(da_y, parts, i * pitch + first)
+        magnitude += sigmoid_gradient_row(da_y, room.y[i, first:last])  # (10)
+        add(db, da_y)
+    mine[HIDDEN] = magnitude
+    wait(team)
+    loss = total(team, LOSS) * rule.scale
+    bound = total(team, OUTPUTS) + total(team, INPUTS) * total(team, HIDDEN)
+    if not (np.isfinite(loss) and bound < rule.limit):
+        return loss, False
+    W, da_z, update = rows(room.W, begin, 0), rows(room.da_z, 0, begin), descend(lr, rule.decay, one)
+    sum_products(W, down(da_z), y, None, B, (end - begin) // ROWS, update, width)  # (8)
+    _descend_encoder(room, dense, begin, end, B, lr, width)
+    descend_bias(room.b[0, first:last], db, lr)
+    db_prime[:] = 0
+    for i in range(B):
+        add(db_prime, room.da_z[i, begin:stop])
+    descend_bias(b_prime[begin:stop], db_prime, lr)
+    return loss, True
+
+
+@numba.njit(cache=True, nogil=True)
+def steps(
+    team: Team, room: Room, W: Array, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, losses: Array
+) -> int:
+    """Take a step on each batch (S, B, D), as one thread of a team, in place; `room` holds b, padded.
+
+    It stops before the first that might not be finite, and returns how many were taken.
+    """
+    begin, end = share(team, len(room.W) // ROWS, ROWS)
+    width, taken = padded(W.shape[1], lanes(W)), 0
+    take_rows(room.W, W, begin, end)
     room.da_z[:, begin:end] = 0
     room.x[:, begin:end] = 0
-    flat, sums, da_z, y = room.W.ravel(), room.parts[rank].ravel(), room.da_z.ravel(), room.y.ravel()
-    z_pitch = room.da_z.shape[1]
-    done = S
-    for s in range(S):
-        used, dense = _take_inputs(room, x_tilde[s], rank, begin, stop)
-        _encode(room, rank, dense, begin, end, groups, width, lanes)
-        wait(gate, size)
-        _hidden(room, B, column_begin, column_end)
-        wait(gate, size)
-        loss, magnitude = 0.0, 0.0
-        if begin == end:  # more threads than groups of rows
-            room.parts[rank] = 0
-        for first in range(begin, end, _BLOCK):
-            last = min(first + _BLOCK, end)
-            n, at = last - first, first * pitch
-            multiply_weights(
-                da_z, first, z_pitch, y, 0, pitch, flat, at, pitch, n, groups, room.panel[rank], width, lanes
-            )
-            value, other = _output(room, x[s], b_prime, first, min(last, stop), scale, kind)
-            loss, magnitude = loss + value, magnitude + other
-            sum_weights(sums, 0, pitch, da_z, first, z_pitch, flat, at, pitch, n, groups, first == begin, width, lanes)
-        # Not before: until the last meeting of the step before, a slower thread may still be reading its totals.
-        room.totals[rank, 0], room.totals[rank, 1], room.totals[rank, 2] = loss, magnitude, used
-        wait(gate, size)
-        db[:] = 0
-        magnitude = 0.0
-        for i in range(B):
-            dy = _add_parts(room.parts, i, column_begin, column_end)
-            y_row, da_y = room.y[i, column_begin:column_end], room.da_y[i, column_begin:column_end]
-            magnitude += _hidden_row(dy, y_row, da_y, db)
-        room.totals[rank, 3] = magnitude
-        wait(gate, size)
-        totals = np.zeros(4)
-        for part in range(size):
-            for q in range(4):
-                totals[q] += room.totals[part, q]
-        losses[s] = totals[0] * scale
-        if not (np.isfinite(losses[s]) and totals[1] + totals[2] * totals[3] < limit):
-            done = s
+    for s in range(len(x)):
+        losses[s], certain = _step(team, room, b_prime, x_tilde[s], x[s], rule, kind, width)
+        if not certain:
             break
-        descend(flat, begin * pitch, pitch, end - begin, da_z, begin, z_pitch, y, 0, pitch, B, keep, lr, width, lanes)
-        _descend_encoder(room, dense, begin, end, B, lr, width, lanes)
-        _descend_bias(room.b[column_begin:column_end], db, lr)
-        db_prime[:] = 0
-        for i in range(B):
-            _add(db_prime, room.da_z[i, begin:stop])
-        _descend_bias(b_prime[begin:stop], db_prime, lr)
-    for k in range(begin, stop):
-        for j in range(H):
-            W[k, j] = room.W[k, j]
-    if rank == 0:
-        taken[0] = done
+        taken += 1
+    give_rows(W, room.W, begin, end)
+    return taken

@@ -9,14 +9,14 @@ With e = exp(−|a|), which is at most 1, the cross-entropy is (1[a ≥ 0] − x
 The terms left out are below 3e-8 of the value in float32, and 1e-16 in float64.
 """
 
+from enum import IntEnum
 from typing import Any
 
 import numba
 import numpy as np
-from numba.extending import overload
 
 from scratchdae.arguments import Array
-from scratchdae.kernels.machine.sigmoidal import exp_parts
+from scratchdae.kernels.machine.sigmoidal import by_type, exp_parts
 
 _FLAGS = {"contract", "nsz"}
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
@@ -30,6 +30,14 @@ _S3, _S5, _S7, _S9, _S11, _S13 = (np.float32(1 / n) for n in (3, 5, 7, 9, 11, 13
 _D3, _D5, _D7, _D9, _D11, _D13, _D15, _D17 = (1 / n for n in (3, 5, 7, 9, 11, 13, 15, 17))
 _D19, _D21, _D23, _D25, _D27, _D29, _D31 = (1 / n for n in (19, 21, 23, 25, 27, 29, 31))
 _ONE, _TWO, _ZERO, _LEAST = np.float32(1), np.float32(2), np.float32(0), np.float32(-87)
+
+
+class Kind(IntEnum):
+    """The losses, with the outputs that they are of; passed as a plain integer, which numba recognises faster."""
+
+    CROSS_ENTROPY = 0  # of sigmoid outputs
+    SQUARED_ERROR = 1  # of sigmoid outputs
+    LINEAR = 2  # squared error of linear outputs
 
 
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
@@ -50,15 +58,15 @@ def _exp_float64(x: Any) -> Any:
 
 
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
-def _log1p_float32(e: Any) -> Any:
-    s = e / (_TWO + e)
+def _log1p_float32(x: Any) -> Any:
+    s = x / (_TWO + x)
     q = s * s
     return _TWO * (s + s * q * (_S3 + q * (_S5 + q * (_S7 + q * (_S9 + q * (_S11 + q * _S13))))))
 
 
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
-def _log1p_float64(e: Any) -> Any:
-    s = e / (2.0 + e)
+def _log1p_float64(x: Any) -> Any:
+    s = x / (2.0 + x)
     q = s * s
     high = _D17 + q * (_D19 + q * (_D21 + q * (_D23 + q * (_D25 + q * (_D27 + q * (_D29 + q * _D31))))))
     return 2.0 * (
@@ -67,71 +75,23 @@ def _log1p_float64(e: Any) -> Any:
 
 
 def decaying_exp(x: Any) -> Any:
-    """Return exp(x) of a number that is not positive, inside a kernel; 0 below the smallest normal number.
-
-    Parameters
-    ----------
-    x : float32 or float64
-        The number.
-
-    Returns
-    -------
-    float32 or float64
-        The value; NaN stays NaN.
-    """
+    """Return exp(x) of no positive number, inside a kernel: 0 below the smallest normal number; NaN stays."""
     return np.exp(x)
 
 
-def log1p_fraction(e: Any) -> Any:
-    """Return log(1 + e) of a number from 0 to 1, inside a kernel.
-
-    Parameters
-    ----------
-    e : float32 or float64
-        The number.
-
-    Returns
-    -------
-    float32 or float64
-        The value; NaN stays NaN.
-    """
-    return np.log1p(e)
+def log1p_fraction(x: Any) -> Any:
+    """Return log(1 + x) of a number from 0 to 1, inside a kernel; NaN stays NaN."""
+    return np.log1p(x)
 
 
-@overload(decaying_exp, jit_options={"fastmath": _FLAGS, "error_model": "numpy"})
-def _choose_exp(x: Any) -> Any:
-    def float32(x: Any) -> Any:
-        return _exp_float32(x)
-
-    def float64(x: Any) -> Any:
-        return _exp_float64(x)
-
-    return float32 if x == numba.float32 else float64
-
-
-@overload(log1p_fraction, jit_options={"fastmath": _FLAGS, "error_model": "numpy"})
-def _choose_log1p(e: Any) -> Any:
-    def float32(e: Any) -> Any:
-        return _log1p_float32(e)
-
-    def float64(e: Any) -> Any:
-        return _log1p_float64(e)
-
-    return float32 if e == numba.float32 else float64
+by_type(decaying_exp, _exp_float32, _exp_float64)
+by_type(log1p_fraction, _log1p_float32, _log1p_float64)
 
 
 # A slice tells the compiler that no index is counted from the end; then the loops become vector loops.
 @numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
 def sigmoid_row(a: Array, bias: Array) -> None:
-    """Replace each pre-activation by s(a + bias), equation (1).
-
-    Parameters
-    ----------
-    a : ndarray, shape (n,)
-        Pre-activations without their bias, which are overwritten.
-    bias : ndarray, shape (n,)
-        The bias.
-    """
+    """Replace each pre-activation, without its bias, by s(a + bias), equation (1)."""
     one = a.dtype.type(1)
     for j in range(len(a)):
         v = a[j] + bias[j]
@@ -139,69 +99,42 @@ def sigmoid_row(a: Array, bias: Array) -> None:
         a[j] = (one if v >= 0 else e) / (one + e)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
-def cross_entropy_row(a_z: Array, b_prime: Array, x: Array, scale: Any) -> tuple[float, float]:
-    """Replace a_z by da_z, equations (3) and (5).
-
-    Parameters
-    ----------
-    a_z : ndarray, shape (n,)
-        Pre-activations without their bias, which are overwritten.
-    b_prime : ndarray, shape (n,)
-        The bias.
-    x : ndarray, shape (n,)
-        Targets.
-    scale : number
-        The factor of the gradient.
-
-    Returns
-    -------
-    total, size : float
-        The sum of the losses, without the factor, and that of the magnitudes of da_z.
-    """
-    zero, one = a_z.dtype.type(0), a_z.dtype.type(1)
-    total, size = zero, zero
-    for k in range(len(a_z)):
-        a, t = a_z[k] + b_prime[k], x[k]
-        e = decaying_exp(-abs(a))
-        da = ((one if a >= 0 else e) / (one + e) - t) * scale
-        total += ((one if a >= 0 else zero) - t) * a + log1p_fraction(e)  # neither term is negative
-        a_z[k] = da
-        size += abs(da)
-    return float(total), float(size)
+@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+def sigmoid_gradient_row(dy: Array, y: Array) -> float:
+    """Replace dy by the gradient of the pre-activations, equation (10); return the sum of its magnitudes."""
+    one, total = dy.dtype.type(1), dy.dtype.type(0)
+    for j in range(len(dy)):
+        da = dy[j] * (y[j] * (one - y[j]))
+        dy[j] = da
+        total += abs(da)
+    return float(total)
 
 
 @numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
-def squared_error_row(a_z: Array, b_prime: Array, x: Array, scale: Any, linear: bool) -> tuple[float, float]:
-    """Replace a_z by da_z, equations (4) and (6).
+def output_row(a_z: Array, b_prime: Array, x: Array, scale: Any, kind: int) -> tuple[float, float]:
+    """Replace a_z, without its bias, by da_z, equations (3) to (6): `scale` is a factor of the gradient only.
 
-    Parameters
-    ----------
-    a_z : ndarray, shape (n,)
-        Pre-activations without their bias, which are overwritten.
-    b_prime : ndarray, shape (n,)
-        The bias.
-    x : ndarray, shape (n,)
-        Targets.
-    scale : number
-        The factor of the gradient.
-    linear : bool
-        Whether the outputs are linear, in place of sigmoid.
-
-    Returns
-    -------
-    total, size : float
-        The sum of the losses, without the factor, and that of the magnitudes of da_z.
+    Returns the sum of the losses and that of the magnitudes of da_z.
     """
     zero, one = a_z.dtype.type(0), a_z.dtype.type(1)
     total, size = zero, zero
-    for k in range(len(a_z)):
-        a, t = a_z[k] + b_prime[k], x[k]
-        e = decaying_exp(-abs(a))
-        z = (one if a >= 0 else e) / (one + e)
-        error = (a if linear else z) - t
-        total += error * error
-        da = (error + error) * (one if linear else z * (one - z)) * scale
-        a_z[k] = da
-        size += abs(da)
+    if kind == Kind.CROSS_ENTROPY:
+        for k in range(len(a_z)):
+            a, t = a_z[k] + b_prime[k], x[k]
+            e = decaying_exp(-abs(a))
+            da = ((one if a >= 0 else e) / (one + e) - t) * scale
+            total += ((one if a >= 0 else zero) - t) * a + log1p_fraction(e)  # neither term is negative
+            a_z[k] = da
+            size += abs(da)
+    else:
+        linear = kind == Kind.LINEAR
+        for k in range(len(a_z)):
+            a, t = a_z[k] + b_prime[k], x[k]
+            e = decaying_exp(-abs(a))
+            z = (one if a >= 0 else e) / (one + e)
+            error = (a if linear else z) - t
+            total += error * error
+            da = (error + error) * (one if linear else z * (one - z)) * scale
+            a_z[k] = da
+            size += abs(da)
     return float(total), float(size)

@@ -26,19 +26,7 @@ def _relu_gradient(dy: Array, y: Array, da: Array, begin: int, end: int) -> None
         da[k] = dy[k] * (one if y[k] > zero else zero)
 
 
-def relu(a: Array) -> Array:
-    """Rectify. Its reference is `scratchdae.layers.activation.relu`.
-
-    Parameters
-    ----------
-    a : ndarray
-        Pre-activations, of any shape.
-
-    Returns
-    -------
-    ndarray
-        max(a, 0); NaN stays NaN.
-    """
+def relu(a: Array) -> Array:  # of any shape
     a = np.ascontiguousarray(a)
     y = np.empty_like(a)
     threads.run(_relu, *threads.parts(a.size, _LEAST), a.reshape(-1), y.reshape(-1))
@@ -46,20 +34,6 @@ def relu(a: Array) -> Array:
 
 
 def relu_gradient(dy: Array, y: Array) -> Array:
-    """Let the gradient through where the unit is active. Its reference is `scratchdae.layers.activation.relu_gradient`.
-
-    Parameters
-    ----------
-    dy : ndarray
-        Gradient with respect to the values.
-    y : ndarray
-        The values.
-
-    Returns
-    -------
-    ndarray
-        ``dy`` times 1 where y > 0, times 0 elsewhere.
-    """
     dy, y = np.ascontiguousarray(dy), np.ascontiguousarray(y)
     da = np.empty_like(y)
     threads.run(_relu_gradient, *threads.parts(y.size, _LEAST), dy.reshape(-1), y.reshape(-1), da.reshape(-1))

@@ -16,7 +16,8 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.machine import threads
-from scratchdae.kernels.machine.tile import ROWS, half_tile, lanes, tile
+from scratchdae.kernels.machine.registers import Rows, lanes, pointer
+from scratchdae.kernels.machine.tile import ROWS, Walk, Windows, tile
 from scratchdae.layers import correlation as reference
 from scratchdae.layers.windows import Grid
 
@@ -78,9 +79,19 @@ def _copy(a: Array, i: int, b: Array, j: int, n: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True)
-def _correlate(
-    x: Array, matrix: Array, bias: Array, y: Array, shape: Any, width: int, vector: int, begin: int, end: int
-) -> None:
+def _add_tiles(sums: Rows, x: Windows, w: Walk, outer: int, inner: int, width: int) -> None:
+    """Add tile after tile, side by side."""
+    vector, f = lanes(sums.flat), 0
+    while f + 2 * vector <= width:
+        to, begin = Rows(sums.flat, sums.at + f, sums.pitch), Walk(w.flat, w.at + f, w.outer, w.inner)
+        tile(2, to, x, begin, outer, inner)
+        f += 2 * vector
+    if f < width:
+        tile(1, Rows(sums.flat, sums.at + f, sums.pitch), x, Walk(w.flat, w.at + f, w.outer, w.inner), outer, inner)
+
+
+@numba.njit(cache=True, nogil=True)
+def _correlate(x: Array, matrix: Array, bias: Array, y: Array, shape: Any, width: int, begin: int, end: int) -> None:
     """Correlate the bands from `begin` to `end`, counted through all images."""
     kh, kw, sh, sw, top, left, band_rows = shape
     C, (_, Ho, Wo, F) = x.shape[3], y.shape
@@ -103,19 +114,16 @@ def _correlate(
                             at, row = starts[p + q] + i * line, (f * kh + i) * run
                             sums[q * width + f] += _dot(band, at, matrix, row, run)
             else:
-                f = 0
-                while f + 2 * vector <= width:
-                    tile(sums, f, width, band, starts, p, line, 1, matrix, f, run * width, width, kh, run)
-                    f += 2 * vector
-                if f < width:
-                    half_tile(sums, f, width, band, starts, p, line, 1, matrix, f, run * width, width, kh, run)
+                windows = Windows(pointer(band), pointer(starts), p, line, 1)
+                kernels = Walk(pointer(matrix), 0, run * width, width)
+                _add_tiles(Rows(pointer(sums), 0, width), windows, kernels, kh, run, width)
             for q in range(min(ROWS, rows * Wo - p)):
                 _copy(y[image, first + (p + q) // Wo, (p + q) % Wo], 0, sums, q * width, F)
 
 
 @numba.njit(cache=True, nogil=True)
 def _kernel_gradient(
-    x: Array, dy: Array, sums: Array, shape: Any, width: int, vector: int, units: int, begin: int, end: int
+    x: Array, dy: Array, sums: Array, shape: Any, width: int, units: int, begin: int, end: int
 ) -> None:
     """Sum the groups of bands from `begin` to `end`, each into its own row of `sums`."""
     kh, kw, sh, sw, top, left, band_rows = shape
@@ -142,18 +150,9 @@ def _kernel_gradient(
                             _add_scaled(total, row, band, at, run, block[w * width + f])
                 continue
             for p in range(0, size, ROWS):
-                f, s = 0, p * width
-                while f + 2 * vector <= width:
-                    tile(
-                        total, s + f, width, band, starts, p, sh * line, sw * C,
-                        block, f, Wo * width, width, rows, Wo,
-                    )  # fmt: skip
-                    f += 2 * vector
-                if f < width:
-                    half_tile(
-                        total, s + f, width, band, starts, p, sh * line, sw * C,
-                        block, f, Wo * width, width, rows, Wo,
-                    )  # fmt: skip
+                pixels = Windows(pointer(band), pointer(starts), p, sh * line, sw * C)
+                gradients = Walk(pointer(block), 0, Wo * width, width)
+                _add_tiles(Rows(pointer(total), p * width, width), pixels, gradients, rows, Wo, width)
 
 
 @numba.njit(cache=True, nogil=True)
@@ -180,120 +179,50 @@ def _shape(x: Array, kernel: tuple[int, int], grid: Grid) -> tuple[tuple[int, ..
     return (kh, kw, sh, sw, *grid.before, rows), len(x) * -(-Ho // rows)
 
 
-def _width(F: int, dtype: Any) -> tuple[int, int]:
-    """Return the length of a vector, and F filled up to a multiple of it; narrow results are not filled up."""
+def _width(F: int, dtype: Any) -> int:
+    """Return F filled up to a multiple of a vector's length; narrow results are not filled up."""
     vector = lanes(dtype)
-    return vector, F if F <= _NARROW else -(-F // vector) * vector
+    return F if F <= _NARROW else -(-F // vector) * vector
 
 
 def correlate(x: Array, kernels: Array, bias: Array, grid: Grid, out: Array | None = None) -> Array:
-    """Correlate images with kernels. Its reference is `scratchdae.layers.correlation.correlate`.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    kernels : ndarray, shape (kh, kw, C, F)
-        Kernels.
-    bias : ndarray, shape (F,)
-        Added to every window.
-    grid : Grid
-        Where the windows lie; outside the image all is zero.
-    out : ndarray, shape (B, rows, columns, F), optional
-        Where to put the result; any strides.
-
-    Returns
-    -------
-    ndarray, shape (B, rows, columns, F)
-        The result, `out` if it was given.
-    """
     x, F = np.ascontiguousarray(x), kernels.shape[3]
     if out is None:
-        out = np.empty((len(x), *grid.size, F), x.dtype)
+        out = np.empty((len(x), *grid.size, F), x.dtype)  # (B, rows, columns, F)
     shape, units = _shape(x, kernels.shape[:2], grid)
     ends = threads.parts(units)
-    vector, width = _width(F, x.dtype)
-    matrix = np.zeros((kernels.size // F, width), x.dtype)
+    width = _width(F, x.dtype)
+    matrix = np.zeros((kernels.size // F, width), x.dtype)  # (kh·kw·C, F filled up)
     matrix[:, :F] = kernels.reshape(-1, F)
     if F <= _NARROW:
         matrix = np.ascontiguousarray(matrix.T)
     wide_bias = np.zeros(width, x.dtype)
     wide_bias[:F] = bias
-    threads.run(_correlate, *ends, x, matrix.ravel(), wide_bias, out, shape, width, vector)
+    threads.run(_correlate, *ends, x, matrix.ravel(), wide_bias, out, shape, width)
     return out
 
 
 def spread(y: Array, kernels: Array, bias: Array, grid: Grid, size: tuple[int, int]) -> Array:
-    """Spread every window's value over the pixels it saw. Its reference is `scratchdae.layers.correlation.spread`.
-
-    Parameters
-    ----------
-    y : ndarray, shape (B, rows, columns, F)
-        One value a window and kernel.
-    kernels : ndarray, shape (kh, kw, C, F)
-        Kernels.
-    bias : ndarray, shape (C,)
-        Added to every pixel.
-    grid : Grid
-        Where the windows lie.
-    size : (int, int)
-        Height and width of the image.
-
-    Returns
-    -------
-    ndarray, shape (B, H, W, C)
-        The images.
-    """
     return reference.spread(y, kernels, bias, grid, size, correlate)
 
 
 def kernel_gradient(x: Array, dy: Array, kernel: tuple[int, int], grid: Grid) -> Array:
-    """Gradient with respect to the kernels. Its reference is `scratchdae.layers.correlation.kernel_gradient`.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    dy : ndarray, shape (B, rows, columns, F)
-        Gradient with respect to the correlation.
-    kernel : (int, int)
-        Height and width of a kernel.
-    grid : Grid
-        Where the windows lie.
-
-    Returns
-    -------
-    ndarray, shape (kh, kw, C, F)
-        The gradient.
-    """
     x, dy = np.ascontiguousarray(x), np.ascontiguousarray(dy)
     C, F = x.shape[3], dy.shape[3]
     size = kernel[0] * kernel[1] * C
     shape, units = _shape(x, kernel, grid)
-    vector, width = _width(F, x.dtype)
+    width = _width(F, x.dtype)
     rows = -(-size // ROWS) * ROWS
     groups = min(units, max(4, min(_GROUPS, _GROUPS_BYTES // (rows * width * x.itemsize))))
     sums = np.zeros((groups, rows * width), x.dtype)
     ends = list(range(groups)), list(range(1, groups + 1))
-    threads.run(_kernel_gradient, *ends, x, dy, sums, shape, width, vector, units)
+    threads.run(_kernel_gradient, *ends, x, dy, sums, shape, width, units)
     total = sums.sum(axis=0)
     total = total[: F * size].reshape(F, size).T if F <= _NARROW else total.reshape(rows, width)[:size, :F]
-    return np.ascontiguousarray(total).reshape(*kernel, C, F)
+    return np.ascontiguousarray(total).reshape(*kernel, C, F)  # (kh, kw, C, F)
 
 
 def channel_sums(dy: Array) -> Array:
-    """Sum over examples, rows and columns. Its reference is `scratchdae.layers.correlation.channel_sums`.
-
-    Parameters
-    ----------
-    dy : ndarray, shape (B, rows, columns, F)
-        Gradient with respect to the correlation.
-
-    Returns
-    -------
-    ndarray, shape (F,)
-        The sums.
-    """
     F = dy.shape[3]
     sums = np.zeros((len(dy), F * max(1, 16 // F)), dy.dtype)
     threads.run(_channel_sums, *threads.parts(len(dy)), np.ascontiguousarray(dy).ravel(), sums)

@@ -50,7 +50,9 @@ def _advance(gates: Array, c_before: Array, c: Array, phi_c: Array, h: Array, re
             h[r, j] = gates[r, 3 * H + j] * phi_c[r, j]
 
 
-@numba.njit(cache=True, fastmath=_FAST, error_model="numpy")
+# Inlined: called, it would differ in the last bits between the process that compiles it and those that find it on the
+# disk, which hold another copy of it.
+@numba.njit(cache=True, fastmath=_FAST, error_model="numpy", forceinline=True)
 def _retreat(
     gates: Array, c_before: Array, phi_c: Array, delta: Array, dh: Array, dc: Array, da: Array, relu: bool
 ) -> None:
@@ -96,56 +98,17 @@ def _backward(gates: Array, U: Array, c: Array, phi_c: Array, delta: Array, dc: 
     for t in range(gates.shape[0] - 1, -1, -1):
         _retreat(gates[t], c[t], phi_c[t], delta[t], dh, dc, da[t], relu)
         np.dot(da[t], U.T, dh)  # the second term of (5); (11) in the end
-    return dh
+    return dh  # (B, H), with respect to the output before the first step
 
 
 def forward_steps(gates: Array, U: Array, b: Array, h: Array, c: Array, phi_c: Array, activation: str) -> None:
-    """Take the steps from the first to the last. Its reference is `scratchdae.layers.lstm.forward_steps`.
-
-    Parameters
-    ----------
-    gates : ndarray, shape (T, B, 4H)
-        The inputs' part of the pre-activations; it becomes the gates i, f, g, o.
-    U : ndarray, shape (H, 4H)
-        Recurrent weights.
-    b : ndarray, shape (4H,)
-        Biases.
-    h, c : ndarray, shape (T + 1, B, H)
-        Outputs and cell states: the first are given, the others written.
-    phi_c : ndarray, shape (T, B, H)
-        Written: φ of the cell states.
-    activation : {"tanh", "relu"}
-        The function φ.
-    """
+    # gates (T, B, 4H), U (H, 4H), b (4H,), h and c (T + 1, B, H), phi_c (T, B, H)
     _forward(gates, np.ascontiguousarray(U), np.ascontiguousarray(b), h, c, phi_c, activation == "relu")
 
 
 def backward_steps(
     gates: Array, U: Array, c: Array, phi_c: Array, delta: Array, dc: Array, da: Array, activation: str
 ) -> Array:
-    """Take the steps from the last to the first. Its reference is `scratchdae.layers.lstm.backward_steps`.
-
-    Parameters
-    ----------
-    gates : ndarray, shape (T, B, 4H)
-        From `forward_steps`.
-    U : ndarray, shape (H, 4H)
-        Recurrent weights.
-    c : ndarray, shape (T + 1, B, H)
-        From `forward_steps`.
-    phi_c, delta : ndarray, shape (T, B, H)
-        From `forward_steps`; and what comes from above.
-    dc : ndarray, shape (B, H)
-        Gradient with respect to the last cell state; it becomes that with respect to the first.
-    da : ndarray, shape (T, B, 4H)
-        Written: the gradient with respect to the pre-activations.
-    activation : {"tanh", "relu"}
-        The function φ.
-
-    Returns
-    -------
-    ndarray, shape (B, H)
-        Gradient with respect to the output before the first step.
-    """
+    # as above, and delta (T, B, H), dc (B, H), da (T, B, 4H)
     dh: Array = _backward(gates, np.ascontiguousarray(U), c, phi_c, delta, dc, da, activation == "relu")
     return dh

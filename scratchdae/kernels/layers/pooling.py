@@ -55,53 +55,15 @@ def _max_pool_gradient(dy: Array, place: Array, dx: Array, shape: Any, begin: in
 
 
 def max_pool(x: Array, pool: tuple[int, int], grid: Grid) -> tuple[Array, Array]:
-    """Take the largest pixel of each window. Its reference is `scratchdae.layers.pooling.max_pool`.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    pool : (int, int)
-        Height and width of a window.
-    grid : Grid
-        Where the windows lie; pixels outside the image do not count.
-
-    Returns
-    -------
-    y : ndarray, shape (B, rows, columns, C)
-        The largest. NaN is larger than any number.
-    place : ndarray of int, shape (B, rows, columns, C)
-        Where it stood in its window, i·kw + j.
-    """
-    y = np.empty((len(x), *grid.size, x.shape[3]), x.dtype)
-    place = np.empty(y.shape, np.min_scalar_type(pool[0] * pool[1] - 1))
+    y = np.empty((len(x), *grid.size, x.shape[3]), x.dtype)  # (B, rows, columns, C)
+    place = np.empty(y.shape, np.min_scalar_type(pool[0] * pool[1] - 1))  # in its window, i·kw + j
     shape = (*pool, *grid.stride, *grid.before)
     threads.run(_max_pool, *threads.parts(len(x)), np.ascontiguousarray(x), y, place, shape)
     return y, place
 
 
 def max_pool_gradient(dy: Array, place: Array, pool: tuple[int, int], grid: Grid, size: tuple[int, int]) -> Array:
-    """Give each gradient to the largest pixel. Its reference is `scratchdae.layers.pooling.max_pool_gradient`.
-
-    Parameters
-    ----------
-    dy : ndarray, shape (B, rows, columns, C)
-        Gradient with respect to the largest.
-    place : ndarray of int, shape (B, rows, columns, C)
-        From `max_pool`.
-    pool : (int, int)
-        Height and width of a window.
-    grid : Grid
-        Where the windows lie.
-    size : (int, int)
-        Height and width of the images.
-
-    Returns
-    -------
-    ndarray, shape (B, H, W, C)
-        Gradient with respect to the images.
-    """
-    dx = np.empty((len(dy), *size, dy.shape[3]), dy.dtype)
+    dx = np.empty((len(dy), *size, dy.shape[3]), dy.dtype)  # (B, H, W, C)
     shape = (*pool, *grid.stride, *grid.before)
     threads.run(_max_pool_gradient, *threads.parts(len(dy)), np.ascontiguousarray(dy), place, dx, shape)
     return dx

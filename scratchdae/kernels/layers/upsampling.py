@@ -13,7 +13,7 @@ from scratchdae.kernels.machine import threads
 
 @numba.njit(cache=True, nogil=True)
 def _upsample(x: Array, y: Array, fh: int, fw: int, begin: int, end: int) -> None:
-    _, H, W, C = y.shape
+    _, H, W, C = y.shape  # the larger images
     for image in range(begin, end):
         for h in range(H):
             for w in range(W):
@@ -24,7 +24,7 @@ def _upsample(x: Array, y: Array, fh: int, fw: int, begin: int, end: int) -> Non
 
 @numba.njit(cache=True, nogil=True)
 def _block_sums(dy: Array, dx: Array, fh: int, fw: int, begin: int, end: int) -> None:
-    _, H, W, C = dx.shape
+    _, H, W, C = dx.shape  # the smaller ones
     for image in range(begin, end):
         for h in range(H):
             for w in range(W):
@@ -38,21 +38,7 @@ def _block_sums(dy: Array, dx: Array, fh: int, fw: int, begin: int, end: int) ->
                                 target[k] += source[k]
 
 
-def upsample(x: Array, factor: tuple[int, int]) -> Array:
-    """Repeat every pixel. Its reference is `scratchdae.layers.upsampling.upsample`.
-
-    Parameters
-    ----------
-    x : ndarray, shape (B, H, W, C)
-        Images.
-    factor : (int, int)
-        How often, down and across.
-
-    Returns
-    -------
-    ndarray, shape (B, H·factor, W·factor, C)
-        Larger images.
-    """
+def upsample(x: Array, factor: tuple[int, int]) -> Array:  # how often, down and across
     (B, H, W, C), (fh, fw) = x.shape, factor
     y = np.empty((B, H * fh, W * fw, C), x.dtype)
     threads.run(_upsample, *threads.parts(B), np.ascontiguousarray(x), y, fh, fw)
@@ -60,20 +46,6 @@ def upsample(x: Array, factor: tuple[int, int]) -> Array:
 
 
 def block_sums(dy: Array, factor: tuple[int, int]) -> Array:
-    """Sum the gradient over the copies of each pixel. Its reference is `scratchdae.layers.upsampling.block_sums`.
-
-    Parameters
-    ----------
-    dy : ndarray, shape (B, H·factor, W·factor, C)
-        Gradient with respect to the larger images.
-    factor : (int, int)
-        How often each pixel was repeated, down and across.
-
-    Returns
-    -------
-    ndarray, shape (B, H, W, C)
-        Gradient with respect to the images.
-    """
     (B, H, W, C), (fh, fw) = dy.shape, factor
     dx = np.empty((B, H // fh, W // fw, C), dy.dtype)
     threads.run(_block_sums, *threads.parts(B), np.ascontiguousarray(dy), dx, fh, fw)

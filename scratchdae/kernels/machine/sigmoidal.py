@@ -13,6 +13,7 @@ Division by zero must not raise here (``error_model``), or no loop around it bec
 the sums (no "reassoc"): n is found by adding and taking away a number so large that only integers remain.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 import numba
@@ -31,18 +32,7 @@ _ZERO, _ONE, _TWO = np.float32(0), np.float32(1), np.float32(2)
 
 @numba.njit(fastmath=_FLAGS, error_model="numpy")
 def exp_parts(x: Any) -> tuple[Any, Any]:
-    """Return 2ⁿ and exp(r) − 1, whose product and sum make exp(x), see above.
-
-    Parameters
-    ----------
-    x : float32
-        From −87 to 0.
-
-    Returns
-    -------
-    power, rest : float32
-        exp(x) is ``power + power * rest``.
-    """
+    """Return 2ⁿ and exp(r) − 1 of a float32 from −87 to 0: exp(x) is ``power + power * rest``, see above."""
     rounded = np.float32(x * _INV_LN2 + _ROUND)
     n = rounded - _ROUND
     r = (x - n * _LN2_HIGH) - n * _LN2_LOW
@@ -67,57 +57,36 @@ def _tanh_float32(a: Any) -> Any:
     return y if a < _ZERO else -y
 
 
-def sigmoid(a: Any) -> Any:
-    """Return 1 / (1 + exp(-a)) of one real number, inside a kernel.
-
-    Parameters
-    ----------
-    a : float32 or float64
-        The number.
-
-    Returns
-    -------
-    float32 or float64
-        The value; NaN stays NaN.
-    """
-    e = np.exp(-abs(a))
-    return (a.dtype.type(1) if a >= 0 else e) / (a.dtype.type(1) + e)
+@numba.njit(fastmath=_FLAGS, error_model="numpy")
+def _sigmoid_float64(x: Any) -> Any:
+    e = np.exp(-abs(x))
+    return (1.0 if x >= 0 else e) / (1.0 + e)
 
 
-def tanh(a: Any) -> Any:
-    """Return the hyperbolic tangent of one real number, inside a kernel.
-
-    Parameters
-    ----------
-    a : float32 or float64
-        The number.
-
-    Returns
-    -------
-    float32 or float64
-        The value; NaN stays NaN.
-    """
-    return np.tanh(a)
+@numba.njit(fastmath=_FLAGS, error_model="numpy")
+def _tanh_float64(x: Any) -> Any:
+    return np.tanh(x)
 
 
-@overload(sigmoid, jit_options={"fastmath": _FLAGS, "error_model": "numpy"})
-def _choose_sigmoid(a: Any) -> Any:
-    def float32(a: Any) -> Any:
-        return _sigmoid_float32(a)
+def by_type(function: Callable[[Any], Any], float32: Any, float64: Any) -> None:
+    """Have kernels call one of the others in place of a function of one number, which says what they compute."""
 
-    def float64(a: Any) -> Any:
-        e = np.exp(-abs(a))
-        return (1.0 if a >= 0 else e) / (1.0 + e)
-
-    return float32 if a == numba.float32 else float64
+    @overload(function, strict=False, jit_options={"fastmath": _FLAGS, "error_model": "numpy"})
+    def choose(x: Any) -> Any:
+        chosen = float32 if x == numba.float32 else float64
+        return lambda x: chosen(x)
 
 
-@overload(tanh, jit_options={"fastmath": _FLAGS, "error_model": "numpy"})
-def _choose_tanh(a: Any) -> Any:
-    def float32(a: Any) -> Any:
-        return _tanh_float32(a)
+def sigmoid(x: Any) -> Any:
+    """Return 1 / (1 + exp(-x)) of one real number, inside a kernel; NaN stays NaN."""
+    e = np.exp(-abs(x))
+    return (x.dtype.type(1) if x >= 0 else e) / (x.dtype.type(1) + e)
 
-    def float64(a: Any) -> Any:
-        return np.tanh(a)
 
-    return float32 if a == numba.float32 else float64
+def tanh(x: Any) -> Any:
+    """Return the hyperbolic tangent of one real number, inside a kernel; NaN stays NaN."""
+    return np.tanh(x)
+
+
+by_type(sigmoid, _sigmoid_float32, _sigmoid_float64)
+by_type(tanh, _tanh_float32, _tanh_float64)

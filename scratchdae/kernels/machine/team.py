@@ -11,7 +11,7 @@ import platform
 import threading
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numba
 import numpy as np
@@ -94,21 +94,23 @@ _pause: Any = intrinsic(_pause_template)
 _offer_core: Any = intrinsic(_offer_core_template)
 
 
-@numba.njit(cache=True, nogil=True)
-def wait(gate: Array, size: int) -> None:
-    """Wait until all threads of the team have come here, and see all that they have written.
+class Team(NamedTuple):
+    """A thread's place in its team."""
 
-    Parameters
-    ----------
-    gate : ndarray of int64, shape (16,)
-        What `run` gives to every thread.
-    size : int
-        How many threads there are.
-    """
-    if size == 1:
+    gate: Array  # (16,) of int64
+    totals: Array  # (threads, sums) of float64: what each thread leaves for the others to read after the next meeting
+    size: int  # threads
+    rank: int  # of this one, from 0
+
+
+@numba.njit(cache=True, nogil=True)
+def wait(team: Team) -> None:
+    """Wait until all threads of the team have come here, and see all that they have written."""
+    if team.size == 1:
         return
+    gate = team.gate
     meeting = _load(gate, _MEETING)
-    if _increase(gate, _ARRIVED) == size - 1:
+    if _increase(gate, _ARRIVED) == team.size - 1:
         _store(gate, _ARRIVED, 0)
         _store(gate, _MEETING, meeting + 1)
         return
@@ -122,24 +124,49 @@ def wait(gate: Array, size: int) -> None:
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
-def share(n: int, size: int, rank: int) -> tuple[int, int]:
-    """Return where a thread's share of n units begins and ends.
+def share(team: Team, n: int, unit: int) -> tuple[int, int]:
+    """Return where this thread's share begins and ends (not included), of n units of so many each."""
+    return n * team.rank // team.size * unit, n * (team.rank + 1) // team.size * unit
 
-    Parameters
-    ----------
-    n : int
-        How many units there are.
-    size : int
-        How many threads.
-    rank : int
-        Which of them this is.
 
-    Returns
-    -------
-    begin, end : int
-        The end is not included.
-    """
-    return n * rank // size, n * (rank + 1) // size
+@numba.njit(cache=True, nogil=True)
+def total(team: Team, q: int) -> float:
+    """Add up what all threads have left at a place of their totals."""
+    found = 0.0
+    for rank in range(team.size):
+        found += team.totals[rank, q]
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def most(team: Team, q: int) -> float:
+    """Return the largest of what all threads have left there, if it is above 0."""
+    found = 0.0
+    for rank in range(team.size):
+        found = max(found, team.totals[rank, q])
+    return found
+
+
+# A slice tells the compiler that no index is counted from the end; then the loops become vector loops.
+@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
+def add(total: Array, part: Array) -> None:
+    """Add a row to another of its length."""
+    for j in range(len(total)):
+        total[j] += part[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def _copy(total: Array, part: Array) -> None:
+    for j in range(len(total)):
+        total[j] = part[j]
+
+
+@numba.njit(cache=True, nogil=True)
+def add_parts(total: Array, parts: Array, at: int) -> None:
+    """Write the sum of what all threads have summed into their rows of `parts`, from a column on."""
+    _copy(total, parts[0, at : at + len(total)])
+    for rank in range(1, len(parts)):
+        add(total, parts[rank, at : at + len(total)])
 
 
 @lru_cache(maxsize=1)
@@ -149,25 +176,18 @@ def _turn(process: int) -> threading.Lock:
     return threading.Lock()
 
 
-def run(function: Callable[..., None], size: int, *arguments: Any) -> None:
-    """Call a compiled function in every thread of a team at the same time; the caller is the first of them.
+def run(function: Callable[..., int], totals: Array, *arguments: Any) -> int:
+    """Call a compiled function with `Team` and `arguments` in as many threads as `totals` has rows; return the result.
 
-    Parameters
-    ----------
-    function : callable
-        Takes a gate (see `wait`), the size of the team, the thread's rank from 0, then `arguments`. It must release the
-        interpreter's lock, and all ranks must wait equally often.
-    size : int
-        How many threads.
-    *arguments : object
-        What each gets.
+    The caller is the first of the team. The function must release the interpreter's lock; all must wait equally often.
     """
-    gate = np.zeros(_GATE, np.int64)
+    gate, size = np.zeros(_GATE, np.int64), len(totals)
     if size == 1:
-        function(gate, 1, 0, *arguments)
-        return
+        return function(Team(gate, totals, 1, 0), *arguments)
     with _turn(os.getpid()):
-        others = [threads.submit(function, gate, size, rank, *arguments) for rank in range(1, size)]
-        function(gate, size, 0, *arguments)
+        pool = threads.pool(os.getpid(), threads.count())
+        others = [pool.submit(function, Team(gate, totals, size, rank), *arguments) for rank in range(1, size)]
+        result = function(Team(gate, totals, size, 0), *arguments)
         for other in others:
             other.result()
+    return result

@@ -8,63 +8,26 @@ where a sum is taken over them: the same bits come out on one core and on eight.
 import os
 from collections import deque
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import lru_cache
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache, partial
 from typing import Any
 
 import numba
 
+# How many threads numba may use, asked anew at every call, without having it start its own.
+count: Callable[[], int] = partial(getattr, numba.config, "NUMBA_NUM_THREADS")
 _PARTS = 4  # a thread's: another program on one of the cores then delays a quarter of its share, not all of it
 
 
 @lru_cache(maxsize=1)
-def _pool(process: int, threads: int) -> ThreadPoolExecutor:
+def pool(process: int, threads: int) -> ThreadPoolExecutor:
     """Return the pool of this process; a forked child, which has no threads yet, makes its own."""
     del process
     return ThreadPoolExecutor(threads, thread_name_prefix="scratchdae")
 
 
-def count() -> int:
-    """Return how many threads numba may use (``NUMBA_NUM_THREADS``), without having it start its own.
-
-    Returns
-    -------
-    int
-        The number.
-    """
-    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
-
-
-def submit(function: Callable[..., None], *arguments: Any) -> "Future[None]":
-    """Have another thread call a function.
-
-    Parameters
-    ----------
-    function : callable
-        The function.
-    *arguments : object
-        What it gets.
-
-    Returns
-    -------
-    concurrent.futures.Future
-        Its ``result()`` waits for the call to end.
-    """
-    return _pool(os.getpid(), count()).submit(function, *arguments)
-
-
 def run(function: Callable[..., None], starts: list[int], stops: list[int], *arguments: Any) -> None:
-    """Call a compiled function for every part, in as many threads as numba may use (``NUMBA_NUM_THREADS``).
-
-    Parameters
-    ----------
-    function : callable
-        Takes `arguments`, then where the part begins and ends.
-    starts, stops : list of int
-        The parts.
-    *arguments : object
-        What each part gets.
-    """
+    """Call a compiled function with `arguments` and where a part begins and ends, for every part, in all threads."""
     threads = count()
     if threads == 1 or len(starts) == 1:
         for start, stop in zip(starts, stops, strict=True):
@@ -81,27 +44,14 @@ def run(function: Callable[..., None], starts: list[int], stops: list[int], *arg
             function(*arguments, *ends)
 
     # The caller works too: to wake a thread takes as long as a small part.
-    others = [submit(_work) for _ in range(min(threads, len(starts)) - 1)]
+    others = [pool(os.getpid(), threads).submit(_work) for _ in range(min(threads, len(starts)) - 1)]
     _work()
     for other in others:
         other.result()
 
 
 def parts(n: int, least: int = 1) -> tuple[list[int], list[int]]:
-    """Cut n units of work, for loops whose result does not depend on where.
-
-    Parameters
-    ----------
-    n : int
-        Number of units.
-    least : int
-        Fewest units that are worth a part.
-
-    Returns
-    -------
-    starts, stops : list of int
-        Where each part begins and ends.
-    """
+    """Cut n units of work, no fewer than `least` a part, for loops whose result does not depend on where."""
     threads = count()
     pieces = 1 if threads == 1 else max(1, min(n // least, _PARTS * threads))
     ends = [n * k // pieces for k in range(pieces + 1)]

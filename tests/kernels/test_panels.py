@@ -8,12 +8,12 @@ pytest.importorskip("numba")
 import numba
 
 from scratchdae.kernels.machine.panels import turn
-from scratchdae.kernels.machine.tile import lanes
+from scratchdae.kernels.machine.registers import Rows, lanes
 
 
 @numba.njit
 def turned(c, at, c_row, w, j, w_row):
-    turn(c, at, c_row, w, j, w_row)
+    turn(Rows(c, at, c_row), Rows(w, j, w_row))
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])

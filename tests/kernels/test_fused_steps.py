@@ -1,17 +1,21 @@
 """The fused steps of tied weights: on sizes that fill no register, by any team, and what they refuse to decide."""
 
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 pytest.importorskip("numba")
 
-from scratchdae import autoencoder
-from scratchdae.kernels.autoencoder import fused
-from scratchdae.kernels.autoencoder.output import decaying_exp, log1p_fraction
+import scratchdae
+from scratchdae import autoencoder, backend
+from scratchdae.kernels.autoencoder import steps
+from scratchdae.kernels.autoencoder.output import Kind, decaying_exp, log1p_fraction, output_row, sigmoid_row
 from scratchdae.kernels.autoencoder.steps import sgd_step, sgd_steps
 from scratchdae.kernels.machine import threads
+from scratchdae.kernels.rule import Rule
 
 KINDS = [("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear")]
 TOLERANCE = {np.float32: 1e-5, np.float64: 1e-12}
@@ -39,19 +43,24 @@ def problem(sizes, dtype, seed=0, share=0.3):
     return {name: value.astype(dtype) for name, value in params.items()}, x_tilde.astype(dtype), x.astype(dtype)
 
 
-def take(params, x_tilde, x, kind=0, steps=1, lr=0.05, l2=1e-3):
-    """Take fused steps on the same batch; return their losses."""
-    real = params["W"].dtype.type
+def fused(params, x_tilde, x, kind=0, lr=0.05, l2=1e-3):
+    """Take fused steps, as far as they are sure; return their losses."""
+    real, losses = params["W"].dtype.type, np.empty(len(x))
+    rule = Rule(real(lr), real(2 * l2), real(1 / x.shape[1]), float(np.finfo(real).max) / 4)
     W, b, b_prime = params["W"], params["b"], params["b_prime"]
-    batches = (np.ascontiguousarray(np.broadcast_to(one, (steps, *one.shape))) for one in (x_tilde, x))
-    losses, taken = fused.steps(W, b, b_prime, *batches, real(lr), real(2 * l2), real(1 / len(x)), kind)
-    return losses[:taken]
+    return losses[: steps._fused(W, b, b_prime, x_tilde, x, rule, kind, losses)]
+
+
+def take(params, x_tilde, x, kind=0, times=1):
+    """Take fused steps on the same batch; return their losses."""
+    batches = (np.ascontiguousarray(np.broadcast_to(one, (times, *one.shape))) for one in (x_tilde, x))
+    return fused(params, *batches, kind)
 
 
 @pytest.fixture(params=[1, 2, 3], ids="team of {}".format)
 def team(request, monkeypatch):
     """However small the work is."""
-    monkeypatch.setattr(fused, "_ALONE", 0)
+    monkeypatch.setattr(steps, "_ALONE", 0)
     monkeypatch.setattr(threads, "count", lambda: request.param)
 
 
@@ -67,7 +76,7 @@ def test_fifty_updates_are_the_reference_s(sizes, dtype):
     params, x_tilde, x = problem(sizes, dtype)
     expected = {name: value.astype(np.float64) for name, value in params.items()}
     for _ in range(5):
-        losses = take(params, x_tilde, x, steps=10)
+        losses = take(params, x_tilde, x, times=10)
         batches = (np.broadcast_to(one.astype(np.float64), (10, *one.shape)) for one in (x_tilde, x))
         values, finite = autoencoder.sgd_steps(expected, *batches, 0.05, l2=1e-3)
         assert finite
@@ -99,12 +108,9 @@ def test_batches_with_few_zeros_and_with_many_follow_each_other(sizes, dtype):
     expected = {name: value.astype(np.float64) for name, value in params.items()}
     x_tilde = np.stack([problem(sizes, dtype, seed, share)[1] for seed, share in enumerate((1, 0.1, 0.9, 0, 1))])
     x = np.repeat(x[np.newaxis], len(x_tilde), axis=0)
-    real = params["W"].dtype.type
-    losses, taken = fused.steps(
-        params["W"], params["b"], params["b_prime"], x_tilde, x, real(0.5), real(0), real(1 / sizes[0]), 0
-    )
+    losses = fused(params, x_tilde, x, lr=0.5, l2=0)
     values, _ = autoencoder.sgd_steps(expected, x_tilde.astype(np.float64), x.astype(np.float64), 0.5)
-    assert taken == len(x_tilde)
+    assert len(losses) == len(x_tilde)
     assert losses == pytest.approx(values, rel=TOLERANCE[dtype])
     assert max_error(params, expected) < TOLERANCE[dtype]
 
@@ -145,10 +151,10 @@ def test_a_gradient_that_might_overflow_is_left_to_the_general_step():
 @pytest.mark.usefixtures("team")
 def test_the_same_bits_again_and_however_many_at_a_time(B):
     results = []
-    for calls, steps in ((1, 6), (1, 6), (3, 2), (6, 1)):
+    for calls, times in ((1, 6), (1, 6), (3, 2), (6, 1)):
         params, x_tilde, x = problem((B, 200, 333), np.float32)
         for _ in range(calls):
-            take(params, x_tilde, x, steps=steps)
+            take(params, x_tilde, x, times=times)
         results.append(params)
     for other in results[1:]:
         for name, value in results[0].items():
@@ -158,12 +164,12 @@ def test_the_same_bits_again_and_however_many_at_a_time(B):
 @pytest.mark.parametrize("share", [0.2, 1])
 @pytest.mark.parametrize("B", [1, 40])
 def test_a_team_agrees_with_one_thread(monkeypatch, share, B):
-    monkeypatch.setattr(fused, "_ALONE", 0)
+    monkeypatch.setattr(steps, "_ALONE", 0)
     results = []
     for count in (1, 2, 3):
         monkeypatch.setattr(threads, "count", lambda count=count: count)
         params, x_tilde, x = problem((B, 403, 501), np.float64, share=share)
-        take(params, x_tilde, x, steps=3)
+        take(params, x_tilde, x, times=3)
         results.append(params)
     assert max_error(results[1], results[0]) < 1e-13
     assert max_error(results[2], results[0]) < 1e-13
@@ -202,14 +208,14 @@ def test_a_general_step_in_between_changes_nothing_else():
 
 def test_callers_in_several_threads_wait_for_each_other(monkeypatch):
     """Half a team that waits for threads which another half team holds would wait for ever."""
-    monkeypatch.setattr(fused, "_ALONE", 0)
+    monkeypatch.setattr(steps, "_ALONE", 0)
     monkeypatch.setattr(threads, "count", lambda: 3)
     params, x_tilde, x = problem((8, 40, 30), np.float64)
     expected = {name: value.copy() for name, value in params.items()}
-    take(expected, x_tilde, x, steps=20)
+    take(expected, x_tilde, x, times=20)
     copies = [{name: value.copy() for name, value in params.items()} for _ in range(8)]
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda mine: take(mine, x_tilde, x, steps=20), copies))
+        list(pool.map(lambda mine: take(mine, x_tilde, x, times=20), copies))
     for mine in copies:
         for name, value in mine.items():
             np.testing.assert_array_equal(value, expected[name])
@@ -225,8 +231,6 @@ def test_parameters_must_be_contiguous():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_the_functions_written_out(dtype):
     """Against the library's, through one row of pre-activations from saturated to saturated."""
-    from scratchdae.kernels.autoencoder.output import cross_entropy_row, sigmoid_row
-
     eps = float(np.finfo(dtype).eps)
     a = np.linspace(-80, 80, 4001).astype(dtype)
     y = a.copy()
@@ -235,8 +239,30 @@ def test_the_functions_written_out(dtype):
     assert np.abs(y / exact - 1).max() < 6 * eps
     for k in range(0, len(a), 40):
         one = a[k : k + 1].copy()
-        loss, size = cross_entropy_row(one, np.zeros(1, dtype), np.zeros(1, dtype), dtype(1))
+        loss, size = output_row(one, np.zeros(1, dtype), np.zeros(1, dtype), dtype(1), int(Kind.CROSS_ENTROPY))
         assert loss == pytest.approx(float(np.logaddexp(np.longdouble(0), a[k].astype(np.longdouble))), rel=8 * eps)
         assert size == abs(one[0])
     assert decaying_exp(-1.0) == np.exp(-1.0)
     assert log1p_fraction(0.5) == np.log1p(0.5)
+
+
+@pytest.mark.parametrize("B", [1, 20])
+def test_who_follows_a_stretch_of_steps_changes_file_seven_times_at_most(B):
+    """The door checks, a team runs: nothing stands between them; the last change is into the compiled function."""
+    params, x_tilde, x = problem((B, 300, 400), np.float32)
+    batches = x_tilde[np.newaxis], x[np.newaxis]
+    take_steps = backend.loops(autoencoder, "numba").sgd_steps
+    take_steps(params, *batches, 0.1, l2=1e-3)  # compiles
+    changes, inside = [], str(Path(scratchdae.__file__).parent)
+
+    def note(frame, event, argument):
+        name, before = frame.f_code.co_filename, frame.f_back and frame.f_back.f_code.co_filename
+        if event == "call" and name.startswith(inside) and name != before:
+            changes.append((Path(name).name, frame.f_code.co_name))
+
+    sys.setprofile(note)
+    try:
+        take_steps(params, *batches, 0.1, l2=1e-3)
+    finally:
+        sys.setprofile(None)
+    assert 1 <= len(changes) <= 7, changes
