@@ -96,7 +96,8 @@ def literal(kind: type[_Number], text: str) -> _Number:
             raise ValueError
         return kind(text)
     except ValueError:
-        raise ValueError(f"must be {'an integer' if kind is int else 'a number'}, found {text!r}") from None
+        what = "an integer of at most 4300 digits" if text.isdecimal() else "an integer" if kind is int else "a number"
+        raise ValueError(f"must be {what}, found {text!r}") from None
 
 
 def choice(name: str, value: object, choices: Collection[str]) -> str:

@@ -9,6 +9,7 @@ or an OSError, raised before anything is written.
 import argparse
 import importlib
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -169,16 +170,22 @@ def _shortened(sentence: str, arguments: Sequence[str]) -> str:
     for argument in arguments:
         for part in (argument, argument.partition("=")[2], argument.partition(":")[2]):
             if len(part) > _SHOWN:
-                sentence = sentence.replace(part, f"{part[: _SHOWN // 2]}…{part[1 - _SHOWN // 2 :]}")
-    return sentence
+                sentence = sentence.replace(part, _cut(part))
+    return re.sub(r"\S{200,}", lambda word: _cut(word[0]), " ".join(sentence.splitlines()))
+
+
+def _cut(text: str) -> str:
+    return f"{text[: _SHOWN // 2]}…{text[1 - _SHOWN // 2 :]}"
 
 
 def _sentence(error: Exception) -> str:
     """Say in one line what an error says."""
     if isinstance(error, OSError) and error.strerror and error.filename is not None:
         return f"{error.filename}: {error.strerror[:1].lower()}{error.strerror[1:]}"
-    if isinstance(error, OSError) and error.strerror and len(error.args) == 2:  # without its "[Errno 28]"
-        return f"{error.strerror[:1].lower()}{error.strerror[1:]}"
+    if (
+        isinstance(error, OSError) and error.strerror and len(error.args) == 2
+    ):  # of what is written, only output has no name
+        return f"standard output: {error.strerror[:1].lower()}{error.strerror[1:]}"
     if isinstance(error, MemoryError):
         return f"there is not enough memory ({' '.join(str(error).split()) or 'MemoryError'})"
     return " ".join(str(error).split()) or type(error).__name__

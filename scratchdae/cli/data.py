@@ -19,13 +19,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
     parser = actions.add_parser("list", help="where they are, and whether they are as published")
     parser.set_defaults(run=show)
-    parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the four files of MNIST")
 
     parser = actions.add_parser("fetch", help="download a data set and verify its checksums")
     parser.set_defaults(run=fetch)
     parser.add_argument("name", choices=("mnist", "larochelle"))
     parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="of larochelle: which of the eight (all)")
-    parser.add_argument("--root", metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/NAME, or the cache)")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/NAME, or the cache)")
 
     parser = actions.add_parser("draw", help="draw stroke digits with the library's own pen")
     parser.set_defaults(run=draw)
@@ -42,7 +42,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="of the drawings (0)")
     parser.add_argument("--original", action="store_true", help="show the published images instead of drawing ours")
     parser.add_argument(
-        "--root", metavar="DIR", help="folder of the folders mnist and natural; with --original, of the archives"
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="folder of the folders mnist and natural; with --original, of the archives",
     )
 
 
@@ -97,13 +100,15 @@ def draw(options: argparse.Namespace) -> int:
         if out.suffix == ".npz":
             np.savez_compressed(temporary, x=x, t=t)
         else:
-            np.save(temporary, x)
+            with temporary.open("wb") as file:  # np.save does not say that a disk is full
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(x))
+                file.write(x.data)
     what = "images x and labels t" if out.suffix == ".npz" else "images, ready to be memory-mapped"
     print(f"{out}: {len(x)} {what}, 28×28, uint8, seed {options.seed}")
     return 0
 
 
-def describe(root: str | None = None) -> tuple[list[str], bool]:  # root: the folder of MNIST
+def describe(root: Path | None = None) -> tuple[list[str], bool]:  # root: the folder of MNIST
     """Say where each data set is, how large, whether its files are the published ones, and whether all can be read."""
     lines, sound = [], True
     try:
@@ -114,7 +119,7 @@ def describe(root: str | None = None) -> tuple[list[str], bool]:  # root: the fo
     return [*lines, *more, _describe_photographs(), _describe_originals()], sound and whole
 
 
-def _describe_mnist(root: str | None) -> tuple[list[str], bool]:
+def _describe_mnist(root: Path | None) -> tuple[list[str], bool]:
     files = datasets.locate_mnist(root)
     if files is None:
         where = f" in {root}" if root else ""

@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=sda)
     parser.add_argument("--setting", choices=("tutorial", "fast", "both"), default="both", help="(both)")
     parser.add_argument("--seeds", default="0,1,2", metavar="N,...", help="a run each (0,1,2)")
-    parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the four files of MNIST")
     parser.add_argument("--threads", type=int, metavar="N", help="of the steps (as many as processors)")
     _where(parser, "runs/reproduce/sda")
 

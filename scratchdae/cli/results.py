@@ -34,6 +34,11 @@ def drawable() -> None:
         raise ValueError(f"MPLBACKEND in the environment must be a backend of Matplotlib, found {found!r}") from None
 
 
+def printable(text: str) -> str:
+    """Put escapes in the place of what a name may have and no font: bytes that are not UTF-8."""
+    return text.encode(errors="backslashreplace").decode()
+
+
 def writable_folder(option: str, out: Path) -> Path:
     """Return a folder, which need not be there yet; refuse one that could not be written, before hours are spent."""
     drawable()  # since all that have such a folder leave pictures in it

@@ -44,13 +44,14 @@ def export(
     root = Path(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ValueError(f"root must be an empty folder or a new one, found {root} with something in it")
-    folders, new = [], not root.exists()
+    folders = list[Path]()
+    new = [path for path in (root, *root.absolute().parents) if not path.exists()]
     try:
         for case in cases:
             folders.append(root / case.group / case.name)
             write_case(folders[-1], case, form, dtype, with_expected)
     except BaseException:  # a full disk, or Ctrl-C: nothing is left that could pass for all of the cases
-        for path in {root} if new else {root / folder.relative_to(root).parts[0] for folder in folders}:
+        for path in new[-1:] or {folder.parent for folder in folders}:
             shutil.rmtree(path, ignore_errors=True)
         raise
     return folders

@@ -100,48 +100,51 @@ def _delivered(address: str, most: int, progress: bool) -> Iterator[bytes]:
 
     parts: SimpleQueue[bytes | int | Exception] = SimpleQueue()
     given_up, start, received = threading.Event(), time.monotonic(), 0
+
+    def next_part() -> bytes | int:
+        seconds = time.monotonic() - start
+        try:
+            part = parts.get(timeout=max(0.0, TIMEOUT + received / SLOWEST - seconds))
+        except Empty:
+            raise MirrorError(f"too slow: {received} bytes in {time.monotonic() - start:.0f} seconds") from None
+        if isinstance(part, Exception):
+            raise MirrorError(f"{type(part).__name__}: {part}") from part
+        return part
+
     # In a thread, because a connection limits each silence and not all of them together: even its headers may drip.
     threading.Thread(target=_receive, args=(address, most, parts, given_up), daemon=True).start()
     try:
-        with tqdm(unit="B", unit_scale=True, disable=not progress) as bar:
-            while received <= most:
-                try:
-                    part = parts.get(timeout=max(0.0, start + TIMEOUT + received / SLOWEST - time.monotonic()))
-                except Empty:
-                    seconds = time.monotonic() - start
-                    raise MirrorError(f"too slow: {received} bytes in {seconds:.0f} seconds") from None
-                if isinstance(part, Exception):
-                    raise MirrorError(f"{type(part).__name__}: {part}") from part
-                if isinstance(part, int):
-                    bar.total = part
-                elif not part:
-                    return
-                else:
-                    received += len(part)
-                    bar.update(len(part))
-                    yield part
+        with tqdm(total=int(next_part()) or None, unit="B", unit_scale=True, disable=not progress) as bar:
+            while part := next_part():
+                assert isinstance(part, bytes)  # the length came first
+                received += len(part)
+                if received > most:
+                    raise MirrorError(f"too long: more than {most} bytes")
+                bar.update(len(part))
+                yield part
     finally:
         given_up.set()
-    raise MirrorError(f"too long: more than {most} bytes")
 
 
 def _receive(address: str, most: int, parts: "SimpleQueue[bytes | int | Exception]", given_up: threading.Event) -> None:
-    """Ask for a file; put its length, if that is told, then its parts and an empty one, or what went wrong."""
+    """Ask for a file; put its length, 0 if that is not told, its parts and an empty one, or what went wrong."""
     import requests
 
+    class OneHop(requests.Session):
+        def get_redirect_target(self, response: requests.Response) -> None:
+            """Follow none: what a redirection delivers beside its address would be read, and may never end."""
+
     try:
-        for _ in range(_REDIRECTIONS):  # by hand: requests would read whatever a redirection delivers
+        for _ in range(_REDIRECTIONS):
             # As it is stored: what a mirror compresses could unpack to anything.
-            with requests.get(
-                address, stream=True, timeout=TIMEOUT, allow_redirects=False, headers={"Accept-Encoding": "identity"}
-            ) as response:
+            headers = {"Accept-Encoding": "identity"}
+            with OneHop() as session, session.get(address, stream=True, timeout=TIMEOUT, headers=headers) as response:
                 response.raise_for_status()
                 if response.is_redirect:
                     address = urljoin(address, response.headers["location"])
                     continue
                 length = response.headers.get("content-length", "")
-                if length.isdecimal() and len(length) < 20:
-                    parts.put(int(length))
+                parts.put(int(length) if length.isdecimal() and len(length) < 20 else 0)
                 received = 0
                 while received <= most and not given_up.is_set():
                     part = response.raw.read(_PART, decode_content=False)

@@ -185,12 +185,17 @@ def _member(path: Path, name: str) -> Array:
         wanted = (name,) if name else (*_NAMES, *(there if len(there) == 1 else []))
         for one in wanted:
             if one in there:
-                with members.open(f"{one}.npy") as member:  # no more is unpacked than its header promises
-                    return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
+                return packed_array(members, one)
         names = textwrap.shorten(", ".join(m.removesuffix(".npy") for m in members.namelist()), 80) or "none"
     if name:
         raise ValueError(f"it must hold an array named {name}, found {names}")
     raise ValueError(f"it must hold an array named x or x_train, or only one array, found {names}; FILE:NAME chooses")
+
+
+def packed_array(members: zipfile.ZipFile, name: str) -> Array:
+    """Unpack an array of a .npz file, no more than its header promises; NumPy unpacks what is no array whole."""
+    with members.open(f"{name}.npy") as member:
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
 
 
 def read_image(path: Path, mode: str | None = None) -> Array:

@@ -8,6 +8,7 @@ LeCun, C. Cortes and C. J. C. Burges, The MNIST database of handwritten digits.
 import gzip
 import math
 import os
+import textwrap
 import zlib
 from io import BufferedIOBase
 from pathlib import Path
@@ -69,16 +70,16 @@ def _read(path: Path, file: BufferedIOBase, most: int, packed: bool = False) -> 
     if 4 + len(sizes) < start:
         raise ValueError(f"{path}: a header of {dimensions} dimensions must have {start} bytes, found {4 + len(sizes)}")
     shape = tuple(int.from_bytes(sizes[i : i + 4], "big") for i in range(0, len(sizes), 4))
-    expected = start + math.prod(shape)
+    expected, said = start + math.prod(shape), textwrap.shorten(str(shape), 80)
     found = f"at most {most}" if packed else str(most)
     if expected <= most:
         try:
             x = np.empty(shape, np.uint8)
         except ValueError as error:  # of no numbers, but with more or larger sides than an array can have
-            raise ValueError(f"{path}: shape {shape} is that of no array: {error}") from None
+            raise ValueError(f"{path}: shape {said} is that of no array: {error}") from None
         read = start + file.readinto(x.reshape(-1).data)
         more = file.read(1)  # which also has gzip look at its checksum
         if read == expected and not more:
             return x
         found = f"{read + 1} or more" if more else str(read)
-    raise ValueError(f"{path}: shape {shape} must make {expected} bytes, header included, found {found}")
+    raise ValueError(f"{path}: shape {said} must make {expected} bytes, header included, found {found}")

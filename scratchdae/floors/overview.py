@@ -135,7 +135,7 @@ def survey(
         found.append(Floor("code", f"linear code of {k} unit{'s' * (k > 1)}", "squared_error", float(by_code[k]), k))
 
     for s in [level * deviation for level in NOISES] if noises is None else noises:
-        left = denoising.wiener(eigenvalues, number("noises", s, at_least=0))
+        left = denoising.wiener(eigenvalues, number("noises", s, at_least=0, at_most=denoising.LARGEST_NOISE))
         found.append(Floor("gaussian", f"Gaussian noise of {s:.4g}, linear denoiser", "squared_error", left, s))
 
     masks = masks if masks is None else list(masks)
