@@ -4,6 +4,7 @@ Every check raises a ``ValueError`` that calls the argument `name`, says what wa
 anything is written or changed. Nothing here repairs an argument.
 """
 
+import json
 import math
 from collections.abc import Collection, Mapping
 from numbers import Integral, Real
@@ -118,6 +119,20 @@ def generator(name: str, rng: object) -> np.random.Generator:
     if not isinstance(rng, np.random.Generator):
         raise ValueError(f"{name} must be a numpy.random.Generator (numpy.random.default_rng(seed)), found {rng!r}")
     return rng
+
+
+def json_value(name: str, value: object) -> Any:
+    """Return `value` as JSON does: tuples and NumPy's arrays as lists, NumPy's numbers as Python's; NaN is refused."""
+    try:
+        return json.loads(json.dumps(value, allow_nan=False, default=_from_numpy))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueError(f"{name} must be what goes into JSON, found {value!r:.80} ({error})") from None
+
+
+def _from_numpy(value: Any) -> Any:
+    if hasattr(value, "tolist"):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} does not go into JSON")
 
 
 def shapes(name: str, arrays: Mapping[str, Array], expected: Mapping[str, tuple[int, ...]]) -> Params:

@@ -211,7 +211,7 @@ def check_batch(params: Params, x_tilde: Array, x: Array, *options: str, axes: i
     return x_tilde, x
 
 
-def check_options(loss: str, output: str, reduction: str = "paper") -> None:
+def check_options(loss: str, output: str, reduction: str) -> None:
     """Refuse an unknown option, and the cross-entropy of a linear output."""
     choices(loss=(loss, LOSSES), output=(output, OUTPUTS), reduction=(reduction, losses.REDUCTIONS))
     if loss == "cross_entropy" and output == "linear":

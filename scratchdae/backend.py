@@ -6,6 +6,8 @@ which twins there are (`provide`), so nothing here imports upwards.
 """
 
 import importlib.util
+import signal
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -35,8 +37,31 @@ def provide(load: Callable[[], dict[str, ModuleType]]) -> None:
 
 
 @lru_cache
-def _twins() -> dict[str, ModuleType]:
-    return {name: module for load in _providers for name, module in load().items()}
+def _twins() -> dict[str, ModuleType] | str:
+    """Import the twins, once; or say why they cannot be had. A broken numba raises whatever it likes."""
+    if not numba_available():
+        return "numba and scipy are not installed: pip install 'scratchdae[fast]'"
+    try:
+        with _uninterrupted():
+            return {name: module for load in _providers for name, module in load().items()}
+    except Exception as error:
+        return f"numba is installed but cannot be imported: {' '.join(str(error).split()) or type(error).__name__}"
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Put Ctrl-C off to the end of the block: a numba that is half imported cannot be imported again."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _frame: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before or signal.SIG_DFL)
+        if came:
+            signal.raise_signal(signal.SIGINT)
 
 
 @lru_cache
@@ -53,22 +78,18 @@ def choose(name: str = "auto") -> Choice:
     choice("backend", name, BACKENDS)
     if name == "numpy":
         return Choice("numpy", "asked for")
-    reason = "numba and scipy are not installed: pip install 'scratchdae[fast]'"
-    if numba_available():
-        try:
-            _twins()
-        except ImportError as error:
-            reason = f"numba is installed but cannot be imported: {error}"
-        else:
-            return Choice("numba", "asked for" if name == "numba" else "numba is installed")
+    twins = _twins()
+    if not isinstance(twins, str):
+        return Choice("numba", "asked for" if name == "numba" else "numba is installed")
     if name == "numba":
-        raise ValueError(f"backend must be 'auto' or 'numpy' here, found 'numba' ({reason})")
-    return Choice("numpy", reason)
+        raise ValueError(f"backend must be 'auto' or 'numpy' here, found 'numba' ({twins})")
+    return Choice("numpy", twins)
 
 
 def loops(reference: ModuleType, name: str) -> Any:
     """Return the module that has the loops under a backend: the twin of `reference`, or that itself."""
-    return _twins()[reference.__name__] if choose(name).name == "numba" else reference
+    twins = _twins() if choose(name).name == "numba" else ""
+    return reference if isinstance(twins, str) else twins[reference.__name__]
 
 
 @contextmanager
@@ -91,6 +112,5 @@ def twin(reference: ModuleType, *arrays: Array) -> Any:
     check, goes to NumPy.
     """
     real = arrays[0].dtype in (np.float32, np.float64) and len({array.dtype for array in arrays}) == 1
-    if real and _BACKEND.get() != "numpy" and numba_available():
-        return _twins()[reference.__name__]
-    return reference
+    twins = _twins() if real and _BACKEND.get() != "numpy" else ""
+    return reference if isinstance(twins, str) else twins[reference.__name__]

@@ -61,7 +61,8 @@ def sda(options: argparse.Namespace) -> int:
     threads = os.cpu_count() or 1 if options.threads is None else integer("threads", options.threads)
     about = origin(options, threads)
     figures = _folders(options)
-    kept = _settings(figures / "reproduce_sda.json", tuple(sda.SETTINGS))
+    numbers, known = figures / "reproduce_sda.json", tuple(sda.SETTINGS)
+    _settings(numbers, known)  # another's file is refused before hours are spent
     with limited(threads):
         found = sda.reproduce(
             settings,
@@ -71,7 +72,7 @@ def sda(options: argparse.Namespace) -> int:
             progress=not options.no_progress,
             on_run=lambda name, outcome: print(sda_report.line(name, outcome), flush=True),
         )
-    kept |= {name: {**about, **one} for name, one in found.items()}
+    kept = _settings(numbers, known) | {name: {**about, **one} for name, one in found.items()}
     every = {name: kept[name] for name in sda.SETTINGS if name in kept}
     print("", *sda_report.table(every), sep="\n")
     published = {"test_error": sda.TUTORIAL_ERROR, "minutes_of_pretraining_and_finetuning": sda.TUTORIAL_MINUTES}

@@ -1,9 +1,6 @@
 """Download a file whose checksum is known, from whichever mirror delivers those bytes."""
 
 import hashlib
-import os
-import shutil
-import tempfile
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -11,11 +8,12 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from urllib.parse import urljoin
 
+from scratchdae import atomic
+
 TIMEOUT = 20.0  # seconds, for a connection and for every silence after it
 SLOWEST = 10_000.0  # bytes a second: a mirror that has delivered less since it was asked is given up
 _PART = 2**14  # bytes
 _REDIRECTIONS = 10
-_STAGING = ".fetching-"
 
 
 class MirrorError(Exception):
@@ -50,48 +48,21 @@ def fetch_file(
     A mirror that is silent or slow, refuses or delivers other or more bytes than `expected`, the checksum in
     hexadecimal, is passed over for the next. If none delivers, an OSError quotes what each of them said.
     """
-    _sweep(directory)
     said = []
-    for mirror in mirrors:
-        address = f"{mirror.rstrip('/')}/{name}"
-        # Downloaded beside its place, in a directory of its own that goes away whatever happens.
-        with tempfile.TemporaryDirectory(dir=directory, prefix=f"{_STAGING}{os.getpid()}-") as staging:
-            arrived = Path(staging) / name
+    with atomic.locked(directory, folder=True):  # what a killed download left is removed
+        for mirror in mirrors:
+            address = f"{mirror.rstrip('/')}/{name}"
             try:
-                with arrived.open("wb") as file:
-                    for part in _delivered(address, most, progress):
-                        file.write(part)
-                    file.flush()
-                    os.fsync(file.fileno())
-                found = checksum(arrived, algorithm)
-                if found != expected:
-                    raise MirrorError(f"{algorithm} must be {expected}, found {found}")
+                with atomic.replacing(directory / name) as arrived:
+                    with arrived.open("wb") as file:
+                        file.writelines(_delivered(address, most, progress))
+                    found = checksum(arrived, algorithm)
+                    if found != expected:
+                        raise MirrorError(f"{algorithm} must be {expected}, found {found}")
+                return
             except MirrorError as error:
                 said.append(f"{address}: {error}")
-                continue
-            arrived.replace(directory / name)
-            return
     raise OSError("\n".join([f"{name} could not be fetched from any of {len(mirrors)} mirrors:", *said]))
-
-
-def _sweep(directory: Path) -> None:
-    """Remove what downloads left in a directory whose process was killed."""
-    for staging in directory.glob(f"{_STAGING}*-*"):
-        process = staging.name.removeprefix(_STAGING).partition("-")[0]
-        if process.isdecimal() and not _runs(int(process)):
-            shutil.rmtree(staging, ignore_errors=True)
-
-
-def _runs(process: int) -> bool:
-    if os.name == "nt":  # where signal 0 is Ctrl-C
-        return True
-    try:
-        os.kill(process, 0)
-    except OSError as error:
-        return not isinstance(error, ProcessLookupError)
-    except OverflowError:  # a number of no process
-        return False
-    return True
 
 
 def _delivered(address: str, most: int, progress: bool) -> Iterator[bytes]:

@@ -265,7 +265,7 @@ def steps(
 
     Returns the losses of the steps that were taken, without the penalty, and how many they are.
     """
-    # of each layer W (n_in, n_out) and b (n_out,), all of the dtype of x (S, B, D); labels t (S, B)
+    # of each layer W (n_in, n_out) and b (n_out,), all of x's dtype (S, B, D); labels t (S, B) below the last n_out
     (S, B, D), dtype, n_layers = x.shape, weights[0].dtype, len(weights)
     size = threads.count() if 6 * B * sum(W.size for W in weights) >= _ALONE else 1
     plan = _lay_out(weights, B, dtype)

@@ -33,15 +33,17 @@ def load_model(path: str | os.PathLike[str]) -> Any:
     FileNotFoundError
         If there is no such file.
     ValueError
-        If it is no checkpoint, or its arrays are not those of its model.
+        If it is no checkpoint or a damaged one, or its arrays are not those of its model. Damage to one of a version
+        that saved no digest is not noticed: a warning says so.
     """
     arrays, state = checkpoint.load(path)
     try:
         config, kept = state["config"]["model"], state["kept"]
         build = MODELS[config["model"]].from_config
-    except (KeyError, TypeError):
+    except checkpoint.UNREADABLE:
         raise ValueError(f"{path} does not say which model it holds; known are {', '.join(MODELS)}") from None
     try:
         return build(config, checkpoint.group(arrays, kept))
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from None
+    except checkpoint.UNREADABLE as error:
+        what = str(error) if isinstance(error, ValueError) else f"holds no such model ({error!r:.80})"
+        raise ValueError(f"{path}: {what}") from None

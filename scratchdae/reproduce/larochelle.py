@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from scratchdae import atomic
 from scratchdae.arguments import choice, integer
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.reproduce import methods
@@ -58,16 +59,17 @@ def reproduce(
         check_data(problem, seed, originals)
     if "svm" in wanted:
         sklearn_svm()
-    results = run(specified)
-    winners = {
-        key: best(tried, "validation_error") for key, tried in results.items() if any(not r.error for r in tried)
-    }
-    untested = {
-        key: [Trial(trial, {**won.trial.arguments, "test": True}, seed)]
-        for key, won in winners.items()
-        if won.value["test_error"] is None
-    }
-    winners |= {key: one for key, (one,) in run(untested).items()}
+    with atomic.locked(out, folder=True):
+        results = run(specified)
+        winners = {
+            key: best(tried, "validation_error") for key, tried in results.items() if any(not r.error for r in tried)
+        }
+        untested = {
+            key: [Trial(trial, {**won.trial.arguments, "test": True}, seed)]
+            for key, won in winners.items()
+            if won.value["test_error"] is None
+        }
+        winners |= {key: one for key, (one,) in run(untested).items()}
     found: dict[str, Any] = {problem: {} for problem in problems}
     for (problem, method), tried in results.items():
         found[problem][method] = _summary(problem, winners.get((problem, method)), tried, sizes)
@@ -78,7 +80,6 @@ def _run(
     specified: dict[tuple[str, str], list[Trial]], out: Path, jobs: int, progress: bool
 ) -> dict[tuple[str, str], list[Result]]:
     """Run the trials of many problems and methods as one sweep, and sort the results again."""
-    out.mkdir(parents=True, exist_ok=True)
     results = iter(
         sweep(
             [one for trials in specified.values() for one in trials],

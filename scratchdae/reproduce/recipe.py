@@ -16,6 +16,7 @@ from scratchdae import atomic
 from scratchdae.arguments import Array, Params
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.models.stack import finetune, pretrain
+from scratchdae.training.checkpoint import UNREADABLE
 from scratchdae.training.evaluation import classification_error
 from scratchdae.training.history import History, Record
 from scratchdae.training.options import Training
@@ -71,31 +72,32 @@ def follow(
     without those of an interruption, and ``processor_seconds`` those that this process had a processor, all threads
     together, which a busy machine does not lengthen.
     """
-    clock = _Clock(None if out is None else Path(out) / CLOCK)
+    with atomic.locked(out, folder=True):
+        clock = _Clock(None if out is None else Path(out) / CLOCK)
 
-    def _tick(stage: str, record: Record, params: Params | None = None) -> None:
-        del params
-        clock.tick(stage, record["epoch"])
-        if on_epoch is not None:
-            on_epoch(stage, record)
+        def _tick(stage: str, record: Record, params: Params | None = None) -> None:
+            del params
+            clock.tick(stage, record["epoch"])
+            if on_epoch is not None:
+                on_epoch(stage, record)
 
-    x, t = parts.train
-    resume = out is not None
-    layers, histories = pretrain(
-        x, recipe.layers, seed=seed, backend=backend, out=out, resume=resume, progress=progress, on_epoch=_tick
-    )
-    network, history = finetune(
-        layers,
-        x,
-        t,
-        replace(recipe.finetuning, seed=seed, backend=backend),
-        classes=classes,
-        validation=parts.validation,
-        out=out,
-        resume=resume,
-        progress=progress,
-        on_epoch=lambda record, params: _tick("finetune", record, params),
-    )
+        x, t = parts.train
+        resume = out is not None
+        layers, histories = pretrain(
+            x, recipe.layers, seed=seed, backend=backend, out=out, resume=resume, progress=progress, on_epoch=_tick
+        )
+        network, history = finetune(
+            layers,
+            x,
+            t,
+            replace(recipe.finetuning, seed=seed, backend=backend),
+            classes=classes,
+            validation=parts.validation,
+            out=out,
+            resume=resume,
+            progress=progress,
+            on_epoch=lambda record, params: _tick("finetune", record, params),
+        )
     stages: dict[str, History] = {f"layer_{k}": one for k, one in enumerate(histories, start=1) if len(one)}
     stages["finetune"] = history
     best = history.best_epoch
@@ -121,9 +123,11 @@ class _Clock:
         self.path = path
         self.entries: dict[tuple[str, int], dict[str, Any]] = {}
         if path is not None and path.exists():
-            for line in path.read_text(encoding="utf-8").splitlines():
-                entry = json.loads(line)
-                self.entries[entry["stage"], entry["epoch"]] = entry
+            try:
+                lines = map(json.loads, path.read_text(encoding="utf-8").splitlines())
+                self.entries = {(entry["stage"], entry["epoch"]): entry for entry in lines}
+            except UNREADABLE as error:
+                raise ValueError(f"{path} must be what a clock leaves, found something else ({error!r:.80})") from None
         self.last = time.perf_counter(), time.process_time()
 
     def tick(self, stage: str, epoch: int) -> None:
@@ -133,7 +137,6 @@ class _Clock:
         self.last = now
         self.entries[stage, epoch] = {"stage": stage, "epoch": epoch, "seconds": wall, "processor_seconds": processor}
         if self.path is not None:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(self.path, "".join(json.dumps(entry) + "\n" for entry in self.entries.values()).encode())
 
     def total(self, stage: str, name: str) -> float:

@@ -22,7 +22,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from scratchdae import datasets
+from scratchdae import atomic, datasets
 from scratchdae.arguments import choice, integer
 from scratchdae.corruption import Corruption
 from scratchdae.models.layer_spec import LayerSpec
@@ -80,26 +80,27 @@ def reproduce(
         raise ValueError(f"there must be a setting and a seed at least, found {list(settings)} and {list(seeds)}")
     parts = split() if parts is None else parts
     found: dict[str, Any] = {}
-    for name in settings:
-        runs = []
-        for seed in seeds:
-            outcome = follow(
-                recipes[name],
-                parts,
-                seed,
-                classes=CLASSES,
-                out=Path(out) / name / f"seed_{seed}",
-                backend=backend,
-                progress=progress,
-                on_epoch=None if on_epoch is None else partial(on_epoch, name, seed),
-            )
-            runs.append(outcome)
-            if on_run is not None:
-                on_run(name, outcome)
-        found[name] = {
-            "recipe": recipes[name].config,
-            "runs": runs,
-            "mean_test_error": mean(run["test_error"] for run in runs),
-            "mean_minutes": mean(sum(run["seconds"].values()) for run in runs) / 60,
-        }
+    with atomic.locked(out, folder=True):
+        for name in settings:
+            runs = []
+            for seed in seeds:
+                outcome = follow(
+                    recipes[name],
+                    parts,
+                    seed,
+                    classes=CLASSES,
+                    out=Path(out) / name / f"seed_{seed}",
+                    backend=backend,
+                    progress=progress,
+                    on_epoch=None if on_epoch is None else partial(on_epoch, name, seed),
+                )
+                runs.append(outcome)
+                if on_run is not None:
+                    on_run(name, outcome)
+            found[name] = {
+                "recipe": recipes[name].config,
+                "runs": runs,
+                "mean_test_error": mean(run["test_error"] for run in runs),
+                "mean_minutes": mean(sum(run["seconds"].values()) for run in runs) / 60,
+            }
     return found

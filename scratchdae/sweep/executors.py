@@ -2,10 +2,11 @@
 
 import os
 import signal
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import BrokenExecutor, CancelledError, Executor, Future, ProcessPoolExecutor
 from functools import partial
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 from typing import Any
 
 from scratchdae.arguments import integer
@@ -117,6 +118,15 @@ def _keep_alive(executor: Executor, future: "Future[Any]") -> None:
 
 
 def _prepare(threads: int) -> None:
-    """Bound a new process's threads, and let Ctrl-C end it."""
+    """Bound a new process's threads, let Ctrl-C end it, and have it end with the process that made it."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # at once, and without a traceback from each
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     limit(threads)
+
+
+def _end_with_parent() -> None:
+    """Wait for the parent to end, however it does, and leave: its workers would otherwise wait for calls for ever."""
+    parent = parent_process()
+    if parent is not None:  # there is one in every process that multiprocessing made
+        parent.join()
+        os._exit(1)

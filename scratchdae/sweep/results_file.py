@@ -1,13 +1,15 @@
 """The file of results: a line a finished trial, under its key, on the disk before the next one is counted.
 
 It only grows. A process killed in the middle of a line leaves a torn one at the end; that line is removed, with a
-warning, when the file is opened next, and its trial has not been run. Lines of other sweeps stay as they are. One sweep
-at a time may write to a file.
+warning, when the file is opened next, and its trial has not been run. Lines of other sweeps stay as they are. A sweep
+holds the file while it runs: another that asks for it is refused.
 """
 
 import json
 import os
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +33,6 @@ class ResultsFile:
         if self.path is None:
             return
         if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
             atomic.write(self.path, b"")
         content = self.path.read_bytes()
         whole, torn = _without_torn_line(content)
@@ -44,7 +45,7 @@ class ResultsFile:
             atomic.write(self.path, whole)
             warnings.warn(
                 f"{self.path}: the last line was torn, {torn[:60]!r}; it was removed, and its trial runs again",
-                stacklevel=3,
+                stacklevel=5,
             )
 
     def append(self, trial: Trial, outcome: Outcome) -> None:
@@ -52,10 +53,14 @@ class ResultsFile:
         if self.path is None:
             return
         line = json.dumps({"key": trial.key, **trial.specification, **outcome}, allow_nan=False) + "\n"
-        with self.path.open("ab") as file:
-            file.write(line.encode())
-            file.flush()
-            os.fsync(file.fileno())
+        atomic.append(self.path, line.encode())
+
+
+@contextmanager
+def opened(path: str | os.PathLike[str] | None) -> Iterator[ResultsFile]:
+    """Hold the file, read it, and give it to be added to."""
+    with atomic.locked(path, folder=False):
+        yield ResultsFile(path)
 
 
 def _without_torn_line(content: bytes) -> tuple[bytes, bytes]:
@@ -68,6 +73,6 @@ def _without_torn_line(content: bytes) -> tuple[bytes, bytes]:
 def _record(line: bytes) -> dict[str, Any] | None:
     try:
         record = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return record if isinstance(record, dict) and record.keys() == _FIELDS else None

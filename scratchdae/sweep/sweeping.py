@@ -10,7 +10,7 @@ from pathlib import Path
 from scratchdae.arguments import integer
 from scratchdae.sweep.executors import Lease
 from scratchdae.sweep.outcomes import Result
-from scratchdae.sweep.results_file import ResultsFile
+from scratchdae.sweep.results_file import opened
 from scratchdae.sweep.trial import Trial, by_key, check_signature
 from scratchdae.sweep.worker import Outcome, describe, run
 
@@ -66,12 +66,13 @@ def sweep(
     Raises
     ------
     ValueError
-        If a trial or an option is refused, or the file holds anything else. Nothing has run then.
+        If a trial or an option is refused, the file holds anything else, or another sweep has it. Nothing has run then.
     BrokenExecutor
         If the executor broke and there is no way to another. What was finished is in the file.
     KeyboardInterrupt
         After Ctrl-C. What has not begun is cancelled; what is in the file is whole. Workers of `processes` end with a
-        terminal's Ctrl-C; where only this process was interrupted, Python waits for them before it exits.
+        terminal's Ctrl-C; where only this process was interrupted, Python waits for them before it exits. Where it is
+        killed, they end with it.
     """
     specified = by_key(trials, integer("seed", seed, at_least=0))
     for trial in specified.values():
@@ -80,31 +81,31 @@ def sweep(
     limit = 2 * (os.cpu_count() or 1) if in_flight is None else integer("in_flight", in_flight)
     if not (executor is None or isinstance(executor, Executor) or callable(executor)):
         raise ValueError(f"executor must be an Executor, a function that makes one, or None, found {executor!r}")
-    results_file = ResultsFile(file)
-    results = {
-        key: Result.of(specified[key], outcome)
-        for key, outcome in results_file.outcomes.items()
-        if key in specified and not (retry_failed and outcome["error"])
-    }
-    missing = {
-        key: (trial, None if folders is None else Path(folders).absolute() / key)
-        for key, trial in specified.items()
-        if key not in results
-    }
-    failed = sum(result.error is not None for result in results.values())
+    with opened(file) as results_file:
+        results = {
+            key: Result.of(specified[key], outcome)
+            for key, outcome in results_file.outcomes.items()
+            if key in specified and not (retry_failed and outcome["error"])
+        }
+        missing = {
+            key: (trial, None if folders is None else Path(folders).absolute() / key)
+            for key, trial in specified.items()
+            if key not in results
+        }
+        failed = sum(result.error is not None for result in results.values())
 
-    from tqdm import tqdm
+        from tqdm import tqdm
 
-    silent = None if progress else True  # None: silent where there is no terminal
-    bar = tqdm(total=len(specified), initial=len(results), unit=" trials", disable=silent, leave=False)
-    with bar, closing(_outcomes(missing, executor, 1 if executor is None else limit, attempts)) as outcomes:
-        for key, outcome in outcomes:
-            results_file.append(specified[key], outcome)
-            results[key] = Result.of(specified[key], outcome)
-            failed += outcome["error"] is not None
-            bar.set_postfix(failed=failed, refresh=False)
-            bar.update()
-    return [results[key] for key in specified]
+        silent = None if progress else True  # None: silent where there is no terminal
+        bar = tqdm(total=len(specified), initial=len(results), unit=" trials", disable=silent, leave=False)
+        with bar, closing(_outcomes(missing, executor, 1 if executor is None else limit, attempts)) as outcomes:
+            for key, outcome in outcomes:
+                results_file.append(specified[key], outcome)
+                results[key] = Result.of(specified[key], outcome)
+                failed += outcome["error"] is not None
+                bar.set_postfix(failed=failed, refresh=False)
+                bar.update()
+        return [results[key] for key in specified]
 
 
 def _outcomes(

@@ -5,13 +5,14 @@ exceptions. Whatever an executor raises is therefore about the executor: a worke
 """
 
 import importlib
-import json
 import os
 import socket
 import time
 import traceback
 from dataclasses import dataclass
 from typing import Any
+
+from scratchdae.arguments import json_value
 
 Outcome = dict[str, Any]  # value, error, seconds, worker: what a line of the file says beside the specification
 
@@ -40,7 +41,7 @@ def run(call: Call) -> Outcome:
     """Run a trial: its value is as JSON returns it, its error None or from `describe`, its worker host and process."""
     started, value, error = time.perf_counter(), None, None
     try:
-        value = _plain(find(call.module, call.qualname)(**call.arguments))
+        value = json_value("a trial's value", find(call.module, call.qualname)(**call.arguments))
     except (Exception, SystemExit) as caught:  # sys.exit in a trial ends the trial, not the worker
         error = describe(caught)
     seconds = time.perf_counter() - started
@@ -51,17 +52,3 @@ def describe(error: BaseException) -> dict[str, str]:
     """Write an exception down as its ``type``, ``message`` and ``traceback``."""
     text = "".join(traceback.format_exception(error))
     return {"type": type(error).__name__, "message": str(error), "traceback": text}
-
-
-def _plain(value: Any) -> Any:
-    """Return a trial's value as the file will return it, so that a first run and a second one agree."""
-    try:
-        return json.loads(json.dumps(value, allow_nan=False, default=_from_numpy))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"a trial must return what goes into JSON, found {value!r:.200} ({error})") from None
-
-
-def _from_numpy(value: Any) -> Any:
-    if hasattr(value, "tolist"):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} does not go into JSON")

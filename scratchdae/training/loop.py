@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from scratchdae import atomic
-from scratchdae.arguments import Array, Params
+from scratchdae.arguments import Array, Params, json_value
 from scratchdae.datasets import to_float
 from scratchdae.losses import l2_penalty
 from scratchdae.training import checkpoint, steps
@@ -97,11 +97,14 @@ def fit(
     Raises
     ------
     ValueError
-        If data and model do not fit, an option is out of range, `out` holds a run and `resume` is not given, or the run
-        to resume had other options or other data. Nothing has been written or changed then.
+        If data and model do not fit, an option is out of range, `out` holds a run and `resume` is not given, another
+        process has `out`, or the run to resume is damaged or had other options or other data. Nothing has been written
+        or changed then.
     NonFiniteError
         If a loss or a gradient becomes NaN or infinite. The model keeps its last finite parameters, `out` the last
         whole epoch.
+    OSError
+        If the disk refuses a file, which it names. `out` keeps the last whole epoch.
     """
     training = Training.of(training, options)
     target = x if target is None else target
@@ -127,38 +130,42 @@ def fit(
         "backend": step.name,
     }
     run = _begin(model, training, step, config)
-    if out is not None:
-        out = Path(out)
-        if (out / checkpoint.FILE).exists():
-            if not resume:
-                raise ValueError(f"{out} holds a run already; resume it, or choose another folder")
-            run.load(out / checkpoint.FILE)
-        out.mkdir(parents=True, exist_ok=True)
-        atomic.write(out / "config.json", (json.dumps(run.config, indent=2) + "\n").encode())
-        run.history.write(out / "history.jsonl")  # a run killed between its two files is one line behind
+    with atomic.locked(out, folder=True):
+        if out is not None:
+            _begin_in(Path(out), run, resume)
 
-    from tqdm import tqdm
+        from tqdm import tqdm
 
-    done, silent = len(run.history) * len(x), None if progress else True  # None: silent where there is no terminal
-    bar = tqdm(total=training.epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
-    try:
-        with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below
-            while len(run.history) < training.epochs and not run.stalled(training.patience):
-                record = _one_epoch(model, run, step, x, target, training, bar)
-                if validation is not None:
-                    record |= _validate(model, run, validation, training, corrupt_validation, error)
-                _refuse_nonfinite(record)
-                run.record(record)
-                if on_epoch is not None:
-                    on_epoch(record, run.params)
-                bar.set_postfix(epoch=record["epoch"], loss=f"{record['loss']:.4g}")
-                if out is not None:
-                    run.save(Path(out) / checkpoint.FILE)
-                    run.history.write(Path(out) / "history.jsonl")
-    finally:
-        model.params = run.params
+        done, silent = len(run.history) * len(x), None if progress else True  # None: silent where there is no terminal
+        bar = tqdm(total=training.epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
+        try:
+            with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below
+                while len(run.history) < training.epochs and not run.stalled(training.patience):
+                    record = _one_epoch(model, run, step, x, target, training, bar)
+                    if validation is not None:
+                        record |= _validate(model, run, validation, training, corrupt_validation, error)
+                    _refuse_nonfinite(record)
+                    run.record(record)
+                    if on_epoch is not None:
+                        on_epoch(record, run.params)
+                    bar.set_postfix(epoch=record["epoch"], loss=f"{record['loss']:.4g}")
+                    if out is not None:
+                        run.save(Path(out) / checkpoint.FILE)
+                        run.history.write(Path(out) / "history.jsonl")
+        finally:
+            model.params = run.params
     model.params = run.kept_params()
     return run.history
+
+
+def _begin_in(out: Path, run: Run, resume: bool) -> None:
+    """Begin a run in its folder, or go on with the one that is there."""
+    if (out / checkpoint.FILE).exists():
+        if not resume:
+            raise ValueError(f"{out} holds a run already; resume it, or choose another folder")
+        run.load(out / checkpoint.FILE)
+    atomic.write(out / "config.json", (json.dumps(run.config, indent=2) + "\n").encode())
+    run.history.write(out / "history.jsonl")  # a run killed between its two files is one line behind
 
 
 def _check_watching(
@@ -176,7 +183,7 @@ def _check_watching(
 
 def _begin(model: Model, training: Training, step: Step, config: dict[str, Any]) -> Run:
     """Put together the state of a run before its first epoch; the parameters are copies."""
-    config = json.loads(json.dumps(config))  # as a checkpoint returns it: tuples have become lists
+    config = {name: json_value(name, part) for name, part in config.items()}  # as a checkpoint returns it
     params = {name: np.array(value, order="C") for name, value in model.params.items()}
     history = History(backend=f"{step.name} ({step.reason})")
     state = training.optimizer.init(params)
@@ -188,7 +195,7 @@ def _one_epoch(
 ) -> Record:
     """Take a step for every batch; record the mean of their losses, each weighted by its examples."""
     epoch, total, done = len(run.history), 0.0, 0
-    lr, corruption = training.schedule(epoch), training.corruption
+    lr, corruption = training.rate(epoch), training.corruption
     together = max(1, min(step.together, STRETCH_SIZE // (training.batch_size * max(1, x[0].size))))
     for index in _stretches(len(x), training.batch_size, together, run.streams.shuffling):
         clean = _batched(to_float(x[index.ravel()], model.dtype), index)
@@ -209,7 +216,7 @@ def _one_epoch(
         "validation_loss": None,
         "validation_error": None,
         "lr": lr,
-        "corruption": corruption.at(epoch) if corruption else None,
+        "corruption": float(corruption.at(epoch)) if corruption else None,
     }
 
 

@@ -9,7 +9,7 @@ from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.schedules import Constant, Schedule
 from scratchdae.training.stopping import GrowingPatience
 
-_LOOKED_AT = 10_000  # first epochs whose learning rate is checked before any of them begins, beside the last one's
+FORESEEN = 10_000  # epochs whose learning rates are looked at before the first
 
 
 @dataclass(frozen=True)
@@ -50,18 +50,24 @@ class Training:
     backend: str = "auto"
 
     def __post_init__(self) -> None:
-        integer("epochs", self.epochs)
-        integer("batch_size", self.batch_size)
+        checked = {
+            "epochs": integer("epochs", self.epochs),
+            "batch_size": integer("batch_size", self.batch_size),
+            "l2": number("l2", self.l2, at_least=0),
+            "seed": integer("seed", self.seed, at_least=0),
+        }
         if not callable(self.lr):
-            number("lr", self.lr, above=0)
-        asked = {*range(min(self.epochs, _LOOKED_AT)), self.epochs - 1}
-        rates = [number("lr", self.schedule(epoch), at_least=0) for epoch in sorted(asked)]
-        if max(rates) == 0:
+            checked["lr"] = number("lr", self.lr, above=0)
+        elif max(map(self.rate, range(min(self.epochs, FORESEEN)))) == 0 and self.epochs <= FORESEEN:
             raise ValueError(f"lr must be greater than 0 in some epoch, found {self.schedule}")
-        number("l2", self.l2, at_least=0)
-        integer("seed", self.seed, at_least=0)
         if not isinstance(self.patience, GrowingPatience | None):
-            integer("patience", self.patience)
+            checked["patience"] = integer("patience", self.patience)
+        for name, value in checked.items():  # NumPy's numbers have become Python's, which go into JSON
+            object.__setattr__(self, name, value)
+
+    def rate(self, epoch: int) -> float:
+        """Return the learning rate of an epoch, counted from 0."""
+        return number("lr", self.schedule(epoch), at_least=0)
 
     @classmethod
     def of(cls, training: "Training | None", options: dict[str, Any]) -> "Training":
@@ -93,7 +99,7 @@ class Training:
             "lr": str(self.schedule),
             "optimizer": str(self.optimizer),
             "corruption": str(self.corruption or "none"),
-            "l2": float(self.l2),
+            "l2": self.l2,
             "patience": str(self.patience) if isinstance(self.patience, GrowingPatience) else self.patience,
             "seed": self.seed,
         }

@@ -67,13 +67,15 @@ class Run:
         arrays, state = checkpoint.load(path)
         try:
             difference = _first_difference(state["config"], self.config)
-            records = list(state["history"])
-            generator_states = {name: state["generators"][name] for name in RESUMED_STREAMS}
-        except (KeyError, TypeError, AttributeError) as error:
-            raise ValueError(f"{path} lacks part of its state ({error!r})") from None
+            history = _checked(state["history"])
+            generators = {name: _generator(state["generators"][name]) for name in RESUMED_STREAMS}
+        except checkpoint.UNREADABLE as error:
+            raise ValueError(f"{path} lacks part of its state, or holds another in its place ({error!r:.80})") from None
         if difference is not None:
             what, found, expected = difference
-            raise ValueError(f"{path} is of a run with {what} = {found!r} and cannot be resumed with {expected!r}")
+            raise ValueError(
+                f"{path} is of a run with {what} = {found!r:.80} and cannot be resumed with {expected!r:.80}"
+            )
         params, best, optimizer_state = (checkpoint.group(arrays, prefix) for prefix in ("", "best", "optimizer"))
         for what, loaded, like in (
             ("parameters", params, self.params),
@@ -82,14 +84,28 @@ class Run:
         ):
             if _layout(loaded) != _layout(like):
                 raise ValueError(f"{path} must hold {what} {_layout(like)}, found {_layout(loaded)}")
-        for name, generator_state in generator_states.items():
-            getattr(self.streams, name).bit_generator.state = generator_state
-        self.params, self.optimizer_state = (
-            _ordered(params, self.params),
-            _ordered(optimizer_state, self.optimizer_state),
-        )
         self.params, self.best = _ordered(params, self.params), _ordered(best, self.params) if best else {}
-        self.history.records = records
+        self.optimizer_state = _ordered(optimizer_state, self.optimizer_state)
+        self.streams = self.streams._replace(**generators)
+        self.history.records = history
+
+
+def _checked(records: list[Record]) -> list[Record]:
+    """Return the records of a run's epochs if they are that: numbered, of numbers, with what is watched."""
+    if [record["epoch"] for record in records] != list(range(1, len(records) + 1)):
+        raise ValueError("epochs that do not follow each other")
+    for record in records:
+        if not all(value is None or isinstance(value, int | float) for value in record.values()):
+            raise TypeError(f"epoch {record['epoch']} with more than numbers")
+        record["loss"], record["validation_loss"]
+    return records
+
+
+def _generator(state: Any) -> np.random.Generator:
+    """Make a generator anew: one whose state is half set would be neither the old nor the new."""
+    generator = np.random.default_rng(0)
+    generator.bit_generator.state = state
+    return generator
 
 
 def fingerprint(x: Array | None, target: Array | None) -> dict[str, Any] | None:
@@ -113,7 +129,7 @@ def _layout(arrays: Params) -> dict[str, str]:
 
 def _first_difference(found: dict[str, Any], expected: dict[str, Any], prefix: str = "") -> tuple[str, Any, Any] | None:
     for name in sorted(found.keys() | expected.keys()):
-        a, b = found.get(name), expected.get(name)
+        a, b = (_by_name(config.get(name)) for config in (found, expected))
         if isinstance(a, dict) and isinstance(b, dict):
             deeper = _first_difference(a, b, f"{prefix}{name}.")
             if deeper is not None:
@@ -121,3 +137,7 @@ def _first_difference(found: dict[str, Any], expected: dict[str, Any], prefix: s
         elif a != b:
             return f"{prefix}{name}", a, b
     return None
+
+
+def _by_name(part: Any) -> Any:
+    return {str(k): value for k, value in enumerate(part)} if isinstance(part, list) else part

@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from scratchdae.cli import main, pictures
+from scratchdae.cli import pictures
 
 SIX = sorted(["checkpoint.safetensors", "history.jsonl", "config.json", *pictures.NAMES])
 COMMAND = [sys.executable, "-m", "scratchdae"]
@@ -130,9 +130,3 @@ def test_a_training_of_endless_epochs_begins_at_once(good, tmp_path):
     assert "of 2147483648 epochs; to go on: " in child.communicate(timeout=60)[1]
     assert child.returncode == 130
     assert json.loads(history.read_text().splitlines()[0])["epoch"] == 1
-
-
-def test_a_schedule_is_looked_at_in_its_first_epochs_and_its_last(good, tmp_path, capsys):
-    line = [*TRAIN, "--data", str(good), "--out", str(tmp_path / "run"), "--epochs", "2147483648"]
-    assert main([*line, "--lr", "linear(0.1,-0.1,2147483648)"]) == 2
-    assert "lr must be a finite number, at least 0, found -0.1" in capsys.readouterr().err

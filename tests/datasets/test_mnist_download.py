@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler
 
 import pytest
@@ -192,18 +193,24 @@ def test_a_full_disk_is_not_the_mirrors_fault(server, tmp_path, published, monke
     assert contents(tmp_path) == {}
 
 
-@pytest.mark.skipif(os.name == "nt", reason="whether a process runs is not asked there")
-def test_what_a_killed_fetch_left_is_swept(server, tmp_path, packed, published):
-    """But not what a fetch that still runs is about to finish."""
-    gone = subprocess.Popen([sys.executable, "-c", ""])
-    gone.wait()
-    for process in (gone.pid, os.getpid(), 10**30):
-        (tmp_path / f".fetching-{process}-abc").mkdir()
-        (tmp_path / f".fetching-{process}-abc" / "part").write_bytes(b"half")
-    (tmp_path / ".fetching-mine").mkdir()
+KILLED = """
+import sys
+from scratchdae.datasets import fetch_mnist
+fetch_mnist(sys.argv[1], [sys.argv[2]], progress=False)
+"""
+
+
+def test_what_a_killed_fetch_left_is_swept_and_two_are_not_in_one_folder(server, tmp_path, packed, published):
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path), server.mirror("dripping")])
+    while not server.requested:
+        time.sleep(0.05)
+    with pytest.raises(ValueError, match="is in use by process"):
+        fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
+    child.kill()
+    child.wait()
+    assert any("partial" in path.name for path in tmp_path.iterdir())
     fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
-    names = {path.name for path in tmp_path.iterdir()}
-    assert names == {*packed, f".fetching-{os.getpid()}-abc", ".fetching-mine"}
+    assert contents(tmp_path) == packed
 
 
 def test_when_all_fail_each_is_quoted_and_nothing_is_left(server, tmp_path, published):

@@ -306,7 +306,7 @@ def test_the_backend_is_chosen_inside_the_block_alone(rng):
 
 
 def test_without_numba_everything_works(rng, monkeypatch):
-    monkeypatch.setattr("scratchdae.backend.numba_available", lambda: False)
+    monkeypatch.setattr("scratchdae.backend._twins", lambda: "numba and scipy are not installed")
     from scratchdae import backend
 
     assert backend.twin(correlation, rng.normal(size=3)) is correlation

@@ -2,12 +2,13 @@
 
 import itertools
 import json
+import os
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from scratchdae import cli, datasets
+from scratchdae import atomic, cli, datasets
 from scratchdae.corruption import Corruption
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.models.stack import finetune, pretrain
@@ -70,6 +71,13 @@ class TestFollow:
         for stage in ("layer_1", "layer_2", "finetune"):
             saved = [(tmp_path / run / stage / "checkpoint.safetensors").read_bytes() for run in ("whole", "run")]
             assert saved[0] == saved[1], stage
+
+    @pytest.mark.parametrize("content", [b"{", b"[]\n", b"\xff", b"{}\n"])
+    def test_a_damaged_clock_is_refused(self, parts, tmp_path, content):
+        (tmp_path / recipes.CLOCK).write_bytes(content)
+        with pytest.raises(ValueError, match=r"seconds\.jsonl must be what a clock leaves"):
+            follow(TINY, parts, 3, classes=10, out=tmp_path, progress=False)
+        assert [path.name for path in tmp_path.iterdir()] == [recipes.CLOCK]
 
     def test_the_clock_leaves_out_the_interruption_and_counts_an_epoch_once(self, parts, tmp_path, monkeypatch):
         now, busy = itertools.count(), itertools.count(step=3)  # so much passes whenever the time is asked for
@@ -193,6 +201,12 @@ class TestCommand:
         settings = json.loads((tmp_path / "reproduce_sda.json").read_text())["settings"]
         assert list(settings) == ["tutorial", "fast"]
         assert settings["fast"] == fast
+
+    def test_refuses_a_folder_that_another_process_has(self, tmp_path, capsys):
+        with atomic.locked(tmp_path, folder=True):
+            assert cli.main(["reproduce", "sda", "--seeds", "0", "--out", str(tmp_path)]) == 2
+        assert f"{tmp_path} is in use by process {os.getpid()} on " in capsys.readouterr().err
+        assert not list(tmp_path.iterdir())
 
     @pytest.mark.parametrize("content", ["", "[]", '{"settings": 1}', "{}"])
     def test_refuses_a_file_of_something_else(self, tmp_path, capsys, content):

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from scratchdae import Corruption, DenoisingAutoencoder, datasets, fit, streams
+from scratchdae.sweep import Trial, sweep
 
 
 def draw(x, seed):
@@ -61,6 +62,11 @@ def die_at_two(x, log, seed):
     if x == 2:
         os.kill(os.getpid(), signal.SIGKILL)
     return x
+
+
+def sweep_again(file, seed):
+    """A sweep inside a trial, which wants the file of the one outside."""
+    return len(sweep([Trial(draw, {"x": 0})], file=file))
 
 
 def returns(value, seed):

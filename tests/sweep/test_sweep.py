@@ -136,7 +136,7 @@ def test_results_come_in_the_order_of_the_trials_as_json_returns_them():
 def test_a_value_that_does_not_go_into_json_fails_its_trial(value):
     (result,) = sweep([Trial(sweep_trials.returns, {"value": value}, 0)])
     assert result.value is None
-    assert result.error.message.startswith("a trial must return what goes into JSON, found ")
+    assert result.error.message.startswith("a trial's value must be what goes into JSON, found ")
 
 
 def test_a_trial_that_raises_has_failed_and_the_others_go_on(tmp_path):

@@ -11,19 +11,17 @@ What plainly fits is let in by a comparison; only what does not is handed to the
 import numba
 import numpy as np
 
-from scratchdae.arguments import Array, Params, matrix, number, same_shape, unit_interval
-from scratchdae.autoencoder import check_options
+from scratchdae.arguments import Array, Params, number
+from scratchdae.autoencoder import check_batch
 from scratchdae.kernels.autoencoder import general, minibatch, online
 from scratchdae.kernels.machine import team, threads
 from scratchdae.kernels.machine.panels import ROWS
 from scratchdae.kernels.machine.products import PANEL
 from scratchdae.kernels.machine.room import room
 from scratchdae.kernels.rule import Rule
-from scratchdae.losses import divisor
 
 _ALONE = 1_000_000  # operations of a step below which threads would wait for each other longer than they work
-# In the order of `Kind`.
-_KINDS = (("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear"))
+_KINDS = (("cross_entropy", "sigmoid"), ("squared_error", "sigmoid"), ("squared_error", "linear"))  # as in `Kind`
 
 
 def sgd_step(
@@ -31,11 +29,9 @@ def sgd_step(
     reduction: str = "paper", l2: float = 0.0,
 ) -> tuple[float, bool]:  # fmt: skip
     """Take one step, in place; the parameters must be C-contiguous."""
-    D, dtype = params["W"].shape[0], params["W"].dtype
-    x_tilde = matrix("x_tilde", x_tilde, columns=D, dtype=dtype)
-    x = matrix("x", x, columns=D, dtype=dtype)
-    same_shape("x", x, "x_tilde", x_tilde)
-    step_losses, finite = sgd_steps(params, x_tilde[None], x[None], lr, loss, output, reduction, l2)
+    x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction)
+    rates = number("lr", lr, 0), l2 and number("l2", l2, 0)
+    step_losses, finite = _steps(params, x_tilde[None], x[None], *rates, loss, output, reduction)
     return float(step_losses[0]), finite
 
 
@@ -44,23 +40,22 @@ def sgd_steps(
     reduction: str = "paper", l2: float = 0.0,
 ) -> tuple[Array, bool]:  # fmt: skip
     """Take a step on each batch (S, B, D) in turn, in place. Where an argument does not fit no step is taken."""
-    if (loss, output) not in _KINDS:
-        check_options(loss, output)
-    lr, l2 = number("lr", lr, at_least=0), number("l2", l2, at_least=0)
-    W, W_prime, b, b_prime = params["W"], params.get("W_prime"), params["b"], params["b_prime"]
-    if np.ndim(x_tilde) != 3:
-        raise ValueError(f"x_tilde must hold batches, shape (S, B, D), found shape {np.shape(x_tilde)}")
-    if x.shape != x_tilde.shape:
-        same_shape("x", x, "x_tilde", x_tilde)
-    x_tilde, x = _fitting("x_tilde", x_tilde, W), _fitting("x", x, W)
-    if loss == "cross_entropy":
-        unit_interval("x", x)
+    x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction, axes=3)
+    rates = number("lr", lr, 0), l2 and number("l2", l2, 0)
+    return _steps(params, x_tilde, x, *rates, loss, output, reduction)
+
+
+def _steps(
+    params: Params, x_tilde: Array, x: Array, lr: float, l2: float, loss: str, output: str, reduction: str
+) -> tuple[Array, bool]:
     for name, array in params.items():
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"params[{name!r}] must be C-contiguous and writeable for the compiled step")
+    W, W_prime, b, b_prime = params["W"], params.get("W_prime"), params["b"], params["b_prime"]
+    x_tilde, x = np.ascontiguousarray(x_tilde), np.ascontiguousarray(x)
     (S, B, D), real, kind = x.shape, W.dtype.type, _KINDS.index((loss, output))
-    n = B if reduction == "paper" else B * D if reduction == "mean" else divisor((B, D), reduction)
-    rule = Rule(real(lr), real(2 * l2), real(1 / n), float(np.finfo(real).max) / 4)
+    scale = 1 / (B if reduction == "paper" else B * D)
+    rule = Rule(real(lr), real(2 * l2), real(scale), float(np.finfo(real).max) / 4)
     fast = W_prime is None and not numba.config.DISABLE_JIT  # type: ignore[attr-defined]  # it is written in LLVM
     step_losses = np.empty(S)
     done = 0
@@ -73,14 +68,6 @@ def sgd_steps(
             if not finite:
                 return step_losses[:done], False
     return step_losses, True
-
-
-def _fitting(name: str, x: Array, W: Array) -> Array:
-    """Return contiguous batches of W's type."""
-    S, B, D = x.shape
-    if x.dtype != W.dtype or len(W) != D or x.size == 0:
-        x = matrix(name, x.reshape(S * B, D), columns=len(W), dtype=W.dtype)
-    return np.ascontiguousarray(x).reshape(S, B, D)
 
 
 def _fused(W: Array, b: Array, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, losses: Array) -> int:

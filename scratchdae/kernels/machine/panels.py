@@ -87,8 +87,7 @@ def _sum_rows(
             row = write.place(w, first, builder.load(write.place(*rest, t)) if listed else (t, *rest))
             factors = [write.load(write.place(row, v * write.width)) for v in range(V)]
             spread = [write.load_spread(write.place(pointer, (t, term))) for pointer in members]
-            pairs = [(value, factor) for value in spread for factor in factors]
-            return [write.add_product(*pair, total) for pair, total in zip(pairs, held, strict=True)]
+            return write.add_products(spread, factors, held)
 
         for cell in cells:
             write.prefetch(cell)
@@ -135,16 +134,13 @@ def _dots(
 
         def body(t: Any, held: list[Any]) -> list[Any]:
             ws, xs = ([write.load(write.place(row, (t, write.width))) for row in rows] for rows in (w_rows, x_rows))
-            pairs = [(x, w) for x in xs for w in ws]
-            return [write.add_product(*pair, total) for pair, total in zip(pairs, held, strict=True)]
+            return write.add_products(xs, ws, held)
 
         sums, length = _fold(write, builder, write.loop(n, [write.zero] * (Q * P), body)), min(P, write.width)
         for i in range(0, Q * P, length):  # the sums of a row of x lie side by side, in one vector or in several
             vector, lane = sums[i // write.width], i % write.width
-            piece, cell = (
-                write.shuffle(vector, vector, list(range(lane, lane + length))),
-                write.place(c_flat, at, (pitch, i // P), i % P),
-            )
+            piece = write.shuffle(vector, vector, list(range(lane, lane + length)))
+            cell = write.place(c_flat, at, (pitch, i // P), i % P)
             with builder.if_else(fresh) as (store, add):
                 with store:
                     write.store(piece, cell)

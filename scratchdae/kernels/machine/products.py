@@ -11,6 +11,7 @@ matrix product: the rows of a panel stay where they are, for W is read as it lie
 registers hold sums of; `TERMS` rows of it fill most of a first-level cache, and all examples, or all rows of W, pass by
 while they are there.
 
+`width` is how many columns are computed, in whole registers; the rows of c come in groups of `ROWS`.
 `multiply_weights` sums along the rows that the others multiply by a number. For few examples it does so in the
 registers, and adds up what each lane has summed in the end. For many, it turns a panel over first, and proceeds like
 the others.
@@ -72,6 +73,12 @@ def listed(lists: Lists) -> Factors:
 
 
 @numba.njit(cache=True, nogil=True)
+def _part(a: Factors, g: int, t: int) -> Factors:
+    """Return those of a group, from a term on."""
+    return Factors(a.flat, a.at + g * a.group + t * a.term, 0, a.term, a.member)
+
+
+@numba.njit(cache=True, nogil=True)
 def store(fresh: bool, one: Any) -> Update:
     """Return what leaves sums, or adds them to what is there: `one` is 1 in their type."""
     return Update(fresh, one, one, one)
@@ -96,10 +103,7 @@ def sum_products(c: Rows, a: Factors, w: Rows, lists: Any, n: int, groups: int, 
         for t in range(0, n, terms):
             now = update if t == 0 else Update(False, update.one, update.rate, update.one)
             for g in range(groups):
-                to, factors = (
-                    shift(c, g * ROWS, j),
-                    Factors(a.flat, a.at + g * a.group + t * a.term, 0, a.term, a.member),
-                )
+                to, factors = shift(c, g * ROWS, j), _part(a, g, t)
                 if lists is None:
                     sum_rows(ROWS, VECTORS, to, factors, shift(w, t, j), min(terms, n - t), now)
                 else:
@@ -108,7 +112,7 @@ def sum_products(c: Rows, a: Factors, w: Rows, lists: Any, n: int, groups: int, 
                         sum_rows(ROWS, VECTORS, to, factors, Listed(w.flat, w.at + j, places, g * n + t), count, now)
     for j in range(width - width % panel, width, lane):
         for g in range(groups):
-            to, factors = shift(c, g * ROWS, j), Factors(a.flat, a.at + g * a.group, 0, a.term, a.member)
+            to, factors = shift(c, g * ROWS, j), _part(a, g, 0)
             if lists is None:
                 sum_rows(ROWS, 1, to, factors, shift(w, 0, j), n, update)
             elif lists.counts[g] > 0 or update.fresh or update.keep != update.one:

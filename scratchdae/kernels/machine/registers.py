@@ -129,6 +129,11 @@ class Writer:
         """Compute a b + c, in one instruction where there is one."""
         return self._builder.fadd(self._builder.fmul(a, b, flags=("contract",)), c, flags=("contract",))
 
+    def add_products(self, xs: list[Any], ws: list[Any], totals: list[Any]) -> list[Any]:
+        """Add to totals the product of each x with each w, the w going round first."""
+        pairs = [(x, w) for x in xs for w in ws]
+        return [self.add_product(*pair, total) for pair, total in zip(pairs, totals, strict=True)]
+
     def prefetch(self, pointer: Any) -> None:
         """Ask for a line of the cache that will be written; by the end of the loop it is there."""
         byte, writing, nearest, data = ir.IntType(8).as_pointer(), *(ir.Constant(_I32, n) for n in (1, 3, 1))

@@ -25,7 +25,7 @@ def pitch(n: int, dtype: Any) -> int:
 
 def _memory(name: str, shape: tuple[int, ...], dtype: Any) -> Array:
     """Return this thread's array of that name; what it holds is left from the last time."""
-    size = math.prod(int(side) for side in shape) * np.dtype(dtype).itemsize
+    size = math.prod(shape) * np.dtype(dtype).itemsize
     kept: Any = getattr(_kept, name, None)
     if kept is None or kept.size < size:
         kept = np.empty(size + _LINE, np.uint8)

@@ -70,8 +70,7 @@ def _tile_template(
             def inner_body(k: Any, held: list[Any]) -> list[Any]:
                 factors = [write.load(write.place(w_row, (k, w_inner), v * write.width)) for v in range(V)]
                 spread = [write.load_spread(write.place(row, (k, x_inner))) for row in x_rows]
-                pairs = [(value, factor) for value in spread for factor in factors]
-                return [write.add_product(*pair, total) for pair, total in zip(pairs, held, strict=True)]
+                return write.add_products(spread, factors, held)
 
             return write.loop(inner, before, inner_body)
 
