@@ -97,7 +97,9 @@ def literal(kind: type[_Number], text: str) -> _Number:
             raise ValueError
         return kind(text)
     except ValueError:
-        what = "an integer of at most 4300 digits" if text.isdecimal() else "an integer" if kind is int else "a number"
+        what = "an integer" if kind is int else "a number"
+        if kind is int and text.isascii() and text.isdecimal():
+            what += " of at most 4300 digits"
         raise ValueError(f"must be {what}, found {text!r}") from None
 
 

@@ -58,6 +58,8 @@ def show(options: argparse.Namespace) -> int:
 
 def fetch(options: argparse.Namespace) -> int:
     """Download a data set, where it is not there yet."""
+    if options.root is not None and options.root.exists() and not options.root.is_dir():
+        raise ValueError(f"--root must be a folder, found the file {options.root}")
     if options.name == "larochelle":
         print(f"larochelle is in {datasets.fetch_larochelle(options.problems or None, options.root)}")
         return 0

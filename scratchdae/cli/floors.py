@@ -57,6 +57,8 @@ def run(options: argparse.Namespace) -> int:
     rng = np.random.default_rng(seed)
     most = None if options.sample is None else integer("sample", options.sample)
     examples = example_files.read(options.file, most, rng, options.raw)
+    if options.pool is not None and examples.image_shape is None:
+        raise ValueError(f"--pool needs examples that are images, found {examples.sizes()}")
     found = survey(examples.x, rng, image_shape=examples.image_shape, **levels)
     if options.json:
         about = {"data": examples.source, "examples": examples.sizes(), "seed": seed}

@@ -272,7 +272,7 @@ CASES = [
     (f"{GOOD} --sigma nan", "--sigma must be a finite number, at least 0 and at most 1e.100, found nan"),
     (f"{GOOD} --range 1 0", "low must be at most high, found low = 1, high = 0"),
     (f"{GOOD} --range 1", "argument --range: expected 2 arguments"),
-    (f"{GOOD} --pool 2", "pools needs examples that are images"),
+    (f"{GOOD} --pool 2", "--pool needs examples that are images"),
     (f"{GOOD} --sample 0", "sample must be an integer of at least 1, found 0"),
     (f"{GOOD} --seed -1", "seed must be an integer of at least 0, found -1"),
     (f"{GOOD} --corruption none", "--corruption must be masking, bernoulli or gaussian, found 'none'"),

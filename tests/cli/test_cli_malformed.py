@@ -248,6 +248,12 @@ CASES = [
     ("gradcheck --batch-size 0", "batch_size must be an integer of at least 1, found 0"),
     ("gradcheck --method exact", "argument --method: invalid choice: 'exact'"),
     ("gradcheck --output linear", "output must be 'sigmoid' for the cross-entropy, found 'linear'"),
+    ("gradcheck --visible 3000 --hidden 3000 --batch-size 2", "must be at most 10000000, found 3000, 3000 and 2"),
+    ("floors {tmp}/vast.npy", "vast.npy must hold numbers up to 1e.140, whose squares have sums, found 1e.300"),
+    ("floors {tmp}/good.npy --sigma 1e308", r"--sigma must be .* at most 1e\+100, found 1e\+308"),
+    ("floors {tmp}/good.npy --corruption gaussian:1e308", r"noises must be .* at most 1e\+100, found 1e\+308"),
+    ("floors {tmp}/nan.npy --pool 2", "must hold finite numbers, found nan"),
+    ("floors {tmp}/one.npy:x --pool 2", "one.npy holds one array without a name, found the name 'x'"),
     ("gradcheck --seed -1", "seed must be an integer of at least 0, found -1"),
     ("data draw", "the following arguments are required: N, --out"),
     ("data draw 5", "the following arguments are required: --out"),
@@ -259,7 +265,7 @@ CASES = [
     ("data draw 5 --out {tmp}/folder.npy", "--out must be a .npz or .npy file in a folder that exists"),
     ("data draw 5 --out {tmp}/new.npz --seed -1", "seed must be an integer of at least 0, found -1"),
     ("data fetch cifar", "argument name: invalid choice: 'cifar'"),
-    ("data fetch mnist --root {tmp}/file", "file: file exists"),
+    ("data fetch mnist --root {tmp}/file", "--root must be a folder, found the file .*file$"),
     ("chapters run", "the following arguments are required: NAME|NUMBER|all"),
     ("chapters run 999", "chapter must be one of .*, or all, found '999'"),
     ("chapters run nonsense", "chapter must be one of .*, or all, found 'nonsense'"),
@@ -277,7 +283,7 @@ def test_one_sentence_and_nothing_written(line, reason, tmp, capsys):
     assert main([part.format(tmp=tmp) for part in line.split()]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1, said
-    command = re.match(r"(train|gradcheck|info|data \w+|chapters \w+)?", line)[0]
+    command = re.match(r"(train|floors|gradcheck|info|data \w+|chapters \w+)?", line)[0]
     assert re.match(f"scratchdae( {command})?: error: ", said), said
     assert re.search(reason, said.strip()), said
     assert "Traceback" not in said
