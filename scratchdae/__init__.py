@@ -13,9 +13,16 @@ map is imported when it is first asked for.
 """
 
 import importlib
+import signal
+import sys
 from typing import TYPE_CHECKING, Any
 
-from scratchdae import kernels as kernels  # says which compiled twins there are; imports no compiler
+_name = "".join(sys.argv[:1]).replace("\\", "/").rpartition("/")[2]  # -m, while `python -m scratchdae` looks for it
+_is_command = "scratchdae" in sys.orig_argv if _name == "-m" else _name in ("scratchdae", "scratchdae.exe")
+if _is_command and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # Ctrl-C ends the command at once, until `cli.main` catches it
+
+from scratchdae import kernels as kernels  # noqa: E402  # says which compiled twins there are; imports no compiler
 
 if TYPE_CHECKING:
     from scratchdae import (

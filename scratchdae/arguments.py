@@ -20,6 +20,7 @@ import numpy.typing as npt
 Array: TypeAlias = npt.NDArray[Any]
 Params: TypeAlias = dict[str, Array]  # named arrays; a gradient has the names and shapes of its parameters
 T = TypeVar("T")
+_Number = TypeVar("_Number", int, float)
 
 PRECISIONS = ("float32", "float64")
 ECHOED = 80  # characters of what was found that an error shows
@@ -162,6 +163,19 @@ def flags(**values: object) -> None:
     """Refuse the first value that is neither True nor False: ``flags(resume=resume, ...)``."""
     for name, value in values.items():
         flag(name, value)
+
+
+def literal(kind: type[_Number], text: str) -> _Number:
+    """Read an int or a float that was typed; 1_0 and the digits of other scripts, which Python takes, are none."""
+    try:
+        if not text.isascii() or "_" in text:
+            raise ValueError
+        return kind(text)
+    except ValueError:
+        what = "an integer" if kind is int else "a number"
+        if kind is int and text.isascii() and text.isdecimal():
+            what += " of at most 4300 digits"
+        raise ValueError(f"must be {what}, found {text!r}") from None
 
 
 def choice(name: str, value: object, choices: Collection[str]) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from numbers import Real
 from typing import Any, TypeAlias
 
-from scratchdae.arguments import integer, keep, number, shown
+from scratchdae.arguments import integer, keep, literal, number, shown
 
 Schedule: TypeAlias = Callable[[int], float]
 
@@ -174,23 +174,21 @@ def parse(name: str, text: str | float) -> AnySchedule:
 
 def _read(text: str) -> AnySchedule:
     kind, bracket, rest = text.strip().partition("(")
-    if not text.isascii() or "_" in text:
-        raise ValueError("digits are 0 to 9, without underscores")
     if not bracket:
-        return Constant(float(kind))
+        return Constant(literal(float, kind))
     if not rest.endswith(")"):
         raise ValueError("the bracket is not closed")
     inside = rest[:-1]
     if kind == "warmup":
         epochs, _, then = inside.partition(",")
-        if then.strip().startswith(kind):
-            raise ValueError("a warm-up has no warm-up inside")
-        return WarmUp(int(epochs), _read(then))
+        if then.strip().startswith(kind):  # refused here, however many of them there are
+            raise ValueError("a warm-up is followed by another schedule")
+        return WarmUp(literal(int, epochs), _read(then))
     if kind not in KINDS:
         raise ValueError(f"there is no {kind!r}")
     types = [int if field.type is int else float for field in fields(KINDS[kind])]
     words = inside.split(",")
     if len(words) != len(types):
         raise ValueError(f"{kind} takes {len(types)} numbers")
-    schedule: AnySchedule = KINDS[kind](*(convert(word) for convert, word in zip(types, words, strict=True)))
+    schedule: AnySchedule = KINDS[kind](*(literal(convert, word) for convert, word in zip(types, words, strict=True)))
     return schedule

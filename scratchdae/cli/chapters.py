@@ -3,11 +3,13 @@
 import argparse
 import os
 import re
+import sys
 from contextlib import closing
 from pathlib import Path
 
 from scratchdae.arguments import integer
 from scratchdae.cli.processes import finished, usable_cores
+from scratchdae.cli.results import drawable
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _CHECKOUT = _PACKAGE.parent
@@ -51,7 +53,9 @@ def run(options: argparse.Namespace) -> int:
     passed_on = ["--seed", str(integer("seed", options.seed, at_least=0))]
     passed_on += ["--quick"] if options.quick else ["--full"] if options.full else []
     passed_on += ["--out", str(options.out)] if options.out else []
-    environment = dict(os.environ)
+    drawable()
+    # A chapter prints in the encoding of this process; what that lacks must not end the chapter.
+    environment = {**os.environ, "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
     if chosen[0].parent.parent == _CHECKOUT:  # the chapters of a checkout run with its package, installed or not
         known = environment.get("PYTHONPATH")
         environment["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *([known] if known else [])])
@@ -79,7 +83,7 @@ def find() -> list[Path]:
 
 def choose(which: str, scripts: list[Path]) -> Path:
     """Return the chapter that a number, a stem, or a stem without its number stands for."""
-    wanted = int(which) if which.isdecimal() else None
+    wanted = int(which) if which.isascii() and which.isdecimal() else None
     chosen = [
         script
         for script in scripts

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from scratchdae.arguments import number
+from scratchdae.cli.results import writable_file
 
 if TYPE_CHECKING:
     from scratchdae.conformance.candidate import Candidate
@@ -46,7 +47,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_TIMEOUT,
         metavar="S",
-        help="seconds for each case (60); an adapter runs in a process of its own, with 0 in this one",
+        help="seconds for each case (60); an adapter has a process of its own, with 0 this one, which it can end",
     )
     parser.add_argument("--dtype", choices=_DTYPES, help="what it computes in (the adapter's own; float64)")
     parser.add_argument("--format", choices=_FORMATS, help="of the inputs of a program (safetensors)")
@@ -82,11 +83,11 @@ def show(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Ask an implementation the cases, and report; status 0 if all that it supports agree and there is one."""
-    from scratchdae.conformance.candidate import InProcess, SeparateProcess
-    from scratchdae.conformance.named import Named
+    from scratchdae.conformance.candidate import LONGEST, InProcess, SeparateProcess
+    from scratchdae.conformance.named import Elsewhere
     from scratchdae.conformance.program import Program
 
-    number("timeout", options.timeout, at_least=0)
+    number("timeout", options.timeout, at_least=0, at_most=LONGEST)
     cases = _cases(options)
     _check_reports(options)
     if options.exec is not None:
@@ -94,7 +95,7 @@ def run(options: argparse.Namespace) -> int:
         return _examine(command, cases, options)
     if options.format is not None:
         raise ValueError("--format is of the inputs of a program (--exec), found an adapter")
-    adapter = Named(options.adapter, options.dtype)
+    adapter = Elsewhere(options.adapter, options.dtype)
     if options.timeout == 0:
         return _examine(InProcess(adapter), cases, options)
     with SeparateProcess(adapter, options.timeout) as candidate:
@@ -142,8 +143,8 @@ def _check_reports(options: argparse.Namespace) -> None:
     """Refuse, before anything runs, files that could not be written after it."""
     for form, suffix in _REPORTS.items():
         path: Path | None = getattr(options, form)
-        if path is not None and (path.suffix != suffix or path.is_dir() or not path.parent.is_dir()):
-            raise ValueError(f"--{form} must be a {suffix} file in a folder that exists, found {path}")
+        if path is not None:
+            writable_file(f"--{form}", path, (suffix,))
 
 
 def _examine(candidate: "Candidate", cases: "Sequence[Case]", options: argparse.Namespace) -> int:

@@ -7,8 +7,11 @@ import numpy as np
 
 from scratchdae import atomic, datasets
 from scratchdae.arguments import choice, integer
+from scratchdae.cli.results import writable_file, writable_picture
 from scratchdae.cli.sheet import draw_sheet
 from scratchdae.datasets.larochelle import PROBLEMS, locate_originals, photographs
+
+_MOST_DRAWN = 5_000_000  # digits, which are in memory before they are written
 
 
 def add(parser: argparse.ArgumentParser) -> None:
@@ -16,13 +19,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
     parser = actions.add_parser("list", help="where they are, and whether they are as published")
     parser.set_defaults(run=show)
-    parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the four files of MNIST")
 
     parser = actions.add_parser("fetch", help="download a data set and verify its checksums")
     parser.set_defaults(run=fetch)
     parser.add_argument("name", choices=("mnist", "larochelle"))
     parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="of larochelle: which of the eight (all)")
-    parser.add_argument("--root", metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/NAME, or the cache)")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder to fill ($SCRATCHDAE_DATA/NAME, or the cache)")
 
     parser = actions.add_parser("draw", help="draw stroke digits with the library's own pen")
     parser.set_defaults(run=draw)
@@ -39,7 +42,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, help="of the drawings (0)")
     parser.add_argument("--original", action="store_true", help="show the published images instead of drawing ours")
     parser.add_argument(
-        "--root", metavar="DIR", help="folder of the folders mnist and natural; with --original, of the archives"
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="folder of the folders mnist and natural; with --original, of the archives",
     )
 
 
@@ -52,6 +58,8 @@ def show(options: argparse.Namespace) -> int:
 
 def fetch(options: argparse.Namespace) -> int:
     """Download a data set, where it is not there yet."""
+    if options.root is not None and options.root.exists() and not options.root.is_dir():
+        raise ValueError(f"--root must be a folder, found the file {options.root}")
     if options.name == "larochelle":
         print(f"larochelle is in {datasets.fetch_larochelle(options.problems or None, options.root)}")
         return 0
@@ -64,11 +72,14 @@ def fetch(options: argparse.Namespace) -> int:
 def sheet(options: argparse.Namespace) -> int:
     """Draw the first training images of each problem of Larochelle et al. 2007."""
     out: Path = options.out
-    if out.suffix != ".png":
-        raise ValueError(f"--out must end in .png, found {out}")
+    writable_picture("--out", out)
     if options.original and options.seed is not None:
         raise ValueError(f"--seed must be left out with --original, which draws nothing, found {options.seed}")
     names = [choice("PROBLEM", name, PROBLEMS) for name in options.problems or PROBLEMS]
+    if options.root is not None and not options.original and set(names) <= {"rect", "convex"}:
+        raise ValueError(
+            f"--root must be left out with {' and '.join(names)}: no files are needed, found {options.root}"
+        )
     seed = 0 if options.seed is None else options.seed
     if options.original:
         problems = [datasets.larochelle_original(name, options.root) for name in names]
@@ -82,23 +93,24 @@ def sheet(options: argparse.Namespace) -> int:
 def draw(options: argparse.Namespace) -> int:
     """Draw digits and write them to a file, whole or not at all."""
     out: Path = options.out
-    if out.suffix not in (".npz", ".npy"):
-        raise ValueError(f"--out must end in .npz or .npy, found {out}")
-    if out.is_dir() or not out.parent.is_dir():
-        raise ValueError(f"--out must be a file in a folder that exists, found {out}")
+    writable_file("--out", out, (".npz", ".npy"))
+    if options.n > _MOST_DRAWN:
+        raise ValueError(f"N must be at most {_MOST_DRAWN}, which take 4 GB of memory, found {options.n}")
     rng = np.random.default_rng(integer("seed", options.seed, at_least=0))
     x, t = datasets.draw_digits(options.n, rng)
     with atomic.replacing(out) as temporary:
         if out.suffix == ".npz":
             np.savez_compressed(temporary, x=x, t=t)
         else:
-            np.save(temporary, x)
+            with temporary.open("wb") as file:  # np.save does not say that a disk is full
+                np.lib.format.write_array_header_1_0(file, np.lib.format.header_data_from_array_1_0(x))
+                file.write(x.data)
     what = "images x and labels t" if out.suffix == ".npz" else "images, ready to be memory-mapped"
     print(f"{out}: {len(x)} {what}, 28×28, uint8, seed {options.seed}")
     return 0
 
 
-def describe(root: str | None = None) -> tuple[list[str], bool]:  # root: the folder of MNIST
+def describe(root: Path | None = None) -> tuple[list[str], bool]:  # root: the folder of MNIST
     """Say where each data set is, how large, whether its files are the published ones, and whether all can be read."""
     lines, sound = [], True
     try:
@@ -109,7 +121,7 @@ def describe(root: str | None = None) -> tuple[list[str], bool]:  # root: the fo
     return [*lines, *more, _describe_photographs(), _describe_originals()], sound and whole
 
 
-def _describe_mnist(root: str | None) -> tuple[list[str], bool]:
+def _describe_mnist(root: Path | None) -> tuple[list[str], bool]:
     files = datasets.locate_mnist(root)
     if files is None:
         where = f" in {root}" if root else ""

@@ -9,6 +9,7 @@ from scratchdae.arguments import Array
 from scratchdae.datasets import files, to_float
 
 _MOST, _NUMBERS = 10_000, 20_000_000  # examples, and numbers in them, that are kept unless asked otherwise
+_LARGEST = 1e140
 _LARGE, _MOST_LARGE = 2_000, 2_000  # of examples with more numbers than this, no more than that: eigenvalues cost n³
 
 
@@ -49,6 +50,8 @@ def read(text: str, most: int | None, rng: np.random.Generator, raw: bool = Fals
     if len(bad):
         row, column = bad[0]
         raise ValueError(f"{text} must hold finite numbers, found {x[row, column]} ({len(bad)} of {x.size} are not)")
+    if (largest := float(np.abs(x).max())) > _LARGEST:
+        raise ValueError(f"{text} must hold numbers up to {_LARGEST:g}, whose squares have sums, found {largest:g}")
     return Examples(f"{stored.source} ({stored.kind}, {how})", x, there, image_shape)
 
 

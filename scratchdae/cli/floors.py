@@ -2,17 +2,21 @@
 
 import argparse
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from scratchdae import plots
-from scratchdae.arguments import integer
+from scratchdae.arguments import integer, literal, number
 from scratchdae.cli import example_files
 from scratchdae.cli.example_files import Examples
+from scratchdae.cli.results import printable, writable_picture
 from scratchdae.corruption import Corruption
 from scratchdae.floors import Survey, survey
+from scratchdae.floors.denoising import LARGEST_NOISE
 
 _ALIKE = 0.8  # of what shuffled columns leave: from here on, dependence is not worth speaking of
 _UNITS = {"squared_error": "squared units", "absolute_error": "units of the data", "cross_entropy": "nats"}
@@ -46,13 +50,15 @@ def add(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Compute the floors, print them, and draw them if asked."""
     plot: Path | None = options.plot
-    if plot is not None and (plot.suffix.lower() != ".png" or plot.is_dir() or not plot.parent.is_dir()):
-        raise ValueError(f"--plot must be a .png file in a folder that exists, found {plot}")
+    if plot is not None:
+        writable_picture("--plot", plot)
     levels = _levels(options)
     seed = integer("seed", options.seed, at_least=0)
     rng = np.random.default_rng(seed)
     most = None if options.sample is None else integer("sample", options.sample)
     examples = example_files.read(options.file, most, rng, options.raw)
+    if options.pool is not None and examples.image_shape is None:
+        raise ValueError(f"--pool needs examples that are images, found {examples.sizes()}")
     found = survey(examples.x, rng, image_shape=examples.image_shape, **levels)
     if options.json:
         about = {"data": examples.source, "examples": examples.sizes(), "seed": seed}
@@ -69,10 +75,10 @@ def run(options: argparse.Namespace) -> int:
 def _levels(options: argparse.Namespace) -> dict[str, Any]:
     """Turn the options into arguments of `survey`."""
     levels: dict[str, Any] = {
-        "codes": _numbers("codes", options.codes, int),
-        "masks": _numbers("nu", options.nu, float),
-        "noises": _numbers("sigma", options.sigma, float),
-        "pools": _numbers("pool", options.pool, int),
+        "codes": _numbers("--codes", options.codes, int, integer),
+        "masks": _numbers("--nu", options.nu, float, partial(number, at_least=0, at_most=1)),
+        "noises": _numbers("--sigma", options.sigma, float, partial(number, at_least=0, at_most=LARGEST_NOISE)),
+        "pools": _numbers("--pool", options.pool, int, integer),
         "limits": tuple(options.range) if options.range else None,
     }
     if options.corruption is not None:
@@ -91,14 +97,17 @@ def _levels(options: argparse.Namespace) -> dict[str, Any]:
     return levels
 
 
-def _numbers(name: str, text: str | None, kind: type[int] | type[float]) -> list[Any] | None:
+def _numbers(
+    name: str, text: str | None, kind: type[int] | type[float], check: Callable[[str, object], Any]
+) -> list[Any] | None:
     if text is None:
         return None
     try:
-        return [kind(part) for part in text.split(",")]
+        numbers = [literal(kind, part) for part in text.split(",")]
     except ValueError:
         what = "integers" if kind is int else "numbers"
-        raise ValueError(f"--{name} must be {what} with commas between, found {text!r}") from None
+        raise ValueError(f"{name} must be {what} with commas between, found {text!r}") from None
+    return [check(name, one) for one in numbers]
 
 
 def _table(examples: Examples, found: Survey) -> list[str]:
@@ -154,5 +163,6 @@ def _draw(path: Path, examples: Examples, found: Survey) -> None:
     plots.code_floors(code, found)
     plots.noise_floors(noise, found)
     plots.floor_bars(bars, found)
-    figure.suptitle(f"What loss to expect: {examples.source}\n{examples.sizes()}", fontsize=11)
+    title = printable(f"What loss to expect: {examples.source}\n{examples.sizes()}")
+    figure.suptitle(title, fontsize=11, parse_math=False)
     plots.save(figure, path)

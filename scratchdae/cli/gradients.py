@@ -13,6 +13,8 @@ from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 
 VISIBLE, HIDDEN, BATCH_SIZE = 7, 5, 3  # unequal, so that a transposed matrix cannot hide
 
+_MOST = 10_000_000  # multiplications in a step, of which there are two for every parameter
+
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.description = "Check the backward pass of a small autoencoder, in float64, against its own loss."
@@ -30,6 +32,9 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Check, and print the report."""
+    if options.visible * options.hidden * options.batch_size > _MOST:
+        sizes = f"{options.visible}, {options.hidden} and {options.batch_size}"
+        raise ValueError(f"the product of visible, hidden and batch_size must be at most {_MOST}, found {sizes}")
     report = check(
         options.visible,
         options.hidden,

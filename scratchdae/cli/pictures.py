@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from scratchdae import plots
 from scratchdae.arguments import Array
+from scratchdae.cli.results import printable
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.training.history import History
 
@@ -26,7 +27,7 @@ def _axes(path: Path, height: float, title: str, behind: str = "white") -> Itera
     figure = plots.sheet(_WIDTH, height, behind)
     ax = figure.subplots()
     ax.set_facecolor(behind)
-    ax.set_title(title, fontsize=11)
+    ax.set_title(printable(title), fontsize=11, parse_math=False)
     yield ax
     plots.save(figure, path, 120, bbox_inches="tight", pad_inches=0.1)
 

@@ -32,7 +32,7 @@ class _Process(NamedTuple):
         seconds = time.perf_counter() - self.start
         for file, stream in zip(self.said, (sys.stdout, sys.stderr), strict=False):
             file.seek(0)
-            stream.write(file.read().decode(errors="replace"))
+            stream.write(file.read().decode(sys.stdout.encoding, errors="replace"))
             stream.flush()
             file.close()
         return self.script, self.child.returncode, seconds

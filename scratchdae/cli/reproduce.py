@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from scratchdae import plots
-from scratchdae.arguments import choice, integer
+from scratchdae.arguments import choice, integer, literal
 from scratchdae.blas_threads import limited
 from scratchdae.cli.results import origin, writable_folder, write_numbers
 
@@ -26,7 +26,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=sda)
     parser.add_argument("--setting", choices=("tutorial", "fast", "both"), default="both", help="(both)")
     parser.add_argument("--seeds", default="0,1,2", metavar="N,...", help="a run each (0,1,2)")
-    parser.add_argument("--root", metavar="DIR", help="folder of the four files of MNIST")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="folder of the four files of MNIST")
     parser.add_argument("--threads", type=int, metavar="N", help="of the steps (as many as processors)")
     _where(parser, "runs/reproduce/sda")
 
@@ -145,7 +145,7 @@ def _settings(path: Path, known: tuple[str, ...]) -> dict[str, Any]:
 def _seeds(text: str) -> list[int]:
     """Read a list of seeds, each once."""
     try:
-        seeds = [int(part) for part in text.split(",")]
+        seeds = [literal(int, part) for part in text.split(",")]
     except ValueError:
         raise ValueError(f"--seeds must be integers with commas between them, found {text!r}") from None
     if min(seeds) < 0 or len(set(seeds)) != len(seeds):

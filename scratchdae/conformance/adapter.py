@@ -15,10 +15,13 @@ A method that is missing means that the operation is unsupported. `name`, `dtype
 ``"float32"``) and `tolerances` (by operation, case name or GROUP/NAME) are optional.
 """
 
+import os
+import sys
 import traceback
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
@@ -78,6 +81,34 @@ def ask(adapter: object, operation: str, inputs: Mapping[str, Array], convention
         raise
     except BaseException as error:
         raise AnswerError(describe(error)) from error
+
+
+@contextmanager
+def staying() -> Iterator[None]:
+    """Keep this process and its output while an adapter is called, which may call ``os._exit`` and close streams."""
+    leave, process, streams = os._exit, os.getpid(), (sys.stdout, sys.stderr)
+
+    def refuse(status: int) -> NoReturn:
+        if os.getpid() != process:  # a child that the adapter forked
+            leave(status)
+        raise SystemExit(f"os._exit({status})")
+
+    os._exit = refuse
+    try:
+        yield
+    finally:
+        os._exit = leave
+        sys.stdout, sys.stderr = streams
+
+
+def about(adapter: object) -> tuple[str, str, dict[str, float]]:
+    """Return the name, the dtype and the tolerances of an adapter; a ValueError where it cannot be asked for them."""
+    try:
+        return name_of(adapter), dtype_of(adapter), tolerances_of(adapter)
+    except (ValueError, KeyboardInterrupt):
+        raise
+    except BaseException as error:
+        raise ValueError(f"adapter must tell its name, dtype and tolerances, found {describe(error)}") from error
 
 
 def inputs_of(case: Case, dtype: str) -> Params:

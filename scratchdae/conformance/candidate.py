@@ -12,9 +12,11 @@ from types import TracebackType
 from typing import Any, Protocol, Self
 
 from scratchdae.arguments import Params, number
-from scratchdae.conformance.adapter import AnswerError, Unsupported, ask, dtype_of, inputs_of, name_of, tolerances_of
+from scratchdae.conformance.adapter import AnswerError, Unsupported, about, ask, inputs_of, staying
 from scratchdae.conformance.case import Case
+from scratchdae.conformance.named import Elsewhere
 
+LONGEST = 1e6  # seconds that a case may be given: a system cannot wait for any number of them
 STARTUP = 120.0  # seconds that a process has to import its framework, beside those for each case
 
 
@@ -33,13 +35,16 @@ class Candidate(Protocol):
 class InProcess:
     """An adapter that is called here."""
 
+    tolerances: Mapping[str, float]
+
     def __init__(self, adapter: object) -> None:
-        self.name, self.dtype = name_of(adapter), dtype_of(adapter)
-        self.tolerances: Mapping[str, float] = tolerances_of(adapter)
-        self._adapter = adapter
+        with staying():
+            self._adapter = adapter.find() if isinstance(adapter, Elsewhere) else adapter
+            self.name, self.dtype, self.tolerances = about(self._adapter)
 
     def answer(self, case: Case) -> Params:
-        return ask(self._adapter, *_question(case, self.dtype))
+        with staying():
+            return ask(self._adapter, *_question(case, self.dtype))
 
 
 class SeparateProcess:
@@ -49,10 +54,10 @@ class SeparateProcess:
     is in seconds for each case.
     """
 
+    tolerances: Mapping[str, float]
+
     def __init__(self, adapter: object, timeout: float) -> None:
-        self.name, self.dtype = name_of(adapter), dtype_of(adapter)
-        self.tolerances: Mapping[str, float] = tolerances_of(adapter)
-        self._timeout = number("timeout", timeout, above=0)
+        self._timeout = number("timeout", timeout, at_most=LONGEST, above=0)
         self._adapter = adapter
         self._process: multiprocessing.process.BaseProcess | None = None
         self._connection: connection.Connection[Any, Any] | None = None
@@ -63,6 +68,13 @@ class SeparateProcess:
             raise ValueError(
                 f"adapter must be one that pickle can send to the process of its own that timeout needs, found {error}"
             ) from error
+        if not isinstance(adapter, Elsewhere):
+            self.name, self.dtype, self.tolerances = about(adapter)
+            return
+        try:  # whatever the adapter does when it is imported, it does it there
+            self.name, self.dtype, self.tolerances = self._start()
+        except AnswerError as error:
+            raise ValueError(f"adapter must be one that can be made, found {adapter.name}: {error}") from None
 
     def __enter__(self) -> Self:
         return self
@@ -89,17 +101,25 @@ class SeparateProcess:
         answer: Params = content
         return answer
 
-    def _start(self) -> None:
+    def _start(self) -> Any:
+        """Start the process, and return what it tells of an adapter that is found there."""
         context = multiprocessing.get_context("spawn")  # the threads of a framework do not survive a fork
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_serve, args=(theirs, self._adapter))
         self._process.start()
         theirs.close()
         try:
-            self._receive(STARTUP)
+            kind, told = self._receive(STARTUP)
         except AnswerError as error:
             self._stillborn = f"the process of the adapter did not start: {error}"
             raise AnswerError(self._stillborn) from None
+        except BaseException:
+            self._end()
+            raise
+        if kind == "refused":
+            self._end()
+            raise ValueError(told)
+        return told
 
     def _receive(self, timeout: float) -> tuple[str, Any]:
         """Wait for a message; a process that sends none is ended."""
@@ -158,7 +178,15 @@ def _serve(ours: "connection.Connection[Any, Any]", adapter: object) -> None:
     """Answer questions until there are no more: the life of the separate process."""
     if hasattr(os, "setsid"):
         os.setsid()  # a group of its own, so that what the adapter starts is killed with it
-    ours.send(("ready", None))
+    if isinstance(adapter, Elsewhere):
+        try:
+            adapter = adapter.find()
+            ours.send(("ready", about(adapter)))
+        except (ValueError, ImportError) as error:
+            ours.send(("refused", str(error)))
+            return
+    else:
+        ours.send(("ready", None))
     while True:
         try:
             operation, inputs, conventions = ours.recv()

@@ -6,6 +6,7 @@ read: a case that was damaged or edited must not call anybody's implementation w
 
 import hashlib
 import os
+import textwrap
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib import resources
@@ -152,7 +153,8 @@ def known(name: str, wanted: Iterable[str], there: set[str]) -> set[str]:
     chosen = {wanted} if isinstance(wanted, str) else set(wanted)
     unknown = sorted(map(str, chosen - there))
     if unknown:
-        raise ValueError(f"{name} must be among {', '.join(sorted(there))}, found {', '.join(unknown)}")
+        among = textwrap.shorten(", ".join(sorted(there)), 160)  # there are hundreds of names of cases
+        raise ValueError(f"{name} must be among {among}, found {', '.join(unknown)}")
     return chosen
 
 

@@ -6,6 +6,7 @@ inputs. The answer is ``outputs.safetensors``, ``outputs.npz``, ``outputs.json``
 
 import json
 import os
+import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -39,14 +40,20 @@ def export(
     dtype: str = "float64",
     with_expected: bool = False,
 ) -> list[Path]:
-    """Write cases into an empty folder or a new one, each to ``ROOT/GROUP/NAME``."""
+    """Write cases into an empty folder or a new one, each to ``ROOT/GROUP/NAME``; all of them or none."""
     root = Path(root)
     if root.exists() and (not root.is_dir() or any(root.iterdir())):
         raise ValueError(f"root must be an empty folder or a new one, found {root} with something in it")
-    folders = []
-    for case in cases:
-        folders.append(root / case.group / case.name)
-        write_case(folders[-1], case, form, dtype, with_expected)
+    folders = list[Path]()
+    new = [path for path in (root, *root.absolute().parents) if not path.exists()]
+    try:
+        for case in cases:
+            folders.append(root / case.group / case.name)
+            write_case(folders[-1], case, form, dtype, with_expected)
+    except BaseException:  # a full disk, or Ctrl-C: nothing is left that could pass for all of the cases
+        for path in new[-1:] or {folder.parent for folder in folders}:
+            shutil.rmtree(path, ignore_errors=True)
+        raise
     return folders
 
 

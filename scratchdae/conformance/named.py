@@ -5,7 +5,7 @@ import importlib.util
 from operator import attrgetter
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 from scratchdae.conformance.adapter import describe, dtype_of
 
@@ -28,9 +28,9 @@ class Named:
                 found = found() if dtype is None else found(dtype=dtype)
         except ModuleNotFoundError as error:
             raise ImportError(f"the adapter {name} needs {error.name}, which is not installed") from error
-        except (ImportError, ValueError):
+        except (ImportError, ValueError, KeyboardInterrupt):
             raise
-        except Exception as error:  # the module is somebody else's
+        except BaseException as error:  # the module is somebody else's, and may even leave
             raise ValueError(f"adapter must be one that can be made, found {name}: {describe(error)}") from error
         if dtype is not None and dtype_of(found) != dtype:
             raise ValueError(f"dtype of the adapter {name} must be {dtype_of(found)}, its own, found {dtype}")
@@ -45,6 +45,16 @@ class Named:
 
     def __reduce__(self) -> tuple[type["Named"], tuple[str, str | None]]:
         return Named, self._arguments
+
+
+class Elsewhere(NamedTuple):
+    """An adapter by its name that is found where it is called, since its module may do anything."""
+
+    name: str
+    dtype: str | None = None  # the one asked for
+
+    def find(self) -> Named:
+        return Named(*self)
 
 
 def _find(name: str) -> Any:

@@ -13,7 +13,7 @@ from typing import IO
 from scratchdae.arguments import Params, choice, number
 from scratchdae.conformance import array_files, exchange
 from scratchdae.conformance.adapter import AnswerError, Unsupported, as_arrays
-from scratchdae.conformance.candidate import describe_status, kill
+from scratchdae.conformance.candidate import LONGEST, describe_status, kill
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.manifest import DTYPES
 
@@ -45,7 +45,10 @@ class Program:
             raise ValueError(f"command must begin with a program that can be run, found {self._words[0]!r}")
         self.name, self.dtype = command, choice("dtype", dtype, DTYPES)
         self.tolerances: Mapping[str, float] = {}
-        self._timeout, self._form = number("timeout", timeout, above=0), choice("form", form, array_files.FORMATS)
+        self._timeout, self._form = (
+            number("timeout", timeout, at_most=LONGEST, above=0),
+            choice("form", form, array_files.FORMATS),
+        )
 
     def answer(self, case: Case) -> Params:
         # What was killed may still be leaving while the folder is removed.

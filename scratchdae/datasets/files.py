@@ -6,6 +6,7 @@ asked for: a .npy file is memory-mapped, an image of a folder is decoded when it
 
 import math
 import os
+import textwrap
 import zipfile
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -14,19 +15,28 @@ from pathlib import Path
 import numpy as np
 
 from scratchdae.arguments import Array
+from scratchdae.datasets.folders import at_home, refuse_endless
 
 MAGIC = {".npy": b"\x93NUMPY", ".npz": b"PK"}
 _GZIP, _IDX = b"\x1f\x8b", b"\0\0"
 _NAMES = ("x", "x_train")  # of the arrays that are taken from a .npz file unasked
 _IMAGES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp", ".pgm", ".ppm")
 _CHANNELS = (1, 3, 4)
+_MOST_OTHERS = 100_000  # files that are no images, in a folder of images: a walk through a whole disk would not end
 
 
 class Pictures:
     """The images of a folder and its subfolders as uint8, all of one size; `pictures[rows]` decodes those rows."""
 
     def __init__(self, folder: Path) -> None:
-        self._paths = sorted(path for path in folder.rglob("*") if path.suffix.lower() in _IMAGES and path.is_file())
+        self._paths, others = list[Path](), 0
+        for place, _, names in os.walk(folder):
+            found = [path for path in (Path(place, name) for name in names) if path.suffix.lower() in _IMAGES]
+            self._paths += [path for path in found if path.is_file()]
+            others += len(names) - len(found)
+            if others > _MOST_OTHERS:
+                raise ValueError(f"{folder} must be a folder of images, found {others} other files in it, and more")
+        self._paths.sort()
         if not self._paths:
             raise ValueError(f"{folder} must hold images ({', '.join(_IMAGES)}), found none")
         self._first = read_image(self._paths[0])
@@ -92,18 +102,20 @@ def read(
         return _named(text, root)
     path, name = locate(text)
     if path.is_dir():
+        if name:
+            raise ValueError(f"{path} is a folder, whose images have no name, found the name {name!r} asked for")
         pictures = Pictures(path)
         return Stored(text, pictures, "uint8", pictures.shape[1:])
     x = _array(path, name)
     if x.ndim not in ((2, 3, 4) if channels else (2, 3)) or x.size == 0:
         colours = " or (N, rows, columns, channels)" if channels else ""
         raise ValueError(
-            f"{path} must hold examples of shape (N, D) or images of shape (N, rows, columns){colours}, at least one, "
+            f"{text} must hold examples of shape (N, D) or images of shape (N, rows, columns){colours}, at least one, "
             f"found shape {x.shape}"
         )
     if x.dtype != np.uint8 and x.dtype.kind not in ("biuf" if integers else "f"):
         raise ValueError(
-            f"{path} must hold uint8 grey levels (0 to 255) or floating-point numbers, found dtype {x.dtype}"
+            f"{text} must hold uint8 grey levels (0 to 255) or floating-point numbers, found dtype {x.dtype}"
             f"{hint if x.dtype.kind in 'biu' else ''}"
         )
     kind = str(x.dtype)
@@ -115,9 +127,14 @@ def read(
 
 def locate(text: str) -> tuple[Path, str]:
     """Split ``FILE:NAME`` into the path and the name, which is empty where `text` is a path that exists."""
-    path = Path(text).expanduser()
     before, colon, name = text.rpartition(":")
-    return (Path(before).expanduser(), name) if colon and not path.exists() else (path, "")
+    if not colon or at_home(text).exists():
+        before, name = text, ""
+    if not before:
+        raise ValueError(f"the data must be a name or a path, found {text!r}")
+    path = at_home(before)
+    refuse_endless(path, "a file or a folder of images")
+    return path, name
 
 
 def square(columns: int) -> tuple[int, int] | None:
@@ -163,16 +180,22 @@ def _array(path: Path, name: str) -> Array:
 def _member(path: Path, name: str) -> Array:
     if not zipfile.is_zipfile(path):
         raise ValueError("it is not a whole zip file")
-    with np.load(path, allow_pickle=False) as arrays:
-        there = arrays.files
+    with zipfile.ZipFile(path) as members:
+        there = [member.removesuffix(".npy") for member in members.namelist() if member.endswith(".npy")]
         wanted = (name,) if name else (*_NAMES, *(there if len(there) == 1 else []))
-        chosen = next((arrays[one] for one in wanted if one in there), None)
-        if isinstance(chosen, np.ndarray):  # a member that is no array comes as bytes
-            return chosen
-        names = ", ".join(there) or "none"
+        for one in wanted:
+            if one in there:
+                return packed_array(members, one)
+        names = textwrap.shorten(", ".join(m.removesuffix(".npy") for m in members.namelist()), 80) or "none"
     if name:
         raise ValueError(f"it must hold an array named {name}, found {names}")
     raise ValueError(f"it must hold an array named x or x_train, or only one array, found {names}; FILE:NAME chooses")
+
+
+def packed_array(members: zipfile.ZipFile, name: str) -> Array:
+    """Unpack an array of a .npz file, no more than its header promises; NumPy unpacks what is no array whole."""
+    with members.open(f"{name}.npy") as member:
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
 
 
 def read_image(path: Path, mode: str | None = None) -> Array:

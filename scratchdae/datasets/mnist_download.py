@@ -14,6 +14,8 @@ MIRRORS = (
     "https://raw.githubusercontent.com/fgnt/mnist/master/",
 )
 
+_MOST = 2**24  # bytes of a file, of which the largest has 9.9 million
+
 
 def fetch_mnist(
     root: str | os.PathLike[str] | None = None,
@@ -50,5 +52,5 @@ def fetch_mnist(
         elif checksum(present) not in sums:
             raise FileExistsError(f"{present} is not the published file; move it away, or fetch into another directory")
     for name, expected in missing:
-        fetch_file(directory, f"{name}.gz", expected, addresses, progress)
+        fetch_file(directory, f"{name}.gz", expected, addresses, progress, most=_MOST)
     return directory

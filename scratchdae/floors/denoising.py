@@ -8,6 +8,8 @@ from scratchdae.floors.entropy import binary_entropy, probabilities
 from scratchdae.floors.examples import finite_matrix
 from scratchdae.floors.spectrum import spectrum
 
+LARGEST_NOISE = 1e100  # its square, times the variance of the data, must be a number
+
 
 def wiener(eigenvalues: npt.ArrayLike, s: float, k: int | None = None) -> float:
     """Return the least squared error of a linear denoiser against Gaussian noise: Wiener's filter (1949).
@@ -36,7 +38,7 @@ def wiener(eigenvalues: npt.ArrayLike, s: float, k: int | None = None) -> float:
         Mean over elements, in squared units of the data.
     """
     values = spectrum("eigenvalues", eigenvalues)
-    s, d = number("s", number("s", s, at_least=0), at_most=1e150), len(values)  # its square is a number
+    s, d = number("s", s, at_least=0, at_most=LARGEST_NOISE), len(values)
     k = d if k is None else integer("k", k, at_least=0)
     if k > d:
         raise ValueError(f"k must be at most D = {d}, found {k}")

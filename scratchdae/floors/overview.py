@@ -141,11 +141,12 @@ def survey(
         found.append(Floor("code", f"linear code of {k} unit{'s' * (k > 1)}", "squared_error", float(by_code[k]), k))
 
     for s in [level * deviation for level in NOISES] if noises is None else sequence("noises", noises):
-        left = denoising.wiener(eigenvalues, number("noises", number("noises", s, at_least=0), at_most=1e150))
+        left = denoising.wiener(eigenvalues, number("noises", s, at_least=0, at_most=denoising.LARGEST_NOISE))
         found.append(Floor("gaussian", f"Gaussian noise of {s:.4g}, linear denoiser", "squared_error", left, s))
 
-    if d > LARGEST_MASKED:
-        if masks is not None:
+    masks = masks if masks is None else list(masks)
+    if d > LARGEST_MASKED and masks != []:
+        if masks:
             raise ValueError(f"masks needs at most {LARGEST_MASKED} components an example, found {d}")
         left_out.append(f"masking: its floor needs a matrix of D×D, done up to D = {LARGEST_MASKED}, found {d}")
     else:

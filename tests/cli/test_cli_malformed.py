@@ -6,13 +6,16 @@ the right reason produces.
 
 import io
 import json
+import os
 import re
+import socket
 import zipfile
 
 import numpy as np
 import pytest
 
 from scratchdae.cli import main
+from scratchdae.datasets import files
 from scratchdae.training import checkpoint
 
 
@@ -119,11 +122,11 @@ CASES = [
     ("train surplus", "unrecognized arguments: surplus"),
     ("train --epoch 3", "unrecognized arguments: --epoch 3"),
     ("train --epochs", "argument --epochs: expected one argument"),
-    (f"{GOOD} --epochs two", "argument --epochs: invalid int value: 'two'"),
-    (f"{GOOD} --epochs 1.5", "argument --epochs: invalid int value: '1.5'"),
-    (f"{GOOD} --hidden many", "argument --hidden: invalid int value: 'many'"),
-    (f"{GOOD} --l2 heavy", "argument --l2: invalid float value: 'heavy'"),
-    (f"{GOOD} --validation half", "argument --validation: invalid float value: 'half'"),
+    (f"{GOOD} --epochs two", "argument --epochs: must be an integer, found 'two'"),
+    (f"{GOOD} --epochs 1.5", "argument --epochs: must be an integer, found '1.5'"),
+    (f"{GOOD} --hidden many", "argument --hidden: must be an integer, found 'many'"),
+    (f"{GOOD} --l2 heavy", "argument --l2: must be a number, found 'heavy'"),
+    (f"{GOOD} --validation half", "argument --validation: must be a number, found 'half'"),
     (f"{GOOD} --loss hinge", "argument --loss: invalid choice: 'hinge'"),
     (f"{GOOD} --output tanh", "argument --output: invalid choice: 'tanh'"),
     (f"{GOOD} --reduction sum", "argument --reduction: invalid choice: 'sum'"),
@@ -245,18 +248,24 @@ CASES = [
     ("gradcheck --batch-size 0", "batch_size must be an integer of at least 1, found 0"),
     ("gradcheck --method exact", "argument --method: invalid choice: 'exact'"),
     ("gradcheck --output linear", "output must be 'sigmoid' for the cross-entropy, found 'linear'"),
+    ("gradcheck --visible 3000 --hidden 3000 --batch-size 2", "must be at most 10000000, found 3000, 3000 and 2"),
+    ("floors {tmp}/vast.npy", "vast.npy must hold numbers up to 1e.140, whose squares have sums, found 1e.300"),
+    ("floors {tmp}/good.npy --sigma 1e308", r"--sigma must be .* at most 1e\+100, found 1e\+308"),
+    ("floors {tmp}/good.npy --corruption gaussian:1e308", r"noises must be .* at most 1e\+100, found 1e\+308"),
+    ("floors {tmp}/nan.npy --pool 2", "must hold finite numbers, found nan"),
+    ("floors {tmp}/one.npy:x --pool 2", "one.npy holds one array without a name, found the name 'x'"),
     ("gradcheck --seed -1", "seed must be an integer of at least 0, found -1"),
     ("data draw", "the following arguments are required: N, --out"),
     ("data draw 5", "the following arguments are required: --out"),
-    ("data draw five --out {tmp}/new.npz", "argument N: invalid int value: 'five'"),
+    ("data draw five --out {tmp}/new.npz", "argument N: must be an integer, found 'five'"),
     ("data draw 0 --out {tmp}/new.npz", "n must be an integer of at least 1, found 0"),
     ("data draw -1 --out {tmp}/new.npz", "n must be an integer of at least 1, found -1"),
-    ("data draw 5 --out {tmp}/new.csv", "--out must end in .npz or .npy, found .*new.csv"),
-    ("data draw 5 --out {tmp}/nowhere/new.npz", "--out must be a file in a folder that exists"),
-    ("data draw 5 --out {tmp}/folder.npy", "--out must be a file in a folder that exists"),
+    ("data draw 5 --out {tmp}/new.csv", "--out must be a .npz or .npy file in a folder that exists, found .*new.csv"),
+    ("data draw 5 --out {tmp}/nowhere/new.npz", "--out must be a .npz or .npy file in a folder that exists"),
+    ("data draw 5 --out {tmp}/folder.npy", "--out must be a .npz or .npy file in a folder that exists"),
     ("data draw 5 --out {tmp}/new.npz --seed -1", "seed must be an integer of at least 0, found -1"),
     ("data fetch cifar", "argument name: invalid choice: 'cifar'"),
-    ("data fetch mnist --root {tmp}/file", "file: file exists"),
+    ("data fetch mnist --root {tmp}/file", "--root must be a folder, found the file .*file$"),
     ("chapters run", "the following arguments are required: NAME|NUMBER|all"),
     ("chapters run 999", "chapter must be one of .*, or all, found '999'"),
     ("chapters run nonsense", "chapter must be one of .*, or all, found 'nonsense'"),
@@ -274,7 +283,7 @@ def test_one_sentence_and_nothing_written(line, reason, tmp, capsys):
     assert main([part.format(tmp=tmp) for part in line.split()]) == 2
     said = capsys.readouterr().err
     assert len(said.splitlines()) == 1, said
-    command = re.match(r"(train|gradcheck|info|data \w+|chapters \w+)?", line)[0]
+    command = re.match(r"(train|floors|gradcheck|info|data \w+|chapters \w+)?", line)[0]
     assert re.match(f"scratchdae( {command})?: error: ", said), said
     assert re.search(reason, said.strip()), said
     assert "Traceback" not in said
@@ -294,3 +303,107 @@ def test_the_good_file_and_the_run_are_good(tmp, tmp_path, capsys):
     assert state == json.loads((tmp_path / "run" / "config.json").read_text())
     assert main([part.format(tmp=tmp) for part in f"{RESUME} {{tmp}}/run --epochs 1".split()]) == 0
     assert "nothing was left to train" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("found", ["1_0", "１２", "٣", "½", "0x10"])
+def test_only_digits_and_a_point_make_a_number(found, tmp, capsys):
+    lines = [["--hidden", found], ["--l2", found], ["--lr", found], ["--lr", f"step(0.1,0.5,{found})"]]
+    for line in lines:
+        assert main([part.format(tmp=tmp) for part in GOOD.split()] + line) == 2
+        assert found in capsys.readouterr().err
+    for option in ("--codes", "--nu", "--pool"):
+        assert main(["floors", str(tmp / "good.npy"), option, found]) == 2
+    assert main(["chapters", "run", found]) == 2
+    assert main(["reproduce", "sda", "--seeds", found]) == 2
+    assert not (tmp / "new").exists()
+
+
+@pytest.mark.parametrize("option", ["--hidden", "--data", "--lr", "--corruption", "--backend", "--nonsense"])
+def test_what_was_found_is_echoed_in_80_characters(option, tmp, capsys):
+    assert main([part.format(tmp=tmp) for part in GOOD.split()] + [option, "9" * 5000]) == 2
+    said = capsys.readouterr().err
+    assert "9" * 81 not in said
+    assert f"{'9' * 39}…{'9' * 39}" in said.replace("9" * 40, "9" * 39)
+    assert len(said) < 400
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "train --out @", "train --data @ --out {tmp}/new", "floors @", "floors :x", "data draw 2 --out @",
+        "data list --root @", "data sheet rect --out @", "conform export @", "conform compare @",
+        "data fetch mnist --root @", "reproduce sda --out @", "bench --out @", "train --out=--", "floors --codes=-- x",
+    ],
+)  # fmt: skip
+def test_an_empty_path_is_not_the_working_directory(line, tmp, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([part.format(tmp=tmp).replace("@", "") for part in line.split()]) == 2
+    assert re.search("must be (a path|a name or a path)|must have a value", capsys.readouterr().err)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_root_of_problems_that_need_no_files_is_refused(tmp_path, capsys):
+    sheet = ["data", "sheet", "rect", "convex", "--out", str(tmp_path / "sheet.png"), "--root", str(tmp_path)]
+    assert main(sheet) == 2
+    assert "--root must be left out with rect and convex: no files are needed" in capsys.readouterr().err
+
+
+def test_a_home_that_there_is_not_is_a_path_that_there_is_not(capsys):
+    assert main(["floors", "~nosuchuser/x.npy"]) == 2
+    assert capsys.readouterr().err == "scratchdae floors: error: ~nosuchuser/x.npy: no such file or directory\n"
+    assert main(["train", "--data", "mnist", "--root", "~nosuchuser"]) == 2
+    assert "~nosuchuser lacks all four files" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("where", ["floors", "train"])
+def test_what_never_ends_or_begins_is_no_data(where, tmp_path, capsys):
+    pipe, listening = tmp_path / "pipe.npy", socket.socket(socket.AF_UNIX)
+    os.mkfifo(pipe)
+    with listening:
+        monkey = tmp_path / "s.npy"
+        listening.bind(str(monkey))
+        for path in (pipe, monkey, "/dev/zero"):
+            line = ["floors", str(path)] if where == "floors" else ["train", "--data", str(path), "--out", "new"]
+            assert main(line) == 2
+            assert "must be a file or a folder of images, found a pipe, a socket or a device" in capsys.readouterr().err
+
+
+def test_the_walk_through_a_folder_of_images_is_bounded(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(files, "_MOST_OTHERS", 5)
+    for i in range(6):
+        (tmp_path / f"{i}.txt").touch()
+    assert main(["floors", str(tmp_path)]) == 2
+    assert "must be a folder of images, found 6 other files in it, and more" in capsys.readouterr().err
+    monkeypatch.setattr(files, "_MOST_OTHERS", 6)
+    assert main(["floors", str(tmp_path)]) == 2
+    assert "must hold images" in capsys.readouterr().err
+
+
+def test_what_would_not_fit_into_memory_is_not_drawn(tmp_path, capsys):
+    assert main(["data", "draw", "2147483648", "--out", str(tmp_path / "x.npy")]) == 2
+    assert "N must be at most 5000000, which take 4 GB of memory, found 2147483648" in capsys.readouterr().err
+
+
+def test_a_warm_up_of_warm_ups_is_refused_however_many_there_are(tmp, capsys):
+    line = [part.format(tmp=tmp) for part in GOOD.split()]
+    assert main([*line, "--lr", "warmup(1," * 1500 + "0.1" + ")" * 1500]) == 2
+    assert "a warm-up is followed by another schedule" in capsys.readouterr().err
+
+
+def test_gaussian_noise_of_wide_examples_needs_no_masks(tmp_path, capsys):
+    np.save(tmp_path / "wide.npy", np.random.default_rng(0).random((4, 2001)))
+    line = ["floors", str(tmp_path / "wide.npy"), "--corruption"]
+    assert main([*line, "gaussian:0.1"]) == 0
+    said = capsys.readouterr().out
+    assert "Gaussian noise of 0.1" in said
+    assert "mask" not in said
+    assert main([*line, "masking:0.1"]) == 2
+    assert "masks needs at most 2000 components" in capsys.readouterr().err
+
+
+def test_an_array_is_named_as_it_was_asked_for(tmp_path, capsys):
+    np.savez(tmp_path / "two.npz", a=np.float64(3), b=np.ones((2, 2)))
+    assert main(["floors", f"{tmp_path / 'two.npz'}:a"]) == 2
+    assert re.search(r"two\.npz:a must hold examples .* found shape \(\)", capsys.readouterr().err)
+    assert main(["floors", f"{tmp_path}:a"]) == 2
+    assert "is a folder, whose images have no name, found the name 'a'" in capsys.readouterr().err

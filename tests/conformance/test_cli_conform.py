@@ -1,6 +1,7 @@
 """``scratchdae conform``: what it prints, the files it leaves, and its exit statuses."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ from xml.etree import ElementTree as xml
 import pytest
 import tiny_cases
 
+from scratchdae import atomic
 from scratchdae.cli import main
 from scratchdae.conformance import case, load_cases
 
@@ -150,6 +152,86 @@ MISUSES = {
 }
 
 
+LEAVING = {  # a file whose object A is an adapter, and what is said of it in a process of its own
+    "import sys; sys.exit(0)": "SystemExit: 0 (leaving.py, line 1)",
+    "import os; os._exit(0)": "ended without an answer, exit status 0",
+    "raise GeneratorExit('no')": "GeneratorExit: no (leaving.py, line 1)",
+    "class A:\n def __init__(self): raise SystemExit": "SystemExit: (leaving.py, line 2)",
+    "import os\nclass A:\n def __init__(self): os._exit(0)": "ended without an answer, exit status 0",
+    "class A:\n @property\n def name(self): raise SystemExit(0)": "must tell its name, dtype and tolerances",
+    "import os, multiprocessing\nif multiprocessing.parent_process(): os._exit(0)": "ended without an answer",
+    "class A:\n def __getattr__(self, name): raise SystemExit(0)": "found SystemExit: 0 (leaving.py, line 2)",
+}
+
+
+@pytest.mark.parametrize("timeout", [0, 30])
+@pytest.mark.parametrize("code", LEAVING)
+def test_an_adapter_that_leaves_is_refused(tiny, code, timeout, capsys):
+    """An exit status of 0 would be a build that compared nothing."""
+    (tiny / "leaving.py").write_text(code)
+    assert conform("run", "--adapter", f"{tiny / 'leaving.py'}:A", "--timeout", timeout) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert timeout == 0 or LEAVING[code] in said.err
+    assert len(said.err.splitlines()) == 1
+
+
+ENDING = [  # what an adapter does while it is asked
+    "os._exit(0)",
+    "sys.exit(0)",
+    "os.close(1)",
+    "sys.stdout = None",
+    "sys.stdout = open(os.devnull, 'w')",
+    "sys.stdout.close()",
+    "threading.Thread(target=lambda: os._exit(0)).start(); time.sleep(1)",
+    "atexit.register(os._exit, 0)",
+    "os.fork() or time.sleep(100)",
+]
+ITS_OWN_ALONE = (*ENDING[2:3], *ENDING[5:6], *ENDING[7:])  # what is shared can be ended, and not be tidied
+
+
+@pytest.mark.parametrize("code", ENDING)
+def test_an_adapter_that_ends_its_process_is_in_error(tiny, code):
+    lines = ["import atexit, os, sys, threading, time", "from candidates import Right", "class A(Right):"]
+    lines += [" def penalty(self, inputs, conventions):", f"  {code}", "  return {}"]
+    (tiny / "ending.py").write_text("\n".join(lines))
+    run = f"""
+import sys
+from pathlib import Path
+from scratchdae.cli import main
+from scratchdae.conformance import case
+case.cases_root = lambda: Path({str(tiny / "v1")!r})
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
+"""
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(CANDIDATES.parent), *sys.path])}
+    for timeout in ["30"] if code in ITS_OWN_ALONE else ["30", "0"]:
+        words = ["conform", "run", "--adapter", f"{tiny / 'ending.py'}:A", "--timeout", timeout, "--no-explain"]
+        command = [sys.executable, "-c", run, *words]
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
+        assert done.returncode == 1, done
+        assert "Traceback" not in done.stderr
+        assert done.stdout.splitlines()[-1] in ("1 of 1 supported cases agree", "1 of 2 supported cases agree")
+
+
+def test_export_leaves_nothing_where_a_disk_is_full(tiny, monkeypatch, capsys):
+    written = []
+
+    def full(path, content):
+        written.append(path)
+        if len(written) == 3:
+            raise OSError(28, "No space left on device", str(path))
+        path.write_bytes(content)
+
+    monkeypatch.setattr(atomic, "write", full)
+    (tiny / "empty").mkdir()
+    for folder in ("new/deep/cases", "empty"):
+        before, written[:] = sorted(tiny.rglob("*")), []
+        assert conform("export", tiny / folder) == 2
+        assert "no space left on device" in capsys.readouterr().err
+        assert (len(written), sorted(tiny.rglob("*"))) == (3, before)
+
+
 @pytest.mark.parametrize("command", MISUSES)
 def test_misuse_leaves_2_and_a_sentence(tiny, command, capsys):
     before = sorted(tiny.rglob("*"))
@@ -174,7 +256,7 @@ class Absent(MetaPathFinder):
 sys.meta_path.insert(0, Absent())
 from scratchdae.cli import main
 status = main(sys.argv[1:])
-print(status, main(["conform", "run", "--adapter", "torch"]))
+print(status, main(["conform", "run", "--adapter", "torch", "--timeout", "0"]))
 """
 
 

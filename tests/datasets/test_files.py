@@ -1,5 +1,8 @@
 """What `floors` and `train` read alike; what either refuses, the tests of the two commands say."""
 
+import io
+import zipfile
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -51,3 +54,24 @@ def test_train_takes_an_array_by_its_name_too(tmp_path, capsys):
     np.testing.assert_array_equal(data.train, X.reshape(6, -1))
     assert main(["train", "--data", f"{tmp_path / 'two.npz'}:c", "--out", str(tmp_path / "run")]) == 2
     assert "must hold an array named c, found a, b" in capsys.readouterr().err
+
+
+def test_no_more_is_unpacked_of_a_npz_file_than_its_header_promises(tmp_path, monkeypatch):
+    """200 MB that are no array, and an array with 200 MB behind it."""
+    header = io.BytesIO()
+    np.save(header, X)
+    unpacked = []
+    read = zipfile.ZipExtFile.read
+
+    def counted(self, n=-1):
+        unpacked.append(len(content := read(self, n)))
+        return content
+
+    monkeypatch.setattr(zipfile.ZipExtFile, "read", counted)
+    for name, content in (("text", b""), ("behind", header.getvalue())):
+        with zipfile.ZipFile(tmp_path / f"{name}.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("x.npy", content + bytes(2 * 10**8))
+    with pytest.raises(ValueError, match=r"text\.npz cannot be read: .*magic string"):
+        files.read(str(tmp_path / "text.npz"))
+    np.testing.assert_array_equal(files.read(str(tmp_path / "behind.npz")).x, X)
+    assert sum(unpacked) < 10**6

@@ -113,3 +113,34 @@ def test_the_error_says_what_was_found_and_expected(path, content, message):
 def test_a_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         read_idx(tmp_path / "absent")
+
+
+def test_no_more_is_unpacked_than_the_header_promises(path, monkeypatch):
+    unpacked = []
+    read = gzip.GzipFile.read
+
+    def counted(self, size=-1):
+        unpacked.append(len(content := read(self, size)))
+        return content
+
+    monkeypatch.setattr(gzip.GzipFile, "read", counted)
+    path.write_bytes(gzip.compress(SMALL + bytes(2 * 10**8)))
+    with pytest.raises(ValueError, match=r"shape \(2, 3\) must make 18 bytes, header included, found 19 or more"):
+        read_idx(path)
+    assert sum(unpacked) == len(SMALL) + 1
+
+
+@pytest.mark.parametrize("pack", [False, True])
+def test_a_promise_that_cannot_be_kept_takes_no_memory(path, pack):
+    content = b"\0\0\x08\x02" + b"\xff" * 8 + bytes(1000)
+    path.write_bytes(gzip.compress(content) if pack else content)
+    with pytest.raises(
+        ValueError, match=r"must make 18446744065119617037 bytes, header included, found (at most )?\d+"
+    ):
+        read_idx(path)
+    path.write_bytes(b"\0\0\x08\x03" + bytes(4) + b"\xff" * 8)
+    with pytest.raises(ValueError, match=r"file-idx: shape \(0, 4294967295, 4294967295\) is that of no array"):
+        read_idx(path)
+    path.write_bytes(b"\0\0\x08\xff" + bytes(1020))
+    with pytest.raises(ValueError, match=r"file-idx: shape \(0, .*\[...\] is that of no array"):
+        read_idx(path)

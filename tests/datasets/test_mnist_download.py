@@ -1,13 +1,24 @@
 """Fetching MNIST, from a real server on the loopback: good, dead, lying and dropping mirrors."""
 
+import gzip
 import hashlib
+import os
 import socket
+import subprocess
+import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler
 
 import pytest
 
 from scratchdae.datasets import download, fetch_mnist, locate_mnist, mnist, mnist_download, mnist_files
+
+ELSEWHERE = {  # where a mirror sends one to
+    "nowhere": "http://[:::/", "unspoken": "gopher://127.0.0.1/", "circular": "/circular/{name}", "blank": "",
+    "local": "file:///etc/hostname", "long": "http://" + "x" * 300 + "/", "flooding": "/good/{name}",
+}  # fmt: skip
+LENGTHS = {"worded": "many", "negative": "-1", "twice": "5, 7", "vast": "9" * 5000, "short": "1"}
 
 
 @pytest.fixture
@@ -23,7 +34,34 @@ def server(packed, serving):
             if behaviour == "missing" or content is None:
                 self.send_error(404)
                 return
+            if behaviour in ELSEWHERE:
+                self.send_response(302)
+                self.send_header("Location", ELSEWHERE[behaviour].replace("{name}", name))
+                if behaviour == "flooding":
+                    self.end_headers()
+                    self.flood(b"no more than a page")
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             self.send_response(200)
+            if behaviour in LENGTHS:
+                self.send_header("Content-Length", LENGTHS[behaviour])
+                self.end_headers()
+                self.wfile.write(content)
+                self.close_connection = True
+                return
+            if behaviour == "endless":
+                self.end_headers()
+                self.flood(content)
+            if behaviour == "bomb":
+                self.send_header("Content-Encoding", "gzip")
+                content = gzip.compress(bytes(2**27))
+            if behaviour == "dripping":
+                self.end_headers()
+                self.flood(b"x", 0.05)
+            if behaviour == "dripping-header":
+                self.flush_headers()
+                self.flood(b"x", 0.05)
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if behaviour == "corrupt":
@@ -34,6 +72,14 @@ def server(packed, serving):
             if behaviour == "silent":
                 release.wait(10)
             self.wfile.write(content)
+
+        def flood(self, content, pause=0.0):
+            self.close_connection = True
+            while not release.wait(pause):
+                try:
+                    self.wfile.write(content)
+                except OSError:
+                    return
 
         def log_message(self, *args):
             pass
@@ -63,7 +109,16 @@ def test_files_can_be_read_by_others(server, tmp_path, published):
     assert {path.stat().st_mode for path in tmp_path.iterdir()} == {plain.stat().st_mode}
 
 
-@pytest.mark.parametrize("behaviour", ["missing", "corrupt", "closing"])
+@pytest.mark.parametrize(
+    "behaviour",
+    [
+        "missing",
+        "corrupt",
+        "closing",
+        "bomb",
+        *(place for place in ELSEWHERE if place not in ("circular", "blank", "flooding")),
+    ],
+)
 def test_a_bad_mirror_gives_way_to_the_next(server, tmp_path, packed, published, behaviour):
     mirrors = [server.mirror(behaviour), server.mirror("good")]
     fetch_mnist(tmp_path, mirrors, progress=False, published=published)
@@ -83,6 +138,78 @@ def test_a_silent_mirror_is_given_up(server, tmp_path, packed, published, monkey
     for name in list(packed)[1:]:  # so that it is waited for once
         (tmp_path / name).write_bytes(packed[name])
     fetch_mnist(tmp_path, [server.mirror("silent"), server.mirror("good")], progress=False, published=published)
+    assert contents(tmp_path) == packed
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_length_that_cannot_be_costs_no_mirror(server, tmp_path, packed, published, length):
+    fetch_mnist(tmp_path, [server.mirror(length), server.mirror("good")], progress=False, published=published)
+    assert contents(tmp_path) == packed
+
+
+def test_a_redirection_is_followed_and_not_read(server, tmp_path, packed, published):
+    fetch_mnist(tmp_path, [server.mirror("flooding")], progress=False, published=published)
+    assert contents(tmp_path) == packed
+    assert [path.split("/")[1] for path in server.requested] == ["flooding", "good"] * 4
+
+
+def only_labels(packed, tmp_path):
+    for name in list(packed)[1:]:
+        (tmp_path / name).write_bytes(packed[name])
+
+
+@pytest.mark.parametrize("behaviour", ["dripping", "dripping-header"])
+def test_a_mirror_that_drips_is_given_up(server, tmp_path, packed, published, monkeypatch, behaviour):
+    """It is never silent, and would go on for ever."""
+    monkeypatch.setattr(download, "TIMEOUT", 1.0)
+    only_labels(packed, tmp_path)
+    fetch_mnist(tmp_path, [server.mirror(behaviour), server.mirror("good")], progress=False, published=published)
+    assert contents(tmp_path) == packed
+
+
+def test_a_mirror_that_never_ends_is_given_up(server, tmp_path, packed, published, monkeypatch):
+    monkeypatch.setattr(mnist_download, "_MOST", 2**20)
+    only_labels(packed, tmp_path)
+    with pytest.raises(OSError, match="too long: more than 1048576 bytes"):
+        fetch_mnist(tmp_path, [server.mirror("endless")], progress=False, published=published)
+    fetch_mnist(
+        tmp_path,
+        [server.mirror("circular"), server.mirror("blank"), server.mirror("good")],
+        progress=False,
+        published=published,
+    )
+    assert len(server.requested) <= 30
+    assert contents(tmp_path) == packed
+
+
+def test_a_full_disk_is_not_the_mirrors_fault(server, tmp_path, published, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left on device"):
+        fetch_mnist(tmp_path, [server.mirror("good"), server.mirror("good")], progress=False, published=published)
+    assert len(server.requested) == 1
+    assert contents(tmp_path) == {}
+
+
+KILLED = """
+import sys
+from scratchdae.datasets import fetch_mnist
+fetch_mnist(sys.argv[1], [sys.argv[2]], progress=False)
+"""
+
+
+def test_what_a_killed_fetch_left_is_swept_and_two_are_not_in_one_folder(server, tmp_path, packed, published):
+    child = subprocess.Popen([sys.executable, "-c", KILLED, str(tmp_path), server.mirror("dripping")])
+    while not server.requested:
+        time.sleep(0.05)
+    with pytest.raises(ValueError, match="is in use by process"):
+        fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
+    child.kill()
+    child.wait()
+    assert any("partial" in path.name for path in tmp_path.iterdir())
+    fetch_mnist(tmp_path, [server.mirror("good")], progress=False, published=published)
     assert contents(tmp_path) == packed
 
 

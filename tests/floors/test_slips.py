@@ -60,7 +60,7 @@ REFUSED = [
     (lambda x: floors.linear_codes([[1.0]]), "values must be real numbers in one dimension"),
     (lambda x: floors.wiener([1.0, -0.1], 1), "eigenvalues must be finite and at least 0, found values from -0.1"),
     (lambda x: floors.wiener([1.0, np.nan], 1), "eigenvalues must be finite and at least 0"),
-    (lambda x: floors.wiener([1.0], -1), "s must be a finite number, at least 0, found -1"),
+    (lambda x: floors.wiener([1.0], -1), "s must be a finite number, at least 0 and at most 1e.100, found -1"),
     (lambda x: floors.wiener([1.0], 1, 2), "k must be at most D = 1, found 2"),
     (lambda x: floors.independent(3, 2), "k must be at most d = 2, found 3"),
     (lambda x: floors.sample_pca(1, 1, 2), "n must be an integer of at least 2, found 1"),

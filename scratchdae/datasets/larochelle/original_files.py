@@ -22,6 +22,7 @@ from scratchdae import atomic
 from scratchdae.arguments import Array, choice
 from scratchdae.datasets.dataset import ThreePartDataset
 from scratchdae.datasets.download import checksum, choose_mirrors, fetch_file
+from scratchdae.datasets.files import packed_array
 from scratchdae.datasets.folders import search_folders
 from scratchdae.datasets.larochelle.amat import parse_amat
 from scratchdae.datasets.larochelle.problems import PROBLEMS, SHAPE
@@ -30,6 +31,7 @@ MIRRORS = (
     "https://www.iro.umontreal.ca/~lisa/icml2007data/",
     "http://www.iro.umontreal.ca/~lisa/icml2007data/",
 )
+_ARRAYS = ("x_train", "t_train", "x_valid", "t_valid", "x_test", "t_test")
 _VERSION = 1  # of the arrays kept beside an archive: another number, and they are made anew
 
 
@@ -190,14 +192,7 @@ def _read_archive(path: Path, archive: Archive, problem: str) -> dict[str, Array
     highest = max(t.max(), t_test.max())
     if highest >= PROBLEMS[problem].classes:
         raise ValueError(f"{path}: labels must be less than {PROBLEMS[problem].classes}, found {highest}")
-    return {
-        "x_train": x[:train],
-        "t_train": t[:train],
-        "x_valid": x[train:],
-        "t_valid": t[train:],
-        "x_test": x_test,
-        "t_test": t_test,
-    }
+    return dict(zip(_ARRAYS, (x[:train], t[:train], x[train:], t[train:], x_test, t_test), strict=True))
 
 
 def _read_member(path: Path, member: str, rows: int, by_columns: bool) -> tuple[Array, Array]:
@@ -220,8 +215,8 @@ def _read_member(path: Path, member: str, rows: int, by_columns: bool) -> tuple[
 def _read_kept(path: Path, sha1: str) -> dict[str, Array] | None:
     """Return the arrays kept beside an archive; None if they are of another archive or another version."""
     try:
-        with np.load(path, allow_pickle=False) as kept:
-            arrays = {name: kept[name] for name in kept.files}
+        with zipfile.ZipFile(path) as kept:
+            arrays = {name: packed_array(kept, name) for name in ("sha1", "version", *_ARRAYS)}
         if arrays.pop("sha1") != sha1 or arrays.pop("version") != _VERSION:
             return None
     except (ValueError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:

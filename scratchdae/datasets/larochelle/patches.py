@@ -7,13 +7,12 @@ that the digits are hard to tell from them, not so high that any of our twelve p
 
 import os
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 
 from scratchdae.arguments import Array, generator, integer
 from scratchdae.datasets.files import read_image
-from scratchdae.datasets.folders import search_folders
+from scratchdae.datasets.folders import at_home, search_folders
 
 LEAST_DEVIATION = 35.0  # grey levels: patches that vary less are left out
 
@@ -26,9 +25,9 @@ def photographs(root: str | os.PathLike[str] | None = None) -> list[Array]:
 
     They are uint8 (rows, columns), each of its own size; colours become their luminance.
     """
-    folders = list(search_folders("natural", None if root is None else Path(root) / "natural"))
+    folders = list(search_folders("natural", None if root is None else at_home(root) / "natural"))
     for folder in folders:
-        paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES)
+        paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in _SUFFIXES and path.is_file())
         if paths:
             return [read_image(path, "L") for path in paths]
     raise FileNotFoundError(

@@ -11,7 +11,6 @@ on problems with many factors of variation, ICML 2007, and the page of the data 
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from types import MappingProxyType
 
 import numpy as np
@@ -135,9 +134,10 @@ def _draw(
 
 def _digits(n: int, root: str | os.PathLike[str] | None, rng: np.random.Generator) -> tuple[Array, Array]:
     """Return digits (n, 28, 28) of MNIST, no two the same, and their labels."""
+    from scratchdae.datasets.folders import at_home
     from scratchdae.datasets.mnist_images import mnist
 
-    data = mnist(None if root is None else Path(root).expanduser() / "mnist")
+    data = mnist(None if root is None else at_home(root) / "mnist")
     there = len(data.x_train) + len(data.x_test)
     if n > there:
         raise ValueError(f"sizes must add up to at most the {there} digits of MNIST, found {n}")
