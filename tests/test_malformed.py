@@ -127,9 +127,10 @@ CASES = {
         lambda: DenoisingAutoencoder.from_config(model().config, {k: v.astype(int) for k, v in params().items()}), "floating-point dtype"),
     # parameters and what hides entries
     "parameters None": (lambda: autoencoder.encode(None, X), "params must be a dict of named arrays, found None"),
+    "a bias missing": (lambda: autoencoder.forward({"W": params()["W"], "b": params()["b"]}, X), "params must hold"),
     "a bias cut short": (lambda: autoencoder.loss_and_grads(params(b_prime=np.zeros(1)), X, X), r"params\['b_prime'\] must be an array of shape \(4,\), found \(1,\)"),
     "a bias that is a list": (lambda: autoencoder.forward(params(b=[0.0] * 3), X), r"params\['b'\] must be an array of shape \(3,\), found \[0.0"),
-    "weights transposed": (lambda: autoencoder.decode(params(W=X[:3].copy()), X), r"params\['b'\] must be an array of shape \(4,\), found \(3,\)"),
+    "weights transposed": (lambda: autoencoder.decode(params(W=X[:3].copy()), X), r"params\['b_prime'\] must be an array of shape \(3,\), found \(4,\)"),
     "a parameter too many": (lambda: autoencoder.encode(params(c=np.zeros(3)), X), r"params must hold \['W', 'b', 'b_prime'\], found \['W', 'b', 'b_prime', 'c'\]"),
     "parameters of half precision": (lambda: autoencoder.encode(cast(np.float16), X), "must share one floating-point dtype, .* found float16"),
     "parameters of big-endian numbers": (lambda: autoencoder.encode(cast(">f8"), X), "must share one floating-point dtype, .* found >f8"),
