@@ -222,6 +222,8 @@ def _hidden(team: Team, room: Room, plan: Array, layer: int, B: int) -> float:
 @numba.njit(cache=True, nogil=True)
 def _train(team: Team, room: Room, plan: Array, x: Array, t: Array, rule: Rule, losses: Array) -> int:
     """Take a step on each batch, as one thread of a team; stop before the first that might not be finite."""
+    if not wait(team):
+        return 0
     (S, B, _), L, mine, taken = x.shape, len(plan), team.totals[team.rank], 0
     (weights, biases), lr = _begin(team, room, plan), float(rule.lr)
     grown, sizes = max(1.0, abs(float(x.dtype.type(1) - rule.lr * rule.decay))), plan[:, _N_IN].astype(np.float64)
@@ -235,6 +237,9 @@ def _train(team: Team, room: Room, plan: Array, x: Array, t: Array, rule: Rule, 
         loss, magnitude = 0.0, 0.0
         for i in range(*share(team, B, 1)):
             logits = _row(room.da, _gradients(room, plan, L - 1, 0), i, plan[L - 1, _N_OUT])
+            if not 0 <= t[s, i] < len(logits):  # changed since it was checked: for the reference to say
+                mine[_INPUTS] = np.inf
+                continue
             one, other = _softmax(logits, t[s, i], rule.scale)
             loss, magnitude = loss + one, magnitude + other
         mine[_LOSS], mine[_LAYERS + L - 1] = loss, magnitude
@@ -266,6 +271,7 @@ def steps(
     Returns the losses of the steps that were taken, without the penalty, and how many they are.
     """
     # of each layer W (n_in, n_out) and b (n_out,), all of x's dtype (S, B, D); labels t (S, B) below the last n_out
+    _check(weights, biases, x, t)
     (S, B, D), dtype, n_layers = x.shape, weights[0].dtype, len(weights)
     size = threads.count() if 6 * B * sum(W.size for W in weights) >= _ALONE else 1
     plan = _lay_out(weights, B, dtype)
@@ -292,6 +298,18 @@ def steps(
         W_mine, b_mine = _views(mine, plan, layer)
         W[:], b[:] = W_mine[: len(W), : W.shape[1]], b_mine[: len(b)]
     return losses, taken
+
+
+def _check(weights: list[Array], biases: list[Array], x: Array, t: Array) -> None:
+    """Refuse arrays that do not fit each other: what follows goes by their sizes alone."""
+    n_in = x.shape[-1]
+    for k, (W, b) in enumerate(zip(weights, biases, strict=True), start=1):
+        if W.ndim != 2 or len(W) != n_in or b.shape != W.shape[1:] or not W.dtype == b.dtype == x.dtype:
+            found = f"W {W.dtype} {W.shape}, b {b.dtype} {b.shape}"
+            raise ValueError(f"layer {k} must have W ({n_in}, n) and b (n,) of {x.dtype}, found {found}")
+        n_in = W.shape[1]
+    if t.shape != x.shape[:2]:
+        raise ValueError(f"t must hold labels of shape {x.shape[:2]}, found {t.shape}")
 
 
 def _lay_out(weights: list[Array], B: int, dtype: Any) -> Array:

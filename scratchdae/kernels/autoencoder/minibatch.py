@@ -216,6 +216,8 @@ def steps(
 
     It stops before the first that might not be finite, and returns how many were taken.
     """
+    if not wait(team):
+        return 0
     begin, end = share(team, len(room.W) // ROWS, ROWS)
     width, taken = padded(W.shape[1], lanes(W)), 0
     take_rows(room.W, W, begin, end)

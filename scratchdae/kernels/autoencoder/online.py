@@ -127,6 +127,8 @@ def steps(
 
     It stops before the first that might not be finite, and returns how many were taken.
     """
+    if not wait(team):
+        return 0
     (D, H), pitch, width, lr = W.shape, room.W.shape[1], padded(W.shape[1], lanes(W)), rule.lr
     begin, end = share(team, len(room.W) // ROWS, ROWS)
     stop = max(begin, min(end, D))

@@ -4,12 +4,17 @@ To hand a part of the work to another thread and to hear that it is done takes l
 the threads of a team are called once for many steps, and where one needs what the others have computed it waits in a
 loop, asking again and again, which takes a fraction of a microsecond. A thread that has asked long in vain offers its
 core to whoever wants it: another program may have taken the core of the thread that it waits for.
+
+A program begins with a `wait`, before it writes anything. Who has not come there because of Ctrl-C or an error never
+will, and the others, who then go home, must not wait for ever.
 """
 
 import os
 import platform
 import threading
 from collections.abc import Callable
+from concurrent import futures
+from concurrent.futures import Future
 from functools import lru_cache
 from typing import Any, NamedTuple
 
@@ -24,7 +29,7 @@ from scratchdae.arguments import Array
 from scratchdae.kernels.machine import threads
 
 _PATIENCE = 2000  # times to ask before offering the core, some tens of microseconds
-_ARRIVED, _MEETING, _GATE = 0, 8, 16  # two numbers in an array, each in a line of the cache for itself
+_ARRIVED, _MEETING, _LEFT, _GATE = 0, 8, 16, 24  # numbers in an array, each in a line of the cache for itself
 _I32, _I64, _VOID = ir.IntType(32), ir.IntType(64), ir.VoidType()
 _struct: Callable[..., Any] = cgutils.create_struct_proxy
 _declare: Callable[..., Any] = cgutils.get_or_insert_function
@@ -97,30 +102,33 @@ _offer_core: Any = intrinsic(_offer_core_template)
 class Team(NamedTuple):
     """A thread's place in its team."""
 
-    gate: Array  # (16,) of int64
+    gate: Array  # (24,) of int64
     totals: Array  # (threads, sums) of float64: what each thread leaves for the others to read after the next meeting
     size: int  # threads
     rank: int  # of this one, from 0
 
 
 @numba.njit(cache=True, nogil=True)
-def wait(team: Team) -> None:
-    """Wait until all threads of the team have come here, and see all that they have written."""
+def wait(team: Team) -> bool:
+    """Wait until all threads have come here, and see all that they have written; False if one of them never begins."""
     if team.size == 1:
-        return
+        return True
     gate = team.gate
     meeting = _load(gate, _MEETING)
     if _increase(gate, _ARRIVED) == team.size - 1:
         _store(gate, _ARRIVED, 0)
         _store(gate, _MEETING, meeting + 1)
-        return
+        return True
     asked = 0
     while _load(gate, _MEETING) == meeting:
         asked += 1
-        if asked > _PATIENCE:
-            _offer_core()
-        else:
+        if asked <= _PATIENCE:
             _pause()
+        elif _load(gate, _LEFT):
+            return False
+        else:
+            _offer_core()
+    return True
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -179,15 +187,39 @@ def _turn(process: int) -> threading.Lock:
 def run(function: Callable[..., int], totals: Array, *arguments: Any) -> int:
     """Call a compiled function with `Team` and `arguments` in as many threads as `totals` has rows; return the result.
 
-    The caller is the first of the team. The function must release the interpreter's lock; all must wait equally often.
+    The caller is the first of the team. The function must release the interpreter's lock, and return at once if its
+    first `wait` is in vain; all must wait equally often.
     """
     gate, size = np.zeros(_GATE, np.int64), len(totals)
     if size == 1:
         return function(Team(gate, totals, 1, 0), *arguments)
     with _turn(os.getpid()):
-        pool = threads.pool(os.getpid(), threads.count())
-        others = [pool.submit(function, Team(gate, totals, size, rank), *arguments) for rank in range(1, size)]
-        result = function(Team(gate, totals, size, 0), *arguments)
+        pool, others = threads.pool(os.getpid(), threads.count()), []
+        try:
+            for rank in range(1, size):
+                others.append(pool.submit(_join, function, Team(gate, totals, size, rank), *arguments))
+            result = _join(function, Team(gate, totals, size, 0), *arguments)
+        finally:
+            gate[_LEFT] = 1
+            _see_off(others)
         for other in others:
             other.result()
     return result
+
+
+def _join(function: Callable[..., int], team: Team, *arguments: Any) -> int:
+    """Call the function; who cannot, as where it does not compile, sends the others home."""
+    try:
+        return function(team, *arguments)
+    except BaseException:
+        team.gate[_LEFT] = 1
+        raise
+
+
+def _see_off(others: "list[Future[int]]") -> None:
+    """Wait until the others have gone, also if interrupted: the memory that they write into is used again."""
+    try:
+        futures.wait(others)
+    except BaseException:
+        futures.wait(others)
+        raise
