@@ -37,7 +37,7 @@ import numpy as np
 
 from scratchdae import losses
 from scratchdae.activations import sigmoid
-from scratchdae.arguments import Array, Params, choices, first_nonfinite, matrix, number, pair, unit_interval
+from scratchdae.arguments import Array, Params, choices, first_nonfinite, matrix, nonnegative, pair, shapes
 
 LOSSES = ("cross_entropy", "squared_error")
 OUTPUTS = ("sigmoid", "linear")  # linear: z = a_z, for real-valued data (Vincent et al. 2010, section 2.1)
@@ -104,17 +104,17 @@ def gradients(params: Params, x_tilde: Array, x: Array, *options: str) -> tuple[
 
 def encode(params: Params, x: Array) -> Array:
     """Map inputs (B, D), corrupted in training, to their hidden representation y (B, H) in [0, 1], equation (1)."""
-    return _encode(params, matrix("x", x, params["W"].shape[0], params["W"].dtype))
+    return _encode(params, matrix("x", x, (W := check_params(params)).shape[0], W.dtype))
 
 
 def decode(params: Params, y: Array) -> Array:
     """Map y (B, H) to the pre-activations a_z (B, D) of the reconstruction, which is s(a_z) or, linear, a_z itself."""
-    return _decode(params, matrix("y", y, params["W"].shape[1], params["W"].dtype))
+    return _decode(params, matrix("y", y, (W := check_params(params)).shape[1], W.dtype))
 
 
 def forward(params: Params, x_tilde: Array) -> tuple[Array, Cache]:
     """Encode and decode inputs (B, D), equations (1) and (2): return a_z (B, D) and what `backward` needs."""
-    return _forward(params, matrix("x_tilde", x_tilde, params["W"].shape[0], params["W"].dtype))
+    return _forward(params, matrix("x_tilde", x_tilde, (W := check_params(params)).shape[0], W.dtype))
 
 
 def loss_and_grads(
@@ -153,7 +153,7 @@ def sgd_step(
 ) -> tuple[float, bool]:  # fmt: skip
     """Take one step of gradient descent, in place, as `sgd_steps` does: return the loss before it, and `finite`."""
     x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction)
-    return _step(params, x_tilde, x, number("lr", lr, 0), l2 and number("l2", l2, 0), loss, output, reduction)
+    return _step(params, x_tilde, x, *nonnegative(lr=lr, l2=l2), loss, output, reduction)
 
 
 def sgd_steps(
@@ -183,7 +183,7 @@ def sgd_steps(
         False if a loss or a gradient was NaN or infinite; that step and those after it were not taken.
     """
     x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction, axes=3)
-    lr, l2, step_losses, finite = number("lr", lr, 0), l2 and number("l2", l2, 0), [], True
+    (lr, l2), step_losses, finite = nonnegative(lr=lr, l2=l2), [], True
     for corrupted, clean in zip(x_tilde, x, strict=True):
         value, finite = _step(params, corrupted, clean, lr, l2, loss, output, reduction)
         step_losses.append(value)
@@ -204,11 +204,13 @@ def _step(params: Params, x_tilde: Array, x: Array, lr: float, l2: float, *optio
 def check_batch(params: Params, x_tilde: Array, x: Array, *options: str, axes: int = 2) -> tuple[Array, Array]:
     """Refuse options or a batch that do not fit; return the batch in the dtype of the parameters."""
     check_options(*options)
-    W = params["W"]
-    x_tilde, x = pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype, axes)
-    if options[0] == "cross_entropy":
-        unit_interval("x", x)
-    return x_tilde, x
+    W = check_params(params)
+    return pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype, axes, unit=options[0] == "cross_entropy")
+
+
+def check_params(params: Params) -> Array:
+    """Refuse parameters of other names, shapes or dtypes than an autoencoder's, tied or untied; return W."""
+    return shapes("params", params, {"W": "DH", "b": "H", "b_prime": "D"}, optional={"W_prime": "HD"})["W"]
 
 
 def check_options(loss: str, output: str, reduction: str) -> None:

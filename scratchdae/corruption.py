@@ -11,31 +11,34 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, choice, generator, matrix, number
+from scratchdae.arguments import Array, array, choice, generator, instance, integer, matrix, number, shown, sides
 from scratchdae.schedules import AnySchedule, Constant, parse
 
 
 def _batch(x: Array) -> Array:
-    x = np.asarray(x)
+    x = array("x", x, "a matrix with one example a row")
     matrix("x", x.reshape(len(x), -1) if x.ndim > 2 and x.size else x)
     return x
 
 
 def exact_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
     """Choose ``round(nu * D)`` components of every example, halves to even, without replacement: True is destroyed."""
+    shape = sides("shape", shape)
     d = math.prod(shape[1:])
     count = round(number("nu", nu, at_least=0, at_most=1) * d)
-    mask = np.zeros((shape[0], d), dtype=bool)
+    mask, rng = np.zeros((shape[0], d), dtype=bool), generator("rng", rng)
     if count:
         # The `count` smallest of D independent uniforms are a uniformly drawn subset.
-        order = generator("rng", rng).random((shape[0], d), dtype=np.float32).argpartition(count - 1, axis=1)
+        order = rng.random((shape[0], d), dtype=np.float32).argpartition(count - 1, axis=1)
         np.put_along_axis(mask, order[:, :count], True, axis=1)
     return mask.reshape(shape)
 
 
 def bernoulli_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
     """Choose each component independently with probability `nu`: True is destroyed."""
-    return generator("rng", rng).random(shape, dtype=np.float32) < number("nu", nu, at_least=0, at_most=1)
+    return generator("rng", rng).random(sides("shape", shape), dtype=np.float32) < number(
+        "nu", nu, at_least=0, at_most=1
+    )
 
 
 def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
@@ -192,7 +195,7 @@ class Corruption:
     level: float | AnySchedule
 
     def __post_init__(self) -> None:
-        choice("corruption", self.kind, CORRUPTIONS)
+        object.__setattr__(self, "kind", choice("corruption", self.kind, CORRUPTIONS))
         if not callable(self.level):
             object.__setattr__(self, "level", Constant(number("corruption level", self.level)))
         at_most = np.inf if self.kind == "gaussian" else 1.0
@@ -214,12 +217,12 @@ class Corruption:
         Corruption or None
             The process, or None for no corruption at all.
         """
-        if text == "none":
+        if instance("corruption", text, str, "text, KIND:LEVEL") == "none":
             return None
         kind, colon, level = text.partition(":")
         choice("corruption", kind, CORRUPTIONS)
         if not colon:
-            raise ValueError(f"corruption must be KIND:LEVEL, for example masking:0.3, found {text!r}")
+            raise ValueError(f"corruption must be KIND:LEVEL, for example masking:0.3, found {shown(text)}")
         return cls(kind, parse("corruption level", level))
 
     def at(self, epoch: int) -> float:
@@ -236,7 +239,7 @@ class Corruption:
             A fraction, or a standard deviation.
         """
         assert callable(self.level)
-        return self.level(epoch)
+        return self.level(integer("epoch", epoch, at_least=0))
 
     def corrupt(self, x: Array, rng: np.random.Generator, epoch: int = 0) -> Array:
         """Corrupt a batch.

@@ -28,10 +28,11 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, choice, generator, integer, number
+from scratchdae.arguments import Array, Params, array, choice, function, generator, integer, mapping, number, shown
 
 LossAndGrads: TypeAlias = Callable[[Params], tuple[Any, Mapping[str, Array]]]
 
+MISSING = object()  # no direction was asked for
 METHODS = ("auto", "complex", "central")
 COMPLEX_STEP = 1e-30  # no subtraction, so no round-off: the step can be as small as one likes
 CENTRAL_STEP = 1e-5  # near the cube root of the unit round-off, where truncation and round-off balance
@@ -130,9 +131,10 @@ def check(
     choice("method", method, METHODS)
     integer("max_entries", max_entries)
     rng = np.random.default_rng(0) if rng is None else generator("rng", rng)
+    _point(loss_and_grads, params)
     params = {name: np.array(value) for name, value in params.items()}
     _check_params(params)
-    loss, grads = loss_and_grads({name: value.copy() for name, value in params.items()})
+    loss, grads = _answer(loss_and_grads({name: value.copy() for name, value in params.items()}))
     grads = _check_answer(loss, grads, params)
     if loss_and_grads(params)[0] != loss:
         raise ValueError("loss_and_grads must return the same loss for the same arrays: fix its random generator")
@@ -184,6 +186,8 @@ def complex_step(loss_and_grads: LossAndGrads, params: Params, v: Params, step: 
     ValueError
         If the function does not take complex arrays, or drops their imaginary part with a warning.
     """
+    _point(loss_and_grads, params, v)
+    number("step", step, above=0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
@@ -212,6 +216,8 @@ def central_difference(loss_and_grads: LossAndGrads, params: Params, v: Params, 
     float
         The derivative, with a truncation error O(h²) and a round-off of about 1e-16 |f| / h.
     """
+    _point(loss_and_grads, params, v)
+    number("step", step, above=0)
     return (_along(loss_and_grads, params, v, step) - _along(loss_and_grads, params, v, -step)) / (2 * step)
 
 
@@ -232,7 +238,8 @@ def taylor_order(loss_and_grads: LossAndGrads, params: Params, v: Params) -> flo
         stands clear of round-off: 2 for a right gradient, 1 for a wrong one. NaN if fewer than two do: the function is
         then linear along the direction.
     """
-    loss, grads = loss_and_grads(params)
+    _point(loss_and_grads, params, v)
+    loss, grads = _answer(loss_and_grads(params))
     slope = _inner(grads, v)
     steps = 10.0 ** -np.arange(1, 4.5, 0.5)
     remainders = np.array([abs(_along(loss_and_grads, params, v, h) - float(loss) - h * slope) for h in steps])
@@ -241,6 +248,25 @@ def taylor_order(loss_and_grads: LossAndGrads, params: Params, v: Params) -> flo
         return float("nan")
     slopes = np.diff(np.log(remainders[heard])) / np.diff(np.log(steps[heard]))
     return float(np.median(slopes[-3:]))
+
+
+def _point(loss_and_grads: object, params: object, v: object = MISSING) -> None:
+    """Refuse what is no function of named arrays, and a direction that is not one of them."""
+    function("loss_and_grads", loss_and_grads)
+    arrays = {name: array(f"params[{name!r}]", value) for name, value in mapping("params", params).items()}
+    if v is MISSING:
+        return
+    if mapping("v", v).keys() != arrays.keys():
+        raise ValueError(f"v must hold {sorted(arrays)}, found {shown(sorted(mapping('v', v)))}")
+    for name, value in mapping("v", v).items():
+        if array(f"v[{name!r}]", value).shape != arrays[name].shape:
+            raise ValueError(f"v[{name!r}] must have shape {arrays[name].shape}, found {shown(value)}")
+
+
+def _answer(answer: Any) -> tuple[Any, Mapping[str, Array]]:
+    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], Mapping):
+        raise ValueError(f"loss_and_grads must return a loss and a dict of gradients, found {shown(answer)}")
+    return answer
 
 
 def _check_params(params: Params) -> None:

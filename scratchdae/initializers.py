@@ -24,6 +24,7 @@ The bad ones are here too, and all but zeros and `constant` take a `scale`, a fa
 paper's; of *normal* the deviation), because chapters must be able to begin badly.
 """
 
+import math
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
@@ -31,7 +32,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, generator, number
+from scratchdae.arguments import Array, floating, generator, instance, number, shown, sides
 
 Shape = tuple[int, ...]
 
@@ -68,7 +69,7 @@ def _by_fans(name: str) -> Callable[..., Array]:
     def draw(shape: Shape, rng: np.random.Generator, dtype: npt.DTypeLike = np.float64, scale: float = 1.0) -> Array:
         fan_in, fan_out = fans(shape)
         fan = fan_in if rule.fan == "fan_in" else fan_in + fan_out
-        scale = number("scale", scale, above=0)
+        scale, dtype = number("scale", scale, above=0), floating("dtype", dtype)
         if rule.distribution == "normal":
             return generator("rng", rng).normal(0, scale * np.sqrt(rule.gain / fan), shape).astype(dtype)
         bound = scale * np.sqrt(3 * rule.gain / fan)
@@ -83,11 +84,9 @@ def _by_fans(name: str) -> Callable[..., Array]:
 
 def fans(shape: Shape) -> tuple[int, int]:
     """Return how many inputs make an output, and how many outputs an input goes into."""
-    if len(shape) not in (2, 4) or min(shape) < 1:
-        both = "both at least 1" if len(shape) == 2 else "all at least 1"
-        raise ValueError(f"shape must be (fan_in, fan_out) or (kh, kw, C_in, C_out), {both}, found {shape}")
-    field = int(np.prod(shape[:-2]))
-    return field * shape[-2], field * shape[-1]
+    found = sides("shape", shape, (2, 4), "be (fan_in, fan_out) or (kh, kw, C_in, C_out)")
+    field = math.prod(found[:-2])
+    return field * found[-2], field * found[-1]
 
 
 glorot_uniform = _by_fans("glorot_uniform")
@@ -108,7 +107,7 @@ def orthogonal(shape: Shape, rng: np.random.Generator, dtype: npt.DTypeLike = np
     Kernels are taken as matrices (kh·kw·C_in, C_out).
     """
     fans(shape)
-    number("scale", scale, above=0)
+    scale, dtype = number("scale", scale, above=0), floating("dtype", dtype)
     rows, columns = int(np.prod(shape[:-1])), shape[-1]
     tall = generator("rng", rng).standard_normal((max(rows, columns), min(rows, columns)))
     Q, R = np.linalg.qr(tall)
@@ -122,23 +121,23 @@ def normal(shape: Shape, rng: np.random.Generator, dtype: npt.DTypeLike = np.flo
     By (1) a pre-activation's deviation is then ``scale · sqrt(fan_in · E[x²])``, which every layer multiplies again.
     """
     fans(shape)
-    scale = number("scale", scale, above=0)
+    scale, dtype = number("scale", scale, above=0), floating("dtype", dtype)
     return generator("rng", rng).normal(0, scale, shape).astype(dtype)
 
 
 def zeros(shape: Shape, rng: np.random.Generator | None = None, dtype: npt.DTypeLike = np.float64) -> Array:
     """Return zeros, of any shape: right for biases, fatal for weights, whose units then stay equal for ever."""
     del rng
-    return np.zeros(shape, dtype)
+    return np.zeros(sides("shape", shape), floating("dtype", dtype))
 
 
 def constant(value: float) -> Initializer:
     """Make an initializer that gives every entry the same finite value; as weights its units stay equal for ever."""
-    number("value", value)
+    value = number("value", value)
 
     def fill(shape: Shape, rng: np.random.Generator | None = None, dtype: npt.DTypeLike = np.float64) -> Array:
         del rng
-        return np.full(shape, value, dtype)
+        return np.full(sides("shape", shape), value, floating("dtype", dtype))
 
     return fill
 
@@ -151,14 +150,21 @@ INITIALIZERS: dict[str, Callable[..., Array]] = {
 }
 
 
+def named(name: str, value: object) -> str:
+    """Return `value`, the name of an initializer with or without a scale, which is how layers hold it."""
+    get(instance(name, value, str, "the name of an initializer"))
+    return str(value)
+
+
 def get(name_or_callable: str | Initializer) -> Initializer:
-    """Return an initializer by its name or its name and scale, ``"he_normal(0.1)"``, which is how layers hold it."""
+    """Return an initializer by its name or its name and scale, ``"he_normal(0.1)"``."""
     if callable(name_or_callable):
         return name_or_callable
-    name, bracket, rest = str(name_or_callable).partition("(")
+    text = name_or_callable if isinstance(name_or_callable, str) else ""
+    name, bracket, rest = text.partition("(")
     if name not in INITIALIZERS or (bracket and (name == "zeros" or not rest.endswith(")"))):
         known = ", ".join(INITIALIZERS)
-        raise ValueError(f"initializer must be one of {known}, or NAME(SCALE), found {name_or_callable!r}")
+        raise ValueError(f"initializer must be one of {known}, or NAME(SCALE), found {shown(name_or_callable)}")
     if not bracket:
         return INITIALIZERS[name]
     try:

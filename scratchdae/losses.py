@@ -13,7 +13,19 @@ from collections.abc import Callable
 import numpy as np
 
 from scratchdae.activations import sigmoid
-from scratchdae.arguments import Array, Params, choice, matrix, number, same_shape, unit_interval
+from scratchdae.arguments import (
+    Array,
+    Params,
+    array,
+    choice,
+    mapping,
+    matrix,
+    number,
+    numbers,
+    same_shape,
+    shown,
+    unit_interval,
+)
 
 REDUCTIONS = ("paper", "mean")
 
@@ -185,11 +197,11 @@ def softmax_cross_entropy(a: Array, t: Array, reduction: str = "paper") -> tuple
     da : ndarray, shape (B, K)
         Its gradient: ``(softmax(a) - one_hot(t)) / B``.
     """
-    a, t = matrix("a", a), np.asarray(t)
+    a, t = matrix("a", a), array("t", t, "integer labels")
     choice("reduction", reduction, REDUCTIONS)
     n, n_classes = a.shape
     if t.shape != (n,) or t.dtype.kind not in "iu":
-        raise ValueError(f"t must be {n} integer labels, found {t.dtype} of shape {t.shape}")
+        raise ValueError(f"t must be {n} integer labels, found {shown(t)}")
     if t.min() < 0 or t.max() >= n_classes:
         raise ValueError(f"t must lie in 0 to {n_classes - 1}, found labels from {t.min()} to {t.max()}")
     return softmax_cross_entropy_over(a, t, n)
@@ -233,6 +245,7 @@ def l2_penalty(params: Params, l2: float) -> tuple[float, Params]:
         Its gradient, ``2 · l2 · W``, for the weights alone.
     """
     l2 = number("l2", l2, at_least=0)
-    weights = {name: array for name, array in params.items() if array.ndim >= 2}
+    arrays = {name: numbers(f"params[{name!r}]", value) for name, value in mapping("params", params).items()}
+    weights = {name: value for name, value in arrays.items() if value.ndim >= 2}
     penalty = l2 * sum((W * W).sum() for W in weights.values())
     return penalty, {name: 2 * l2 * W for name, W in weights.items()}

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import atomic
-from scratchdae.arguments import Array, integer
+from scratchdae import arguments, atomic
+from scratchdae.arguments import Array, instance, integer, matrix, number, numbers, sequence, shown, sides
 from scratchdae.floors import Survey, wiener
 from scratchdae.training.history import History
 
@@ -28,6 +28,7 @@ def sheet(width: float, height: float, behind: str = "white") -> "Figure":
     """Return an empty figure, in inches; without pyplot, which keeps state and may look for a display."""
     from matplotlib.figure import Figure
 
+    width, height = number("width", width, above=0), number("height", height, above=0)
     return Figure(figsize=(width, height), layout="constrained", facecolor=behind)
 
 
@@ -45,6 +46,10 @@ def save(figure: "Figure", path: str | os.PathLike[str], dpi: int = 110, **optio
     """Write a figure as PNG, whole or not at all; the same figure is the same bytes."""
     with atomic.replacing(Path(path)) as temporary:
         figure.savefig(temporary, dpi=dpi, metadata={"Software": None}, **options)
+
+
+def _axes(ax: "Axes") -> "Axes":
+    return arguments.having("ax", ax, "a matplotlib Axes", "plot", "imshow", "xaxis")
 
 
 def tile(images: Array, image_shape: tuple[int, int], columns: int, gap: float = np.nan) -> Array:
@@ -66,7 +71,7 @@ def tile(images: Array, image_shape: tuple[int, int], columns: int, gap: float =
     ndarray
         The picture; places left over hold `gap`.
     """
-    height, width = image_shape
+    images, (height, width) = numbers("images", images), sides("image_shape", image_shape, (2,), "be (rows, columns)")
     if images.ndim != 2 or images.shape[1] != height * width or len(images) == 0:
         raise ValueError(
             f"images must have shape (N, {height * width}) for image_shape {image_shape}, found {images.shape}"
@@ -96,6 +101,9 @@ def tiles(
     low, high : float
         What is black and what is white.
     """
+    ax, images, low, high = _axes(ax), numbers("images", images), number("low", low), number("high", high)
+    if images.ndim != 2:
+        raise ValueError(f"images must have shape (N, D), found {images.shape}")
     if image_shape is None:
         images, image_shape = np.tile(images, (1, _STRIP)), (_STRIP, images.shape[1])
         aspect: Literal["auto", "equal"] = "auto"
@@ -126,6 +134,7 @@ def filters(ax: "Axes", W: Array, image_shape: tuple[int, int] | None, n: int = 
     columns : int
         Units a row.
     """
+    W, n = matrix("W", W), integer("n", n)
     norms = np.linalg.norm(W, axis=0)
     chosen = np.argsort(-norms, kind="stable")[:n]
     images = W.T[chosen] / np.maximum(np.abs(W.T[chosen]).max(axis=1, keepdims=True), np.finfo(W.dtype).tiny)
@@ -155,7 +164,12 @@ def reconstructions(
     labels : (str, str, str)
         What to call the rows.
     """
-    n = min(n, len(clean))
+    if len(sequence("labels", labels, "three names")) != 3:
+        raise ValueError(f"labels must be three names, found {shown(labels)}")
+    clean = matrix("clean", clean)
+    corrupted = matrix("corrupted", corrupted, clean.shape[1])
+    reconstructed = matrix("reconstructed", reconstructed, clean.shape[1])
+    n = min(integer("n", n), len(clean))
     tiles(ax, np.concatenate([corrupted[:n], reconstructed[:n], clean[:n]]), image_shape, n)
     height = image_shape[0] if image_shape else _STRIP
     ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(3)], labels)
@@ -182,10 +196,16 @@ def curves(
     """
     from matplotlib.ticker import MaxNLocator
 
+    instance("history", history, History)
+    if len(sequence("labels", labels, "two names")) != 2:
+        raise ValueError(f"labels must be two names, found {shown(labels)}")
     points(ax, history["epoch"], history["loss"], line="-", color=BLUE, markersize=3, label=labels[0])
     if not np.isnan(history["validation_loss"]).all():
         style: dict[str, Any] = {"line": "--", "marker": "s", "color": ORANGE, "markersize": 3, "label": labels[1]}
-        points(ax, history["epoch"], history["validation_loss"], **style)
+        instance("history", history, History)
+    if len(sequence("labels", labels, "two names")) != 2:
+        raise ValueError(f"labels must be two names, found {shown(labels)}")
+    points(ax, history["epoch"], history["validation_loss"], **style)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="epoch", ylabel=f"loss ({unit})")
     ax.grid(alpha=0.3)
@@ -220,18 +240,24 @@ def points(
     **style
         More of it, as ``Axes.plot`` and ``Axes.errorbar`` take it.
     """
+    ax, _ = _axes(ax), arguments.choice("along", along, ("x", "y"))
+    x, y = numbers("x", x), numbers("y", y)
+    arguments.same_shape("y", y, "x", x)
     style |= {"color": color, "marker": marker, "linestyle": line}
     if ends is None:
         ax.plot(x, y, **style)
     else:
-        style[f"{along}err"] = np.abs(np.transpose(ends) - np.asarray(x if along == "x" else y))
+        between = numbers("ends", ends)
+        if between.shape != (len(x), 2):
+            raise ValueError(f"ends must be a pair for each of {len(x)} points, found shape {between.shape}")
+        style[f"{along}err"] = np.abs(between.T - (x if along == "x" else y))
         ax.errorbar(x, y, **style)
     return ax
 
 
 def floor_line(ax: "Axes", value: float, **style: Any) -> "Axes":
     """Draw a level that curves are held against, a floor or a limit, dotted; `style` is that of ``Axes.axhline``."""
-    ax.axhline(value, **{"color": "black", "linewidth": 1, "linestyle": ":", **style})
+    _axes(ax).axhline(number("value", value), **{"color": "black", "linewidth": 1, "linestyle": ":", **style})
     return ax
 
 
@@ -239,7 +265,9 @@ def logarithmic(ax: "Axes", axis: Literal["x", "y"], ticks: Sequence[float] | No
     """Make an axis logarithmic and label it in plain numbers, at `ticks` or at 1, 2 and 5 of each decade."""
     from matplotlib.ticker import FixedLocator, FuncFormatter, LogLocator, NullFormatter
 
-    if axis == "x":
+    ax, form = _axes(ax), instance("form", form, str, "a format of a number")
+    ticks = None if ticks is None else [number("ticks", tick) for tick in sequence("ticks", ticks)]
+    if arguments.choice("axis", axis, ("x", "y")) == "x":
         ax.set_xscale("log")
     else:
         ax.set_yscale("log")
@@ -252,7 +280,7 @@ def logarithmic(ax: "Axes", axis: Literal["x", "y"], ticks: Sequence[float] | No
 
 def code_floors(ax: "Axes", survey: Survey) -> "Axes":
     """Draw what a linear code leaves against its units, beside what it leaves once each column was shuffled."""
-    k = np.arange(survey.d + 1)
+    ax, k = _axes(ax), np.arange(instance("survey", survey, Survey).d + 1)
     ax.plot(k, survey.codes, "-", color=BLUE, linewidth=2, label="these data")
     ax.plot(k, survey.shuffled, "--", color=GREY, linewidth=2, label="each column shuffled by itself")
     ax.annotate(
@@ -274,7 +302,7 @@ def noise_floors(ax: "Axes", survey: Survey) -> "Axes":
 
     The data's variance must not be 0.
     """
-    deviation = survey.variance**0.5
+    ax, deviation = _axes(ax), instance("survey", survey, Survey).variance ** 0.5
     found = {
         kind: [(floor.level / unit, floor.value) for floor in survey.floors if floor.kind == kind and floor.level]
         for kind, unit in (("gaussian", deviation), ("masking", 1.0))
@@ -308,7 +336,8 @@ def floor_bars(ax: "Axes", survey: Survey) -> "Axes":
     """Draw every floor as a share of the best constant's loss, a bar each, with its value beside it."""
     hatches = {"squared_error": "", "absolute_error": "..", "cross_entropy": "//"}
     colors = {"constant": GREY, "gaussian": ORANGE, "masking": ORANGE}
-    for row, floor in enumerate(survey.floors):
+    ax = _axes(ax)
+    for row, floor in enumerate(instance("survey", survey, Survey).floors):
         share = survey.share(floor)
         length = min(share or 0.0, 1.0)  # an output out of reach of the targets costs many times the constant
         ax.barh(row, length, color=colors.get(floor.kind, BLUE), hatch=hatches[floor.loss], edgecolor="white")

@@ -34,8 +34,8 @@ No function here has a generator: they are given uniform numbers, so every stati
 import numpy as np
 
 from scratchdae.activations import sigmoid, softplus
-from scratchdae.arguments import Array, Params, matrix, same_shape, unit_interval
-from scratchdae.autoencoder import decode, encode
+from scratchdae.arguments import Array, Params, matrix, numbers, same_shape, shown, unit_interval
+from scratchdae.autoencoder import check_params, decode, encode
 from scratchdae.losses import cross_entropy
 
 
@@ -56,7 +56,7 @@ def energy(params: Params, v: Array, h: Array) -> Array:
     ndarray, shape (B,)
         The energy, in nats; the more of it, the less probable the state.
     """
-    W, b, b_prime = params["W"], params["b"], params["b_prime"]
+    W, b, b_prime = check_params(params), params["b"], params["b_prime"]
     v, h = matrix("v", v, columns=W.shape[0], dtype=W.dtype), matrix("h", h, columns=W.shape[1], dtype=W.dtype)
     return np.asarray(-v @ b_prime - h @ b - ((v @ W) * h).sum(axis=1))  # (1)
 
@@ -79,7 +79,7 @@ def free_energy(params: Params, v: Array) -> Array:
     ndarray, shape (B,)
         The free energy, in nats.
     """
-    W, b, b_prime = params["W"], params["b"], params["b_prime"]
+    W, b, b_prime = check_params(params), params["b"], params["b_prime"]
     v = matrix("v", v, columns=W.shape[0], dtype=W.dtype)
     return np.asarray(-v @ b_prime - softplus(v @ W + b).sum(axis=1))  # (2)
 
@@ -101,7 +101,8 @@ def free_energy_grads(params: Params, v: Array, dF: Array) -> Params:
     dict of str to ndarray
         Gradient of each parameter, under its name.
     """
-    v = matrix("v", v, columns=params["W"].shape[0], dtype=params["W"].dtype)
+    W = check_params(params)
+    v, dF = matrix("v", v, columns=W.shape[0], dtype=W.dtype), numbers("dF", dF)
     same_shape("dF", dF, "the rows of v", v[:, 0])
     da_h = -dF[:, None] * encode(params, v)
     return {"W": v.T @ da_h, "b": da_h.sum(axis=0), "b_prime": -dF @ v}  # (6)
@@ -109,7 +110,12 @@ def free_energy_grads(params: Params, v: Array, dF: Array) -> Params:
 
 def draw(p: Array, uniforms: Array) -> Array:
     """Return units, 0 or 1 in the dtype of `p`, that are 1 with probability `p`, from independent uniform numbers."""
-    same_shape("uniforms", uniforms, "the units", p)
+    return _draw(numbers("p", p), uniforms)
+
+
+def _draw(p: Array, uniforms: Array, of: str = "") -> Array:
+    uniforms = numbers(f"{of}uniforms", uniforms)
+    same_shape(f"{of}uniforms", uniforms, "the units", p)
     return (uniforms < p).astype(p.dtype)
 
 
@@ -134,10 +140,12 @@ def gibbs_step(params: Params, v: Array, hidden: Array, visible: Array | None = 
     v : ndarray, shape (B, D)
         The new visible units.
     """
-    h = draw(encode(params, v), hidden)  # (3)
+    W = check_params(params)
+    v = matrix("v", v, columns=W.shape[0], dtype=W.dtype)
+    h = _draw(encode(params, v), hidden, "hidden: ")  # (3)
     a_v = decode(params, h)
     p_v = sigmoid(a_v)  # (4)
-    return a_v, p_v if visible is None else draw(p_v, visible)
+    return a_v, p_v if visible is None else _draw(p_v, visible, "visible: ")
 
 
 def contrastive_divergence(
@@ -164,8 +172,12 @@ def contrastive_divergence(
     grads : dict of str to ndarray
         The difference (8), to be subtracted as a gradient is.
     """
-    v = matrix("v", v, columns=params["W"].shape[0], dtype=params["W"].dtype)
-    if hidden.ndim != 3 or len(hidden) == 0 or (visible is not None and len(visible) != len(hidden)):
+    W, hidden = check_params(params), numbers("hidden", hidden)
+    v, visible = (
+        matrix("v", v, columns=W.shape[0], dtype=W.dtype),
+        None if visible is None else numbers("visible", visible),
+    )
+    if hidden.ndim != 3 or len(hidden) == 0 or (visible is not None and visible.shape[:1] != hidden.shape[:1]):
         found = f"{hidden.shape} and {None if visible is None else visible.shape}"
         raise ValueError(f"hidden and visible must hold numbers for each of k >= 1 steps, found shapes {found}")
     visible_at = [None] * len(hidden) if visible is None else list(visible)
@@ -202,14 +214,15 @@ def log_pseudo_likelihood(params: Params, v: Array, units: Array | None = None) 
     ndarray, shape (B,)
         The logarithm of the pseudo-likelihood in nats, or that estimate; never above 0.
     """
-    D = params["W"].shape[0]
-    v = matrix("v", v, columns=D, dtype=params["W"].dtype)
+    W = check_params(params)
+    D, v = W.shape[0], matrix("v", v, columns=W.shape[0], dtype=W.dtype)
     unit_interval("v", v)
-    a_h = v @ params["W"] + params["b"]
+    a_h = v @ W + params["b"]
     if units is None:
         return np.asarray(sum(_log_conditional(params, v, a_h, np.full(len(v), i)) for i in range(D)))
+    units = numbers("units", units)
     if units.shape != (len(v),) or units.dtype.kind not in "iu" or units.min() < 0 or units.max() >= D:
-        raise ValueError(f"units must be {len(v)} integers from 0 to {D - 1}, found {units.dtype} {units.shape}")
+        raise ValueError(f"units must be {len(v)} integers from 0 to {D - 1}, found {shown(units)}")
     return np.asarray(D * _log_conditional(params, v, a_h, units))
 
 

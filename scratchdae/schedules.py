@@ -8,9 +8,10 @@ write it: the name in small letters, then the fields.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
+from numbers import Real
 from typing import Any, TypeAlias
 
-from scratchdae.arguments import integer, literal, number
+from scratchdae.arguments import integer, keep, literal, number, shown
 
 Schedule: TypeAlias = Callable[[int], float]
 
@@ -20,6 +21,9 @@ class AnySchedule:
 
     def __call__(self, epoch: int) -> float:
         """Return the level of an epoch, counted from 0."""
+        return self._level(integer("epoch", epoch, at_least=0))
+
+    def _level(self, epoch: int) -> float:
         raise NotImplementedError
 
     def __str__(self) -> str:
@@ -34,9 +38,9 @@ class Constant(AnySchedule):
     level: float
 
     def __post_init__(self) -> None:
-        number("level", self.level)
+        keep(self, number, "level")
 
-    def __call__(self, epoch: int) -> float:
+    def _level(self, epoch: int) -> float:
         del epoch
         return float(self.level)
 
@@ -51,9 +55,8 @@ class _FromTo(AnySchedule):
     epochs: int  # how many the change takes, at least 2
 
     def __post_init__(self) -> None:
-        number("first", self.first)
-        number("last", self.last)
-        integer("epochs", self.epochs, at_least=2)
+        keep(self, number, "first", "last")
+        keep(self, integer, "epochs", at_least=2)
 
     def _done(self, epoch: int) -> float:  # from 0 to 1
         return min(epoch / (self.epochs - 1), 1.0)
@@ -63,7 +66,7 @@ class _FromTo(AnySchedule):
 class Linear(_FromTo):
     """From `first` to `last` in equal steps over `epochs` epochs, then `last`."""
 
-    def __call__(self, epoch: int) -> float:
+    def _level(self, epoch: int) -> float:
         done = self._done(epoch)
         return (1 - done) * self.first + done * self.last
 
@@ -73,11 +76,10 @@ class Geometric(_FromTo):
     """From `first` to `last`, both positive, by equal factors over `epochs` epochs, then `last`."""
 
     def __post_init__(self) -> None:
-        number("first", self.first, above=0)
-        number("last", self.last, above=0)
+        keep(self, number, "first", "last", above=0)
         super().__post_init__()
 
-    def __call__(self, epoch: int) -> float:
+    def _level(self, epoch: int) -> float:
         done = self._done(epoch)
         return float(self.first ** (1 - done) * self.last**done)
 
@@ -90,7 +92,7 @@ class Cosine(_FromTo):
     without restarts).
     """
 
-    def __call__(self, epoch: int) -> float:
+    def _level(self, epoch: int) -> float:
         done = (1 - math.cos(math.pi * self._done(epoch))) / 2
         return (1 - done) * self.first + done * self.last
 
@@ -104,11 +106,11 @@ class Step(AnySchedule):
     every: int  # epochs between two changes, at least 1
 
     def __post_init__(self) -> None:
-        number("first", self.first)
-        number("factor", self.factor, above=0, at_most=1)
-        integer("every", self.every)
+        keep(self, number, "first")
+        keep(self, number, "factor", above=0, at_most=1)
+        keep(self, integer, "every")
 
-    def __call__(self, epoch: int) -> float:
+    def _level(self, epoch: int) -> float:
         return float(self.first * self.factor ** (epoch // self.every))
 
 
@@ -123,10 +125,10 @@ class Exponential(AnySchedule):
     factor: float  # in (0, 1]
 
     def __post_init__(self) -> None:
-        number("first", self.first)
-        number("factor", self.factor, above=0, at_most=1)
+        keep(self, number, "first")
+        keep(self, number, "factor", above=0, at_most=1)
 
-    def __call__(self, epoch: int) -> float:
+    def _level(self, epoch: int) -> float:
         return float(self.first * self.factor**epoch)
 
 
@@ -142,11 +144,11 @@ class WarmUp(AnySchedule):
     then: AnySchedule  # no warm-up; its epochs are counted from the end of this one
 
     def __post_init__(self) -> None:
-        integer("epochs", self.epochs)
+        keep(self, integer, "epochs")
         if not isinstance(self.then, (Constant, *KINDS.values())):
-            raise ValueError(f"then must be a schedule of this module other than a warm-up, found {self.then!r}")
+            raise ValueError(f"then must be a schedule of this module other than a warm-up, found {shown(self.then)}")
 
-    def __call__(self, epoch: int) -> float:
+    def _level(self, epoch: int) -> float:
         if epoch >= self.epochs:
             return self.then(epoch - self.epochs)
         return self.then(0) * (epoch + 1) / (self.epochs + 1)
@@ -163,15 +165,17 @@ def parse(name: str, text: str | float) -> AnySchedule:
     That is a number, ``"linear(first, last, epochs)"`` and so on for all of `KINDS`, or ``"warmup(epochs, another)"``.
     """
     try:
-        return _read(str(text))
+        return _read(str(text) if isinstance(text, str | Real | AnySchedule) else "")
     except ValueError as error:
         forms = (f"{kind}({', '.join(field.name.upper() for field in fields(KINDS[kind]))})" for kind in KINDS)
         expected = f"a number, {', '.join(forms)} or warmup(EPOCHS, SCHEDULE)"
-        raise ValueError(f"{name} must be {expected}, found {text!r} ({error})") from None
+        raise ValueError(f"{name} must be {expected}, found {shown(text)} ({str(error)[:80]})") from None
 
 
 def _read(text: str) -> AnySchedule:
     kind, bracket, rest = text.strip().partition("(")
+    if not text.isascii() or "_" in text:
+        raise ValueError("digits are 0 to 9, without underscores")
     if not bracket:
         return Constant(literal(float, kind))
     if not rest.endswith(")"):

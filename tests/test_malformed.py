@@ -8,6 +8,7 @@ from scratchdae import (
     Corruption,
     DenoisingAutoencoder,
     History,
+    Sequential,
     autoencoder,
     corruption,
     evaluate,
@@ -19,6 +20,7 @@ from scratchdae import (
     streams,
 )  # fmt: skip
 from scratchdae.backend import choose, loops
+from scratchdae.layers import Dense
 from scratchdae.optimizers import SGD
 from scratchdae.plots import tile
 
@@ -26,6 +28,7 @@ RNG = np.random.default_rng(0)
 X = RNG.random((6, 4))
 PIXELS = RNG.integers(0, 256, (6, 4), dtype=np.uint8)
 NAN = np.where(np.arange(24).reshape(6, 4) == 5, np.nan, X)
+MASKED = np.ma.masked_greater(X, 0.5)
 INF = np.where(np.arange(24).reshape(6, 4) == 5, np.inf, X)
 
 
@@ -35,6 +38,20 @@ def model(**options):
 
 def params(**changes):
     return model().params | changes
+
+
+def cast(dtype):
+    return {name: value.astype(dtype) for name, value in params().items()}
+
+
+def with_params(change):
+    changed = model()
+    changed.params = change(changed.params)
+    return changed
+
+
+def network():
+    return Sequential([Dense(4)], (4,), np.random.default_rng(0))
 
 
 def train(x=X, **options):
@@ -108,6 +125,49 @@ CASES = {
         lambda: DenoisingAutoencoder.from_config(model().config, params(b=np.zeros(3, np.float32))), "must share one floating-point dtype"),
     "parameters of integers": (
         lambda: DenoisingAutoencoder.from_config(model().config, {k: v.astype(int) for k, v in params().items()}), "floating-point dtype"),
+    # parameters and what hides entries
+    "parameters None": (lambda: autoencoder.encode(None, X), "params must be a dict of named arrays, found None"),
+    "a bias cut short": (lambda: autoencoder.loss_and_grads(params(b_prime=np.zeros(1)), X, X), r"params\['b_prime'\] must be an array of shape \(4,\), found \(1,\)"),
+    "a bias that is a list": (lambda: autoencoder.forward(params(b=[0.0] * 3), X), r"params\['b'\] must be an array of shape \(3,\), found \[0.0"),
+    "weights transposed": (lambda: autoencoder.decode(params(W=X[:3].copy()), X), r"params\['b'\] must be an array of shape \(4,\), found \(3,\)"),
+    "a parameter too many": (lambda: autoencoder.encode(params(c=np.zeros(3)), X), r"params must hold \['W', 'b', 'b_prime'\], found \['W', 'b', 'b_prime', 'c'\]"),
+    "parameters of half precision": (lambda: autoencoder.encode(cast(np.float16), X), "must share one floating-point dtype, .* found float16"),
+    "parameters of big-endian numbers": (lambda: autoencoder.encode(cast(">f8"), X), "must share one floating-point dtype, .* found >f8"),
+    "masked entries": (lambda: autoencoder.encode(params(), MASKED), "x must have no masked entries"),
+    "masked targets": (lambda: losses.squared_error(X, MASKED), "x must have no masked entries"),
+    "masked data": (train(MASKED), "x must have no masked entries"),
+    "masked validation": (train(validation=MASKED), "validation must have no masked entries"),
+    "ragged lists": (lambda: autoencoder.encode(params(), [[0.1], [0.2, 0.3]]), r"x must be a matrix with one example a row, found \[\[0.1\], \[0.2, 0.3\]\]"),
+    **{
+        f"fit, {name}": (train(model=with_params(changed)), what)
+        for name, changed, what in (
+            ("a bias cut short", lambda p: p | {"b_prime": p["b_prime"][:1]}, r"model.params\['b_prime'\] must be an array of shape \(4,\)"),
+            ("a name", lambda p: {"V": p["W"], "b": p["b"], "b_prime": p["b_prime"]}, "model.params must hold"),
+            ("half precision", lambda p: {k: v.astype(np.float16) for k, v in p.items()}, "model.params must .* found float16"),
+            ("complex", lambda p: {k: v.astype(complex) for k, v in p.items()}, "model.params must have the model's dtype, float64, found complex128"),
+            ("big-endian", lambda p: {k: v.astype(">f8") for k, v in p.items()}, "model.params must .* found >f8"),
+            ("single precision", lambda p: {k: v.astype(np.float32) for k, v in p.items()}, "the model's dtype, float64, found float32"),
+            ("None", lambda p: None, "model.params must be a dict of named arrays, found None"),
+        )
+    },
+    "evaluate, parameters": (lambda: evaluate(model(), X, params=params(b=np.zeros(1))), r"params\['b'\] must be an array of shape"),
+    "evaluate, surplus targets": (lambda: evaluate(model(), X, np.vstack([X, X])), "x and its target must have as many examples, found 6 and 12"),
+    "evaluate, noise": (lambda: evaluate(model(), X, noise=(0.3, 0, RNG)), "noise's corruption must be a Corruption, found 0.3"),
+    "loss of a target that would broadcast": (lambda: model().loss(params(), X, X[:1]), "x must have the shape of x_tilde"),
+    "network, target of another shape": (lambda: network().loss(network().params, X, X.reshape(3, 8)), "target must have as many examples as x, 6, found"),
+    "network, input of another shape": (lambda: network().predict(X[:, :3]), r"x must have shape \(B, 4\), found \(6, 3\)"),
+    "network, parameters": (lambda: network().forward({}, X), r"params must hold \['dense_1.W', 'dense_1.b'\], found \[\]"),
+    "network of None": (lambda: Sequential(None, (4,), RNG), "layers must be a sequence of layers, found None"),
+    "network of a class": (lambda: Sequential([Dense], (4,), RNG), r"layers\[0\] must be a layer of scratchdae.layers, found <class"),
+    "network of half an input": (lambda: Sequential([Dense(4)], (4.5,), RNG), "input_shape must be a tuple of integers, each at least 1"),
+    "a dtype that is none": (lambda: model(dtype="nonsense"), "dtype must be one of 'float32', 'float64', found 'nonsense'"),
+    "tied in words": (lambda: model(tied="False"), "tied must be True or False, found 'False'"),
+    "an initializer that is none": (lambda: model(initializer=3), "initializer must be one of .* found 3"),
+    "an initializer that draws nothing": (lambda: model(initializer=lambda *arguments: None), r"initializer\['W'\] must be an array of shape \(4, 3\), found None"),
+    "a value of a thousand letters": (lambda: model(loss="x" * 1000), r"found 'x{76}\.\.\.$"),
+    "a number of 400 digits": (step(lr=10**400), r"lr must be a finite number, at least 0, found 10{76}\.\.\.$"),
+    "a number of 10000 digits": (step(lr=10**10000), "lr must be a finite number, at least 0, found a int that does not print"),
+    "just above one": (lambda: losses.cross_entropy(X, np.where(X.max() == X, 1.0000001, X)), r"x must lie in \[0, 1\], found values from .* to 1.0000001$"),
     # a step
     **{
         f"{backend} step: {name}": (step(backend=backend, **arguments), what)

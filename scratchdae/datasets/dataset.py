@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, array, floating
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +71,11 @@ def to_float(x: Array, dtype: npt.DTypeLike = np.float64) -> Array:
     ndarray, shape of `x`
         `x` itself where it is of that dtype already.
     """
-    x, target = np.asarray(x), np.dtype(dtype)
+    x, target = array("x", x), floating("dtype", dtype)
     if target.kind != "f":
         raise ValueError(f"dtype must be a real floating-point dtype, found {target}")
     if x.dtype == np.uint8:
-        return np.divide(x, target.type(255), dtype=target)
+        return np.asarray(np.divide(x, target.type(255), dtype=target))
     if x.dtype.kind != "f":
         raise ValueError(f"x must be uint8 grey levels (0 to 255) or floating-point, found dtype {x.dtype}")
     return x.astype(target, copy=False)

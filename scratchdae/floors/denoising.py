@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, integer, number
+from scratchdae.arguments import Array, flag, integer, number, numbers, shown
 from scratchdae.floors.entropy import binary_entropy, probabilities
 from scratchdae.floors.examples import finite_matrix
 from scratchdae.floors.spectrum import spectrum
@@ -87,18 +87,23 @@ def masking(S: Array, nu: float, mean: npt.ArrayLike | None = None, exact_count:
             f"S must be a symmetric matrix with a diagonal of at least 0, found shape {S.shape}"
             + (f", least diagonal entry {S.diagonal().min():.6g}" if S.shape == (d, d) else "")
         )
-    kept = 1 - number("nu", nu, at_least=0, at_most=1)
+    kept, exact_count = 1 - number("nu", nu, at_least=0, at_most=1), flag("exact_count", exact_count)
     pairs = kept**2
     if exact_count:
         kept = (d - round(nu * d)) / d
         pairs = kept * (d * kept - 1) / (d - 1) if d > 1 else kept**2
-    mu = np.zeros((1, d)) if mean is None else finite_matrix("mean", np.asarray(mean)[None])
-    if mu.shape != (1, d):
-        raise ValueError(f"mean must have shape ({d},), found {mu.shape[1:]}")
+    mu = np.zeros((1, d)) if mean is None else finite_matrix("mean", _row(mean, d))
     covariance = S - mu.T @ mu
     K = pairs * S + (kept - pairs) * np.diag(S.diagonal()) - kept**2 * mu.T @ mu
     W = _least_squares(K, kept * covariance)
     return float((covariance.trace() - kept * (covariance * W).sum()) / d), W
+
+
+def _row(mean: npt.ArrayLike, d: int) -> Array:
+    found = numbers("mean", mean)
+    if found.shape != (d,):
+        raise ValueError(f"mean must have shape ({d},), found {found.shape if found.ndim else shown(mean)}")
+    return found[None]
 
 
 def _least_squares(K: Array, right: Array) -> Array:

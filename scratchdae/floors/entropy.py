@@ -5,21 +5,22 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, number, unit_interval
+from scratchdae.arguments import Array, array, number, unit_interval
 from scratchdae.floors.examples import finite_matrix
 
 # Bernoulli numbers over their index, B_2k / 2k: the asymptotic series of the digamma function.
 _SERIES = (1 / 12, -1 / 120, 1 / 252, -1 / 240, 1 / 132, -691 / 32760, 1 / 12)
+_END = 1e16  # and from here on none of them counts
 _FAR = 10.0  # from here on seven terms leave less than 1e-16
 
 
 def probabilities(p: npt.ArrayLike) -> Array:
     """Return `p` as float64 numbers in [0, 1], at least one."""
-    array = np.asarray(p)
-    if array.dtype.kind not in "fiu" or array.size == 0:
-        raise ValueError(f"p must hold real numbers, at least one, found dtype {array.dtype}, shape {array.shape}")
-    unit_interval("p", array)
-    return array.astype(np.float64)
+    found = array("p", p, "real numbers")
+    if found.dtype.kind not in "fiu" or found.size == 0:
+        raise ValueError(f"p must hold real numbers, at least one, found dtype {found.dtype}, shape {found.shape}")
+    unit_interval("p", found)
+    return found.astype(np.float64)
 
 
 def binary_entropy(p: npt.ArrayLike) -> Array:
@@ -85,6 +86,8 @@ def digamma(x: float) -> float:
         Exact to about 1e-15 of max(1, 1/x).
     """
     x = number("x", x, above=0)
+    if x > _END:
+        return math.log(x) - 1 / (2 * x)
     below = 0.0
     while x < _FAR:
         below += 1 / x

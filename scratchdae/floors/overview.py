@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Array, integer, number
+from scratchdae.arguments import Array, flag, generator, integer, number, sequence, shown
+from scratchdae.arguments import sides as shape_of
 from scratchdae.floors import constants, denoising, entropy, reach, spectrum
 from scratchdae.floors.examples import finite_matrix, permute_features
 
@@ -113,7 +114,9 @@ def survey(
     Survey
         All that could be computed, and what was left out.
     """
-    x = finite_matrix("x", x)
+    x, rng, exact_count = finite_matrix("x", x), generator("rng", rng), flag("exact_count", exact_count)
+    if limits is not None and len(sequence("limits", limits, "two numbers")) != 2:
+        raise ValueError(f"limits must be two numbers, found {shown(limits)}")
     n, d = x.shape
     eigenvalues, mean = spectrum.eigenvalues(x), x.mean(axis=0)
     by_code = spectrum.linear_codes(eigenvalues)
@@ -122,19 +125,22 @@ def survey(
     inside = low >= 0 and high <= 1
     found, left_out = _constants(x, inside), []
     if not inside:
-        left_out.append(f"cross-entropy: it needs values in [0, 1], found {low:.6g} to {high:.6g}")
+        left_out.append(f"cross-entropy: it needs values in [0, 1], found {low} to {high}")
 
     ranges = RANGES if limits is None else {"as asked for": limits, **RANGES}
     for name, (least, most) in ranges.items():
-        beyond = reach.output_range(x, least, most)
+        try:
+            beyond = reach.output_range(x, least, most)
+        except ValueError as error:
+            raise ValueError(f"limits: {error}") from None
         found.append(Floor("range", f"output from {least:g} to {most:g} ({name})", "squared_error", beyond))
 
-    for k in _powers(d) if codes is None else codes:
+    for k in _powers(d) if codes is None else sequence("codes", codes):
         if integer("codes", k) > d:
             raise ValueError(f"codes must be at most D = {d}, found {k}")
         found.append(Floor("code", f"linear code of {k} unit{'s' * (k > 1)}", "squared_error", float(by_code[k]), k))
 
-    for s in [level * deviation for level in NOISES] if noises is None else noises:
+    for s in [level * deviation for level in NOISES] if noises is None else sequence("noises", noises):
         left = denoising.wiener(eigenvalues, number("noises", s, at_least=0, at_most=denoising.LARGEST_NOISE))
         found.append(Floor("gaussian", f"Gaussian noise of {s:.4g}, linear denoiser", "squared_error", left, s))
 
@@ -145,7 +151,7 @@ def survey(
         left_out.append(f"masking: its floor needs a matrix of D×D, done up to D = {LARGEST_MASKED}, found {d}")
     else:
         S = x.T @ x / n
-        for nu in MASKS if masks is None else masks:
+        for nu in MASKS if masks is None else sequence("masks", masks):
             left, _ = denoising.masking(S, number("masks", nu, at_least=0, at_most=1), mean, exact_count)
             found.append(Floor("masking", f"masking of {nu:.4g}, linear denoiser", "squared_error", left, nu))
 
@@ -179,11 +185,16 @@ def _pooled(x: Array, image_shape: tuple[int, ...] | None, pools: Iterable[int] 
         if pools is not None:
             raise ValueError("pools needs examples that are images, found image_shape=None")
         return []
-    if math.prod(image_shape) != x.shape[1] or len(image_shape) not in (2, 3):
+    image_shape = shape_of("image_shape", image_shape, (2, 3), f"be two or three sides whose product is {x.shape[1]}")
+    if math.prod(image_shape) != x.shape[1]:
         raise ValueError(f"image_shape must be two or three sides whose product is {x.shape[1]}, found {image_shape}")
     rows, columns = image_shape[:2]
     by_channel = np.moveaxis(x.reshape(len(x), rows, columns, -1), -1, 1).reshape(-1, rows, columns)
-    sides = [k for k in (2, 4) if rows % k == 0 and columns % k == 0] if pools is None else list(pools)
+    sides = (
+        [k for k in (2, 4) if rows % k == 0 and columns % k == 0]
+        if pools is None
+        else [integer("pools", k) for k in sequence("pools", pools)]
+    )
     return [
         Floor("pooling", f"{k}×{k} average pooling, repeated", "squared_error", reach.average_pooling(by_channel, k), k)
         for k in sides

@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 
-from scratchdae.arguments import Array, integer
+from scratchdae.arguments import Array, integer, number, numbers
 from scratchdae.floors.examples import finite_matrix
 
 
@@ -27,11 +27,15 @@ def output_range(x: Array, low: float = -math.inf, high: float = math.inf) -> fl
         Mean over elements, in squared units of `x`.
     """
     x = finite_matrix("x", x)
-    low, high = float(low), float(high)
+    low, high = _limit("low", low), _limit("high", high)
     if not (low <= high and low < math.inf and high > -math.inf):  # written so that NaN fails it
         raise ValueError(f"low must be at most high, found low = {low:g}, high = {high:g}")
     distance = np.maximum(low - x, 0) + np.maximum(x - high, 0)
     return float(np.square(distance).mean())
+
+
+def _limit(name: str, value: float) -> float:
+    return value if isinstance(value, float) and not math.isfinite(value) else number(name, value)
 
 
 def average_pooling(images: Array, k: int) -> float:
@@ -53,7 +57,7 @@ def average_pooling(images: Array, k: int) -> float:
     float
         Mean over pixels, in squared units of the grey levels.
     """
-    images, k = np.asarray(images), integer("k", k)
+    images, k = numbers("images", images), integer("k", k)
     if images.ndim != 3 or images.size == 0:
         raise ValueError(f"images must have shape (N, height, width), at least one, found {images.shape}")
     n, height, width = images.shape

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, integer, number
+from scratchdae.arguments import Array, integer, number, numbers
 from scratchdae.floors.examples import finite_matrix
 
 _BISECTIONS = 60  # halvings of an interval of length π: past the last digit of a float64
@@ -40,7 +40,7 @@ def eigenvalues(x: Array) -> Array:
 
 def spectrum(name: str, values: npt.ArrayLike) -> Array:
     """Return eigenvalues of a covariance, none negative, the largest first."""
-    array = np.asarray(values)
+    array = numbers(name, values)
     if array.ndim != 1 or array.size == 0 or array.dtype.kind not in "fiu":
         raise ValueError(
             f"{name} must be real numbers in one dimension, at least one, found {array.dtype} of shape {array.shape}"

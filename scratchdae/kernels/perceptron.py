@@ -12,12 +12,12 @@ as in `online`, from bounds on the weights that are found when they are copied a
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.autoencoder.output import sigmoid_gradient_row, sigmoid_row
 from scratchdae.kernels.machine import team, threads
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.panels import ROWS
 from scratchdae.kernels.machine.products import (
     MANY,
@@ -57,35 +57,35 @@ class Room(NamedTuple):
     panel: Array  # (threads, numbers of a panel)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _weights(room: Room, plan: Array, layer: int) -> Rows:
     return Rows(pointer(room.W), plan[layer, _W], plan[layer, _PITCH])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _inputs(room: Room, plan: Array, layer: int, k: int) -> Rows:
     """Return what a layer is fed with, from a column on."""
     return Rows(pointer(room.h), plan[layer, _H] + k, plan[layer, _IN_PITCH])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _gradients(room: Room, plan: Array, layer: int, k: int) -> Rows:
     """Return the gradients of a layer's pre-activations, from a column on."""
     return Rows(pointer(room.da), plan[layer, _DA] + k, plan[layer, _PITCH])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _row(flat: Array, rows: Rows, i: int, n: int) -> Array:
     """Return the first n numbers of a row; `flat` is the array of all."""
     return flat[rows.at + i * rows.pitch : rows.at + i * rows.pitch + n]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _bias(room: Room, plan: Array, layer: int, begin: int, end: int) -> Array:
     return room.b[plan[layer, _B] + begin : plan[layer, _B] + end]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _forward(team: Team, room: Room, plan: Array, layer: int, B: int) -> None:
     """Sum a layer's pre-activations over this thread's rows of its W."""
     begin, end = share(team, plan[layer, _ROWS] // ROWS, ROWS)
@@ -99,7 +99,7 @@ def _forward(team: Team, room: Room, plan: Array, layer: int, B: int) -> None:
         sum_products(sums, h, shift(W, begin, 0), None, end - begin, groups, update, width)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _activate(team: Team, room: Room, plan: Array, layer: int, B: int) -> None:
     """Add up what all threads have summed, in some columns; the sigmoid follows, but not after the last layer."""
     lane, last = lanes(room.W), layer + 1 == len(plan)
@@ -117,7 +117,7 @@ def _activate(team: Team, room: Room, plan: Array, layer: int, B: int) -> None:
             sigmoid_row(a, bias)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _softmax(da: Array, label: int, scale: Any) -> tuple[float, float]:
     """Replace the logits of an example by their gradient; return the loss and the sum of the gradient's magnitudes."""
     best = 0
@@ -136,7 +136,7 @@ def _softmax(da: Array, label: int, scale: Any) -> tuple[float, float]:
     return float(np.log1p(rest) - (target - top)), magnitude
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _descend(team: Team, room: Room, plan: Array, layer: int, B: int, rule: Rule) -> None:
     """Go back through a layer: a block of rows of W gives the gradients of its inputs, and takes its update."""
     begin, end = share(team, plan[layer, _ROWS] // ROWS, ROWS)
@@ -156,7 +156,7 @@ def _descend(team: Team, room: Room, plan: Array, layer: int, B: int, rule: Rule
             sum_products(W, listed(lists), da, lists, lists.places.shape[1], n // ROWS, update, width)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _descend_bias(team: Team, room: Room, plan: Array, layer: int, B: int, lr: Any) -> None:
     lane = lanes(room.W)
     begin, end = share(team, plan[layer, _WIDTH] // lane, lane)
@@ -167,7 +167,7 @@ def _descend_bias(team: Team, room: Room, plan: Array, layer: int, B: int, lr: A
         bias[j] -= lr * sums[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _certain(inputs: float, weights: Array, biases: Array, sizes: Array, rule: Rule) -> bool:
     """Tell whether all that a step computes must be finite, from bounds on what it begins with."""
     lr, limit = float(rule.lr), rule.limit
@@ -182,7 +182,7 @@ def _certain(inputs: float, weights: Array, biases: Array, sizes: Array, rule: R
     return certain
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _begin(team: Team, room: Room, plan: Array) -> tuple[Array, Array]:
     """Return the largest weight and bias of each layer."""
     weights, biases = np.zeros(len(plan)), np.zeros(len(plan))
@@ -196,7 +196,7 @@ def _begin(team: Team, room: Room, plan: Array) -> tuple[Array, Array]:
     return weights, biases
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _list_inputs(team: Team, room: Room, plan: Array, x: Array) -> float:
     """List what is not zero in this thread's columns of a batch; return their largest magnitude."""
     first, last = share(team, plan[0, _ROWS] // ROWS, 1)
@@ -209,7 +209,7 @@ def _list_inputs(team: Team, room: Room, plan: Array, x: Array) -> float:
     return inputs
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _hidden(team: Team, room: Room, plan: Array, layer: int, B: int) -> float:
     """Take gradients through the sigmoid before a layer, in this thread's columns; return the sum of the magnitudes."""
     (begin, end), magnitude = share(team, plan[layer, _ROWS] // ROWS, ROWS), 0.0
@@ -219,7 +219,7 @@ def _hidden(team: Team, room: Room, plan: Array, layer: int, B: int) -> float:
     return magnitude
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _train(team: Team, room: Room, plan: Array, x: Array, t: Array, rule: Rule, losses: Array) -> int:
     """Take a step on each batch, as one thread of a team; stop before the first that might not be finite."""
     if not wait(team):

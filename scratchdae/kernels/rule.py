@@ -2,10 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
+from scratchdae.kernels.machine.jit import njit
 
 
 class Rule(NamedTuple):
@@ -17,7 +17,7 @@ class Rule(NamedTuple):
     limit: float  # nothing that is computed may come near to it, or the step is left to the reference
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
+@njit(fastmath={"reassoc", "contract", "arcp", "nsz"})
 def largest(x: Array) -> float:
     """Return the largest magnitude; inf if a number is not finite, or the sum of the magnitudes is not."""
     most, total = x.dtype.type(0), x.dtype.type(0)

@@ -16,7 +16,7 @@ import numpy as np
 
 from scratchdae import activations, backend
 from scratchdae.activations import ACTIVATIONS
-from scratchdae.arguments import Array, Params, number
+from scratchdae.arguments import Array, Params, keep, number
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
 
@@ -42,7 +42,7 @@ class Elementwise(Parameterless):
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array]:
         """Compute the values, equation (1); the cache is what the derivative is a function of."""
         del params, rng
-        a = batch("x", x, [None] * (x.ndim - 1))
+        a = batch("x", x)
         y = self._value(a)  # (1)
         return y, y if self._derivative_of == "value" else a
 
@@ -111,7 +111,7 @@ class LeakyReLU(Elementwise):
     slope: float = 0.01  # below zero, positive: the sign of the value must tell the side of the kink
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "slope", number("slope", self.slope, above=0))
+        keep(self, number, "slope", above=0)
 
     def _value(self, a: Array) -> Array:
         return activations.leaky_relu(a, self.slope)

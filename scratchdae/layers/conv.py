@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from scratchdae import backend, initializers
-from scratchdae.arguments import Array, Params, integer
+from scratchdae.arguments import Array, Params, choice, integer, keep, shapes
 from scratchdae.layers import correlation
 from scratchdae.layers.inputs import batch, cotangent
-from scratchdae.layers.windows import Grid, grid, image_shape, padding_name, pair
+from scratchdae.layers.windows import PADDINGS, Grid, grid, image_shape, pair
 
 
 class _Cache(NamedTuple):
@@ -46,11 +46,10 @@ class Conv2D:
     init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "filters", integer("filters", self.filters))
-        object.__setattr__(self, "kernel", pair("kernel", self.kernel))
-        object.__setattr__(self, "stride", pair("stride", self.stride))
-        padding_name(self.padding)
-        initializers.get(self.init_W)
+        keep(self, integer, "filters")
+        keep(self, pair, "kernel", "stride")
+        keep(self, choice, "padding", choices=PADDINGS)
+        keep(self, initializers.named, "init_W")
 
     def _grid(self, size: tuple[int, int]) -> Grid:
         return grid(size, pair("kernel", self.kernel), pair("stride", self.stride), self.padding)
@@ -67,7 +66,8 @@ class Conv2D:
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
         """Compute the outputs, equation (1)."""
         del rng
-        W = params["W"]
+        shape = (*pair("kernel", self.kernel), "C", self.filters)
+        W = shapes("params", params, {"W": shape, "b": (self.filters,)})["W"]
         x = batch("x", x, (None, None, W.shape[2]), W.dtype)  # (B, H, W, C)
         cache = _Cache(W, x, self._grid((x.shape[1], x.shape[2])))
         return backend.twin(correlation, x, W).correlate(x, W, params["b"], cache.grid), cache  # (1)

@@ -7,10 +7,10 @@ import numpy as np
 import numpy.typing as npt
 
 from scratchdae import backend, initializers
-from scratchdae.arguments import Array, Params, integer
+from scratchdae.arguments import Array, Params, choice, integer, keep, shapes
 from scratchdae.layers import correlation
 from scratchdae.layers.inputs import batch, cotangent
-from scratchdae.layers.windows import Grid, grid, image_shape, padding_name, pair, transposed_size
+from scratchdae.layers.windows import PADDINGS, Grid, grid, image_shape, pair, transposed_size
 
 
 class _Cache(NamedTuple):
@@ -48,11 +48,10 @@ class Conv2DTranspose:
     init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "filters", integer("filters", self.filters))
-        object.__setattr__(self, "kernel", pair("kernel", self.kernel))
-        object.__setattr__(self, "stride", pair("stride", self.stride))
-        padding_name(self.padding)
-        initializers.get(self.init_W)
+        keep(self, integer, "filters")
+        keep(self, pair, "kernel", "stride")
+        keep(self, choice, "padding", choices=PADDINGS)
+        keep(self, initializers.named, "init_W")
 
     def _size(self, height: int, width: int) -> tuple[int, int]:
         return transposed_size((height, width), pair("kernel", self.kernel), pair("stride", self.stride), self.padding)
@@ -70,7 +69,8 @@ class Conv2DTranspose:
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
         """Compute the outputs, equation (1)."""
         del rng
-        W = params["W"]
+        shape = (*pair("kernel", self.kernel), self.filters, "C")
+        W = shapes("params", params, {"W": shape, "b": (self.filters,)})["W"]
         x = batch("x", x, (None, None, W.shape[3]), W.dtype)  # (B, H, W, C)
         size = self._size(x.shape[1], x.shape[2])
         cache = _Cache(W, x, grid(size, pair("kernel", self.kernel), pair("stride", self.stride), self.padding))

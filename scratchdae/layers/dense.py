@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from scratchdae import initializers
-from scratchdae.arguments import Array, Params, integer
+from scratchdae.arguments import Array, Params, integer, keep, shapes, sides
 from scratchdae.layers.inputs import batch, cotangent
 
 
@@ -34,13 +34,11 @@ class Dense:
     init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "units", integer("units", self.units))
-        initializers.get(self.init_W)
+        keep(self, integer, "units")
+        keep(self, initializers.named, "init_W")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if not input_shape or min(input_shape) < 1:
-            raise ValueError(f"input_shape must end in the number of features, each at least 1, found {input_shape}")
-        return (*input_shape[:-1], self.units)
+        return (*sides("input_shape", input_shape, form="end in the number of features")[:-1], self.units)
 
     def init(self, input_shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float64) -> Params:
         self.output_shape(input_shape)
@@ -50,8 +48,8 @@ class Dense:
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
         """Compute the outputs, equation (1)."""
         del rng
-        W = params["W"]
-        x = batch("x", x, (*[None] * (x.ndim - 2), W.shape[0]), W.dtype)  # (B, ..., F)
+        W = shapes("params", params, {"W": ("F", self.units), "b": (self.units,)})["W"]
+        x = batch("x", x, (..., W.shape[0]), W.dtype)  # (B, ..., F)
         y = x.reshape(-1, W.shape[0]) @ W + params["b"]  # (1)
         return y.reshape(*x.shape[:-1], -1), _Cache(W, x)  # (B, ..., units)
 

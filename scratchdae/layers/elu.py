@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, number
+from scratchdae.arguments import Array, keep, number
 from scratchdae.layers.activation import Elementwise
 
 
@@ -28,7 +28,7 @@ class ELU(Elementwise):
     alpha: float = 1.0  # the floor is −alpha; positive: the sign of the value must tell the side of the kink
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "alpha", number("alpha", self.alpha, above=0))
+        keep(self, number, "alpha", above=0)
 
     def _value(self, a: Array) -> Array:
         positive = a.real > 0

@@ -6,7 +6,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 
-from scratchdae.arguments import Array, choice
+from scratchdae.arguments import Array, choice, keep
 from scratchdae.layers.activation import Elementwise
 
 _CUBIC, _SLOPE = 0.044715, math.sqrt(2 / math.pi)  # of equation (3)
@@ -61,7 +61,7 @@ class GELU(Elementwise):
     _derivative_of: ClassVar[Literal["value", "pre-activation"]] = "pre-activation"
 
     def __post_init__(self) -> None:
-        choice("approximate", self.approximate, ("none", "tanh"))
+        keep(self, choice, "approximate", choices=("none", "tanh"))
 
     def _value(self, a: Array) -> Array:
         cdf: Array = normal_cdf(a) if self.approximate == "none" else 0.5 * (1 + _tanh(a))

@@ -5,20 +5,24 @@ which is what the complex step of a gradient check needs.
 """
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, array, numbers
 
 
 def batch(
     name: str,  # what to call the argument in the error
     x: Array,  # (B, ...): at least one example, floating-point
-    shape: Sequence[int | None],  # of an example; None for any number from 1
+    shape: Sequence[Any] = (...,),  # of an example; None for any number from 1, ... at first for any axes
     dtype: npt.DTypeLike | None = None,  # of the parameters
 ) -> Array:
     """Return `x`, cast only where it must be, refused unless its examples have the shape expected."""
+    x = array(name, x)
+    if shape and shape[0] is ...:
+        shape = (*[None] * (x.ndim - len(shape)), *shape[1:])
     fits = x.ndim == len(shape) + 1 and x.size > 0
     if not fits or any(n is not None and n != found for n, found in zip(shape, x.shape[1:], strict=True)):
         sides = ", ".join("any" if n is None else str(n) for n in shape)
@@ -28,11 +32,12 @@ def batch(
     return x if dtype is None else _cast(x, dtype)
 
 
-def cotangent(d_output: Array, shape: tuple[int, ...], dtype: npt.DTypeLike) -> Array:
+def cotangent(d_output: Array, shape: tuple[int, ...], dtype: npt.DTypeLike | None = None) -> Array:
     """Return `d_output`, cast only where it must be, refused unless it has the output's shape, batch included."""
-    if np.shape(d_output) != shape:
-        raise ValueError(f"d_output must have the shape of the output, {shape}, found {np.shape(d_output)}")
-    return _cast(d_output, dtype)
+    d_output = numbers("d_output", d_output)
+    if d_output.shape != shape:
+        raise ValueError(f"d_output must have the shape of the output, {shape}, found {d_output.shape}")
+    return d_output if dtype is None else _cast(d_output, dtype)
 
 
 def _cast(x: Array, dtype: npt.DTypeLike) -> Array:

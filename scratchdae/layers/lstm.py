@@ -33,7 +33,20 @@ import numpy.typing as npt
 
 from scratchdae import backend, initializers
 from scratchdae.activations import ACTIVATIONS, sigmoid
-from scratchdae.arguments import Array, Params, choice, integer, number, shapes
+from scratchdae.arguments import (
+    Array,
+    Params,
+    choice,
+    flag,
+    integer,
+    keep,
+    mapping,
+    number,
+    numbers,
+    shapes,
+    shown,
+    sides,
+)
 from scratchdae.layers.inputs import batch, cotangent
 
 _LOOPS = sys.modules[__name__]  # its functions have compiled twins
@@ -59,12 +72,13 @@ def _check(
     """Refuse what does not go together; return x, h0, c0 in the dtype of the results, and that dtype."""
     choice("activation", activation, CELL_ACTIVATIONS)
     x = batch("x", x, (None, None))
-    if "U" not in params or np.ndim(params["U"]) != 2:
-        raise ValueError(f"params must hold W, U and b, found {sorted(params)}")
-    n_units = params["U"].shape[0]
-    shapes("params", params, {"W": (x.shape[2], 4 * n_units), "U": (n_units, 4 * n_units), "b": (4 * n_units,)})
+    U = mapping("params", params).get("U")
+    if not isinstance(U, np.ndarray) or U.ndim != 2:
+        raise ValueError(f"params must hold W, U and b, found {shown(sorted(params))}")
+    n_units = U.shape[0]
+    shapes("params", params, {"U": ("H", 4 * n_units), "W": (x.shape[2], 4 * n_units), "b": (4 * n_units,)})
     for name, state in (("h0", h0), ("c0", c0)):
-        if state is not None and np.shape(state) != (x.shape[0], n_units):
+        if state is not None and numbers(name, state).shape != (x.shape[0], n_units):
             raise ValueError(f"{name} must have shape {(x.shape[0], n_units)}, found {np.shape(state)}")
     own = params["W"].dtype
     given = [array for array in (x, h0, c0) if array is not None]
@@ -170,9 +184,9 @@ def backward_steps(
 def _check_cotangents(cache: Cache, dh: Array, dc: Array | None) -> tuple[Array, Array]:
     """Refuse gradients of other shapes; return dh with time first, and dc or zeros."""
     T, B, H = cache.phi_c.shape
-    if np.shape(dh) != (B, T, H):
+    if numbers("dh", dh).shape != (B, T, H):
         raise ValueError(f"dh must have the shape of the outputs, {(B, T, H)}, found {np.shape(dh)}")
-    if dc is not None and np.shape(dc) != (B, H):
+    if dc is not None and numbers("dc", dc).shape != (B, H):
         raise ValueError(f"dc must have the shape of the cell state, {(B, H)}, found {np.shape(dc)}")
     return dh.swapaxes(0, 1), np.zeros((B, H), cache.c.dtype) if dc is None else dc
 
@@ -206,21 +220,20 @@ class LSTM:
     init_U: str = "orthogonal"
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "units", integer("units", self.units))
-        choice("activation", self.activation, CELL_ACTIVATIONS)
-        object.__setattr__(self, "forget_bias", number("forget_bias", self.forget_bias))
-        initializers.get(self.init_W)
-        initializers.get(self.init_U)
+        keep(self, integer, "units")
+        keep(self, flag, "return_sequences")
+        keep(self, choice, "activation", choices=CELL_ACTIVATIONS)
+        keep(self, number, "forget_bias")
+        keep(self, initializers.named, "init_W", "init_U")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(input_shape) != 2 or min(input_shape) < 1:
-            raise ValueError(f"input_shape must be (steps, features), both at least 1, found {input_shape}")
-        return (input_shape[0], self.units) if self.return_sequences else (self.units,)
+        steps, _ = sides("input_shape", input_shape, (2,), "be (steps, features)")
+        return (steps, self.units) if self.return_sequences else (self.units,)
 
     def init(self, input_shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float64) -> Params:
         self.output_shape(input_shape)
         F, H = input_shape[1], self.units
-        b = np.zeros(4 * H, dtype)
+        b = initializers.zeros((4 * H,), dtype=dtype)
         b[H : 2 * H] = self.forget_bias
         W = initializers.get(self.init_W)((F, 4 * H), rng, dtype)  # (F, 4H)
         return {"W": W, "U": initializers.get(self.init_U)((H, 4 * H), rng, dtype), "b": b}

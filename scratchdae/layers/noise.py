@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, number
+from scratchdae.arguments import Array, Params, generator, keep, number
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
 
@@ -34,24 +34,24 @@ class Dropout(Parameterless):
     rate: float  # probability that a unit is left out, from 0 to below 1
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", number("rate", self.rate, at_least=0, at_most=1))
+        keep(self, number, "rate", at_least=0, at_most=1)
         if self.rate == 1:
             raise ValueError("rate must be below 1, found 1: it would leave out everything")
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, Array | None]:
         """Leave out units, equation (1); the cache tells which were kept, None without a generator."""
         del params
-        x = batch("x", x, [None] * (x.ndim - 1))
+        x = batch("x", x)
         if rng is None:
             return x, None
-        kept = rng.random(x.shape, np.float32) >= self.rate
+        kept = generator("rng", rng).random(x.shape, np.float32) >= self.rate
         return self._scaled(x, kept), kept  # (1)
 
     def backward(self, cache: Array | None, d_output: Array) -> tuple[Array, Params]:
         """Propagate a gradient back, equation (2)."""
         if cache is None:
             return d_output, {}
-        return self._scaled(cotangent(d_output, cache.shape, d_output.dtype), cache), {}  # (2)
+        return self._scaled(cotangent(d_output, cache.shape), cache), {}  # (2)
 
     def _scaled(self, x: Array, kept: Array) -> Array:
         scaled: Array = x * kept
@@ -70,18 +70,18 @@ class GaussianNoise(Parameterless):
     std: float  # standard deviation, not negative
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "std", number("std", self.std, at_least=0))
+        keep(self, number, "std", at_least=0)
 
     def forward(
         self, params: Params, x: Array, rng: np.random.Generator | None = None
     ) -> tuple[Array, tuple[int, ...]]:
         del params
-        x = batch("x", x, [None] * (x.ndim - 1))
+        x = batch("x", x)
         if rng is None:
             return x, x.shape
-        noise = rng.standard_normal(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
+        noise = generator("rng", rng).standard_normal(x.shape, np.float32 if x.dtype == np.float32 else np.float64)
         noise *= self.std
         return x + noise, x.shape
 
     def backward(self, cache: tuple[int, ...], d_output: Array) -> tuple[Array, Params]:
-        return cotangent(d_output, cache, d_output.dtype), {}
+        return cotangent(d_output, cache), {}

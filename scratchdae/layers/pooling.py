@@ -11,10 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from scratchdae import backend
-from scratchdae.arguments import Array, Params
+from scratchdae.arguments import Array, Params, choice, keep
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
-from scratchdae.layers.windows import Grid, grid, image_shape, padding_name, pair
+from scratchdae.layers.windows import PADDINGS, Grid, grid, image_shape, pair
 
 _LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
@@ -70,9 +70,9 @@ class _Pool2D(Parameterless):
     padding: str = "valid"  # only whole windows, so that the last rows may go unseen; "same": ceil(H / s) windows
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "pool", pair("pool", self.pool))
-        object.__setattr__(self, "stride", self.pool if self.stride is None else pair("stride", self.stride))
-        padding_name(self.padding)
+        object.__setattr__(self, "stride", self.pool if self.stride is None else self.stride)
+        keep(self, pair, "pool", "stride")
+        keep(self, choice, "padding", choices=PADDINGS)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         height, width, channels = image_shape(input_shape)

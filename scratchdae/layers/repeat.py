@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, integer
+from scratchdae.arguments import Array, Params, integer, keep, sides
 from scratchdae.layers.inputs import batch
 from scratchdae.layers.parameterless import Parameterless
 
@@ -25,12 +25,10 @@ class RepeatVector(Parameterless):
     n: int  # how often
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "n", integer("n", self.n))
+        keep(self, integer, "n")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(input_shape) != 1 or input_shape[0] < 1:
-            raise ValueError(f"input_shape must be (features,), at least 1, found {input_shape}")
-        return (self.n, input_shape[0])
+        return (self.n, *sides("input_shape", input_shape, (1,), "be (features,)"))
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, None]:
         """Repeat, equation (1)."""

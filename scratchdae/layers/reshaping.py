@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, integer
+from scratchdae.arguments import Array, Params, keep, sides
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
 
@@ -17,13 +17,13 @@ class _Reshaping(Parameterless):
 
     def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Shapes]:
         del params, rng
-        x = batch("x", x, [None] * (x.ndim - 1))
+        x = batch("x", x)
         y = x.reshape(len(x), *self.output_shape(x.shape[1:]))
         return y, (x.shape, y.shape)
 
     def backward(self, cache: _Shapes, d_output: Array) -> tuple[Array, Params]:
         before, after = cache
-        return cotangent(d_output, after, d_output.dtype).reshape(before), {}
+        return cotangent(d_output, after).reshape(before), {}
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,7 @@ class Reshape(_Reshaping):
     shape: tuple[int, ...]  # of an output, without the batch axis
 
     def __post_init__(self) -> None:
-        if not isinstance(self.shape, tuple | list) or not self.shape:
-            raise ValueError(f"shape must be a tuple of integers, found {self.shape!r}")
-        object.__setattr__(self, "shape", tuple(integer("shape", side) for side in self.shape))
+        keep(self, sides, "shape")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         if math.prod(super().output_shape(input_shape)) != math.prod(self.shape):

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from scratchdae import backend
-from scratchdae.arguments import Array, Params
+from scratchdae.arguments import Array, Params, keep
 from scratchdae.layers.inputs import batch, cotangent
 from scratchdae.layers.parameterless import Parameterless
 from scratchdae.layers.windows import image_shape, pair
@@ -54,7 +54,7 @@ class UpSampling2D(Parameterless):
     factor: int | tuple[int, int] = 2  # how often each pixel is repeated, down and across
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "factor", pair("factor", self.factor))
+        keep(self, pair, "factor")
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
         (height, width, channels), (fh, fw) = image_shape(input_shape), pair("factor", self.factor)

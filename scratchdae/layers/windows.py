@@ -13,7 +13,7 @@ which is why weights carried from one framework to the other can work badly and 
 
 from typing import NamedTuple
 
-from scratchdae.arguments import choice, integer
+from scratchdae.arguments import integer, shown, sides
 
 PADDINGS = ("valid", "same")
 
@@ -57,19 +57,13 @@ def pair(name: str, value: object) -> tuple[int, int]:
     """Return a size given as one number for both axes, or as two, down and across."""
     if isinstance(value, tuple | list):
         if len(value) != 2:
-            raise ValueError(f"{name} must be one integer or two, found {value!r}")
+            raise ValueError(f"{name} must be one integer or two, found {shown(value)}")
         return integer(name, value[0]), integer(name, value[1])
     number = integer(name, value)
     return number, number
 
 
-def padding_name(value: object) -> str:
-    """Return `value`, one of the ways to pad."""
-    return choice("padding", value, PADDINGS)
-
-
 def image_shape(input_shape: tuple[int, ...]) -> tuple[int, int, int]:
     """Return `input_shape`, refused unless it is that of an image: height, width and channels."""
-    if len(input_shape) != 3 or min(input_shape) < 1:
-        raise ValueError(f"input_shape must be (height, width, channels), each at least 1, found {input_shape}")
-    return input_shape[0], input_shape[1], input_shape[2]
+    height, width, channels = sides("input_shape", input_shape, (3,), "be (height, width, channels)")
+    return height, width, channels

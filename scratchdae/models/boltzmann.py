@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 
 from scratchdae import arguments, autoencoder, losses, rbm
-from scratchdae.arguments import Array, Params, choice, matrix
-from scratchdae.initializers import Initializer, normal, zeros
+from scratchdae.arguments import Array, Params, choice, matrix, precision, shapes, shown
+from scratchdae.initializers import Initializer, get, normal, zeros
 
 VISIBLE = ("probabilities", "samples")
 SMALL_NORMAL = partial(normal, scale=0.01)  # Hinton 2010, section 8
@@ -56,18 +56,19 @@ class RestrictedBoltzmannMachine:
         arguments.generator("rng", rng)
         self._configure(n_visible, n_hidden, k, visible, dtype)
         D, H = self.n_visible, self.n_hidden
-        self.params: Params = {
-            "W": initializer((D, H), rng, self.dtype),
+        drawn = {
+            "W": get(initializer)((D, H), rng, self.dtype),
             "b": zeros((H,), dtype=self.dtype),
             "b_prime": zeros((D,), dtype=self.dtype),
         }
+        self.params: Params = self.check_params(drawn, "initializer")
 
     def _configure(self, n_visible: int, n_hidden: int, k: int, visible: str, dtype: npt.DTypeLike) -> None:
         self.n_visible = arguments.integer("n_visible", n_visible)
         self.n_hidden = arguments.integer("n_hidden", n_hidden)
         self.k = arguments.integer("k", k)
         self.visible = choice("visible", visible, VISIBLE)
-        self.dtype = np.dtype(choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
+        self.dtype = precision("dtype", dtype)
 
     @classmethod
     def from_config(cls, config: dict[str, Any], params: Params) -> "RestrictedBoltzmannMachine":
@@ -75,11 +76,10 @@ class RestrictedBoltzmannMachine:
         model = cls.__new__(cls)
         try:
             model._configure(**{name: value for name, value in config.items() if name != "model"})
-        except TypeError:
-            raise ValueError(f"config must be that of a restricted Boltzmann machine, found {config}") from None
-        D, H = model.n_visible, model.n_hidden
-        model.params = arguments.shapes("params", params, {"W": (D, H), "b": (H,), "b_prime": (D,)})
-        model.dtype = np.dtype(params["W"].dtype)
+        except (AttributeError, TypeError):
+            raise ValueError(f"config must be that of a restricted Boltzmann machine, found {shown(config)}") from None
+        model.params = shapes("params", params, model._shapes())
+        model.dtype = precision("the dtype of params", model.params["W"].dtype)
         return model
 
     @property
@@ -88,11 +88,18 @@ class RestrictedBoltzmannMachine:
         sizes = {"n_visible": self.n_visible, "n_hidden": self.n_hidden}
         return {"model": "rbm", **sizes, "k": self.k, "visible": self.visible, "dtype": self.dtype.name}
 
+    def check_params(self, params: Params, name: str = "params") -> Params:
+        """Return parameters in the model's order, refused unless they have its names, shapes and dtype."""
+        return shapes(name, params, self._shapes(), self.dtype)
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        return {"W": (self.n_visible, self.n_hidden), "b": (self.n_hidden,), "b_prime": (self.n_visible,)}
+
     def check(self, x: Array, target: Array) -> None:
         """Refuse examples (B, D) that do not fit or lie outside [0, 1], and any target but the same examples."""
-        matrix("x", x, columns=self.n_visible)
+        x = matrix("x", x, columns=self.n_visible)
         arguments.unit_interval("x", x)
-        if not np.array_equal(x, target):
+        if not np.array_equal(x, matrix("target", target)):
             raise ValueError(
                 "target must be the input itself for a restricted Boltzmann machine, which takes neither targets nor "
                 "corruption, found another"
@@ -132,8 +139,11 @@ class RestrictedBoltzmannMachine:
 
         It is the cross-entropy that an autoencoder of these parameters has: sum over D, mean over B, in nats.
         """
-        a_z, _ = autoencoder.forward(params, x)
-        return losses.cross_entropy(a_z, matrix("target", target, columns=self.n_visible, dtype=a_z.dtype))[0]
+        a_z, _ = autoencoder.forward(params, matrix("x", x, columns=self.n_visible))
+        target = matrix("target", target, columns=self.n_visible, dtype=a_z.dtype)
+        arguments.same_shape("target", target, "x", a_z)
+        arguments.unit_interval("target", target)
+        return losses.cross_entropy(a_z, target)[0]
 
     def encode(self, x: Array) -> Array:
         """Return the probabilities (B, H) of the hidden units, p(h_j = 1 | v = x), for examples (B, D)."""

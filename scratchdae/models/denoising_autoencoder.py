@@ -5,10 +5,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import autoencoder
+from scratchdae import arguments, autoencoder
 from scratchdae.activations import sigmoid
-from scratchdae.arguments import Array, Params, choice, generator, integer, matrix, pair, shapes, unit_interval
-from scratchdae.initializers import Initializer, sigmoid_uniform, zeros
+from scratchdae.arguments import Array, Params, flag, generator, integer, matrix, pair, precision, shapes, unit_interval
+from scratchdae.initializers import Initializer, get, sigmoid_uniform, zeros
 
 
 class DenoisingAutoencoder:
@@ -50,40 +50,38 @@ class DenoisingAutoencoder:
     ) -> None:
         generator("rng", rng)
         self._configure(n_visible, n_hidden, tied, loss, output, reduction, dtype)
-        D, H = self.n_visible, self.n_hidden
-        self.params: Params = {
-            "W": initializer((D, H), rng, self.dtype),
+        D, H, draw = self.n_visible, self.n_hidden, get(initializer)
+        drawn = {
+            "W": draw((D, H), rng, self.dtype),
             "b": zeros((H,), dtype=self.dtype),
             "b_prime": zeros((D,), dtype=self.dtype),
         }
-        if not tied:
-            self.params["W_prime"] = initializer((H, D), rng, self.dtype)
+        if not self.tied:
+            drawn["W_prime"] = draw((H, D), rng, self.dtype)
+        self.params: Params = self.check_params(drawn, "initializer")
 
     def _configure(
         self, n_visible: int, n_hidden: int, tied: bool, loss: str, output: str, reduction: str, dtype: npt.DTypeLike
     ) -> None:
         self.n_visible = integer("n_visible", n_visible)
         self.n_hidden = integer("n_hidden", n_hidden)
-        self.tied = bool(tied)
-        self.dtype = np.dtype(choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
+        self.tied = flag("tied", tied)
+        self.dtype = precision("dtype", dtype)
         autoencoder.check_options(loss, output, reduction)
-        self.options = {"loss": loss, "output": output, "reduction": reduction}
+        self.options = {"loss": str(loss), "output": str(output), "reduction": str(reduction)}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], params: Params) -> "DenoisingAutoencoder":
         """Rebuild a model, which shares the arrays, from its `config` and parameters, as a checkpoint holds them."""
         model = cls.__new__(cls)
-        options = {name: value for name, value in config.items() if name != "model"}
         try:
-            model._configure(**options)
-        except TypeError:
-            raise ValueError(f"config must be that of a denoising autoencoder, found {config}") from None
-        D, H = model.n_visible, model.n_hidden
-        expected: dict[str, tuple[int, ...]] = {"W": (D, H), "b": (H,), "b_prime": (D,)}
-        if not model.tied:
-            expected["W_prime"] = (H, D)
-        model.params = shapes("params", params, expected)
-        model.dtype = np.dtype(params["W"].dtype)
+            model._configure(**{name: value for name, value in config.items() if name != "model"})
+        except (AttributeError, TypeError):
+            raise ValueError(
+                f"config must be that of a denoising autoencoder, found {arguments.shown(config)}"
+            ) from None
+        model.params = shapes("params", params, model._shapes())
+        model.dtype = precision("the dtype of params", model.params["W"].dtype)
         return model
 
     @property
@@ -92,10 +90,18 @@ class DenoisingAutoencoder:
         sizes = {"n_visible": self.n_visible, "n_hidden": self.n_hidden, "tied": self.tied}
         return {"model": "autoencoder", **sizes, **self.options, "dtype": self.dtype.name}
 
+    def check_params(self, params: Params, name: str = "params") -> Params:
+        """Return parameters in the model's order, refused unless they have its names, shapes and dtype."""
+        return shapes(name, params, self._shapes(), self.dtype)
+
+    def _shapes(self) -> dict[str, tuple[int, ...]]:
+        D, H = self.n_visible, self.n_hidden
+        return {"W": (D, H), "b": (H,), "b_prime": (D,), **({} if self.tied else {"W_prime": (H, D)})}
+
     def check(self, x: Array, target: Array) -> None:
         """Refuse inputs (B, D) and targets (B, D) that do not fit: the door to `loss_and_grads` and `loss`."""
         matrix("x", x, columns=self.n_visible)
-        matrix("target", target, columns=self.n_visible)
+        target = matrix("target", target, columns=self.n_visible)
         if self.options["loss"] == "cross_entropy":
             unit_interval("target", target)
 
@@ -121,12 +127,14 @@ class DenoisingAutoencoder:
             Gradient of each parameter.
         """
         del rng
-        x_tilde, x = pair("x_tilde", x_tilde, "x", x, self.n_visible, params["W"].dtype)
+        W = autoencoder.check_params(params)
+        x_tilde, x = pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype)
         return autoencoder.gradients(params, x_tilde, x, *self.options.values())
 
     def loss(self, params: Params, x_tilde: Array, x: Array) -> np.inexact:
         """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets whose range was checked."""
-        x_tilde, x = pair("x_tilde", x_tilde, "x", x, self.n_visible, params["W"].dtype)
+        W = autoencoder.check_params(params)
+        x_tilde, x = pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype)
         return autoencoder.output_loss(autoencoder.forward(params, x_tilde)[0], x, **self.options)[0]
 
     def encode(self, x: Array) -> Array:

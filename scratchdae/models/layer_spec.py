@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import choice, integer, number
+from scratchdae.arguments import choice, integer, keep, number
 from scratchdae.autoencoder import LOSSES
 from scratchdae.corruption import Corruption
 from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
@@ -53,16 +53,17 @@ class LayerSpec:
     k: int = 1
 
     def __post_init__(self) -> None:
-        integer("units", self.units)
+        keep(self, integer, "units", "batch_size", "k")
         if not isinstance(self.nu, Corruption):
-            number("nu", self.nu, at_least=0, at_most=1)
-        integer("epochs", self.epochs, at_least=0)
-        Training(
-            self.epochs or 1, self.lr if self.epochs or not callable(self.lr) else 0.1, self.batch_size
-        )  # checks them
-        choice("loss", self.loss, LOSSES)
-        integer("k", self.k)
-        if choice("kind", self.kind, KINDS) == "autoencoder" and self.k != 1:
+            keep(self, number, "nu", at_least=0, at_most=1)
+        if not callable(self.lr):
+            keep(self, number, "lr", above=0)
+        keep(self, integer, "epochs", at_least=0)
+        lr = self.lr if self.epochs or not callable(self.lr) else 0.1
+        Training(self.epochs or 1, lr, self.batch_size)  # checks them
+        keep(self, choice, "loss", choices=LOSSES)
+        keep(self, choice, "kind", choices=KINDS)
+        if self.kind == "autoencoder" and self.k != 1:
             raise ValueError(f"k must be left out for an autoencoder, which has no chain, found {self.k}")
         if self.kind == "rbm" and (self.nu != 0 or self.loss != "cross_entropy"):
             found = f"nu={self.nu!s} and loss={self.loss!r}"

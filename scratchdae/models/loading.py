@@ -3,6 +3,7 @@
 import os
 from typing import Any
 
+from scratchdae import arguments
 from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.models.sequential import Sequential
@@ -36,7 +37,7 @@ def load_model(path: str | os.PathLike[str]) -> Any:
         If it is no checkpoint or a damaged one, or its arrays are not those of its model. Damage to one of a version
         that saved no digest is not noticed: a warning says so.
     """
-    arrays, state = checkpoint.load(path)
+    arrays, state = checkpoint.load(arguments.path("path", path))
     try:
         config, kept = state["config"]["model"], state["kept"]
         build = MODELS[config["model"]].from_config

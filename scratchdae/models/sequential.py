@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import losses
-from scratchdae.arguments import Array, Params, choice, generator, shapes, unit_interval
+from scratchdae import arguments, losses
+from scratchdae.arguments import Array, Params, array, choice, generator, numbers, precision, sequence, shapes, sides
+from scratchdae.datasets import to_float
 from scratchdae.layers import LAYERS, Layer, Sigmoid
 
 
@@ -68,10 +69,14 @@ class Sequential:
     ) -> None:
         generator("rng", rng)
         self._configure(layers, input_shape, loss, reduction, output_shape, dtype)
-        self.params: Params = {}
+        self.params: Params = self._draw(rng)
+
+    def _draw(self, rng: np.random.Generator) -> Params:
+        drawn: Params = {}
         for name, layer, shape in zip(self.names, self.layers, self.shapes, strict=False):
-            drawn = layer.init(shape, rng, self.dtype)
-            self.params |= {f"{name}.{key}": value for key, value in drawn.items()}
+            drawn |= {f"{name}.{key}": value for key, value in layer.init(shape, rng, self.dtype).items()}
+        self._shapes_of_params = {name: value.shape for name, value in drawn.items()}
+        return drawn
 
     def _configure(
         self,
@@ -82,10 +87,14 @@ class Sequential:
         output_shape: tuple[int, ...] | None,
         dtype: npt.DTypeLike,
     ) -> None:
-        self.layers = tuple(layers)
+        self.layers: tuple[Layer, ...] = sequence("layers", layers, "a sequence of layers")
+        for index, layer in enumerate(self.layers):
+            arguments.having(
+                f"layers[{index}]", layer, "a layer of scratchdae.layers", "init", "output_shape", "forward", "backward"
+            )
         self.loss_name = choice("loss", loss, losses.LOSSES)
         self.reduction = choice("reduction", reduction, losses.REDUCTIONS)
-        self.dtype = np.dtype(choice("dtype", np.dtype(dtype).name, ("float32", "float64")))
+        self.dtype = precision("dtype", dtype)
         if not self.layers:
             raise ValueError("layers must hold at least one layer, found none")
         counts: Counter[str] = Counter()
@@ -95,7 +104,7 @@ class Sequential:
             counts[kind] += 1
             names.append(f"{kind}_{counts[kind]}")
         self.names = tuple(names)
-        found = [tuple(int(side) for side in input_shape)]
+        found = [sides("input_shape", input_shape)]
         for name, layer in zip(self.names, self.layers, strict=True):
             try:
                 found.append(layer.output_shape(found[-1]))
@@ -107,7 +116,7 @@ class Sequential:
         labels = loss == "softmax_cross_entropy"
         if labels and len(self.shapes[-1]) != 1:
             raise ValueError(f"the softmax cross-entropy needs an output of shape (classes,), found {self.shapes[-1]}")
-        expected = self.shapes[-1 if labels else 0] if output_shape is None else tuple(output_shape)
+        expected = self.shapes[-1 if labels else 0] if output_shape is None else sides("output_shape", output_shape)
         if self.shapes[-1] != expected:
             why = "that of the input, which is to be reconstructed" if output_shape is None else "as asked for"
             raise ValueError(f"{self.names[-1]}: the output must have shape {expected}, {why}, found {self.shapes[-1]}")
@@ -130,25 +139,25 @@ class Sequential:
         """Rebuild a network, which shares the arrays, from its `config` and parameters, as a checkpoint holds them."""
         network = cls.__new__(cls)
         try:
-            described = [dict(entry) for entry in config["layers"]]
+            described = [dict(entry) for entry in arguments.mapping("config", config)["layers"]]
             layers = [LAYERS[entry.pop("layer")](**_tuples(entry)) for entry in described]
             options = {name: config[name] for name in ("input_shape", "loss", "reduction", "output_shape", "dtype")}
-        except (KeyError, TypeError) as error:
-            raise ValueError(f"config must be that of a sequential network ({error!r})") from None
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(f"config must be that of a sequential network ({arguments.shown(error)})") from None
         network._configure(layers, **options)
-        rng = np.random.default_rng(0)
-        expected = {
-            f"{name}.{key}": value.shape
-            for name, layer, shape in zip(network.names, network.layers, network.shapes, strict=False)
-            for key, value in layer.init(shape, rng, network.dtype).items()
-        }
-        network.params = shapes("params", params, expected) if expected else {}
+        network._draw(np.random.default_rng(0))  # for the shapes
+        network.params = network.check_params(params)
         return network
+
+    def check_params(self, params: Params, name: str = "params") -> Params:
+        """Return parameters in the model's order, refused unless they have its names, shapes and dtype."""
+        return shapes(name, params, self._shapes_of_params, self.dtype)
 
     def check(self, x: Array, target: Array) -> None:
         """Refuse inputs (B, ...) and targets (B, ...), or labels (B,), that do not fit."""
-        if x.shape[1:] != self.shapes[0]:
-            raise ValueError(f"x must have shape (B, {_sides(self.shapes[0])}), found {x.shape}")
+        x, target = self._examples(x), numbers("target", target)
+        if target.shape[:1] != x.shape[:1]:
+            raise ValueError(f"target must have as many examples as x, {len(x)}, found shape {target.shape}")
         if self.loss_name == "softmax_cross_entropy":
             classes = self.shapes[-1][0]
             if target.ndim != 1 or target.dtype.kind not in "iu" or target.min() < 0 or target.max() >= classes:
@@ -157,8 +166,16 @@ class Sequential:
                 )
         elif target.shape[1:] != self.shapes[-1]:
             raise ValueError(f"target must have shape (B, {_sides(self.shapes[-1])}), found {target.shape}")
+        elif target.dtype.kind not in "fc":
+            raise ValueError(f"target must be floating-point, found dtype {target.dtype}")
         elif self.loss_name == "cross_entropy":
-            unit_interval("target", target)
+            arguments.unit_interval("target", target)
+
+    def _examples(self, x: Array) -> Array:
+        x = numbers("x", x)
+        if x.shape[1:] != self.shapes[0] or x.size == 0:
+            raise ValueError(f"x must have shape (B, {_sides(self.shapes[0])}), found {x.shape}")
+        return x
 
     def forward(
         self, params: Params, x: Array, rng: np.random.Generator | None = None, depth: int | None = None
@@ -184,6 +201,9 @@ class Sequential:
             What `backward` needs, one entry a layer passed.
         """
         caches: list[Any] = []
+        params, x = shapes("params", params, self._shapes_of_params), self._examples(x)
+        rng = None if rng is None else generator("rng", rng)
+        depth = None if depth is None else arguments.integer("depth", depth, at_least=0)
         for name, layer in list(zip(self.names, self.layers, strict=True))[:depth]:
             x, cache = layer.forward(self.own(params, name), x, rng)
             caches.append(cache)
@@ -207,6 +227,9 @@ class Sequential:
             Gradient of each parameter passed, under its name.
         """
         grads: Params = {}
+        caches = list(sequence("caches", caches, "a list, from forward"))
+        if len(caches) > len(self.layers):
+            raise ValueError(f"caches must be from forward, at most {len(self.layers)}, found {len(caches)}")
         for index in reversed(range(len(caches))):
             d_output, own = self.layers[index].backward(caches[index], d_output)
             grads |= {f"{self.names[index]}.{key}": value for key, value in own.items()}
@@ -235,6 +258,8 @@ class Sequential:
         grads : dict of str to ndarray
             Gradient of each parameter, in the order of `params`.
         """
+        self.check(x, target)
+        target = np.asarray(target)
         output, caches = self.forward(params, x, rng, self.depth)
         value, d_output = self.output_loss(output, target)
         _, grads = self.backward(caches, d_output)
@@ -242,14 +267,16 @@ class Sequential:
 
     def loss(self, params: Params, x: Array, target: Array) -> np.inexact:
         """Loss of a batch, without noise or dropout."""
-        return self.output_loss(self._output(params, x, self.depth), target)[0]
+        self.check(x, target)
+        return self.output_loss(self._output(params, x, self.depth), np.asarray(target))[0]
 
     def predict(self, x: Array) -> Array:
-        """Return the last layer's output (B, ...) for clean inputs: logits, for the softmax cross-entropy."""
-        return self._output(self.params, np.asarray(x, self.dtype), len(self.layers))
+        """Return the last layer's output (B, ...) for clean inputs, uint8 or floats: logits, for the softmax."""
+        return self._output(self.params, to_float(array("x", x), self.dtype), len(self.layers))
 
     def _output(self, params: Params, x: Array, depth: int) -> Array:
         """Pass a batch through the first layers and keep nothing for a backward pass."""
+        params, x = shapes("params", params, self._shapes_of_params), self._examples(x)
         for name, layer in zip(self.names[:depth], self.layers, strict=False):
             x = layer.forward(self.own(params, name), x)[0]
         return x
@@ -280,6 +307,8 @@ class Sequential:
     def output_loss(self, output: Array, target: Array) -> tuple[np.inexact, Array]:
         """Loss of what the last layer before the loss gave (B, ...), and its gradient (B, ...)."""
         rows = len(output)
+        if self.loss_name != "softmax_cross_entropy" and target.shape != output.shape:
+            raise ValueError(f"target must have the shape of the output, {output.shape}, found {target.shape}")
         t = target if self.loss_name == "softmax_cross_entropy" else target.reshape(rows, -1)
         value, d_output = losses.LOSSES[self.loss_name](output.reshape(rows, -1), t, self.reduction)
         return value, d_output.reshape(output.shape)

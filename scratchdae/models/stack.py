@@ -30,7 +30,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, Params, integer
+from scratchdae.arguments import Array, Params, array, choice, flag, function, integer, path, precision, sequence, shown
+from scratchdae.backend import BACKENDS
 from scratchdae.datasets import to_float
 from scratchdae.layers import Dense, Layer, Sigmoid
 from scratchdae.models.layer_spec import LayerSpec, StackedLayer
@@ -51,12 +52,13 @@ def stage_seed(seed: int, stage: int) -> int:
     that differ in depth or in pretraining see the same examples in the same order.
     """
     key = integer("stage", stage, at_least=0)
-    sequence = np.random.SeedSequence(integer("seed", seed, at_least=0), spawn_key=(key,))
+    sequence = np.random.SeedSequence(integer("seed", seed, at_least=0, at_most=None), spawn_key=(key,))
     return int(sequence.generate_state(1, np.uint64)[0])
 
 
 def codes(layers: Sequence[StackedLayer], x: Array) -> Array:
     """Return the codes (N, H) that a stack, the lowest layer first, makes of clean examples (N, D), equation (1)."""
+    layers = sequence("layers", layers, "a sequence of layers")
     if not layers:
         raise ValueError("layers must hold at least one layer, found none")
     dtype = _check_stack(layers, _columns(x))
@@ -120,12 +122,19 @@ def pretrain(
     NonFiniteError
         As `fit`, at the first layer that diverges.
     """
+    specs = sequence("specs", specs, "a sequence of LayerSpec")
     for index, spec in enumerate(specs):
         if not isinstance(spec, LayerSpec):
-            raise ValueError(f"specs[{index}] must be a LayerSpec, found {spec!r}")
+            raise ValueError(f"specs[{index}] must be a LayerSpec, found {shown(spec)}")
+    dtype, backend = precision("dtype", dtype), choice("backend", backend, BACKENDS)
+    if validation is not None:
+        _columns(validation, "validation")
+    _check_run(out, resume, progress, on_epoch)
     layers: list[StackedLayer] = []
     histories: list[History] = []
-    origin: dict[str, Any] = {"seed": integer("seed", seed, at_least=0)}  # and the layers up to the one in training
+    origin: dict[str, Any] = {
+        "seed": integer("seed", seed, at_least=0, at_most=None)
+    }  # and the layers up to the one in training
     h, h_valid, encoded = x, validation, 0  # codes of the first `encoded` layers
     n_visible = _columns(x)
     for stage, spec in enumerate(specs, start=1):
@@ -217,11 +226,13 @@ def finetune(
         As `fit`.
     """
     training = Training.of(training, options)
-    n_visible = _columns(x)
+    n_visible, layers = _columns(x), sequence("layers", layers, "a sequence of layers")
+    _check_run(out, resume, progress, on_epoch)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be a vector of integers, found {_found(labels)}")
-    if not (validation is None or isinstance(validation, tuple)):
-        raise ValueError(f"validation must be examples and labels, found {type(validation).__name__}")
+    if not (validation is None or (isinstance(validation, tuple) and len(validation) == 2)):
+        found = f"{type(validation).__name__} {shown(validation)}"
+        raise ValueError(f"validation must be examples and labels, found {found}")
     dtype = _check_stack(layers, n_visible) if layers else np.dtype(x.dtype if x.dtype.kind == "f" else np.float32)
     classes = int(labels.max()) + 1 if classes is None else integer("classes", classes)
     hidden: list[Layer] = []
@@ -254,15 +265,25 @@ def finetune(
     return network, history
 
 
-def _columns(x: Array) -> int:
+def _check_run(out: object, resume: object, progress: object, on_epoch: object) -> None:
+    """Refuse what would only be found after the first layer."""
+    if out is not None:
+        path("out", out)
+    flag("resume", resume)
+    flag("progress", progress)
+    if on_epoch is not None:
+        function("on_epoch", on_epoch)
+
+
+def _columns(x: Array, name: str = "x") -> int:
     """Refuse examples that are no matrix; return how many numbers one has."""
     if not isinstance(x, np.ndarray) or x.ndim != 2 or x.size == 0:
-        raise ValueError(f"x must be a matrix with one example a row, found {_found(x)}")
-    return int(x.shape[1])
+        raise ValueError(f"{name} must be a matrix with one example a row, found {_found(x)}")
+    return int(array(name, x).shape[1])
 
 
 def _found(x: object) -> str:
-    return f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else type(x).__name__
+    return f"{x.dtype} {x.shape}" if isinstance(x, np.ndarray) else f"{type(x).__name__} {shown(x)}"
 
 
 def _check_stack(layers: Sequence[StackedLayer], n_visible: int) -> np.dtype[Any]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params
+from scratchdae.arguments import Array, Params, generator, instance
 from scratchdae.layers import Layer, ReLU, Sigmoid, Tanh
 from scratchdae.models.sequential import Sequential
 
@@ -107,7 +107,11 @@ def layer_statistics(
     LayerTable
         One `LayerStatistics` a layer, from the input to the output.
     """
-    params = network.params if params is None else params
+    instance("network", network, Sequential).check(x, target)
+    target = np.asarray(target)
+    params = network.check_params(network.params if params is None else params)
+    updated = None if updated is None else network.check_params(updated, "updated")
+    rng = None if rng is None else generator("rng", rng)
     outputs, caches = [], []
     for name, layer in zip(network.names, network.layers, strict=True):
         x, cache = layer.forward(network.own(params, name), x, rng)

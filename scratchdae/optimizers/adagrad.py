@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, choice, number
+from scratchdae.arguments import Array, Params, choice, keep, number
 from scratchdae.optimizers.rule import Rule
 
 
@@ -45,9 +45,9 @@ class Adagrad(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        number("initial", self.initial, at_least=0)
-        number("eps", self.eps, above=0)
-        choice("epsilon", self.epsilon, ("outside", "inside"))
+        keep(self, number, "initial", at_least=0)
+        keep(self, number, "eps", above=0)
+        keep(self, choice, "epsilon", choices=("outside", "inside"))
 
     def remembers(self) -> dict[str, float]:
         return {"sum_of_squares": self.initial}

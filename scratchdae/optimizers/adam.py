@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, choice, number
+from scratchdae.arguments import Array, Params, choice, keep, number
 from scratchdae.optimizers.rule import Rule
 
 
@@ -49,11 +49,9 @@ class Adam(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("beta1", "beta2"):
-            if number(name, getattr(self, name), at_least=0, at_most=1) == 1:
-                raise ValueError(f"{name} must be less than 1, found 1: the moment would stay zero")
-        number("eps", self.eps, above=0)
-        choice("epsilon", self.epsilon, ("outside", "inside", "hat"))
+        keep(self, number, "beta1", "beta2", at_least=0, below=1)  # at 1 the moment would stay zero
+        keep(self, number, "eps", above=0)
+        keep(self, choice, "epsilon", choices=("outside", "inside", "hat"))
 
     def remembers(self) -> dict[str, float]:
         return {"step": 0, "first_moment": 0, "second_moment": 0}

@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Params, choice, number
+from scratchdae.arguments import Params, arrays, choice, having, keep, number
 from scratchdae.optimizers.rule import CONVENTIONS, Optimizer
 
 
 def global_norm(grads: Params) -> float:
     """Return ``sqrt(Σ dθ²)`` over every entry of every array, in float64, where float32's squares do not overflow."""
-    return float(np.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in grads.values())))
+    return float(np.sqrt(sum(float((g.astype(np.float64) ** 2).sum()) for g in arrays("grads", grads).values())))
 
 
 def clip_by_norm(grads: Params, max_norm: float, convention: str = "optax") -> Params:
@@ -61,7 +61,7 @@ def clip_by_value(grads: Params, limit: float) -> Params:
         The clipped gradients; NaN stays NaN.
     """
     limit = number("limit", limit, above=0)
-    return {name: np.minimum(np.maximum(g, -limit), limit) for name, g in grads.items()}
+    return {name: np.minimum(np.maximum(g, -limit), limit) for name, g in arrays("grads", grads).items()}
 
 
 @dataclass(frozen=True)
@@ -86,12 +86,13 @@ class Clipped(Optimizer):
     convention: str = "optax"
 
     def __post_init__(self) -> None:
+        having("rule", self.rule, "an update rule of scratchdae.optimizers", "init", "update")
         if self.max_norm is None and self.limit is None:
             raise ValueError("max_norm or limit must be given, found None for both: nothing would be clipped")
         for name in ("max_norm", "limit"):
             if getattr(self, name) is not None:
-                number(name, getattr(self, name), above=0)
-        choice("convention", self.convention, CONVENTIONS)
+                keep(self, number, name, above=0)
+        keep(self, choice, "convention", choices=CONVENTIONS)
 
     def __str__(self) -> str:
         given = [f"{name}={getattr(self, name)!r}" for name in ("max_norm", "limit") if getattr(self, name) is not None]

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, choice, number
+from scratchdae.arguments import Array, Params, choice, flag, keep, number
 from scratchdae.optimizers.rule import Rule
 
 
@@ -60,12 +60,10 @@ class RMSprop(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for name in ("decay_rate", "momentum"):
-            if number(name, getattr(self, name), at_least=0, at_most=1) == 1:
-                raise ValueError(f"{name} must be less than 1, found 1: it would never forget")
-        number("eps", self.eps, above=0)
-        choice("epsilon", self.epsilon, ("outside", "inside"))
-        choice("momentum_lr", self.momentum_lr, ("outside", "inside"))
+        keep(self, number, "decay_rate", "momentum", at_least=0, below=1)  # at 1 it would never forget
+        keep(self, flag, "centred")
+        keep(self, number, "eps", above=0)
+        keep(self, choice, "epsilon", "momentum_lr", choices=("outside", "inside"))
 
     def remembers(self) -> dict[str, float]:
         used = {"mean_square": True, "velocity": self.momentum, "mean": self.centred}

@@ -6,7 +6,7 @@ from typing import Any, ClassVar, Protocol, Self
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, choice, number
+from scratchdae.arguments import Array, Params, arrays, choice, keep, number
 
 CONVENTIONS = ("torch", "optax", "keras")
 
@@ -67,9 +67,9 @@ class Rule(Optimizer):
     theirs: ClassVar[Mapping[str, Mapping[str, Any]]]  # what each framework does otherwise than the defaults
 
     def __post_init__(self) -> None:
-        number("weight_decay", self.weight_decay, at_least=0)
-        choice("decay", self.decay, ("gradient", "decoupled"))
-        choice("decayed", self.decayed, ("weights", "all"))
+        keep(self, number, "weight_decay", at_least=0)
+        keep(self, choice, "decay", choices=("gradient", "decoupled"))
+        keep(self, choice, "decayed", choices=("weights", "all"))
 
     @classmethod
     def of(cls, convention: str, **options: Any) -> Self:
@@ -104,7 +104,7 @@ class Rule(Optimizer):
         raise NotImplementedError
 
     def init(self, params: Params) -> Params:
-        state: Params = {}
+        params, state = arrays("params", params), dict[str, Array]()
         for name, first in self.remembers().items():
             if name == "step":
                 state["step"] = np.array(0)
@@ -113,14 +113,14 @@ class Rule(Optimizer):
         return state
 
     def update(self, params: Params, grads: Params, state: Params, lr: float) -> tuple[Params, Params]:
-        lr = number("lr", lr, at_least=0)
-        params, grads = self._decay(params, grads, lr)
+        lr, state = number("lr", lr, at_least=0), arrays("state", state)
+        params, grads = self._decay(arrays("params", params), arrays("grads", grads), lr)
         names = self.remembers()
         new_params: Params = {}
         new_state: Params = {}
         t = 0
         if "step" in names:
-            if "step" not in state:
+            if "step" not in state or state["step"].shape != ():
                 raise ValueError(f"state must hold 'step' (see init), found {sorted(state)}")
             t = int(state["step"]) + 1
             new_state["step"] = np.array(t)
@@ -134,8 +134,8 @@ class Rule(Optimizer):
         if set(grads) != set(params):
             raise ValueError(f"grads must hold {sorted(params)}, found {sorted(grads)}")
         for name, value in params.items():
-            if np.shape(grads[name]) != value.shape:
-                raise ValueError(f"grads[{name!r}] must have shape {value.shape}, found {np.shape(grads[name])}")
+            if grads[name].shape != value.shape:
+                raise ValueError(f"grads[{name!r}] must have shape {value.shape}, found {grads[name].shape}")
         decayed = {name for name, value in params.items() if self.decayed == "all" or value.ndim >= 2}
         if self.weight_decay and self.decay == "gradient":  # (1)
             grads = {name: g + self.weight_decay * params[name] if name in decayed else g for name, g in grads.items()}

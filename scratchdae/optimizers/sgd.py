@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from scratchdae.arguments import Array, Params, choice, number
-from scratchdae.optimizers.rule import Rule
+from scratchdae.arguments import Array, Params, choice, flag, keep, number
+from scratchdae.optimizers.rule import CONVENTIONS, Rule
 
 
 @dataclass(frozen=True)
@@ -44,10 +44,10 @@ class SGD(Rule):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if number("momentum", self.momentum, at_least=0, at_most=1) == 1:
-            raise ValueError("momentum must be less than 1, found 1: the velocity would never fade")
-        number("dampening", self.dampening, at_least=0, at_most=1)
-        choice("momentum_lr", self.momentum_lr, ("outside", "inside"))
+        keep(self, number, "momentum", at_least=0, below=1)  # at 1 the velocity would never fade
+        keep(self, flag, "nesterov")
+        keep(self, number, "dampening", at_least=0, at_most=1)
+        keep(self, choice, "momentum_lr", choices=("outside", "inside"))
         if self.nesterov and (self.momentum == 0 or self.dampening != 0):
             raise ValueError(
                 f"nesterov needs momentum > 0 and dampening = 0, found {self.momentum!r} and {self.dampening!r}"
@@ -57,7 +57,11 @@ class SGD(Rule):
 
     @classmethod
     def of(cls, convention: str, **options: Any) -> Self:
-        inside = {"momentum_lr": "inside"} if convention == "keras" and options.get("momentum") else {}
+        inside = (
+            {"momentum_lr": "inside"}
+            if choice("convention", convention, CONVENTIONS) == "keras" and options.get("momentum")
+            else {}
+        )
         return super().of(convention, **(inside | options))
 
     def remembers(self) -> dict[str, float]:

@@ -4,7 +4,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params
+from scratchdae.arguments import Array, Params, array, generator, having, instance, integer, sequence, shown
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import to_float
 from scratchdae.training.steps import Model
@@ -47,8 +47,26 @@ def evaluate(
     float
         The loss, in the model's reduction.
     """
+    target = x if target is None else target
+    _check_examples("x", x, target, model)
+    noise = None if noise is None else _noise(noise)
+    return mean_loss(model, x, target, _checked_params(model, params), noise, checked=False)
+
+
+def _noise(noise: object) -> tuple[Corruption, int, np.random.Generator]:
+    parts = sequence("noise", noise, "a corruption, an epoch and a generator")
+    if len(parts) != 3:
+        raise ValueError(f"noise must be a corruption, an epoch and a generator, found {shown(noise)}")
+    corruption = instance("noise's corruption", parts[0], Corruption)
+    return corruption, integer("noise's epoch", parts[1], at_least=0), generator("noise's rng", parts[2])
+
+
+def _checked_params(model: Model, params: Params | None) -> Any:
+    """Refuse parameters that the model cannot have; a model of the user's own may have no such check."""
+    name = "model.params" if params is None else "params"
     params = model.params if params is None else params
-    return mean_loss(model, x, x if target is None else target, params, noise, checked=False)
+    check = getattr(model, "check_params", None)
+    return params if check is None else check(params, name)
 
 
 def mean_loss(
@@ -93,9 +111,9 @@ def classification_error(model: Classifier, x: Array, labels: Array, *, params: 
     float
         In [0, 1]; NaN if an output is NaN.
     """
+    having("model", model, "a network with an output a class", "forward")
     check_data("x", x, labels, model)
-    params = model.params if params is None else params
-    wrong = 0.0
+    params, wrong = _checked_params(model, params), 0.0
     for rows in _parts(x, len(x)):
         outputs, _ = model.forward(params, to_float(x[rows], model.dtype))
         wrong += np.nan if np.isnan(outputs).any() else int((outputs.argmax(axis=1) != labels[rows]).sum())
@@ -114,14 +132,25 @@ def gather(target: Array, rows: Any, model: Model) -> Array:
     return batch if batch.ndim == 1 else to_float(batch, model.dtype)
 
 
-def check_data(name: str, x: Array, target: Array, model: Model) -> None:
-    """Refuse data that do not fit the model, before anything is written; all but images are read through once."""
-    for what, array in ((name, x), (f"{name}'s target", target)):
-        if not isinstance(array, np.ndarray) or array.ndim < 1 or len(array) == 0:
-            found = f"{type(array).__name__} {np.shape(array)}"
+def _check_examples(name: str, x: Array, target: Array, model: Model) -> None:
+    having("model", model, "a model, such as DenoisingAutoencoder", "params", "dtype", "check", "loss")
+    for what, examples in ((name, x), (f"{name}'s target", target)):
+        if not isinstance(examples, np.ndarray) or examples.ndim < 1 or len(examples) == 0:
+            found = f"{type(examples).__name__}, {shown(examples)}"
             raise ValueError(f"{what} must be an array of at least one example, found {found}")
+        array(what, examples)
+        labels = what != name and examples.ndim == 1
+        if examples.dtype.kind != "f" and examples.dtype != np.uint8 and not labels:
+            kinds = "uint8 grey levels (0 to 255) or floating-point"
+            raise ValueError(f"{what} must be {kinds}, found dtype {examples.dtype}")
     if len(x) != len(target):
         raise ValueError(f"{name} and its target must have as many examples, found {len(x)} and {len(target)}")
+
+
+def check_data(name: str, x: Array, target: Array, model: Model) -> None:
+    """Refuse data that do not fit the model, before anything is written; all but images are read through once."""
+    _check_examples(name, x, target, model)
+    _checked_params(model, None)
     checked = 1 if x.dtype == target.dtype == np.uint8 and target.ndim > 1 else len(x)  # bytes are always in range
     for rows in _parts(x, checked):
         clean = to_float(x[rows], model.dtype)
@@ -136,5 +165,14 @@ def check_data(name: str, x: Array, target: Array, model: Model) -> None:
         if not seen and not np.isfinite(clean).all():
             row = rows.start + int(np.argwhere(~np.isfinite(clean))[0][0])
             raise ValueError(f"{name} must be finite, found NaN or inf in example {row}")
+        if not seen and t is not clean and not np.isfinite(t).all() and refused is None:
+            row = rows.start + int(np.argwhere(~np.isfinite(t))[0][0])
+            raise ValueError(f"{name}'s target must be finite, found NaN or inf in example {row}")
         if refused is not None:
-            raise ValueError(f"{name} does not fit the model: {refused}")
+            wrong = None if t is clean or t.dtype.kind != "f" else np.argwhere(~np.isfinite(t))
+            where = (
+                f", in example {rows.start + int(wrong[0][0])} of the target"
+                if wrong is not None and wrong.size
+                else ""
+            )
+            raise ValueError(f"{name} does not fit the model: {refused}{where}")

@@ -31,5 +31,5 @@ def streams(seed: int) -> Streams:
         For the first weights, the order of the examples, their corruption, that of validation data where it is asked
         for, and layers that draw, such as dropout.
     """
-    children = np.random.SeedSequence(integer("seed", seed, at_least=0)).spawn(len(Streams._fields))
+    children = np.random.SeedSequence(integer("seed", seed, at_least=0, at_most=None)).spawn(len(Streams._fields))
     return Streams(*map(np.random.default_rng, children))

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from scratchdae import atomic
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, instance, sequence
 
 Record = dict[str, Any]
 
@@ -32,8 +32,10 @@ class History:
     """
 
     def __init__(self, records: Iterable[Record] = (), backend: str = "") -> None:
-        self.records: list[Record] = list(records)
-        self.backend = backend
+        self.records: list[Record] = [
+            instance(f"records[{k}]", record, dict) for k, record in enumerate(sequence("records", records))
+        ]
+        self.backend = instance("backend", backend, str, "text")
 
     def __len__(self) -> int:
         return len(self.records)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, fields
 from typing import Any
 
-from scratchdae.arguments import integer, number
+from scratchdae.arguments import choice, having, instance, integer, keep, number, shown
+from scratchdae.backend import BACKENDS
 from scratchdae.corruption import Corruption
 from scratchdae.optimizers import SGD, Optimizer
-from scratchdae.schedules import Constant, Schedule
+from scratchdae.schedules import AnySchedule, Constant, Schedule
 from scratchdae.training.stopping import GrowingPatience
 
-FORESEEN = 10_000  # epochs whose learning rates are looked at before the first
+FORESEEN = 10_000  # epochs of a schedule of one's own whose learning rates are looked at before the first
 
 
 @dataclass(frozen=True)
@@ -50,20 +51,22 @@ class Training:
     backend: str = "auto"
 
     def __post_init__(self) -> None:
-        checked = {
-            "epochs": integer("epochs", self.epochs),
-            "batch_size": integer("batch_size", self.batch_size),
-            "l2": number("l2", self.l2, at_least=0),
-            "seed": integer("seed", self.seed, at_least=0),
-        }
+        keep(self, integer, "epochs", "batch_size")
         if not callable(self.lr):
-            checked["lr"] = number("lr", self.lr, above=0)
-        elif max(map(self.rate, range(min(self.epochs, FORESEEN)))) == 0 and self.epochs <= FORESEEN:
-            raise ValueError(f"lr must be greater than 0 in some epoch, found {self.schedule}")
+            keep(self, number, "lr", above=0)
+        # Those of this package rise or fall all the way, but for a warm-up, which turns where it ends.
+        known, turns = isinstance(self.schedule, AnySchedule), {0, getattr(self.lr, "epochs", 0), self.epochs - 1}
+        looked_at = [e for e in turns if e < self.epochs] if known else range(min(self.epochs, FORESEEN))
+        if max(map(self.rate, looked_at)) == 0 and (known or self.epochs <= FORESEEN):
+            raise ValueError(f"lr must be greater than 0 in some epoch, found {shown(self.schedule)}")
+        keep(self, number, "l2", at_least=0)
+        keep(self, integer, "seed", at_least=0, at_most=None)
+        keep(self, choice, "backend", choices=BACKENDS)
+        having("optimizer", self.optimizer, "an update rule of scratchdae.optimizers", "init", "update")
+        if self.corruption is not None:
+            instance("corruption", self.corruption, Corruption)
         if not isinstance(self.patience, GrowingPatience | None):
-            checked["patience"] = integer("patience", self.patience)
-        for name, value in checked.items():  # NumPy's numbers have become Python's, which go into JSON
-            object.__setattr__(self, name, value)
+            keep(self, integer, "patience")
 
     def rate(self, epoch: int) -> float:
         """Return the learning rate of an epoch, counted from 0."""
@@ -74,9 +77,8 @@ class Training:
         """Return `training` or, where it is None, a Training of the `options`."""
         if training is not None:
             if options or not isinstance(training, cls):
-                raise ValueError(
-                    f"training must be a Training, or its fields by name, found {training!r} and {options}"
-                )
+                found = f"{shown(training)} and {shown(options)}"
+                raise ValueError(f"training must be a Training, or its fields by name, found {found}")
             return training
         names = [field.name for field in fields(cls)]
         for name in options:
@@ -99,7 +101,7 @@ class Training:
             "lr": str(self.schedule),
             "optimizer": str(self.optimizer),
             "corruption": str(self.corruption or "none"),
-            "l2": self.l2,
+            "l2": float(self.l2),
             "patience": str(self.patience) if isinstance(self.patience, GrowingPatience) else self.patience,
             "seed": self.seed,
         }

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae.arguments import Array, integer, number
+from scratchdae.arguments import Array, integer, keep, number, numbers
 
 
 @dataclass(frozen=True)
@@ -32,12 +32,15 @@ class GrowingPatience:
     threshold: float = 0.995
 
     def __post_init__(self) -> None:
-        integer("epochs", self.epochs)
-        number("factor", self.factor, above=1)
-        number("threshold", self.threshold, above=0, at_most=1)
+        keep(self, integer, "epochs")
+        keep(self, number, "factor", above=1)
+        keep(self, number, "threshold", above=0, at_most=1)
 
     def over(self, errors: Array) -> bool:
         """Tell whether the epoch after these validation errors, or losses, (epochs so far,) is not to be begun."""
+        errors = numbers("errors", errors)
+        if errors.ndim != 1:
+            raise ValueError(f"errors must have one axis, found shape {errors.shape}")
         least, improved = np.inf, 0
         for epoch, error in enumerate(errors, start=1):
             if error < self.threshold * least:

@@ -9,17 +9,17 @@ apiece: bias, sigmoid, loss and gradient together going forward, weight decay an
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.autoencoder.output import Kind
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.rule import Rule
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
-@numba.njit(cache=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _sigmoid_rows(a: Array, bias: Array) -> None:
     """Replace each pre-activation by s(a + bias)."""
     one = bias.dtype.type(1)
@@ -32,7 +32,7 @@ def _sigmoid_rows(a: Array, bias: Array) -> None:
 
 # Inlined: called, its sums would differ in the last bits between the process that compiles it and those that find it on
 # the disk, which hold another copy of it.
-@numba.njit(cache=True, fastmath=_FAST, forceinline=True)
+@njit(fastmath=_FAST, forceinline=True)
 def _output_rows(a_z: Array, b_prime: Array, x: Array, scale: Any, kind: int) -> float:
     """Replace each pre-activation by da_z, equations (3) to (6); return the loss, summed in float64."""
     zero, one = b_prime.dtype.type(0), b_prime.dtype.type(1)
@@ -57,7 +57,7 @@ def _output_rows(a_z: Array, b_prime: Array, x: Array, scale: Any, kind: int) ->
     return total
 
 
-@numba.njit(cache=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _hidden_rows(dy: Array, y: Array) -> None:
     """Replace dy by da_y = dy ⊙ y (1 − y), equation (10)."""
     one = y.dtype.type(1)
@@ -66,7 +66,7 @@ def _hidden_rows(dy: Array, y: Array) -> None:
             dy[i, j] *= y[i, j] * (one - y[i, j])
 
 
-@numba.njit(cache=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _column_sums(a: Array) -> Array:
     sums = np.zeros(a.shape[1], a.dtype)
     for i in range(a.shape[0]):
@@ -75,7 +75,7 @@ def _column_sums(a: Array) -> Array:
     return sums
 
 
-@numba.njit(cache=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _sum(flat: Array) -> float:
     total = 0.0
     for i in range(flat.size):
@@ -83,21 +83,21 @@ def _sum(flat: Array) -> float:
     return total
 
 
-@numba.njit(cache=True)
+@njit()
 def _finite(a: Array) -> bool:
     """Tell whether every entry is finite; no NaN or inf can leave a sum finite."""
     flat = a.ravel()
     return bool(np.isfinite(_sum(flat)) or np.isfinite(flat).all())
 
 
-@numba.njit(cache=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _descend(array: Array, gradient: Array, lr: Any, decay: Any) -> None:
     for i in range(array.shape[0]):
         for j in range(array.shape[1]):
             array[i, j] -= lr * (gradient[i, j] + decay * array[i, j])
 
 
-@numba.njit(cache=True)
+@njit()
 def step(
     W: Array, W_prime: Array | None, b: Array, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int
 ) -> tuple[float, bool]:

@@ -20,11 +20,11 @@ weight takes part in both.
 
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.autoencoder.output import output_row, sigmoid_gradient_row, sigmoid_row
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.panels import ROWS, Update
 from scratchdae.kernels.machine.products import (
     across,
@@ -64,7 +64,7 @@ class Room(NamedTuple):
     panel: Array  # (threads, numbers of a panel)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def take_rows(mine: Array, W: Array, begin: int, end: int) -> None:
     """Copy a thread's rows of W, and fill them up with zeros."""
     stop = max(begin, min(end, len(W)))
@@ -76,7 +76,7 @@ def take_rows(mine: Array, W: Array, begin: int, end: int) -> None:
         mine[k] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def give_rows(W: Array, mine: Array, begin: int, end: int) -> None:
     """Copy them back."""
     for k in range(begin, min(end, len(W))):
@@ -84,7 +84,7 @@ def give_rows(W: Array, mine: Array, begin: int, end: int) -> None:
             W[k, j] = mine[k, j]
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _look_over(row: Array) -> tuple[float, int]:
     """Return the sum of the inputs' magnitudes, and how many are not zero."""
     magnitude, used = row.dtype.type(0), np.int32(0)
@@ -94,7 +94,7 @@ def _look_over(row: Array) -> tuple[float, int]:
     return float(magnitude), int(used)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tuple[float, bool]:
     """Copy a thread's columns of x̃ (B, D) if most are not zero, or list them; return their Σ|x̃|, and whether copied."""
     pitch, found, used, B = room.W.shape[1], 0.0, 0, len(x)
@@ -109,7 +109,7 @@ def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tup
     return found, False
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: int, width: int) -> None:
     """Sum x̃ W, of equation (1), over a thread's rows of W."""
     sums, one = rows(room.parts[team.rank], 0, 0), room.W.dtype.type(1)
@@ -122,7 +122,7 @@ def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: i
         sum_products(sums, listed(lists), rows(room.W, 0, 0), lists, entries, groups, store(True, one), width)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _descend_encoder(room: Room, dense: bool, begin: int, end: int, B: int, lr: Any, width: int) -> None:
     """Update some rows of W with the encoder's part of the gradient, equation (12)."""
     one = room.W.dtype.type(1)
@@ -135,7 +135,7 @@ def _descend_encoder(room: Room, dense: bool, begin: int, end: int, B: int, lr: 
         sum_products(W, listed(lists), da_y, lists, lists.places.shape[1], groups, update, width)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _output(room: Room, x: Array, b_prime: Array, first: int, last: int, scale: Any, kind: int) -> tuple[float, float]:
     """Make da_z of a_z in some columns; return the sums of the losses and of the magnitudes."""
     loss, magnitude = 0.0, 0.0
@@ -145,14 +145,14 @@ def _output(room: Room, x: Array, b_prime: Array, first: int, last: int, scale: 
     return loss, magnitude
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def descend_bias(bias: Array, gradient: Array, lr: Any) -> None:
     """Take a step with a bias, equations (7) and (11)."""
     for j in range(len(bias)):
         bias[j] -= lr * gradient[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _step(
     team: Team, room: Room, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, width: int
 ) -> tuple[float, bool]:
@@ -208,7 +208,7 @@ def _step(
     return loss, True
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def steps(
     team: Team, room: Room, W: Array, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, losses: Array
 ) -> int:

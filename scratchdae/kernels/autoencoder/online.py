@@ -12,11 +12,10 @@ If one of them comes near to the largest number the team stops before the step, 
 
 from typing import Any, NamedTuple
 
-import numba
-
 from scratchdae.arguments import Array
 from scratchdae.kernels.autoencoder.minibatch import descend_bias, give_rows, take_rows
 from scratchdae.kernels.autoencoder.output import Kind, output_row, sigmoid_gradient_row, sigmoid_row
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.panels import VECTORS, Factors, Listed, descend_rows, dots, sum_rows
 from scratchdae.kernels.machine.products import descend, padded, rows, shift, store
 from scratchdae.kernels.machine.registers import Rows, lanes, pointer
@@ -46,7 +45,7 @@ class Room(NamedTuple):
     inputs: Lists  # (threads, rows of a thread): x̃ that is not zero, an entry for each
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _list_inputs(x: Array, first: int, pitch: int, values: Array, places: Array) -> tuple[int, float]:
     """List the inputs that are not zero; return how many there are and the sum of their magnitudes."""
     n, total = 0, x.dtype.type(0)
@@ -58,7 +57,7 @@ def _list_inputs(x: Array, first: int, pitch: int, values: Array, places: Array)
     return n, float(total)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _encode(part: Array, W: Array, values: Array, places: Array, n: int, width: int) -> None:
     """Sum the rows of W whose input is not zero, of equation (1)."""
     lane, update = lanes(W), store(True, W.dtype.type(1))
@@ -75,13 +74,13 @@ def _encode(part: Array, W: Array, values: Array, places: Array, n: int, width: 
         sum_rows(1, 1, Rows(to, j, 0), factors, Listed(flat, j, where, 0), n, update)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _add_multiple(row: Array, factor: Any, other: Array) -> None:
     for j in range(len(row)):
         row[j] += factor * other[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _decode(
     team: Team, room: Room, first: int, last: int, b_prime: Array, x: Array, rule: Rule, kind: int, width: int
 ) -> tuple[float, float]:
@@ -103,7 +102,7 @@ def _decode(
     return loss, magnitude
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _certain(
     used: float, largest: float, bounds: tuple[float, float, float], D: int, H: int, rule: Rule, kind: int
 ) -> bool:
@@ -119,7 +118,7 @@ def _certain(
     return a_y < limit and a_z < limit and loss * (1 + scale) < limit and dy < limit and (1 + lr) * change < limit
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def steps(
     team: Team, room: Room, W: Array, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, losses: Array
 ) -> int:

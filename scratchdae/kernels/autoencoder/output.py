@@ -16,6 +16,7 @@ import numba
 import numpy as np
 
 from scratchdae.arguments import Array
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.sigmoidal import by_type, exp_parts
 
 _FLAGS = {"contract", "nsz"}
@@ -89,7 +90,7 @@ by_type(log1p_fraction, _log1p_float32, _log1p_float64)
 
 
 # A slice tells the compiler that no index is counted from the end; then the loops become vector loops.
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+@njit(fastmath=_FAST, error_model="numpy")
 def sigmoid_row(a: Array, bias: Array) -> None:
     """Replace each pre-activation, without its bias, by s(a + bias), equation (1)."""
     one = a.dtype.type(1)
@@ -99,7 +100,7 @@ def sigmoid_row(a: Array, bias: Array) -> None:
         a[j] = (one if v >= 0 else e) / (one + e)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def sigmoid_gradient_row(dy: Array, y: Array) -> float:
     """Replace dy by the gradient of the pre-activations, equation (10); return the sum of its magnitudes."""
     one, total = dy.dtype.type(1), dy.dtype.type(0)
@@ -110,7 +111,7 @@ def sigmoid_gradient_row(dy: Array, y: Array) -> float:
     return float(total)
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST, error_model="numpy")
+@njit(fastmath=_FAST, error_model="numpy")
 def output_row(a_z: Array, b_prime: Array, x: Array, scale: Any, kind: int) -> tuple[float, float]:
     """Replace a_z, without its bias, by da_z, equations (3) to (6): `scale` is a factor of the gradient only.
 

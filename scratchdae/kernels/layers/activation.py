@@ -3,23 +3,23 @@
 What it does differently: the gradient needs no mask, and large arrays are shared among threads.
 """
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.machine import threads
+from scratchdae.kernels.machine.jit import njit
 
 _LEAST = 65536  # entries that are worth a thread
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _relu(a: Array, y: Array, begin: int, end: int) -> None:
     zero = a.dtype.type(0)
     for k in range(begin, end):
         y[k] = zero if a[k] <= zero else a[k]  # NaN is not: it stays
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _relu_gradient(dy: Array, y: Array, da: Array, begin: int, end: int) -> None:
     zero, one = y.dtype.type(0), y.dtype.type(1)
     for k in range(begin, end):

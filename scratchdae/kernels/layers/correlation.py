@@ -11,11 +11,11 @@ a few channels (`_NARROW`) most of it would be empty: then it runs along the win
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.machine import threads
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.registers import Rows, lanes, pointer
 from scratchdae.kernels.machine.tile import ROWS, Walk, Windows, tile
 from scratchdae.layers import correlation as reference
@@ -28,7 +28,7 @@ _GROUPS_BYTES = 8 * 1024 * 1024
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _copy_band(image: Array, top: int, left: int, rows: int, columns: int, band: Array) -> None:
     """Copy a rectangle of an image, zeros where it lies outside."""
     H, W, C = image.shape
@@ -44,7 +44,7 @@ def _copy_band(image: Array, top: int, left: int, rows: int, columns: int, band:
             line[:] = 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _window_starts(rows: int, columns: int, r_step: int, c_step: int) -> Array:
     """Return where the windows begin in a band, followed by zeros up to a multiple of ROWS."""
     starts = np.zeros((rows * columns + ROWS - 1) // ROWS * ROWS, np.int64)
@@ -55,7 +55,7 @@ def _window_starts(rows: int, columns: int, r_step: int, c_step: int) -> Array:
 
 
 # An index of unsigned integers cannot mean "from the end": without that test the loops become vector loops.
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _dot(a: Array, i: int, b: Array, j: int, n: int) -> Any:
     a_start, b_start, total = np.uintp(i), np.uintp(j), a.dtype.type(0)
     for k in range(n):
@@ -63,14 +63,14 @@ def _dot(a: Array, i: int, b: Array, j: int, n: int) -> Any:
     return total
 
 
-@numba.njit(cache=True, nogil=True, fastmath=_FAST)
+@njit(fastmath=_FAST)
 def _add_scaled(total: Array, i: int, x: Array, j: int, n: int, factor: Any) -> None:
     start, x_start = np.uintp(i), np.uintp(j)
     for k in range(n):
         total[start + np.uintp(k)] += factor * x[x_start + np.uintp(k)]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _copy(a: Array, i: int, b: Array, j: int, n: int) -> None:
     """Copy b[j : j + n] to a[i : i + n]."""
     start, b_start = np.uintp(i), np.uintp(j)
@@ -78,7 +78,7 @@ def _copy(a: Array, i: int, b: Array, j: int, n: int) -> None:
         a[start + np.uintp(k)] = b[b_start + np.uintp(k)]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _add_tiles(sums: Rows, x: Windows, w: Walk, outer: int, inner: int, width: int) -> None:
     """Add tile after tile, side by side."""
     vector, f = lanes(sums.flat), 0
@@ -90,7 +90,7 @@ def _add_tiles(sums: Rows, x: Windows, w: Walk, outer: int, inner: int, width: i
         tile(1, Rows(sums.flat, sums.at + f, sums.pitch), x, Walk(w.flat, w.at + f, w.outer, w.inner), outer, inner)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _correlate(x: Array, matrix: Array, bias: Array, y: Array, shape: Any, width: int, begin: int, end: int) -> None:
     """Correlate the bands from `begin` to `end`, counted through all images."""
     kh, kw, sh, sw, top, left, band_rows = shape
@@ -121,7 +121,7 @@ def _correlate(x: Array, matrix: Array, bias: Array, y: Array, shape: Any, width
                 _copy(y[image, first + (p + q) // Wo, (p + q) % Wo], 0, sums, q * width, F)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _kernel_gradient(
     x: Array, dy: Array, sums: Array, shape: Any, width: int, units: int, begin: int, end: int
 ) -> None:
@@ -155,7 +155,7 @@ def _kernel_gradient(
                 _add_tiles(Rows(pointer(total), p * width, width), pixels, gradients, rows, Wo, width)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _channel_sums(flat: Array, sums: Array, begin: int, end: int) -> None:
     """Sum the pixels of each image, several pixels side by side where there are few channels."""
     width = sums.shape[1]

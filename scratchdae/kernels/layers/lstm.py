@@ -5,16 +5,16 @@ arithmetic. Here a step is one product with U and one pass over the gates. The p
 not here: they stay with NumPy, and so does the cache.
 """
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.sigmoidal import sigmoid, tanh
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
 
-@numba.njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(fastmath=_FAST, error_model="numpy")
 def _activate(a: Array, recurrent: Array, bias: Array, relu: bool) -> None:
     """Replace the inputs' part of the pre-activations by the gates, equations (1) and (2)."""
     H, zero = a.shape[1] // 4, a.dtype.type(0)
@@ -31,7 +31,7 @@ def _activate(a: Array, recurrent: Array, bias: Array, relu: bool) -> None:
                 a[r, j] = tanh(recurrent[r, j])
 
 
-@numba.njit(cache=True, fastmath=_FAST, error_model="numpy")
+@njit(fastmath=_FAST, error_model="numpy")
 def _advance(gates: Array, c_before: Array, c: Array, phi_c: Array, h: Array, relu: bool) -> None:
     """Compute the next cell state and output, equations (3) and (4)."""
     H, zero = c.shape[1], c.dtype.type(0)
@@ -52,7 +52,7 @@ def _advance(gates: Array, c_before: Array, c: Array, phi_c: Array, h: Array, re
 
 # Inlined: called, it would differ in the last bits between the process that compiles it and those that find it on the
 # disk, which hold another copy of it.
-@numba.njit(cache=True, fastmath=_FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=_FAST, error_model="numpy", forceinline=True)
 def _retreat(
     gates: Array, c_before: Array, phi_c: Array, delta: Array, dh: Array, dc: Array, da: Array, relu: bool
 ) -> None:
@@ -83,7 +83,7 @@ def _retreat(
             dc[r, j] *= f  # the second term of (6), one step earlier; (11) in the end
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _forward(gates: Array, U: Array, bias: Array, h: Array, c: Array, phi_c: Array, relu: bool) -> None:
     recurrent = np.empty((h.shape[1], U.shape[1]), U.dtype)
     for t in range(gates.shape[0]):
@@ -92,7 +92,7 @@ def _forward(gates: Array, U: Array, bias: Array, h: Array, c: Array, phi_c: Arr
         _advance(gates[t], c[t], c[t + 1], phi_c[t], h[t + 1], relu)
 
 
-@numba.njit(cache=True, error_model="numpy")
+@njit(error_model="numpy")
 def _backward(gates: Array, U: Array, c: Array, phi_c: Array, delta: Array, dc: Array, da: Array, relu: bool) -> Array:
     dh = np.zeros_like(dc)  # nothing comes after the last step
     for t in range(gates.shape[0] - 1, -1, -1):

@@ -5,15 +5,15 @@ What it does differently: one pass over the image, window by window, instead of 
 
 from typing import Any
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.machine import threads
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.layers.windows import Grid
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _max_pool(x: Array, y: Array, place: Array, shape: Any, begin: int, end: int) -> None:
     kh, kw, sh, sw, top, left = shape
     (_, H, W, C), (_, Ho, Wo, _) = x.shape, y.shape
@@ -36,7 +36,7 @@ def _max_pool(x: Array, y: Array, place: Array, shape: Any, begin: int, end: int
                             where[k] = i * kw + j if larger else where[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _max_pool_gradient(dy: Array, place: Array, dx: Array, shape: Any, begin: int, end: int) -> None:
     kh, kw, sh, sw, top, left = shape
     (_, H, W, C), (_, Ho, Wo, _) = dx.shape, dy.shape

@@ -4,14 +4,14 @@ What it does differently: the gradient is read once, in the order in which it li
 among threads.
 """
 
-import numba
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.machine import threads
+from scratchdae.kernels.machine.jit import njit
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _upsample(x: Array, y: Array, fh: int, fw: int, begin: int, end: int) -> None:
     _, H, W, C = y.shape  # the larger images
     for image in range(begin, end):
@@ -22,7 +22,7 @@ def _upsample(x: Array, y: Array, fh: int, fw: int, begin: int, end: int) -> Non
                     target[k] = source[k]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _block_sums(dy: Array, dx: Array, fh: int, fw: int, begin: int, end: int) -> None:
     _, H, W, C = dx.shape  # the smaller ones
     for image in range(begin, end):

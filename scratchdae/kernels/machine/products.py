@@ -19,10 +19,10 @@ the others.
 
 from typing import Any
 
-import numba
 from numba.extending import register_jitable
 
 from scratchdae.arguments import Array
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.panels import COUNT, ROWS, VECTORS, Factors, Listed, Update, dots, sum_rows, turn
 from scratchdae.kernels.machine.registers import BYTES, Rows, lanes, pointer
 from scratchdae.kernels.machine.zeros import Lists
@@ -42,55 +42,55 @@ def padded(n: int, lanes: int) -> int:
     return -(-n // panel) * panel if n > 4 * panel else -(-n // lanes) * lanes
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def rows(array: Array, i: int, j: int) -> Rows:
     """Return the rows of a matrix from row i and column j on."""
     return Rows(pointer(array), i * array.shape[1] + j, array.shape[1])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def shift(rows: Rows, i: int, j: int) -> Rows:
     """Go i rows down and j columns to the right."""
     return Rows(rows.flat, rows.at + i * rows.pitch + j, rows.pitch)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def across(rows: Rows) -> Factors:
     """Return the numbers of rows, whose columns are the terms of a sum."""
     return Factors(rows.flat, rows.at, ROWS * rows.pitch, 1, rows.pitch)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def down(rows: Rows) -> Factors:
     """Return the numbers of columns, whose rows are the terms of a sum."""
     return Factors(rows.flat, rows.at, ROWS, rows.pitch, 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def listed(lists: Lists) -> Factors:
     """Return the numbers of lists, whose entries are the terms of a sum."""
     return Factors(pointer(lists.values), 0, lists.values.shape[1], ROWS, 1)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _part(a: Factors, g: int, t: int) -> Factors:
     """Return those of a group, from a term on."""
     return Factors(a.flat, a.at + g * a.group + t * a.term, 0, a.term, a.member)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def store(fresh: bool, one: Any) -> Update:
     """Return what leaves sums, or adds them to what is there: `one` is 1 in their type."""
     return Update(fresh, one, one, one)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def descend(lr: Any, decay: Any, one: Any) -> Update:
     """Return what takes a step of descent with sums, the weights decaying first."""
     return Update(False, one - lr * decay, -lr, one)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def sum_products(c: Rows, a: Factors, w: Rows, lists: Any, n: int, groups: int, update: Update, width: int) -> None:
     """Sum n rows of w, or those in `lists` (of n entries, or None), weighted by a, for each group of rows of c."""
     lane, terms = lanes(c.flat), TERMS
@@ -119,7 +119,7 @@ def sum_products(c: Rows, a: Factors, w: Rows, lists: Any, n: int, groups: int, 
                 sum_rows(ROWS, 1, to, factors, Listed(w.flat, w.at + j, places, g * n), lists.counts[g], update)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def multiply_weights(c: Rows, y: Rows, W: Rows, n: int, groups: int, panel: Array, width: int) -> None:
     """Multiply the vector of each example with n rows of W; `panel` is room for one, flat."""
     lane, turned = lanes(c.flat), 0
@@ -139,7 +139,7 @@ def multiply_weights(c: Rows, y: Rows, W: Rows, n: int, groups: int, panel: Arra
                         dots(ROWS, COUNT, shift(c, g * ROWS, k), row, shift(W, k, j), length, chunk == 0)
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _multiply_turned(c: Rows, y: Rows, W: Rows, n: int, groups: int, panel: Array, width: int) -> None:
     one, lane = panel.dtype.type(1), lanes(panel)
     wide = VECTORS * lane

@@ -18,7 +18,6 @@ from concurrent.futures import Future
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-import numba
 import numpy as np
 from llvmlite import ir
 from numba import types
@@ -27,6 +26,7 @@ from numba.extending import intrinsic
 
 from scratchdae.arguments import Array
 from scratchdae.kernels.machine import threads
+from scratchdae.kernels.machine.jit import njit
 
 _PATIENCE = 2000  # times to ask before offering the core, some tens of microseconds
 _ARRIVED, _MEETING, _LEFT, _GATE = 0, 8, 16, 24  # numbers in an array, each in a line of the cache for itself
@@ -108,7 +108,7 @@ class Team(NamedTuple):
     rank: int  # of this one, from 0
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def wait(team: Team) -> bool:
     """Wait until all threads have come here, and see all that they have written; False if one of them never begins."""
     if team.size == 1:
@@ -131,13 +131,13 @@ def wait(team: Team) -> bool:
     return True
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@njit(inline="always")
 def share(team: Team, n: int, unit: int) -> tuple[int, int]:
     """Return where this thread's share begins and ends (not included), of n units of so many each."""
     return n * team.rank // team.size * unit, n * (team.rank + 1) // team.size * unit
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def total(team: Team, q: int) -> float:
     """Add up what all threads have left at a place of their totals."""
     found = 0.0
@@ -146,7 +146,7 @@ def total(team: Team, q: int) -> float:
     return found
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def most(team: Team, q: int) -> float:
     """Return the largest of what all threads have left there, if it is above 0."""
     found = 0.0
@@ -156,20 +156,20 @@ def most(team: Team, q: int) -> float:
 
 
 # A slice tells the compiler that no index is counted from the end; then the loops become vector loops.
-@numba.njit(cache=True, nogil=True, fastmath={"reassoc", "contract", "arcp", "nsz"})
+@njit(fastmath={"reassoc", "contract", "arcp", "nsz"})
 def add(total: Array, part: Array) -> None:
     """Add a row to another of its length."""
     for j in range(len(total)):
         total[j] += part[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def _copy(total: Array, part: Array) -> None:
     for j in range(len(total)):
         total[j] = part[j]
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def add_parts(total: Array, parts: Array, at: int) -> None:
     """Write the sum of what all threads have summed into their rows of `parts`, from a column on."""
     _copy(total, parts[0, at : at + len(total)])

@@ -7,9 +7,8 @@ of examples, and, for all threads, by groups of rows.
 
 from typing import NamedTuple
 
-import numba
-
 from scratchdae.arguments import Array
+from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.panels import ROWS
 
 
@@ -21,19 +20,19 @@ class Lists(NamedTuple):
     counts: Array  # (groups,) of int64: how many entries there are
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def of_thread(lists: Lists, rank: int) -> Lists:
     """Return a thread's own, of lists that have a first side of threads."""
     return Lists(lists.values[rank], lists.places[rank], lists.counts[rank])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def some(lists: Lists, first: int, last: int) -> Lists:
     """Return the lists of some groups."""
     return Lists(lists.values[first:last], lists.places[first:last], lists.counts[first:last])
 
 
-@numba.njit(cache=True, nogil=True)
+@njit()
 def list_used(lists: Lists, x: Array, first: int, last: int, begin: int, end: int, pitch: int) -> None:
     """List, for groups of rows of x from `first` to `last`, the columns from `begin` to `end` that are not all zero.
 
