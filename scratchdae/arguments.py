@@ -159,6 +159,12 @@ def flag(name: str, value: object) -> bool:
     return bool(value)
 
 
+def flags(**values: object) -> None:
+    """Refuse the first value that is neither True nor False: ``flags(resume=resume, ...)``."""
+    for name, value in values.items():
+        flag(name, value)
+
+
 def literal(kind: type[_Number], text: str) -> _Number:
     """Read an int or a float that was typed; 1_0 and the digits of other scripts, which Python takes, are none."""
     try:

@@ -104,12 +104,12 @@ def gradients(params: Params, x_tilde: Array, x: Array, *options: str) -> tuple[
 
 def encode(params: Params, x: Array) -> Array:
     """Map inputs (B, D), corrupted in training, to their hidden representation y (B, H) in [0, 1], equation (1)."""
-    return _encode(params, matrix("x", x, (W := check_params(params)).shape[0], W.dtype))
+    return _encode(params, matrix("x", x, (W := check_params(params, "W b")).shape[0], W.dtype))
 
 
 def decode(params: Params, y: Array) -> Array:
     """Map y (B, H) to the pre-activations a_z (B, D) of the reconstruction, which is s(a_z) or, linear, a_z itself."""
-    return _decode(params, matrix("y", y, (W := check_params(params)).shape[1], W.dtype))
+    return _decode(params, matrix("y", y, (W := check_params(params, "W b_prime")).shape[1], W.dtype))
 
 
 def forward(params: Params, x_tilde: Array) -> tuple[Array, Cache]:
@@ -143,8 +143,7 @@ def loss_and_grads(
     grads : dict of str to ndarray
         Gradient of each parameter, under its name.
     """
-    x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction)
-    return gradients(params, x_tilde, x, loss, output, reduction)
+    return gradients(params, *check_batch(params, x_tilde, x, loss, output, reduction), loss, output, reduction)
 
 
 def sgd_step(
@@ -208,9 +207,10 @@ def check_batch(params: Params, x_tilde: Array, x: Array, *options: str, axes: i
     return pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype, axes, unit=options[0] == "cross_entropy")
 
 
-def check_params(params: Params) -> Array:
+def check_params(params: Params, needed: str = "W b b_prime") -> Array:
     """Refuse parameters of other names, shapes or dtypes than an autoencoder's, tied or untied; return W."""
-    return shapes("params", params, {"W": "DH", "b": "H", "b_prime": "D"}, optional={"W_prime": "HD"})["W"]
+    known = {"W": "DH", "b": "H", "b_prime": "D", "W_prime": "HD"}
+    return shapes("params", params, {name: known[name] for name in needed.split()}, optional=known)["W"]
 
 
 def check_options(loss: str, output: str, reduction: str) -> None:

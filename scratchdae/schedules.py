@@ -174,8 +174,6 @@ def parse(name: str, text: str | float) -> AnySchedule:
 
 def _read(text: str) -> AnySchedule:
     kind, bracket, rest = text.strip().partition("(")
-    if not text.isascii() or "_" in text:
-        raise ValueError("digits are 0 to 9, without underscores")
     if not bracket:
         return Constant(literal(float, kind))
     if not rest.endswith(")"):

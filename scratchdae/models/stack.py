@@ -35,9 +35,8 @@ from scratchdae.arguments import (
     Params,
     array,
     choice,
-    flag,
+    flags,
     function,
-    instance,
     integer,
     path,
     precision,
@@ -243,8 +242,10 @@ def finetune(
     _check_run(out, resume, progress, on_epoch)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be a vector of integers, found {_found(labels)}")
-    if validation is not None and len(instance("validation", validation, tuple, "examples and labels")) != 2:
-        raise ValueError(f"validation must be examples and labels, found {shown(validation)}")
+    given: object = validation
+    if not (given is None or (isinstance(given, tuple) and len(given) == 2)):
+        found = f"{type(validation).__name__} {shown(validation)}"
+        raise ValueError(f"validation must be examples and labels, found {found}")
     dtype = _check_stack(layers, n_visible) if layers else np.dtype(x.dtype if x.dtype.kind == "f" else np.float32)
     classes = int(labels.max()) + 1 if classes is None else integer("classes", classes)
     hidden: list[Layer] = []
@@ -281,8 +282,7 @@ def _check_run(out: object, resume: object, progress: object, on_epoch: object) 
     """Refuse what would only be found after the first layer."""
     if out is not None:
         path("out", out)
-    flag("resume", resume)
-    flag("progress", progress)
+    flags(resume=resume, progress=progress)
     if on_epoch is not None:
         function("on_epoch", on_epoch)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 import numpy as np
 
 from scratchdae import atomic
-from scratchdae.arguments import Array, Params, json_value
+from scratchdae.arguments import Array, Params, flags, function, json_value, path, shown
 from scratchdae.datasets import to_float
 from scratchdae.losses import l2_penalty
 from scratchdae.training import checkpoint, steps
@@ -111,6 +111,10 @@ def fit(
     if validation is not None and not isinstance(validation, tuple):
         validation = (validation, validation)
     _check_watching(training, validation, corrupt_validation, error)
+    flags(corrupt_validation=corrupt_validation, resume=resume, progress=progress)
+    out = None if out is None else path("out", out)
+    if on_epoch is not None:
+        function("on_epoch", on_epoch)
     if resume and out is None:
         raise ValueError("resume needs the folder of the run, found out=None")
     check_data("x", x, target, model)
@@ -172,8 +176,10 @@ def _check_watching(
     training: Training, validation: object, corrupt_validation: bool, error: Callable[..., float] | None
 ) -> None:
     """Refuse what needs validation data where there are none."""
+    if isinstance(validation, tuple) and len(validation) != 2:
+        raise ValueError(f"validation must be inputs, or inputs and targets, found {shown(validation)}")
     if error is not None and not callable(error):
-        raise ValueError(f"error must be a function like scratchdae.evaluate, found {error!r}")
+        raise ValueError(f"error must be a function like scratchdae.evaluate, found {shown(error)}")
     for name, option in (("patience", training.patience), ("error", error)):
         if option is not None and validation is None:
             raise ValueError(f"{name} needs validation data to watch, found validation=None")
