@@ -356,8 +356,8 @@ def test_a_refused_step_changes_nothing(backend):
         np.testing.assert_array_equal(value, before[name])
 
 
-@pytest.mark.parametrize("text", ["{", "[1]", '"a"', '{"epoch": 1}\nnonsense'])
+@pytest.mark.parametrize("text", [b"{", b"[1]", b'"a"', b'{"epoch": 1}\nnonsense', b"\xff{}", b"[" * 10_000])
 def test_a_history_that_is_none(text, tmp_path):
-    (tmp_path / "history.jsonl").write_text(text)
+    (tmp_path / "history.jsonl").write_bytes(text)
     with pytest.raises(ValueError, match=r"history.jsonl, line \d: expected"):
         History.read(tmp_path / "history.jsonl")

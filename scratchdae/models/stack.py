@@ -30,7 +30,20 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, Params, array, choice, flag, function, integer, path, precision, sequence, shown
+from scratchdae.arguments import (
+    Array,
+    Params,
+    array,
+    choice,
+    flag,
+    function,
+    instance,
+    integer,
+    path,
+    precision,
+    sequence,
+    shown,
+)
 from scratchdae.backend import BACKENDS
 from scratchdae.datasets import to_float
 from scratchdae.layers import Dense, Layer, Sigmoid
@@ -230,9 +243,8 @@ def finetune(
     _check_run(out, resume, progress, on_epoch)
     if not isinstance(labels, np.ndarray) or labels.ndim != 1 or labels.size == 0 or labels.dtype.kind not in "iu":
         raise ValueError(f"labels must be a vector of integers, found {_found(labels)}")
-    if not (validation is None or (isinstance(validation, tuple) and len(validation) == 2)):
-        found = f"{type(validation).__name__} {shown(validation)}"
-        raise ValueError(f"validation must be examples and labels, found {found}")
+    if validation is not None and len(instance("validation", validation, tuple, "examples and labels")) != 2:
+        raise ValueError(f"validation must be examples and labels, found {shown(validation)}")
     dtype = _check_stack(layers, n_visible) if layers else np.dtype(x.dtype if x.dtype.kind == "f" else np.float32)
     classes = int(labels.max()) + 1 if classes is None else integer("classes", classes)
     hidden: list[Layer] = []

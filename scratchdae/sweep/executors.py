@@ -107,10 +107,13 @@ class Lease:
         # one that was cancelled behind its back. But it forgets to if it is garbage by then, so they keep it alive.
         for future in futures:
             future.add_done_callback(partial(_keep_alive, self._executor))
+        workers = list((getattr(self._executor, "_processes", None) or {}).values())
         try:
             self._executor.shutdown(wait=False, cancel_futures=True)
         except TypeError:  # dask's knows no such option, and always cancels
             self._executor.shutdown(wait=False)
+        for worker in workers:  # otherwise a trial would go on in its folder, where the next sweep wants to
+            worker.terminate()
 
 
 def _keep_alive(executor: Executor, future: "Future[Any]") -> None:

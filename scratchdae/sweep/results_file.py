@@ -59,6 +59,8 @@ class ResultsFile:
 @contextmanager
 def opened(path: str | os.PathLike[str] | None) -> Iterator[ResultsFile]:
     """Hold the file, read it, and give it to be added to."""
+    if path is not None and Path(path).exists() and not Path(path).is_file():
+        raise ValueError(f"file must be a file of results, or one to be made, found {path}")
     with atomic.locked(path, folder=False):
         yield ResultsFile(path)
 

@@ -70,9 +70,8 @@ def sweep(
     BrokenExecutor
         If the executor broke and there is no way to another. What was finished is in the file.
     KeyboardInterrupt
-        After Ctrl-C. What has not begun is cancelled; what is in the file is whole. Workers of `processes` end with a
-        terminal's Ctrl-C; where only this process was interrupted, Python waits for them before it exits. Where it is
-        killed, they end with it.
+        After Ctrl-C. What has not begun is cancelled; what is in the file is whole. Workers of `processes` end when
+        this process is interrupted or killed, wherever in their trials they are.
     """
     specified = by_key(trials, integer("seed", seed, at_least=0))
     for trial in specified.values():

@@ -67,8 +67,8 @@ class History:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "History":
         """Read the records of a file that `write` made."""
-        records = []
-        for number, line in enumerate(Path(path).read_text(encoding="utf-8").splitlines(), start=1):
+        records, text = [], Path(path).read_text(encoding="utf-8", errors="replace")  # what is replaced is no JSON
+        for number, line in enumerate(text.splitlines(), start=1):
             try:
                 record = json.loads(line)
             except (ValueError, RecursionError) as error:

@@ -100,13 +100,16 @@ def changes_of_file(function):
     return found
 
 
+@pytest.mark.parametrize("options", [{}, {"l2": 1e-3, "reduction": "mean"}], ids=["", "options"])
+@pytest.mark.parametrize("B", [1, 20])
 @pytest.mark.parametrize(("name", "most"), [("numpy", 8), ("numba", 7)])
-def test_a_step_changes_file_a_few_times(name, most):
+def test_a_step_changes_file_a_few_times(name, most, B, options):
+    """The door checks, once; of the compiled step, a team runs."""
     if name == "numba":
         require("numba")
-    x = np.random.default_rng(0).random((1, 4, 12))
-    params = DenoisingAutoencoder(12, 5, np.random.default_rng(0)).params
+    x = np.random.default_rng(0).random((1, B, 300))
+    params = DenoisingAutoencoder(300, 400, np.random.default_rng(0)).params
     steps = backend.loops(autoencoder, name).sgd_steps
-    steps(params, x, x, 0.1)  # compiled
-    found = changes_of_file(lambda: steps(params, x, x, 0.1))
+    steps(params, x, x, 0.1, **options)  # compiled
+    found = changes_of_file(lambda: steps(params, x, x, 0.1, **options))
     assert 0 < len(found) <= most, found

@@ -253,3 +253,11 @@ def test_a_file_of_something_else_is_refused_and_left_alone(content, line, tmp_p
         sweep(logged(log, [2]), file=file)
     assert file.read_bytes() == content
     assert log.read_text().split() == ["1"]
+
+
+@pytest.mark.parametrize("make", [Path.mkdir, getattr(os, "mkfifo", Path.mkdir)])
+def test_what_is_no_file_is_refused_without_waiting_for_it(make, tmp_path):
+    make(tmp_path / "there")
+    with pytest.raises(ValueError, match=r"file must be a file of results, or one to be made, found .*there"):
+        sweep([Trial(sweep_trials.draw, {"x": 1})], file=tmp_path / "there")
+    assert [path.name for path in tmp_path.rglob("*")] == ["there"]

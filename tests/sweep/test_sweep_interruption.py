@@ -76,8 +76,8 @@ def alive(pid):
 
 
 @pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="no /proc to look for processes in")
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_workers_end_with_a_parent_that_is_killed_and_the_next_start_runs_the_rest(tmp_path, how):
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+def test_workers_end_with_their_parent_and_the_next_start_runs_the_rest(tmp_path, how):
     script, log, file = tmp_path / "many.py", tmp_path / "log", tmp_path / "results.jsonl"
     script.write_text(f"""
 import os, time
@@ -96,12 +96,14 @@ if __name__ == "__main__":
     sweep(trials, processes(2), file={str(file)!r}, folders={str(tmp_path / "runs")!r})
 """)
     command, deadline = [sys.executable, str(script)], time.monotonic() + 60
-    child = subprocess.Popen(command)
+    child = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not file.exists() or len(file.read_bytes().splitlines()) < 2 or len(log.read_text().split()) < 3:
         assert time.monotonic() < deadline
         time.sleep(0.02)
-    child.send_signal(how)
-    child.wait()
+    child.send_signal(how)  # to it alone, where a terminal would interrupt its workers too
+    _, said = child.communicate(timeout=30)
+    assert child.returncode == -how
+    assert said.count("Traceback") == (how == signal.SIGINT)
     workers = [int(pid) for pid in log.read_text().split()]
     end = time.monotonic() + 10  # one of them would sleep for a minute, the other wait for ever
     while any(map(alive, workers)):
