@@ -302,7 +302,8 @@ def _choose(loss_and_grads: LossAndGrads, params: Params, v: Params, method: str
     except ValueError as error:
         return "central", str(error)
     central = central_difference(loss_and_grads, params, v)
-    if abs(along - central) <= 1e-5 * max(abs(along), abs(central), 1e-6):
+    round_off = 1e-6 * abs(float(loss_and_grads(params)[0]))  # of the difference; it goes with the loss
+    if abs(along - central) <= 1e-5 * max(abs(along), abs(central), round_off):
         return "complex", "the loss takes complex arrays"
     return "central", "the loss takes complex arrays but is not analytic in them"
 

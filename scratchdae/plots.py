@@ -202,10 +202,7 @@ def curves(
     points(ax, history["epoch"], history["loss"], line="-", color=BLUE, markersize=3, label=labels[0])
     if not np.isnan(history["validation_loss"]).all():
         style: dict[str, Any] = {"line": "--", "marker": "s", "color": ORANGE, "markersize": 3, "label": labels[1]}
-        instance("history", history, History)
-    if len(sequence("labels", labels, "two names")) != 2:
-        raise ValueError(f"labels must be two names, found {shown(labels)}")
-    points(ax, history["epoch"], history["validation_loss"], **style)
+        points(ax, history["epoch"], history["validation_loss"], **style)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True))
     ax.set(xlabel="epoch", ylabel=f"loss ({unit})")
     ax.grid(alpha=0.3)

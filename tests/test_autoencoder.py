@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from scratchdae import DenoisingAutoencoder, autoencoder, gradcheck
 from scratchdae.activations import sigmoid
+from scratchdae.backend import loops
 from scratchdae.initializers import constant
 
 OPTIONS = [
@@ -167,6 +168,68 @@ class TestStep:
         assert loss == pytest.approx(expected, rel=1e-5 if dtype == np.float32 else 1e-12)
 
 
+def check_many_steps(sgd_steps):
+    """A step a batch, in turn, of corrupted inputs and clean targets, by which the losses and parameters differ."""
+    batches = [problem((6, 13, 7), True, seed)[1:] for seed in range(4)]
+    x_tilde, x = (np.stack(arrays) for arrays in zip(*batches, strict=True))
+    params = problem((6, 13, 7), True, 9)[0]
+    expected, losses = {name: value.copy() for name, value in params.items()}, []
+    for noisy, clean in batches:
+        loss, grads = autoencoder.loss_and_grads(expected, noisy, clean)
+        expected = {name: p - 0.3 * (grads[name] + (0.02 * p if p.ndim == 2 else 0)) for name, p in expected.items()}
+        losses.append(loss)
+    found, finite = sgd_steps(params, x_tilde, x, 0.3, l2=0.01)
+    assert finite
+    np.testing.assert_allclose(found, losses, rtol=1e-12)
+    assert max_error(params, expected) < 1e-12
+
+
+def test_the_defaults_are_the_papers_loss_and_no_penalty(backend, sgd_step):
+    params, x_tilde, x = problem((6, 13, 7), True, 2)
+    _, grads = autoencoder.loss_and_grads(params, x_tilde, x, "cross_entropy", "sigmoid", "paper")
+    expected = {name: p - 0.3 * grads[name] for name, p in params.items()}
+    one, many = ({name: p.copy() for name, p in params.items()} for _ in range(2))
+    sgd_step(one, x_tilde, x, 0.3)
+    loops(autoencoder, backend).sgd_steps(many, x_tilde[None], x[None], 0.3)
+    assert max_error(one, expected) < 1e-13
+    assert max_error(many, expected) < 1e-13
+
+
+def test_many_steps_are_those_of_the_equations(backend):
+    check_many_steps(loops(autoencoder, backend).sgd_steps)
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [
+        lambda p, x_tilde, x, lr, l2: autoencoder.sgd_steps(p, x, x, lr, l2=l2),
+        lambda p, x_tilde, x, lr, l2: autoencoder.sgd_steps(p, x_tilde, x_tilde, lr, l2=l2),
+        lambda p, x_tilde, x, lr, l2: autoencoder.sgd_steps(p, x_tilde, x, lr),
+        lambda p, x_tilde, x, lr, l2: autoencoder.sgd_steps(p, x_tilde[::-1], x[::-1], lr, l2=l2),
+    ],
+    ids=["clean inputs", "corrupted targets", "no penalty", "backwards"],
+)
+def test_planted_bugs_of_many_steps_are_caught(bug):
+    with pytest.raises(AssertionError):
+        check_many_steps(bug)
+
+
+def test_many_steps_end_at_the_first_that_is_not_finite(backend):
+    params, x_tilde, x = problem((3, 5, 4), True, 6)
+    x_tilde, x = np.stack([x_tilde] * 4), np.stack([x] * 4)
+    x_tilde[2, 0, 0] = np.nan
+    expected = {name: value.copy() for name, value in params.items()}
+    steps = loops(autoencoder, backend).sgd_steps
+    with np.errstate(invalid="ignore"):
+        losses, finite = steps(params, x_tilde, x, 0.1)
+    steps(expected, x_tilde[:2], x[:2], 0.1)
+    assert not finite
+    assert len(losses) == 3
+    assert np.isnan(losses).tolist() == [False, False, True]
+    for name, value in params.items():
+        np.testing.assert_array_equal(value, expected[name])
+
+
 @pytest.mark.parametrize("lr", [0.1, np.float64(0.1), np.float32(0.1), 1])
 def test_a_learning_rate_of_any_kind_upcasts_nothing(sgd_step, lr):
     params, x_tilde, x = problem((3, 5, 4), True, 6, np.float32)
@@ -194,13 +257,35 @@ def test_equal_weights_stay_equal(rng):
     assert np.ptp(model.params["W"], axis=1).max() < 1e-14
 
 
+def test_a_model_that_cannot_be_is_refused_by_name(rng):
+    for arguments, options, what in (
+        ((5, 3, 0), {}, r"rng must be a numpy\.random\.Generator"),
+        ((0, 3, rng), {}, "n_visible must be an integer of at least 1"),
+        ((5, 0, rng), {}, "n_hidden must be an integer of at least 1"),
+        ((5, 3, rng), {"dtype": np.float16}, "dtype must be one of 'float32', 'float64', found 'float16'"),
+        ((5, 3, rng), {"loss": "huber"}, "loss must be one of"),
+        ((5, 3, rng), {"output": "linear"}, "output must be 'sigmoid' for the cross-entropy"),
+        ((5, 3, rng), {"reduction": "sum"}, "reduction must be one of"),
+    ):
+        with pytest.raises(ValueError, match=what):
+            DenoisingAutoencoder(*arguments, **options)
+
+
+def test_defaults_of_the_model_are_the_papers(rng):
+    assert DenoisingAutoencoder(5, 3, rng).config == {
+        "model": "autoencoder", "n_visible": 5, "n_hidden": 3, "tied": True, "loss": "cross_entropy",
+        "output": "sigmoid", "reduction": "paper", "dtype": "float64",
+    }  # fmt: skip
+
+
 def test_model_rebuilds_from_its_configuration(rng):
     for tied in (True, False):
         model = DenoisingAutoencoder(
             5, 3, rng, tied=tied, loss="squared_error", output="linear", reduction="mean", dtype=np.float32
         )
-        again = DenoisingAutoencoder.from_config(model.config, model.params)
+        again = DenoisingAutoencoder.from_config(model.config, dict(reversed(model.params.items())))
         assert again.config == model.config
+        assert list(again.params) == list(model.params)  # a file has them in another order
         x = rng.random((2, 5)).astype(np.float32)
         np.testing.assert_array_equal(again.reconstruct(x), model.reconstruct(x))
         assert model.encode(x).dtype == np.float32

@@ -42,6 +42,7 @@ def test_clipping_keeps_the_direction_and_short_gradients():
     np.testing.assert_allclose(clipped["W"], [[0.6, 0]], rtol=1e-15)
     np.testing.assert_allclose(clipped["b"], [0.8], rtol=1e-15)
     assert clip_by_norm(grads, 5.0)["b"][0] == 4
+    assert clip_by_norm(grads, 5.0) is not grads  # who adds to the result does not add to the gradients
     assert 0 < 1 - global_norm(clip_by_norm(grads, 1.0, "torch")) < 3e-7  # PyTorch's stays a little short
     np.testing.assert_array_equal(clip_by_value(grads, 3.5)["b"], [3.5])
     assert np.isnan(clip_by_value({"W": np.array([np.nan])}, 1.0)["W"]).all()

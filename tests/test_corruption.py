@@ -100,6 +100,9 @@ def is_pure_and_keeps_the_dtype(process, row, _):
         x_tilde = process(x, 0.5, np.random.default_rng(1))
         assert x_tilde.dtype == dtype
         assert (x_tilde != x).any()
+        if row.to is None and dtype == np.float64:  # the noise of float64 is drawn as that
+            noise = process(0 * x, 1.0, np.random.default_rng(1))
+            assert (noise != noise.astype(np.float32)).mean() > 0.9
         assert not np.shares_memory(x_tilde, x)
         np.testing.assert_array_equal(x, images(row, 20, dtype=dtype))
 
@@ -208,6 +211,11 @@ BUGS = {
     ),
     "rescaled as dropout does": ("masking", lambda x, nu, rng: masking(x, nu, rng) / (1 - nu), "destroys_what_it_says"),
     "pepper alone": ("salt_and_pepper", masking, "destroys_what_it_says"),
+    "noise of float32": (
+        "gaussian",
+        lambda x, s, rng: gaussian(x.astype(np.float32), s, rng).astype(x.dtype),
+        "is_pure_and_keeps_the_dtype",
+    ),
     "variance for deviation": ("gaussian", lambda x, s, rng: gaussian(x, s**0.5, rng), "destroys_what_it_says"),
     "clipped": ("gaussian", lambda x, s, rng: np.clip(gaussian(x, s, rng), 0, 1), "destroys_what_it_says"),
     "a seed of its own": (
@@ -265,10 +273,39 @@ def test_masking_destroys_an_exact_count_in_every_example(b, d, nu, seed):
     assert (x == 1).all()
 
 
-def test_every_component_is_destroyed_equally_often(rng):
-    """Of 20,000 draws of 3 from 10 each component is hit 6,000 times, give or take 5 standard deviations."""
-    hits = exact_mask((20_000, 10), 0.3, rng).sum(axis=0)
-    assert np.abs(hits - 6_000).max() < 5 * np.sqrt(20_000 * 0.3 * 0.7)
+def is_drawn_evenly(draw, d, count):
+    """Of 10,000 draws each component is hit as often as any other, give or take 6 standard deviations."""
+    hits, share = draw((10_000, d), count / d, np.random.default_rng(4)).sum(axis=0), count / d
+    assert hits.sum() == 10_000 * count
+    assert np.abs(hits - 10_000 * share).max() < 6 * np.sqrt(10_000 * share * (1 - share))
+
+
+@pytest.mark.parametrize(("d", "count"), [(10, 3), (784, 1), (784, 2), (300, 299)])
+def test_every_component_is_destroyed_equally_often(d, count):
+    is_drawn_evenly(exact_mask, d, count)
+
+
+def partitioned_at(kth):
+    """The mask of `exact_mask`, its row partitioned at another place: what stands first there is not the smallest."""
+
+    def draw(shape, nu, rng):
+        order, mask = rng.random(shape).argpartition(kth, axis=1), np.zeros(shape, bool)
+        np.put_along_axis(mask, order[:, : round(nu * shape[1])], True, axis=1)
+        return mask
+
+    return draw
+
+
+@pytest.mark.parametrize(
+    "draw", [partitioned_at(-1), lambda shape, nu, rng: exact_mask(shape, nu, rng)[:, ::-1].cumsum(1) == 1]
+)
+def test_an_uneven_draw_of_one_from_many_is_noticed(draw):
+    is_drawn_evenly(partitioned_at(0), 784, 1)
+    with pytest.raises(AssertionError):
+        is_drawn_evenly(draw, 784, 1)
+
+
+def test_components_are_destroyed_without_replacement(rng):
     pairs = exact_mask((20_000, 4), 0.5, rng)
     together = (pairs[:, 0] & pairs[:, 1]).mean()
     assert together == pytest.approx(1 / 6, abs=0.015)  # without replacement: 2/4 · 1/3
@@ -280,6 +317,15 @@ def test_bernoulli_mask_is_binomial(rng):
     assert counts.var() == pytest.approx(10.5, abs=0.6)
     assert bernoulli_mask((3, 4), 1.0, rng).all()
     assert not bernoulli_mask((3, 4), 0.0, rng).any()
+
+
+def test_a_draw_of_exactly_zero_is_not_below_a_probability_of_zero():
+    class Zeros(np.random.Generator):
+        def random(self, size=None, dtype=np.float64, out=None):
+            return np.zeros(size, dtype)
+
+    assert not bernoulli_mask((3, 4), 0.0, Zeros(np.random.PCG64())).any()
+    assert bernoulli_mask((3, 4), 0.1, Zeros(np.random.PCG64())).all()
 
 
 def test_salt_and_pepper_tosses_a_fair_coin(rng):

@@ -1,5 +1,7 @@
 """The checker is itself checked: it passes what is right, and catches each bug that is planted."""
 
+import warnings
+
 import numpy as np
 import pytest
 
@@ -76,6 +78,48 @@ def test_each_planted_bug_is_caught_and_located(problem, method, bug):
         report.raise_on_failure()
 
 
+@pytest.mark.parametrize("unit", [1e-15, 1e15])
+@pytest.mark.parametrize("method", ["complex", "central", "auto"])
+@pytest.mark.parametrize("bug", [None, "0.05 % off", "sign", "decoder term missing"])
+def test_errors_are_relative_whatever_the_unit_of_the_loss(problem, unit, method, bug):
+    params, x_tilde, x = problem
+
+    def scaled(p):
+        loss, grads = gradients(p, x_tilde, x, bug)
+        return unit * loss, {name: unit * value for name, value in grads.items()}
+
+    report = gradcheck.check(scaled, params, method)
+    assert report.ok == (bug is None), report
+    assert report.direction.ok == (bug is None)
+    assert {row.name for row in report.rows if not row.ok} == (WHERE.get(bug, set(params)) if bug else set())
+
+
+def test_an_error_that_no_entry_shows_is_seen_along_the_direction(rng):
+    """However small the loss: the entry that is wrong is not among those looked at."""
+    params = {"w": rng.normal(size=2000)}
+
+    def wrong_somewhere(p):
+        gradient = 2e-15 * p["w"]
+        gradient[:1000] *= 1.01
+        return 1e-15 * (p["w"] ** 2).sum(), {"w": gradient}
+
+    report = gradcheck.check(wrong_somewhere, params, max_entries=1)
+    assert not report.direction.ok
+    scale = np.linalg.norm(wrong_somewhere(params)[1]["w"])
+    assert report.direction.error == pytest.approx(abs(report.direction.analytic - report.direction.numeric) / scale)
+
+
+@pytest.mark.parametrize(("curvature", "heard"), [(3e-11, 1), (3e-10, 2), (3e-9, 3)])
+def test_two_remainders_are_the_fewest_that_have_an_order(curvature, heard):
+    """A tenth of the step's square each: those above 1e-13 of the loss stand clear of its round-off."""
+
+    def parabola(p):
+        return 1 + curvature * (p["w"] ** 2).sum(), {"w": 2 * curvature * p["w"]}
+
+    order = gradcheck.taylor_order(parabola, {"w": np.zeros(1)}, {"w": np.ones(1)})
+    assert order == pytest.approx(2, abs=0.01) if heard >= 2 else np.isnan(order)
+
+
 @pytest.mark.parametrize("bug", [bug for bug in BUGS if "one entry" not in bug])
 def test_taylor_order_alone_catches_it_without_a_tolerance(problem, bug):
     params, x_tilde, x = problem
@@ -120,6 +164,45 @@ def test_code_that_drops_the_imaginary_part_falls_back_to_differences(rng):
         report.raise_on_failure()
     with pytest.raises(ValueError, match="does not take complex arrays"):
         gradcheck.check(scalar, params, "complex")
+
+
+@pytest.mark.parametrize("unit", [1e-15, 1.0, 1e15])
+def test_an_imaginary_part_that_is_dropped_in_silence_is_told(rng, unit):
+    def silent(p):
+        loss = (p["w"].real ** 3).sum() + 0 * p["w"].sum()  # complex where they are
+        return unit * loss, {"w": 3 * unit * p["w"].real ** 2}
+
+    report = gradcheck.check(silent, {"w": rng.random(3)})
+    assert report.method == "central"
+    assert report.reason == "the loss takes complex arrays but is not analytic in them"
+    assert report.ok
+
+
+@pytest.mark.parametrize(("size", "entries"), [(200, 200), (201, 200)])
+def test_two_hundred_entries_are_looked_at(rng, size, entries):
+    report = gradcheck.check(lambda p: ((p["w"] ** 2).sum(), {"w": 2 * p["w"]}), {"w": rng.random(size)})
+    assert report.rows[0].entries == entries
+
+
+def test_a_cast_is_told_also_where_warnings_are_ignored(rng):
+    def real(p):
+        w = np.asarray(p["w"], dtype=np.float64)
+        return (w**3).sum() + 0j, {"w": 3 * w**2}
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(ValueError, match="does not take complex arrays"):
+            gradcheck.check(real, {"w": rng.random(3)}, "complex")
+
+
+@pytest.mark.parametrize("method", ["complex", "central"])
+def test_a_loss_that_depends_on_nothing_has_no_gradient(method):
+    params = {"w": np.ones(3)}
+    report = gradcheck.check(lambda p: (0 * p["w"].sum() + 2, {"w": np.zeros(3)}), params, method)
+    assert report.ok
+    assert [row.error for row in (*report.rows, report.direction)] == [0, 0]
+    assert np.isnan(report.order)
+    assert not gradcheck.check(lambda p: (p["w"].sum(), {"w": np.zeros(3)}), params, method).ok
 
 
 def test_a_users_own_model(rng):

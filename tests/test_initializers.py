@@ -73,6 +73,7 @@ def is_of_the_dtype_and_the_seed(draw, row):
         assert one.dtype == dtype
         np.testing.assert_array_equal(one, same)
         assert (one != other).all()
+        assert dtype == np.float32 or (one != one.astype(np.float32)).any()  # all of its digits are drawn
     generator = np.random.default_rng(5)
     assert (draw((4, 3), generator) != draw((4, 3), generator)).all()  # the generator went on
 
@@ -152,6 +153,7 @@ def test_the_suite_notices(bug):
     ("draw", "check"),
     [
         (lambda s, r, d=float, scale=0.05: normal(s, r, float, scale), "is_of_the_dtype_and_the_seed"),
+        (lambda s, r, d=float, scale=0.05: normal(s, r, "f", scale).astype(d), "is_of_the_dtype_and_the_seed"),
         (lambda s, r, d=float, scale=0.05: normal(s, r, d), "takes_a_scale"),
         (lambda s, r, d=float, scale=0.05: normal(s, r, d, scale**2), "takes_a_scale"),
         (lambda s, r, d=float, scale=0.05: normal(s, np.random.default_rng(r), d, scale), "refuses_bad_input"),

@@ -55,6 +55,8 @@ ROWS = {
             ({"momentum": -0.1}, "momentum must be a finite number, at least 0"),
             ({"nesterov": True}, "nesterov needs momentum > 0"),
             ({"momentum": 0.9, "nesterov": True, "dampening": 0.1}, "nesterov needs momentum > 0 and dampening = 0"),
+            ({"momentum": 0.9, "dampening": -0.1}, "dampening must be a finite number, at least 0 and at most 1"),
+            ({"momentum": 0.9, "dampening": 1.1}, "dampening must be a finite number, at least 0 and at most 1"),
             ({"dampening": 0.1}, "dampening and momentum_lr need momentum"),
             ({"momentum": 0.9, "momentum_lr": "both"}, "momentum_lr must be one of"),
         ],

@@ -289,6 +289,7 @@ CASES = {
     "examples above one": (lambda: contrastive_divergence(P, 2 * V, U), r"x must lie in \[0, 1\]"),
     "likelihood above one": (lambda: log_pseudo_likelihood(P, 2 * V), r"v must lie in \[0, 1\]"),
     "a unit too far": (lambda: log_pseudo_likelihood(P, V, np.full(5, 4)), "units must be 5 integers from 0 to 3"),
+    "a unit below": (lambda: log_pseudo_likelihood(P, V, np.full(5, -1)), "units must be 5 integers from 0 to 3"),
     "units too few": (lambda: log_pseudo_likelihood(P, V, np.zeros(4, int)), "units must be 5 integers"),
     "units of floats": (lambda: log_pseudo_likelihood(P, V, np.zeros(5)), "units must be 5 integers"),
 }

@@ -4,6 +4,7 @@ import argparse
 import os
 import re
 import sys
+import textwrap
 from contextlib import closing
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def choose(which: str, scripts: list[Path]) -> Path:
         if which in (script.stem, _name(script)) or int(script.stem.partition("_")[0]) == wanted
     ]
     if len(chosen) != 1:
-        known = ", ".join(script.stem for script in chosen or scripts)
+        known = textwrap.shorten(", ".join(script.stem for script in chosen or scripts), 160)
         raise ValueError(f"chapter must be one of {known}, or all, found {which!r}")
     return chosen[0]
 

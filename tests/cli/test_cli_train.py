@@ -280,3 +280,9 @@ def test_the_default_folder_is_named_after_the_data(examples, monkeypatch):
     for data, folder in (("digits", "runs/digits"), ("mnist", "runs/mnist"), (str(examples), "runs/examples")):
         assert main(["train", "--data", data]) == 0
         assert training.call_args.args[1].as_posix() == folder
+
+
+def test_without_validation_data_it_leaves_the_same_files(examples, tmp_path):
+    options = ["--hidden", "3", "--epochs", "1", "--backend", "numpy", "--validation", "0"]
+    assert main(["train", "--data", str(examples), *options, "--out", str(tmp_path / "run")]) == 0
+    assert names(tmp_path / "run") == SIX

@@ -75,6 +75,21 @@ def test_masking_takes_dead_columns_and_one_column(rng):
     assert floors.masking(np.array([[2.0]]), 1.0, exact_count=True)[0] == 2
 
 
+def test_masking_of_columns_that_depend_on_each_other_has_the_smallest_map(rng):
+    """Round-off must not count as a direction: where nothing is destroyed the map is the projection on the data."""
+    x = rng.normal(size=(50, 3)) @ rng.normal(size=(3, 12))
+    floor, W = floors.masking(x.T @ x / 50, 0.0)
+    np.testing.assert_allclose(W, np.linalg.pinv(x, rcond=1e-10) @ x, atol=1e-12)
+    assert floor == pytest.approx(0, abs=1e-13)
+
+
+def test_a_second_moment_is_symmetric_but_for_round_off(rng):
+    S = np.array([[2.0, 1.0], [1.0, 3.0]])
+    assert floors.masking(S * [[1, 1 + 1e-11], [1, 1]], 0.3)[0] == pytest.approx(floors.masking(S, 0.3)[0], rel=1e-9)
+    with pytest.raises(ValueError, match="S must be a symmetric matrix"):
+        floors.masking(S * [[1, 1 + 1e-9], [1, 1]], 0.3)
+
+
 def test_masking_binary_is_what_the_counts_say(rng):
     p, nu = np.array([0.1, 0.5, 0.9]), 0.3
     x = (rng.random((300000, 3)) < p).astype(float)

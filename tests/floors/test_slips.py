@@ -57,6 +57,8 @@ REFUSED = [
     (lambda x: floors.binary_entropy([0.5, np.nan]), r"p must lie in \[0, 1\]"),
     (lambda x: floors.digamma(0), "x must be a finite number, greater than 0, found 0"),
     (lambda x: floors.beta_cross_entropy(1, -1), "b must be a finite number, greater than 0, found -1"),
+    (lambda x: floors.beta_cross_entropy(0, 1), "a must be a finite number, greater than 0, found 0"),
+    (lambda x: floors.beta_cross_entropy(-0.5, 1), "a must be a finite number, greater than 0, found -0.5"),
     (lambda x: floors.linear_codes([[1.0]]), "values must be real numbers in one dimension"),
     (lambda x: floors.wiener([1.0, -0.1], 1), "eigenvalues must be finite and at least 0, found values from -0.1"),
     (lambda x: floors.wiener([1.0, np.nan], 1), "eigenvalues must be finite and at least 0"),

@@ -38,6 +38,20 @@ def test_survey_is_the_floors_one_by_one(rng):
     assert not {"code", "gaussian", "pooling"} & set(by_kind)
 
 
+def test_survey_has_the_levels_of_the_documentation_where_none_are_given(rng):
+    x = 3 * rng.random((40, 12))
+    found = floors.survey(x, rng, image_shape=(4, 3))
+    levels = {kind: [f.level for f in found.floors if f.kind == kind] for kind in ("code", "gaussian", "masking")}
+    assert levels["code"] == [1, 2, 4, 8]
+    assert levels["gaussian"] == pytest.approx([s * found.variance**0.5 for s in (0.1, 0.2, 0.5, 1.0)], rel=1e-13)
+    assert levels["masking"] == [0.1, 0.25, 0.5, 0.75]
+    assert [f.level for f in found.floors if f.kind == "pooling"] == []  # neither 2 nor 4 divides 3
+    names = [f.name for f in found.floors if f.kind == "range"]
+    assert names == ["output from 0 to 1 (sigmoid)", "output from -1 to 1 (tanh)", "output from 0 to inf (ReLU)"]
+    assert (found.n, found.d, found.low, found.high) == (40, 12, x.min(), x.max())
+    assert (found.mean, found.variance) == pytest.approx((x.mean(), x.var(axis=0).mean()))
+
+
 def test_survey_of_colour_pools_each_channel(rng):
     x = rng.random((7, 4, 4, 3))
     found = floors.survey(x.reshape(7, -1), rng, image_shape=(4, 4, 3), codes=[], noises=[], masks=[])

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 import tempfile
 
 import numpy as np
@@ -114,6 +115,11 @@ def keeps_the_dtype(row, layer, shape):
         for rng in (noise(row), None):
             found = propagated(layer, params, x, rng)
             assert {name: value.dtype for name, value in found.items()} == dict.fromkeys(found, np.dtype(dtype))
+    if params:  # theirs decides, of an input and of a cotangent in float64
+        narrow = {name: value.astype(np.float32) for name, value in params.items()}
+        y, cache = layer.forward(narrow, x)
+        dx, grads = layer.backward(cache, np.ones(y.shape))
+        assert {array.dtype for array in (y, dx, *grads.values())} == {np.dtype(np.float32)}
 
 
 def complex_passes(row, layer, shape):
@@ -123,6 +129,7 @@ def complex_passes(row, layer, shape):
     found = propagated(layer, {k: v.astype(complex) for k, v in params.items()}, x.astype(complex), noise(row))
     assert np.iscomplexobj(found["y"])
     assert distance(found, expected) < 1e-13
+    assert np.imag(layer.forward(params, x + 1e-30j, noise(row))[0]).any()  # of the input alone: it is not cast either
 
 
 def what_is_not_a_number_shows(row, layer, shape):
@@ -175,10 +182,12 @@ def has_a_line_in_the_summary(row, layer, shape):
 def refuses_by_name(row, layer, shape):
     """What does not fit raises a ValueError that names the argument."""
     params, x = problem(layer, shape)
-    with pytest.raises(ValueError, match="input_shape must"):
-        layer.output_shape(row.refuses)
-    with pytest.raises(ValueError, match="input_shape must"):
-        layer.init(row.refuses, np.random.default_rng(0))
+    sides = range(len(shape))
+    for wrong in (row.refuses, (), *((*shape[:i], n, *shape[i + 1 :]) for i in sides for n in (0, -1))):
+        with pytest.raises(ValueError, match="input_shape must"):
+            layer.output_shape(wrong)
+        with pytest.raises(ValueError, match="input_shape must"):
+            layer.init(wrong, np.random.default_rng(0))
     with pytest.raises(ValueError, match=r"x must have shape|input_shape must"):
         layer.forward(params, np.zeros((2, *row.refuses)))
     with pytest.raises(ValueError, match="x must have shape"):
@@ -188,6 +197,16 @@ def refuses_by_name(row, layer, shape):
     y, cache = layer.forward(params, x, noise(row))
     with pytest.raises(ValueError, match="d_output must have"):
         layer.backward(cache, y[..., None])
+
+
+def takes_sides_of_one(row, layer, shape):
+    """One step, one pixel, one channel, one feature is enough, unless a window or a given shape needs more."""
+    for i in range(len(shape)):
+        try:
+            layer.output_shape((*shape[:i], 1, *shape[i + 1 :]))
+        except ValueError as error:
+            if not re.search(r"must fit into the image|must have \d+ entries for shape", str(error)):
+                raise
 
 
 def is_rebuilt_from_json(row, layer, shape):
@@ -225,5 +244,5 @@ ON_BOTH_BACKENDS = [
 ]  # fmt: skip
 ONCE = [
     twin_agrees, survives_a_checkpoint, has_a_line_in_the_summary, is_rebuilt_from_json, takes_numpys_numbers,
-    is_frozen, is_exported,
+    is_frozen, is_exported, takes_sides_of_one,
 ]  # fmt: skip

@@ -61,8 +61,14 @@ def test_planted_bugs_are_caught(bug, rng, check_gradients):
 
 
 def test_bad_arguments_are_named():
-    with pytest.raises(ValueError, match="slope"):
-        LeakyReLU(0)
+    for layer, value, name in (
+        (LeakyReLU, 0, "slope"),
+        (ELU, 0, "alpha"),
+        (ELU, -1, "alpha"),
+        (GELU, "erf", "approximate"),
+    ):
+        with pytest.raises(ValueError, match=f"{name} must be"):
+            layer(value)
 
 
 @pytest.mark.parametrize("approximate", ["none", "tanh"])

@@ -1,6 +1,6 @@
 """Every layer through every check; and the checks themselves through planted bugs."""
 
-from dataclasses import dataclass, field
+from dataclasses import MISSING, dataclass, field, fields
 
 import layer_checks
 import numpy as np
@@ -8,7 +8,7 @@ import pytest
 from layer_table import ROWS, Row
 
 from scratchdae import backend
-from scratchdae.layers import LAYERS, Dense, Dropout, Identity, LeakyReLU, ReLU, Tanh, activation
+from scratchdae.layers import LAYERS, Conv2D, Dense, Dropout, Identity, LeakyReLU, ReLU, Tanh, activation
 
 
 def named(value):
@@ -36,6 +36,34 @@ def test_every_layer_has_a_row():
     """Whoever adds a layer adds a row: that is all the testing that it needs to begin with."""
     assert [type(row.examples[0]) for row in ROWS if len({type(layer) for layer in row.examples}) != 1] == []
     assert sorted(type(row.examples[0]).__name__ for row in ROWS) == sorted(LAYERS)
+
+
+DEFAULTS = [
+    "AveragePool2D(pool=(2, 2), stride=(2, 2), padding='valid')",
+    "Conv2D(filters=4, kernel=(3, 3), stride=(1, 1), padding='same', init_W='glorot_uniform')",
+    "Conv2DTranspose(filters=4, kernel=(3, 3), stride=(1, 1), padding='same', init_W='glorot_uniform')",
+    "Dense(units=4, init_W='glorot_uniform')",
+    "ELU(alpha=1.0)",
+    "GELU(approximate='none')",
+    "LSTM(units=4, return_sequences=False, activation='tanh', forget_bias=1.0, init_W='glorot_uniform', "
+    "init_U='orthogonal')",
+    "LeakyReLU(slope=0.01)",
+    "MaxPool2D(pool=(2, 2), stride=(2, 2), padding='valid')",
+    "UpSampling2D(factor=(2, 2))",
+]
+
+
+@pytest.mark.parametrize("printed", DEFAULTS)
+def test_defaults_are_those_of_the_documentation(printed):
+    """A network that says nothing else is built of them: another default is another network."""
+    layer_class = LAYERS[printed.partition("(")[0]]
+    needed = [4 for f in fields(layer_class) if f.default is MISSING]
+    assert str(layer_class(*needed)) == printed
+
+
+def test_every_default_is_in_the_list():
+    with_defaults = {name for name, kind in LAYERS.items() if any(f.default is not MISSING for f in fields(kind))}
+    assert with_defaults == {printed.partition("(")[0] for printed in DEFAULTS}
 
 
 class NoDerivative(Tanh):
@@ -140,6 +168,29 @@ class Unchecked(Tanh):
         return np.tanh(x), np.tanh(x)
 
 
+class DrawsForAnyShape(Dense):
+    def init(self, input_shape, rng, dtype=np.float64):
+        return {"W": np.zeros((max(input_shape[-1:], default=1), 3)), "b": np.zeros(3)}
+
+
+class OfAnyShape(Dense):
+    def output_shape(self, input_shape):
+        return (*input_shape[:-1], self.units)
+
+
+class TwoAtLeast(Dense):
+    def output_shape(self, input_shape):
+        if min(input_shape) < 2:
+            raise ValueError(f"input_shape must have sides of at least 1, found {input_shape}")
+        return super().output_shape(input_shape)
+
+
+class NoSideUnseen(Conv2D):
+    def output_shape(self, input_shape):
+        """Without a look at the channels."""
+        return super().output_shape((*input_shape[:2], 1) if len(input_shape) == 3 else input_shape)
+
+
 @dataclass(frozen=True)
 class HoldsAnArray(Identity):
     scale: np.ndarray = field(default_factory=lambda: np.ones(3))
@@ -164,11 +215,12 @@ PLANTED = {
     layer_checks.what_is_not_a_number_shows: [HidesNaN(), HidesNaNBackwards()],
     layer_checks.twin_agrees: [AnotherWhereCompiled()],
     layer_checks.survives_a_checkpoint: [HoldsAnArray(), NoDerivative()],  # of which a checkpoint cannot know the class
-    layer_checks.refuses_by_name: [Unchecked()],
+    layer_checks.refuses_by_name: [Unchecked(), DrawsForAnyShape(3), OfAnyShape(3), NoSideUnseen(2)],
     layer_checks.is_rebuilt_from_json: [HoldsAnArray()],
     layer_checks.takes_numpys_numbers: [AsGiven()],
     layer_checks.is_frozen: [Thawed()],
     layer_checks.is_exported: [NoDerivative()],
+    layer_checks.takes_sides_of_one: [TwoAtLeast(3)],
 }  # fmt: skip
 
 

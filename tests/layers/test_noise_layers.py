@@ -37,6 +37,13 @@ def test_gaussian_noise_has_its_deviation(rng):
     assert noise.mean() == pytest.approx(0, abs=5 * 0.5 / np.sqrt(n))
 
 
+def test_noise_is_drawn_in_the_dtype_of_the_input():
+    """The half of the digits that float32 has not are noise too; and float32 has draws of its own."""
+    noise, narrow = (GaussianNoise(1).forward({}, np.zeros((9, 50), t), np.random.default_rng(5))[0] for t in "df")
+    assert (noise != noise.astype(np.float32)).mean() > 0.9
+    np.testing.assert_array_equal(narrow, np.random.default_rng(5).standard_normal((9, 50), np.float32))
+
+
 def test_destroyed_values_show(rng):
     """A NaN that is left out still shows: 0 · NaN is NaN."""
     assert np.isnan(Dropout(0.5).forward({}, np.full((50, 1), np.nan), rng)[0]).all()

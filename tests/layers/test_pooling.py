@@ -22,11 +22,13 @@ layers_profile = settings(settings.get_profile("layers"))
 
 
 def problem(layer_class, case, values):
-    """Return a layer and images of few values, so that ties are common, or of many."""
+    """Return a layer and images of few values, so that ties are common, of many, or of few and minus infinity."""
     (_, H, W, _), rng = case["size"], np.random.default_rng(case["seed"])
     if case["padding"] == "valid":
         assume(min(H - case["pool"][0], W - case["pool"][1]) >= 0)
-    x = rng.integers(0, 3, case["size"]).astype(float) if values == "ties" else rng.normal(size=case["size"])
+    x = rng.normal(size=case["size"]) if values == "many" else rng.integers(0, 3, case["size"]).astype(float)
+    if values == "minus infinity":
+        x[x < 2] = -np.inf
     return layer_class(case["pool"], case["stride"], case["padding"]), x
 
 
@@ -60,7 +62,7 @@ def oracle(layer, x, d_output):
 
 @layers_profile
 @given(case=cases)
-@pytest.mark.parametrize("values", ["ties", "many"])
+@pytest.mark.parametrize("values", ["ties", "many", "minus infinity"])
 @pytest.mark.parametrize("layer_class", [MaxPool2D, AveragePool2D])
 def test_window_by_window(loops, layer_class, values, case):
     layer, x = problem(layer_class, case, values)
@@ -102,6 +104,33 @@ def test_nan_wins_and_padding_never_does(loops):
     assert dx[0, 4, 4, 0] == 1
     later = np.array([1.0, np.nan, 2.0, 3.0]).reshape(1, 2, 2, 1)
     assert np.isnan(MaxPool2D().forward({}, later)[0]).all()
+
+
+def check_a_window_of_nothing_but_minus_infinity():
+    """At an edge that is padded on both sides, its gradient goes to its first pixel that is real."""
+    layer, x = MaxPool2D(3, 1, "same"), np.full((1, 4, 5, 2), -np.inf)
+    y, cache = layer.forward({}, x)
+    assert np.isneginf(y).all()
+    d_output = np.random.default_rng(1).normal(size=y.shape)
+    np.testing.assert_allclose(layer.backward(cache, d_output)[0], oracle(layer, x, d_output)[1], atol=1e-14)
+
+
+def test_a_window_of_nothing_but_minus_infinity(loops):
+    check_a_window_of_nothing_but_minus_infinity()
+
+
+def test_a_gradient_lost_in_the_padding_is_caught(monkeypatch):
+    class Planted:
+        max_pool_gradient = staticmethod(pooling.max_pool_gradient)
+
+        @staticmethod
+        def max_pool(x, pool, grid):
+            y, place = pooling.max_pool(x, pool, grid)
+            return y, np.where(np.isneginf(y), 0, place)  # the window's first pixel, which may lie outside the image
+
+    monkeypatch.setattr("scratchdae.backend.twin", lambda *_: Planted)
+    with pytest.raises(AssertionError):
+        check_a_window_of_nothing_but_minus_infinity()
 
 
 def test_an_index_of_a_large_window_does_not_overflow(loops, rng):

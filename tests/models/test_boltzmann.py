@@ -73,6 +73,13 @@ def test_the_loss_is_that_of_an_autoencoder():
     assert model.loss(model.params, X, X) == expected
 
 
+def test_it_rebuilds_from_its_configuration():
+    model = machine(k=2, dtype=np.float32)
+    again = RestrictedBoltzmannMachine.from_config(model.config, dict(reversed(model.params.items())))
+    assert again.config == model.config
+    assert list(again.params) == list(model.params)  # a file has them in another order
+
+
 def test_first_weights_are_small_and_drawn():
     W = RestrictedBoltzmannMachine(100, 90, streams(0).initialisation).params["W"]
     assert W.std() == pytest.approx(0.01, rel=0.03)
@@ -115,6 +122,11 @@ CASES = {
         "RestrictedBoltzmannMachine with .* no compiled twin",
     ),
     "no generator": (lambda: machine().loss_and_grads(machine().params, X, X), "rng must be a numpy.random.Generator"),
+    "a target of its own": (
+        lambda: machine().loss_and_grads(machine().params, X, X[::-1].copy(), streams(0).layers),
+        "target must be the input itself",
+    ),
+    "columns of a target": (lambda: machine().loss(machine().params, X, X[:, :4]), "target must have 9 columns"),
     "no step": (lambda: machine(k=0), "k must be an integer of at least 1"),
     "visible": (lambda: machine(visible="gaussian"), "visible must be one of 'probabilities', 'samples'"),
     "dtype": (lambda: machine(dtype=int), "dtype must be one of"),

@@ -218,7 +218,30 @@ def test_history_on_disk_is_the_history_in_memory(x, tmp_path):
     assert History.read(tmp_path / "run" / "history.jsonl").records == history.records
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     assert config["training"]["lr"] == "0.1"
+    assert config["training"]["error"] is None
     assert config["data"]["train"]["shape"] == [15, 12]
+
+
+class Judge:
+    """A measure that is an object has no name but its class's."""
+
+    def __call__(self, model, x, target, params=None):
+        return evaluate(model, x, target, params=params) / 2
+
+
+@pytest.mark.parametrize(("error", "name"), [(evaluate, "evaluate"), (Judge(), "Judge")])
+def test_the_measure_of_the_validation_is_recorded_by_its_name(x, tmp_path, error, name):
+    """A run is resumed with the same alone: another would continue its column with other numbers."""
+
+    def run(error, epochs):
+        return fit(model(), x[:15], epochs=epochs, lr=0.1, validation=x[15:], error=error, out=tmp_path, resume=True)
+
+    history = run(error, 2)
+    assert json.loads((tmp_path / "config.json").read_text())["training"]["error"] == name
+    assert None not in history["validation_error"]
+    for other in (None, lambda *_, params: 1.0):
+        with pytest.raises(ValueError, match=rf"training\.error = '{name}'"):
+            run(other, 3)
 
 
 def test_on_epoch_sees_every_record_and_its_parameters(x):

@@ -30,8 +30,8 @@ def sgd_step(
 ) -> tuple[float, bool]:  # fmt: skip
     """Take one step, in place; the parameters must be C-contiguous."""
     x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction)
-    rates = nonnegative(lr=lr, l2=l2)
-    step_losses, finite = _steps(params, x_tilde[None], x[None], *rates, loss, output, reduction)
+    lr, l2 = nonnegative(lr=lr, l2=l2)
+    step_losses, finite = _steps(params, x_tilde[None], x[None], lr, l2, loss, output, reduction)
     return float(step_losses[0]), finite
 
 
@@ -41,8 +41,8 @@ def sgd_steps(
 ) -> tuple[Array, bool]:  # fmt: skip
     """Take a step on each batch (S, B, D) in turn, in place. Where an argument does not fit no step is taken."""
     x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction, axes=3)
-    rates = nonnegative(lr=lr, l2=l2)
-    return _steps(params, x_tilde, x, *rates, loss, output, reduction)
+    lr, l2 = nonnegative(lr=lr, l2=l2)
+    return _steps(params, x_tilde, x, lr, l2, loss, output, reduction)
 
 
 def _steps(
