@@ -86,8 +86,8 @@ def bits(folder):
 
 
 def uninterrupted(run, work):
-    """Run to the end, after a first time that compiles; return what it leaves and how long it takes."""
-    for attempt in ("compiled", "whole"):
+    """Run to the end, with numba after a first time that compiles; return what it leaves and how long it takes."""
+    for attempt in ("compiled", "whole") if "numba" in run else ("whole",):
         folder, begun = work / f"{attempt}-{'-'.join(map(str, run))}", time.monotonic()
         shutil.rmtree(folder, ignore_errors=True)
         if finish(start(*run, folder), FINISHES) != 0:
