@@ -36,9 +36,8 @@ def exact_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> A
 
 def bernoulli_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
     """Choose each component independently with probability `nu`: True is destroyed."""
-    return generator("rng", rng).random(sides("shape", shape), dtype=np.float32) < number(
-        "nu", nu, at_least=0, at_most=1
-    )
+    nu = number("nu", nu, at_least=0, at_most=1)  # before anything is drawn
+    return generator("rng", rng).random(sides("shape", shape), dtype=np.float32) < nu
 
 
 def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
@@ -128,8 +127,9 @@ def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
         The corrupted batch; it leaves [0, 1], and nothing clips it.
     """
     x = _batch(x)
+    sigma = number("sigma", sigma, at_least=0)
     noise = generator("rng", rng).standard_normal(x.shape).astype(x.dtype)
-    x_tilde: Array = x + x.dtype.type(number("sigma", sigma, at_least=0)) * noise
+    x_tilde: Array = x + x.dtype.type(sigma) * noise
     return x_tilde
 
 

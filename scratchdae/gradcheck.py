@@ -130,6 +130,7 @@ def check(
     """
     choice("method", method, METHODS)
     integer("max_entries", max_entries)
+    tolerance = None if tolerance is None else number("tolerance", tolerance, above=0)
     rng = np.random.default_rng(0) if rng is None else generator("rng", rng)
     _point(loss_and_grads, params)
     params = {name: np.array(value) for name, value in params.items()}
@@ -141,7 +142,7 @@ def check(
 
     v = _direction(params, rng)
     method, reason = _choose(loss_and_grads, params, v, method)
-    tolerance = TOLERANCE[method] if tolerance is None else number("tolerance", tolerance, above=0)
+    tolerance = TOLERANCE[method] if tolerance is None else tolerance
     derivative = complex_step if method == "complex" else central_difference
 
     rows = []

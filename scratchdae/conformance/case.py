@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Array, choice
+from scratchdae.arguments import Array, choice, path
 from scratchdae.conformance import manifest as manifests
 
 
@@ -120,23 +120,23 @@ def load_cases(
     ValueError
         If a group or a name is unknown, two cases share a name, or a file is refused.
     """
-    root = cases_root() if root is None else Path(root)
+    root = cases_root() if root is None else path("root", root)
     paths = _manifests(root)
     if not paths:
         raise ValueError(f"{root} must hold cases at GROUP/NAME.json, found none")
-    stems = [path.stem for path in paths]
+    stems = [one.stem for one in paths]
     twice = sorted({stem for stem in stems if stems.count(stem) > 1})
     if twice:
         raise ValueError(f"{root} must not hold two cases of one name, found {', '.join(twice)}")
     chosen = paths
     if groups is not None:
-        wanted = known("groups", groups, {path.parent.name for path in paths})
-        chosen = [path for path in chosen if path.parent.name in wanted]
+        wanted = known("groups", groups, {one.parent.name for one in paths})
+        chosen = [one for one in chosen if one.parent.name in wanted]
     if names is not None:
-        ids = {path: {path.stem, f"{path.parent.name}/{path.stem}"} for path in chosen}
+        ids = {one: {one.stem, f"{one.parent.name}/{one.stem}"} for one in chosen}
         wanted = known("names", names, set().union(*ids.values()))
-        chosen = [path for path in chosen if ids[path] & wanted]
-    return tuple(load_case(path) for path in chosen)
+        chosen = [one for one in chosen if ids[one] & wanted]
+    return tuple(map(load_case, chosen))
 
 
 def known_names() -> set[str]:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from scratchdae import arguments
 from scratchdae.arguments import Array
 from scratchdae.datasets.folders import refuse_endless
 
@@ -36,7 +37,7 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     ndarray of uint8
         The numbers, in the shape that the file declares; a file with more or fewer bytes than that is refused.
     """
-    path = Path(path)
+    path = arguments.path("path", path)
     refuse_endless(path, "an IDX file")
     with path.open("rb") as file:
         size, packed = os.fstat(file.fileno()).st_size, file.read(2) == _GZIP_MAGIC

@@ -127,6 +127,7 @@ class RestrictedBoltzmannMachine:
             What stands for the gradient of each parameter; not that of the loss.
         """
         rng = arguments.generator("rng", rng)
+        self.check_params(params)
         self.check(x, target)
         hidden = rng.random((self.k, len(x), self.n_hidden), dtype=self.dtype.type)
         visible = None

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from scratchdae import atomic
+from scratchdae import arguments, atomic
 from scratchdae.sweep.trial import Trial
 from scratchdae.sweep.worker import Outcome
 
@@ -59,7 +59,8 @@ class ResultsFile:
 @contextmanager
 def opened(path: str | os.PathLike[str] | None) -> Iterator[ResultsFile]:
     """Hold the file, read it, and give it to be added to."""
-    if path is not None and Path(path).exists() and not Path(path).is_file():
+    path = None if path is None else arguments.path("file", path)
+    if path is not None and path.exists() and not path.is_file():
         raise ValueError(f"file must be a file of results, or one to be made, found {path}")
     with atomic.locked(path, folder=False):
         yield ResultsFile(path)

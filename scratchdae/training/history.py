@@ -6,12 +6,11 @@ Nothing in it depends on the clock, so two runs with the same seed leave the sam
 import json
 import os
 from collections.abc import Iterable, Iterator
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scratchdae import atomic
+from scratchdae import arguments, atomic
 from scratchdae.arguments import Array, instance, sequence
 
 Record = dict[str, Any]
@@ -62,12 +61,15 @@ class History:
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write the records as JSON lines, whole or not at all."""
         lines = (json.dumps(record, allow_nan=False) + "\n" for record in self)
-        atomic.write(path, "".join(lines).encode())
+        atomic.write(arguments.path("path", path), "".join(lines).encode())
 
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "History":
         """Read the records of a file that `write` made."""
-        records, text = [], Path(path).read_text(encoding="utf-8", errors="replace")  # what is replaced is no JSON
+        records, text = (
+            [],
+            arguments.path("path", path).read_text(encoding="utf-8", errors="replace"),
+        )  # what is replaced is no JSON
         for number, line in enumerate(text.splitlines(), start=1):
             try:
                 record = json.loads(line)
