@@ -161,9 +161,10 @@ class Sequential:
         if self.loss_name == "softmax_cross_entropy":
             classes = self.shapes[-1][0]
             if target.ndim != 1 or target.dtype.kind not in "iu" or target.min() < 0 or target.max() >= classes:
-                raise ValueError(
-                    f"target must be integer labels from 0 to {classes - 1}, found {target.dtype} {target.shape}"
-                )
+                found = f"{target.dtype} {target.shape}"
+                if target.ndim == 1 and target.dtype.kind in "iu":
+                    found = f"labels from {target.min()} to {target.max()}"
+                raise ValueError(f"target must be integer labels from 0 to {classes - 1}, found {found}")
         elif target.shape[1:] != self.shapes[-1]:
             raise ValueError(f"target must have shape (B, {_sides(self.shapes[-1])}), found {target.shape}")
         elif target.dtype.kind not in "fc":

@@ -66,10 +66,8 @@ class History:
     @classmethod
     def read(cls, path: str | os.PathLike[str]) -> "History":
         """Read the records of a file that `write` made."""
-        records, text = (
-            [],
-            arguments.path("path", path).read_text(encoding="utf-8", errors="replace"),
-        )  # what is replaced is no JSON
+        path, records = arguments.path("path", path), []
+        text = path.read_text(encoding="utf-8", errors="replace")  # what is replaced is no JSON
         for number, line in enumerate(text.splitlines(), start=1):
             try:
                 record = json.loads(line)

@@ -92,7 +92,7 @@ def test_raw_keeps_grey_levels_and_says_so(tmp_path, capsys):
     assert [f["value"] for f in found["floors"] if f["kind"] == "range"] == pytest.approx(
         [floors.output_range(x, *limits) for limits in ((-5, 100), (0, 1), (-1, 1), (0, np.inf))]
     )
-    assert found["left_out"] == [f"cross-entropy: it needs values in [0, 1], found {x.min():g} to {x.max():g}"]
+    assert found["left_out"] == [f"cross-entropy: it needs values in [0, 1], found {x.min()} to {x.max()}"]
 
 
 def test_integers_need_raw(tmp_path, capsys):

@@ -67,7 +67,7 @@ def test_a_label_that_changed_after_it_was_checked_is_refused(label):
     def change(record, params):
         labels[17] = label
 
-    with pytest.raises(ValueError, match="must lie in 0 to 3, found labels from"):
+    with pytest.raises(ValueError, match="target must be integer labels from 0 to 3, found labels from"):
         fit(network, x, labels, epochs=2, lr=0.1, backend="numba", on_epoch=change)
 
 
