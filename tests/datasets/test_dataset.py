@@ -87,5 +87,5 @@ def test_other_dtypes_are_refused(dtype):
 
 @pytest.mark.parametrize("dtype", [np.uint8, int, complex, bool])
 def test_the_target_must_be_floating(dtype):
-    with pytest.raises(ValueError, match="dtype must be a (real )?floating-point dtype"):
+    with pytest.raises(ValueError, match=r"dtype must be a (real )?floating-point dtype"):
         to_float(np.zeros(2, np.uint8), dtype)
