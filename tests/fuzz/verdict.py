@@ -75,7 +75,10 @@ def _state(value):
 
 
 def _state_of(case):
-    return _state(case.good), sorted(map(str, case.folder.rglob("*"))) if case.folder is not None else []
+    files = (
+        [] if case.folder is None else [str(path) for path in case.folder.rglob("*") if "__pycache__" not in path.parts]
+    )
+    return _state(case.good), sorted(files)
 
 
 def judge(case, seconds):
