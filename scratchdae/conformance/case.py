@@ -7,7 +7,7 @@ read: a case that was damaged or edited must not call anybody's implementation w
 import hashlib
 import os
 import textwrap
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Array, choice, path
+from scratchdae.arguments import Array, choice, path, sequence
 from scratchdae.conformance import manifest as manifests
 
 
@@ -150,8 +150,9 @@ def _manifests(root: Path) -> list[Path]:
 
 def known(name: str, wanted: Iterable[str], there: set[str]) -> set[str]:
     """Return what is wanted (a single name may be given as it is) if it is there; `name` is for the error."""
-    chosen = {wanted} if isinstance(wanted, str) else set(wanted)
-    unknown = sorted(map(str, chosen - there))
+    wanted = wanted if isinstance(wanted, str | Set) else sequence(name, wanted, "names")
+    chosen = {wanted} if isinstance(wanted, str) else {str(one) for one in wanted}
+    unknown = sorted(chosen - there)
     if unknown:
         among = textwrap.shorten(", ".join(sorted(there)), 160)  # there are hundreds of names of cases
         raise ValueError(f"{name} must be among {among}, found {', '.join(unknown)}")

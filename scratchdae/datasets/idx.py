@@ -39,6 +39,8 @@ def read_idx(path: str | os.PathLike[str]) -> Array:
     """
     path = arguments.path("path", path)
     refuse_endless(path, "an IDX file")
+    if path.is_dir():
+        raise ValueError(f"path must be of an IDX file, found the folder {path}")
     with path.open("rb") as file:
         size, packed = os.fstat(file.fileno()).st_size, file.read(2) == _GZIP_MAGIC
         file.seek(0)

@@ -3,7 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, generator, integer, number
+from scratchdae.arguments import Array, generator, integer, number, numbers
 
 _CENTRE, _RADIUS = np.array([0.5, 0.5]), 0.35  # of the arc
 _FIRST_ANGLE, _ARC = 0.25 * np.pi, 1.5 * np.pi  # a "C", open to the right
@@ -92,9 +92,9 @@ def curve(t: npt.ArrayLike) -> Array:
     ndarray, shape (..., 2)
         The points.
     """
-    t = np.asarray(t, np.float64)
-    if not np.all((t >= 0) & (t <= 1)):
-        raise ValueError(f"t must lie in [0, 1], found values from {t.min():.6g} to {t.max():.6g}")
+    t = numbers("t", t)
+    if t.dtype.kind == "c" or not np.all((t >= 0) & (t <= 1)):
+        raise ValueError(f"t must lie in [0, 1], found values from {t.min()} to {t.max()}")
     angle = _FIRST_ANGLE + _ARC * t
     return _CENTRE + _RADIUS * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
 

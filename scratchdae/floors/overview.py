@@ -144,14 +144,14 @@ def survey(
         left = denoising.wiener(eigenvalues, number("noises", s, at_least=0, at_most=denoising.LARGEST_NOISE))
         found.append(Floor("gaussian", f"Gaussian noise of {s:.4g}, linear denoiser", "squared_error", left, s))
 
-    masks = masks if masks is None else list(masks)
+    masks = masks if masks is None else list(sequence("masks", masks))
     if d > LARGEST_MASKED and masks != []:
         if masks:
             raise ValueError(f"masks needs at most {LARGEST_MASKED} components an example, found {d}")
         left_out.append(f"masking: its floor needs a matrix of D×D, done up to D = {LARGEST_MASKED}, found {d}")
     else:
         S = x.T @ x / n
-        for nu in MASKS if masks is None else sequence("masks", masks):
+        for nu in MASKS if masks is None else masks:
             left, _ = denoising.masking(S, number("masks", nu, at_least=0, at_most=1), mean, exact_count)
             found.append(Floor("masking", f"masking of {nu:.4g}, linear denoiser", "squared_error", left, nu))
 

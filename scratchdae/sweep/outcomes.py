@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from scratchdae.arguments import instance, sequence
 from scratchdae.sweep.trial import Trial
 from scratchdae.sweep.worker import Outcome
 
@@ -73,6 +74,7 @@ def best(results: Iterable[Result], key: str | Callable[[Any], float], *, maximi
     Result
         The first of the best.
     """
+    results = [instance("results", result, Result, "of a sweep") for result in sequence("results", results)]
     finished = [result for result in results if result.error is None]
     if not finished:
         raise ValueError("results must hold at least one trial that did not fail, found none")

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from scratchdae.arguments import generator, integer, number
+from scratchdae.arguments import generator, integer, number, sequence
 
 
 class Distribution(Protocol):
@@ -153,7 +153,7 @@ def random_search(n: int, rng: np.random.Generator, **distributions: Distributio
 
 def _axis(name: str, values: Iterable[Any]) -> list[Any]:
     """Return the values as Python's own."""
-    found = [] if isinstance(values, str) or not isinstance(values, Iterable) else list(values)
+    found = sequence(name, values, "a list of at least one value")
     if not found:
         raise ValueError(f"{name} must be a list of at least one value, found {values!r}")
     return [value.item() if isinstance(value, np.generic) else value for value in found]

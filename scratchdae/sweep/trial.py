@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from scratchdae.arguments import integer
+from scratchdae.arguments import integer, sequence
 from scratchdae.sweep.worker import Call, find
 
 GIVEN = ("seed", "out")  # what the sweep passes, beside the trial's own arguments
@@ -74,7 +74,7 @@ class Trial:
 def by_key(trials: Iterable[Trial], sweep_seed: int) -> dict[str, Trial]:
     """Give every trial a seed and a key, and refuse two alike."""
     found: dict[str, Trial] = {}
-    for number, trial in enumerate(trials):
+    for number, trial in enumerate(sequence("trials", trials, "trials")):
         if not isinstance(trial, Trial):
             raise ValueError(f"trials[{number}] must be a Trial, found {trial!r:.200}")
         trial = trial.seeded(sweep_seed)

@@ -73,5 +73,5 @@ def test_bad_input_is_refused():
         rotate(np.zeros((2, 3, 4), np.uint8), np.zeros(2))
     with pytest.raises(ValueError, match=r"images must be uint8 .* dtype float64"):
         rotate(square.astype(float), np.zeros(2))
-    with pytest.raises(ValueError, match=r"one angle for each of the 2 images, found \(3,\)"):
+    with pytest.raises(ValueError, match=r"one angle for each of the 2 images, found float64 of shape \(3,\)"):
         rotate(square, np.zeros(3))

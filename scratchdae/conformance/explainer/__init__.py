@@ -11,7 +11,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, array, instance, mapping
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import compare
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
@@ -51,6 +51,8 @@ def explain(
     ValueError
         If `dtype` is another.
     """
+    case = instance("case", case, Case)
+    answer = {name: array(f"answer[{name!r}]", found) for name, found in mapping("answer", answer).items()}
     relative = case.tolerance(dtype) if relative is None else relative
     difference = compare(case, answer, dtype, relative).difference
     if difference is None or case.operation not in ACCOUNTS or not all(map(_is_real, answer.values())):

@@ -7,7 +7,7 @@ non-negative and sum to one, so the result stays within the range of the source 
 
 import numpy as np
 
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, array, numbers, shown
 
 _BATCH = 2000  # images at a time, so that the coordinates of all pixels stay in the cache
 
@@ -29,12 +29,13 @@ def rotate(images: Array, angles: Array) -> Array:
     ndarray of uint8, shape (N, side, side)
         Rounded to the nearest grey level. Multiples of a right angle give back every pixel exactly.
     """
+    images, angles = array("images", images), numbers("angles", angles)
     if images.ndim != 3 or images.shape[1] != images.shape[2] or images.dtype != np.uint8:
         raise ValueError(
             f"images must be uint8 of shape (N, side, side), found shape {images.shape}, dtype {images.dtype}"
         )
-    if angles.shape != (len(images),):
-        raise ValueError(f"angles must hold one angle for each of the {len(images)} images, found {angles.shape}")
+    if angles.shape != (len(images),) or not np.isrealobj(angles) or not np.isfinite(angles).all():
+        raise ValueError(f"angles must hold one angle for each of the {len(images)} images, found {shown(angles)}")
     rotated = np.empty_like(images)
     for start in range(0, len(images), _BATCH):
         part = slice(start, start + _BATCH)

@@ -51,6 +51,8 @@ def _steps(
     for name, array in params.items():
         if not (array.flags.c_contiguous and array.flags.writeable):
             raise ValueError(f"params[{name!r}] must be C-contiguous and writeable for the compiled step")
+    if not x_tilde.dtype == x.dtype == params["W"].dtype:  # complex, which the reference takes for the complex step
+        raise ValueError(f"x_tilde and x must be real for the compiled step, found {x_tilde.dtype} and {x.dtype}")
     W, W_prime, b, b_prime = params["W"], params.get("W_prime"), params["b"], params["b_prime"]
     x_tilde, x = np.ascontiguousarray(x_tilde), np.ascontiguousarray(x)
     (S, B, D), real, kind = x.shape, W.dtype.type, _KINDS.index((loss, output))
