@@ -116,7 +116,10 @@ def unit_interval(name: str, x: Array) -> None:
 
 def integer(name: str, value: object, at_least: int = 1, at_most: int | None = _LARGEST) -> int:
     """Return `value` as an int, of any size where `at_most` is None; True and 3.0 are none."""
-    found = int(value) if isinstance(value, Integral) and type(value) not in _BOOLS else None
+    if type(value) is int:  # as nearly all are, batch after batch: to ask for Integral takes longer
+        found: int | None = value
+    else:
+        found = int(value) if isinstance(value, Integral) and type(value) not in _BOOLS else None
     if found is None or found < at_least or (at_most is not None and found > at_most):
         most = f" and at most {at_most}" if found is not None and found > at_least else ""
         raise ValueError(f"{name} must be an integer of at least {at_least}{most}, found {shown(value)}")

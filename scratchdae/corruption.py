@@ -23,7 +23,10 @@ def _batch(x: Array) -> Array:
 
 def exact_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
     """Choose ``round(nu * D)`` components of every example, halves to even, without replacement: True is destroyed."""
-    shape = sides("shape", shape)
+    return _exact_mask(sides("shape", shape), nu, rng)
+
+
+def _exact_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
     d = math.prod(shape[1:])
     count = round(number("nu", nu, at_least=0, at_most=1) * d)
     mask, rng = np.zeros((shape[0], d), dtype=bool), generator("rng", rng)
@@ -60,7 +63,7 @@ def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
         The corrupted batch.
     """
     x = _batch(x)
-    return np.where(exact_mask(x.shape, nu, rng), x.dtype.type(0), x)
+    return np.where(_exact_mask(x.shape, nu, rng), x.dtype.type(0), x)
 
 
 def bernoulli_masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
@@ -104,7 +107,7 @@ def salt_and_pepper(x: Array, nu: float, rng: np.random.Generator) -> Array:
         The corrupted batch. About half of the destroyed components of a binary input keep their value.
     """
     x = _batch(x)
-    mask = exact_mask(x.shape, nu, rng)
+    mask = _exact_mask(x.shape, nu, rng)
     coin = rng.random(x.shape, dtype=np.float32) < 0.5
     return np.where(mask, coin.astype(x.dtype), x)
 
