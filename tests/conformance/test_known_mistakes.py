@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 from test_explainer_names import CASES, KINDS, WRONG
 
-from scratchdae.conformance.explainer import ACCOUNTS, known_mistakes
+from scratchdae.conformance.explainer import ACCOUNTS, cases_with, known_mistakes
 from scratchdae.conformance.explainer.catalogue import concern
 
 KNOWN = known_mistakes()
@@ -37,3 +37,9 @@ def test_cases_of_ones_own_are_listed_alone():
     assert "root" in own
     assert "clean_input" not in own
     assert list(own["float32"]) == ["penalty"]
+
+
+def test_the_cases_of_a_mistake():
+    assert cases_with("root") == ["l2_large", "l2_small"]
+    assert "tied_cross_entropy" in cases_with("clean_input")
+    assert cases_with("no such mistake") == []

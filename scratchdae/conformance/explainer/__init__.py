@@ -15,14 +15,14 @@ from scratchdae.arguments import Array, array, instance, mapping
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import compare
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
-from scratchdae.conformance.explainer.catalogue import known_mistakes
+from scratchdae.conformance.explainer.catalogue import cases_with, known_mistakes
 from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
 from scratchdae.conformance.explainer.precision import looks_like_float32, with_float32
 from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.search import search
 from scratchdae.conformance.explainer.target import Target
 
-__all__ = ["ACCOUNTS", "Explanation", "Finding", "Mistake", "explain", "known_mistakes"]
+__all__ = ["ACCOUNTS", "Explanation", "Finding", "Mistake", "cases_with", "explain", "known_mistakes"]
 
 
 def explain(

@@ -35,3 +35,8 @@ def known_mistakes(cases: Iterable[Case] | None = None) -> dict[str, dict[str, s
         for id, sentence in [*((row.id, row.sentence) for row in rows), *_ANYWHERE]:
             known.setdefault(id, {}).setdefault(concern(case), sentence)
     return known
+
+
+def cases_with(mistake: str) -> list[str]:
+    """Name the cases of this package in which a mistake can be made."""
+    return [case.name for case in load_cases() if mistake in known_mistakes([case])]
