@@ -1,0 +1,136 @@
+"""What the untouched training showed, in numbers that do not depend on its scale, its loss or its framework."""
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from scratchdae.arguments import Array
+from scratchdae.doctor.expected import Expected
+from scratchdae.doctor.patient import Anatomy, Outcome
+
+ONE = 1.0  # the best constant's share
+
+
+@dataclass
+class Evidence:
+    """The anatomy, the floors and what came of the training as it is."""
+
+    anatomy: Anatomy
+    expected: Expected
+    base: Outcome
+    x: Array  # (N, D) as the user feeds them
+    batch: int
+
+    @cached_property
+    def facts(self) -> set[str]:
+        """Causes that were seen directly."""
+        return {fact.cause for fact in self.anatomy.facts}
+
+    def sign(self, name: str) -> float:
+        """Return a statistic; NaN where it was not seen."""
+        return self.base.signs.get(name, float("nan"))
+
+    @property
+    def share(self) -> float:
+        """What is unexplained beyond the best linear network with this code, of what that explains; 0 to about 1."""
+        linear = min(self.expected.linear, 0.999)
+        return max(0.0, (min(self.base.score, 2.0) - linear) / (ONE - linear))
+
+    @property
+    def close(self) -> bool:
+        """Whether it is about where the best linear network is."""
+        return self.share < 0.15
+
+    @property
+    def first(self) -> float:
+        """What was unexplained before the first step."""
+        return self.base.unexplained[0] if self.base.unexplained else float("nan")
+
+    @property
+    def slope(self) -> float:
+        """Relative fall of what is unexplained over the last third."""
+        u = self.base.unexplained
+        if len(u) < 4 or not np.isfinite(u).all():
+            return 0.0
+        return (u[-3] - u[-1]) / max(u[-3], 1e-9)
+
+    @property
+    def growth(self) -> float:
+        """The last loss over the least, in powers of ten; of what is unexplained likewise."""
+        u = np.array([v for v in self.base.unexplained if np.isfinite(v)])
+        return float(np.log10(max(u[-1], 1e-9) / max(u.min(), 1e-9))) * 3 if len(u) > 1 else 0.0
+
+    @property
+    def jitter(self) -> float:
+        """How much the loss jumps from step to step over the last quarter, relative to itself."""
+        loss = self.base.loss[-max(8, len(self.base.loss) // 4) :]
+        if len(loss) < 8 or not np.isfinite(loss).all() or loss.mean() == 0:
+            return 0.0
+        return float(np.abs(np.diff(loss)).mean() / abs(loss.mean()))
+
+    @property
+    def gap(self) -> float:
+        """What is unexplained of held-out examples beyond that of training examples."""
+        return self.base.score - self.base.train if self.base.finite else 0.0
+
+    @property
+    def offset(self) -> float:
+        """The mean of the data over their spread."""
+        spread = float(np.sqrt(self.x.var(axis=0).mean()))
+        return float(np.abs(self.x.mean())) / spread if spread > 0 else 0.0
+
+    @property
+    def size(self) -> float:
+        """The spread of the data."""
+        return float(np.sqrt(self.x.var(axis=0).mean()))
+
+    @property
+    def noise(self) -> float:
+        """The user's noise in standard deviations of the data, or the fraction destroyed."""
+        noise = self.anatomy.noise
+        if noise.kind == "gaussian":
+            return noise.level / self.size if self.size else 0.0
+        return noise.level
+
+    @property
+    def copier(self) -> bool:
+        """Whether it returns noise as it came, where more could be had."""
+        copying = self.expected.copying
+        return (
+            copying > 0.1
+            and self.base.score > 0.5 * copying
+            and self.expected.linear < 0.6 * copying
+            and self.base.clean < 0.5 * copying
+        )
+
+    @property
+    def narrow(self) -> bool:
+        """Whether the code loses much that one of twice the width would keep."""
+        k = self.expected.code
+        if k is None or k >= self.x.shape[1]:
+            return False
+        return self.expected.linear > 0.25 and self.expected.at(2 * k) < 0.6 * self.expected.linear
+
+    @property
+    def deep(self) -> bool:
+        """Whether there are layers that an activation could part."""
+        return len(self.anatomy.layers) > 1
+
+    @property
+    def pooled(self) -> bool:
+        """Whether it is made of convolutions alone."""
+        return any(layer.startswith("conv") for layer in self.anatomy.layers) and "linear" not in self.anatomy.layers
+
+    @property
+    def recurrent(self) -> bool:
+        """Whether it has recurrent layers."""
+        return any(layer in ("lstm", "gru", "rnn_tanh", "rnn_relu") for layer in self.anatomy.layers)
+
+    @property
+    def structured(self) -> float:
+        """How much less a linear code leaves of these data than of the same with their columns shuffled; 0 to 1."""
+        k = self.expected.code if self.expected.code is not None else self.x.shape[1] // 4
+        k = min(max(1, k), max(1, self.x.shape[1] // 2))
+        apart = self.expected.at(k, shuffled=True)
+        return 1 - self.expected.at(k) / apart if apart > 0 else 0.0

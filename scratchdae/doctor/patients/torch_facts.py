@@ -1,0 +1,465 @@
+"""What is seen directly in the first steps of a PyTorch training: its anatomy, and mistakes that are certain."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.optim.optimizer import register_optimizer_step_pre_hook
+
+from scratchdae.arguments import Array
+from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome
+from scratchdae.doctor.patients import torch_changes, torch_step
+from scratchdae.doctor.patients.torch_layout import Layout, find
+from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, Call, Recorder
+
+if TYPE_CHECKING:
+    from scratchdae.doctor.patients.torch import TorchPatient, Trainee
+
+STEPS = 5  # that are looked at
+NEARLY_NOTHING = 0.05  # of a gradient is left
+SELF_ACTIVATED = ("lstm", "gru", "rnn_tanh", "rnn_relu")
+
+
+class Glance:
+    """What hooks see in the first steps."""
+
+    def __init__(self, trainee: Trainee) -> None:
+        self.trainee = trainee
+        self.carried: list[bool] = []  # a step: whether gradients of before were added to
+        self.fresh: dict[int, torch.Tensor] = {}  # the gradient of this step
+        self.applied: list[float] = []  # a step: norm of what the optimizer got over that of the fresh gradient
+        self.graded: set[int] = set()
+        self.held: set[int] = set()
+        self.stepped = 0
+        self.asleep: set[str] = set()
+        self.order: list[tuple[str, int, int]] = []  # module, and which calls of the recorder it made
+        self._first: set[int] = set()
+
+    def watch(self, stack: contextlib.ExitStack, recorder: Recorder) -> None:
+        for p in self.trainee.model.parameters():
+            if p.requires_grad:
+                stack.callback(p.register_hook(lambda grad, p=p: self._grad(p, grad)).remove)
+        stack.callback(register_optimizer_step_pre_hook(lambda o, *_: self._update(o)).remove)
+        for name, module in self.trainee.model.named_modules():
+            if next(module.children(), None) is None:
+                begun: list[int] = []
+                stack.callback(
+                    module.register_forward_pre_hook(lambda *_, b=begun: b.append(len(recorder.calls))).remove
+                )
+
+                def after(module: nn.Module, *_: Any, name: str = name, begun: list[int] = begun) -> None:
+                    self.order.append((name, begun.pop(), len(recorder.calls)))
+                    if not module.training and isinstance(
+                        module, nn.modules.dropout._DropoutNd | nn.modules.batchnorm._BatchNorm
+                    ):
+                        self.asleep.add(name)
+
+                stack.callback(module.register_forward_hook(after).remove)
+
+    def _grad(self, p: nn.Parameter, grad: torch.Tensor) -> None:
+        if id(p) not in self._first:
+            self._first.add(id(p))
+            if p.grad is not None and bool(p.grad.count_nonzero()):
+                self.carried[-1] = True
+        self.graded.add(id(p))
+        self.fresh[id(p)] = grad.detach().clone() + self.fresh.get(id(p), 0.0)
+
+    def _update(self, optimizer: torch.optim.Optimizer) -> None:
+        self.stepped += 1
+        held = [p for group in optimizer.param_groups for p in group["params"]]
+        self.held |= {id(p) for p in held}
+        pairs = [(p.grad, self.fresh[id(p)]) for p in held if p.grad is not None and id(p) in self.fresh]
+        whole = math.sqrt(sum(float(f.double().square().sum()) for _, f in pairs))
+        if whole > 0 and not self.carried[-1]:
+            self.applied.append(math.sqrt(sum(float(g.double().square().sum()) for g, _ in pairs)) / whole)
+
+    def begin(self) -> None:
+        self.carried.append(False)
+        self.fresh.clear()
+        self._first.clear()
+
+
+def look(patient: TorchPatient, seed: int) -> Anatomy:
+    """Take the first steps of a fresh training, and read them."""
+    trainee = patient.begin(seed)
+    rng = np.random.default_rng(seed)
+    size = min(patient.batch_size, len(patient.x))
+    glance, recorder = Glance(trainee), Recorder()
+    first = np.arange(size)
+    with contextlib.ExitStack() as stack:
+        glance.watch(stack, recorder)
+        glance.begin()
+        with recorder:
+            loss = trainee.run(patient.batch(first))
+        order = list(glance.order)
+        names = parameter_names(glance.trainee.model)
+        fresh = {names[key]: grad for key, grad in glance.fresh.items()}
+        for _ in range(STEPS - 1):
+            glance.begin()
+            trainee.run(patient.batch(rng.choice(len(patient.x), size, replace=False)))
+    calls = recorder.calls
+    seen = torch_step.anatomy(calls, loss if isinstance(loss, torch.Tensor) else None)
+    patient.seen = seen
+    trainee = patient.begin(seed)
+    target = _structure(patient, trainee, seen, calls, order, first)
+    facts, mends = _facts(patient, trainee, seen, calls, glance, target)
+    wrong = _wrong_gradients(patient, seed, fresh, first)
+    patient.custom_functions = _custom(loss)
+    if wrong:
+        facts.append(
+            Fact("F08", f"the gradient of {wrong} is not the slope of the loss: finite differences say otherwise")
+        )
+        if patient.custom_functions:
+            mends.append(torch_changes.differentiated)
+    patient.mends = mends
+    group = trainee.optimizers[0].param_groups[0] if trainee.optimizers else {}
+    term = seen.term
+    unseen = [*seen.unseen]
+    if patient.feed is None or patient.feed.fit < 0.5:
+        unseen.append("how what the network is fed lies to the examples; noise is not told apart")
+    return Anatomy(
+        framework=patient.framework,
+        loss=term.kind if term else "unknown",
+        scale=term.scale if term else 1.0,
+        output=seen.output_activation[0] if seen.output_activation else "linear",
+        hidden=tuple(address[0] for address in seen.hidden_activations),
+        layers=tuple(call.address[0] for call in _layers(calls)),
+        code=patient.code,
+        noise=patient.fed_noise,
+        optimizer=type(trainee.optimizers[0]).__name__ if trainee.optimizers else "none",
+        lr=float(group.get("lr", 0.0)),
+        weight_decay=float(group.get("weight_decay", 0.0) or 0.0),
+        parameters=sum(p.numel() for p in trainee.model.parameters()),
+        facts=tuple(facts),
+        unseen=tuple(unseen),
+        penalty=1.0 if seen.penalties else 0.0,
+    )
+
+
+def _layers(calls: list[Call]) -> list[Call]:
+    ends = [index for index, call in enumerate(calls) if call.address[0] == "backward"]
+    kept = calls[: ends[0]] if ends else calls
+    return [call for call in kept if call.address[0] in LAYERS and next(call.tensors, None) is not None]
+
+
+def _result(call: Call) -> torch.Tensor:
+    return call.result[0] if isinstance(call.result, tuple) else call.result
+
+
+def _structure(
+    patient: TorchPatient, trainee: Trainee, seen: torch_step.Anatomy, calls: list[Call],
+    order: list[tuple[str, int, int]], rows: Array,
+) -> torch.Tensor | None:  # fmt: skip
+    """Find the code, the layers without an activation, and how output and input lie to the examples."""
+    layers = _layers(calls)
+    modules = dict(trainee.model.named_modules())
+    patient.order = list(
+        dict.fromkeys(name for name, _, _ in order if next(modules[name].parameters(), None) is not None)
+    )
+    patient.spatial = list(
+        dict.fromkeys(name for name, _, _ in order if next(modules[name].parameters(), None) is None)
+    )
+    owner = {calls[index].address: name for name, low, high in order for index in range(low, min(high, len(calls)))}
+    count = len(rows)
+    widths = [
+        min(_result(one).numel(), next(two.tensors).numel()) // count
+        for one, two in zip(layers, layers[1:], strict=False)
+    ]
+    patient.code, patient.code_layer, patient.code_module = None, None, (None, 0)
+    if widths:
+        index = int(np.argmin(widths))
+        patient.code, patient.code_layer = widths[index], layers[index].address
+        result = _result(layers[index])
+        recurrent = layers[index].address[0] in SELF_ACTIVATED
+        width = result.shape[-1] if layers[index].address[0] == "linear" or recurrent else result.shape[1]
+        patient.code_module = (owner.get(layers[index].address), int(width))
+    patient.last_layer = layers[-1].address if layers else None
+    producer = {id(call.result): call for call in calls if isinstance(call.result, torch.Tensor)}
+    activated = set()
+    for call in calls:
+        if call.address[0] in ACTIVATIONS:
+            below = producer.get(id(next(call.tensors)))
+            while below is not None and below.address[0] not in (*LAYERS, *ACTIVATIONS):
+                below = producer.get(id(next(below.tensors, None)))
+            if below is not None:
+                activated.add(below.address)
+    patient.bare_layers = [
+        c.address for c in layers if c.address not in activated and c.address[0] not in SELF_ACTIVATED
+    ]
+    numel = patient.x[rows].size
+    last = next((call for call in reversed(layers) if _result(call).numel() == numel), None)
+    patient.true_output = last.address if last else None
+    if last is not None:
+        for call in calls:
+            if call.address[0] in ACTIVATIONS and producer.get(id(next(call.tensors))) is last:
+                patient.true_output = call.address
+    patient.find_layouts(trainee, seen, patient.parts[0][rows])
+    if seen.term is None:
+        patient.output = None
+        return None
+    place, which = seen.term.target
+    target = list(next(call for call in calls if call.address == place).tensors)[which].detach()
+    x = patient.x[rows].reshape(count, *patient.axes)
+    values = target.cpu().double().numpy()
+    found = find(x, values)
+    if found is not None and found.fit < 0.5:  # another batch, or noise: the same layout, scaled by the moments
+        size = float(values.std() / (x.std() or 1.0)) or 1.0
+        size = 1.0 if abs(size - 1) < 0.1 else size
+        shift = 0.0 if size == 1.0 else float(values.mean() - size * x.mean())
+        plain = patient.feed if patient.feed is not None and len(patient.feed.shape) == target.ndim else found
+        found = Layout(plain.order, found.shape, plain.axes, np.float64(size), np.float64(shift), found.fit)  # type: ignore[arg-type]
+    patient.output = found
+    return target
+
+
+def _facts(
+    patient: TorchPatient, trainee: Trainee, seen: torch_step.Anatomy, calls: list[Call], glance: Glance,
+    target: torch.Tensor | None,
+) -> tuple[list[Fact], list[Any]]:  # fmt: skip
+    """List mistakes that are certain, and what undoes them."""
+    facts: list[Fact] = []
+    mends: list[Any] = []
+
+    def tell(cause: str, text: str, mend: Any = None) -> None:
+        facts.append(Fact(cause, text))
+        if mend is not None and mend not in mends:
+            mends.append(mend)
+
+    if not seen.backward:
+        tell("C11", "the step never calls backward", torch_changes.stepping)
+    elif not glance.stepped:
+        tell("C11", "the step never calls the optimizer's step", torch_changes.stepping)
+    if glance.carried[1:] and all(glance.carried[1:]):
+        tell(
+            "F07",
+            f"gradients are never zeroed: in each of {len(glance.carried) - 1} steps they were added to the last ones",
+        )
+    names = parameter_names(glance.trainee.model)
+    used = {id(t) for call in calls for t in call.tensors if isinstance(t, nn.Parameter)}
+    parameters = list(glance.trainee.model.parameters())
+    if seen.backward:
+        lost = [names[id(p)] for p in parameters if p.requires_grad and id(p) in used and id(p) not in glance.graded]
+        if lost:
+            why = (
+                "detach" if seen.detached else "no_grad" if seen.without_gradient else "the loss does not depend on it"
+            )
+            tell("C01", f"{_some(lost)} gets no gradient ({why})", torch_changes.undetach if seen.detached else None)
+            if seen.without_gradient:
+                mends.append(torch_changes.with_gradient)
+    if glance.stepped:
+        frozen = [names[id(p)] for p in parameters if not p.requires_grad and id(p) in used]
+        missing = [names[id(p)] for p in parameters if id(p) in glance.graded and id(p) not in glance.held]
+        if missing:
+            tell("C02", f"no optimizer holds {_some(missing)}", torch_changes.hold_all)
+        if frozen:
+            tell("C02", f"{_some(frozen)} is frozen", torch_changes.hold_all)
+    if seen.elsewhere:
+        tell("C04", "the loss does not see what the last layer gave", torch_changes.output_in_loss)
+    if seen.twice:
+        tell("C05", f"{seen.twice[0]} is applied to what is activated already", torch_changes.once)
+    if len(glance.applied) >= STEPS - 2 and max(glance.applied) < NEARLY_NOTHING:
+        share = float(np.median(glance.applied))
+        tell("C06", f"the optimizer gets {share:.2g} of the gradient: it is clipped or scaled", torch_changes.unclipped)
+    strong = [
+        m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= 0.5
+    ]
+    if glance.asleep:
+        tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_changes.awake)
+    if strong:
+        tell("C08", f"dropout of {max(strong):g}", torch_changes.awake)
+    if target is not None and patient.output is not None:
+        _target(patient, tell, target)
+    return facts, mends
+
+
+def _target(patient: TorchPatient, tell: Any, target: torch.Tensor) -> None:
+    layout = patient.output
+    assert layout is not None
+    rows = len(target) if layout.shape[0] == -1 else patient.batch_size
+    x = patient.x[: min(rows, patient.batch_size, len(patient.x))]
+    values = target.cpu().double().numpy()
+    if values.size != x.size:
+        return
+    difference = layout.back(values) - x
+    size = float(x.std()) or 1.0
+    if np.abs(difference).max() < 1e-3 * size:
+        return
+    left = float((difference**2).mean()) / size**2
+    if layout.fit < 0.3:
+        tell("C03", f"the target is not the batch: they differ by {left:.2g} of its variance")
+    else:
+        tell("F24", f"the target is not the clean batch: they differ by {left:.2g} of its variance")
+
+
+def parameter_names(model: nn.Module) -> dict[int, str]:
+    """Return the parameters' names by id."""
+    return {id(p): name for name, p in model.named_parameters()}
+
+
+def _some(names: list[str]) -> str:
+    return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+
+
+def _custom(loss: Any) -> list[Any]:
+    """Return the user's own autograd functions in the graph of a loss."""
+    found, passed = [], set()
+    queue = [getattr(loss, "grad_fn", None)]
+    while queue and len(passed) < 5000:
+        node = queue.pop()
+        if node is None or id(node) in passed:
+            continue
+        passed.add(id(node))
+        kind = getattr(type(node), "_forward_cls", None)
+        if kind is not None and kind not in found:
+            found.append(kind)
+        queue += [one for one, _ in node.next_functions]
+    return found
+
+
+def _wrong_gradients(patient: TorchPatient, seed: int, fresh: dict[str, torch.Tensor], rows: Array) -> str | None:
+    """Return the parameter whose gradient is not the slope of the loss, if there is one."""
+    from scratchdae.doctor.patients.torch_rules import Rules
+
+    trainee = patient.begin(seed)
+    values: list[float] = []
+
+    def loss() -> float:
+        kept: list[torch.Tensor] = []
+        rules = Rules()
+        rules.add("backward", lambda f, a, k: kept.append(a[0].detach().double()))
+        torch.manual_seed(seed)
+        np.random.seed(seed % 2**32)  # noqa: NPY002
+        trainee.run(patient.batch(rows), rules, learn=False)
+        return float(kept[0]) if kept else float("nan")
+
+    values = [loss(), loss()]
+    if not all(map(math.isfinite, values)) or abs(values[0] - values[1]) > 1e-5 * abs(values[0]):
+        return None  # its noise is drawn anew each time: a slope cannot be measured
+    wrong = None
+    for name, p in trainee.model.named_parameters():
+        grad = fresh.get(name)
+        norm = float(grad.double().norm()) if grad is not None else 0.0
+        size = float(p.detach().double().norm())
+        if grad is None or not math.isfinite(norm) or norm * size < 1e-6 * abs(values[0]):
+            continue
+        ratios = []
+        for share in (1e-2, 2e-3):
+            epsilon = min(share * abs(values[0]) / norm, 0.1 * (size or 1.0))
+            slopes = []
+            for sign in (1, -1):
+                move = (sign * epsilon / norm) * grad
+                with torch.no_grad():
+                    p.add_(move)
+                slopes.append(loss())
+                with torch.no_grad():
+                    p.sub_(move)
+            ratios.append((slopes[0] - slopes[1]) / (2 * epsilon * norm))
+        if all(abs(ratio - 1) > 0.3 for ratio in ratios) and abs(ratios[0] - ratios[1]) < 0.3 * (1 + abs(ratios[0])):
+            wrong = wrong or name
+    return wrong
+
+
+class Signs:
+    """Scale-free statistics of a training, looked at now and then."""
+
+    def __init__(self, trainee: Trainee, steps: int) -> None:
+        self.trainee, self.steps = trainee, steps
+        self.found: dict[str, list[float]] = {}
+        self.rates = [group["lr"] for o in trainee.optimizers for group in o.param_groups]
+        self.ratios: list[float] = []
+        self.before: list[torch.Tensor] = []
+        trainee.before_update.append(self._gradients)
+        self._due = False
+
+    def _gradients(self, optimizer: torch.optim.Optimizer) -> Any:
+        if not self._due:
+            return None
+        self._due = False
+        matrices = [p for group in optimizer.param_groups for p in group["params"] if p.ndim > 1 and p.grad is not None]
+        if len(matrices) > 1:
+            sizes = [float(p.grad.double().square().mean().sqrt()) for p in matrices]  # type: ignore[union-attr]
+            self._keep("gradient_ratio", sizes[0] / sizes[-1] if sizes[-1] > 0 else math.inf)
+        before = [p.detach().clone() for p in matrices]
+
+        def after() -> None:
+            moves = [float((p.detach() - b).norm() / (b.norm() + 1e-12)) for p, b in zip(matrices, before, strict=True)]
+            if moves:
+                self._keep("update", float(np.median(moves)))
+
+        return after
+
+    def _keep(self, name: str, value: float) -> None:
+        self.found.setdefault(name, []).append(value)
+
+    def look(self, step: int) -> None:
+        """Look at activations of held-out examples, and at the next update."""
+        self._due = True
+        patient, seen = self.trainee.patient, self.trainee.patient.seen
+        if seen is None or seen.term is None or patient.output is None:
+            return
+        kept: list[tuple[Address, torch.Tensor, torch.Tensor]] = []
+
+        def watch(rules: Any) -> None:
+            for address in (*seen.hidden_activations, *([seen.output_activation] if seen.output_activation else [])):
+
+                def rule(f: Any, a: Any, k: Any, address: Address = address) -> Any:
+                    given = next(t for t in (*a, *k.values()) if isinstance(t, torch.Tensor)).detach().clone()
+                    result = f(*a, **k)
+                    kept.append((address, given, result.detach()))
+                    return result
+
+                rules.add(address, rule)
+
+        share, z = self.trainee.measure(patient.held_out, Noise(), watch)
+        if z is not None:
+            whole = float(patient.held_out[: len(z)].var(axis=0).sum())
+            self._keep("spread", float(np.nan_to_num(z).var(axis=0).sum()) / whole if whole > 0 else 0.0)
+        dead, saturated, alike = [0.0], [0.0], [0.0]
+        by_address: dict[Address, list[tuple[torch.Tensor, torch.Tensor]]] = {}
+        for address, given, result in kept:
+            by_address.setdefault(address, []).append((given, result))
+        for address, pairs in by_address.items():
+            given = torch.cat([one for one, _ in pairs]).float()
+            output = address == seen.output_activation
+            if not output:
+                alike.append(_alike(given))
+            if address[0] == "relu":
+                active = (given > 0).flatten(2).any(-1) if given.ndim > 2 and given.ndim != 3 else given > 0
+                active = active.reshape(-1, active.shape[-1])
+                share_dead = 1 - float(active.any(0).double().mean())
+                self._keep("output_dead", share_dead) if output else dead.append(share_dead)
+            elif address[0] in ("sigmoid", "tanh"):
+                share_high = float((given.abs() > (4.6 if address[0] == "sigmoid" else 2.3)).double().mean())
+                self._keep("output_saturated", share_high) if output else saturated.append(share_high)
+        self._keep("dead", max(dead))
+        self._keep("saturated", max(saturated))
+        self._keep("alike", max(alike))
+
+    def done(self, outcome: Outcome) -> dict[str, float]:
+        """Sum up."""
+        self.look(self.steps)
+        signs = {name: values[-1] for name, values in self.found.items()}
+        signs |= {f"{name}_first": values[0] for name, values in self.found.items()}
+        rates = [group["lr"] for o in self.trainee.optimizers for group in o.param_groups]
+        if self.rates and self.rates[0]:
+            signs["rate_left"] = float(rates[0]) / float(self.rates[0])
+        return signs
+
+
+def _alike(given: torch.Tensor) -> float:
+    """Return the share of units (the last axis, or the second of pictures) that are equal to another."""
+    units = (
+        given.transpose(1, -1).reshape(-1, given.shape[1]).T
+        if given.ndim == 4
+        else given.reshape(-1, given.shape[-1]).T
+    )
+    size = float(units.abs().max())
+    if len(units) < 2 or size == 0:
+        return 0.0
+    distinct = len(torch.unique((units / size * 1e4).round(), dim=0))
+    return 1 - (distinct - 1) / (len(units) - 1)

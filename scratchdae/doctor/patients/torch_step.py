@@ -1,0 +1,267 @@
+"""What one step of a PyTorch training does: its calls, in order, and what they mean.
+
+A `Recorder` keeps every torch function that the step calls, with arguments and result. `anatomy` reads from them which
+tensor is the output, which the target, how the loss is put together, and what stands between the last layer and it.
+A place in the step is an address: a function's name and which of its calls it is, since every step makes the same calls.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+Address = tuple[str, int]
+
+LOSSES = {
+    "mse_loss": "squared_error", "l1_loss": "absolute_error", "smooth_l1_loss": "huber", "huber_loss": "huber",
+    "binary_cross_entropy": "cross_entropy", "binary_cross_entropy_with_logits": "cross_entropy_from_logits",
+}  # fmt: skip
+ACTIVATIONS = (
+    "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu", "hardtanh", "hardsigmoid",
+    "relu6", "mish", "softmax", "prelu", "rrelu", "celu", "softsign", "logsigmoid",
+)  # fmt: skip
+LAYERS = (
+    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "lstm", "gru",
+    "rnn_tanh", "rnn_relu", "matmul", "addmm", "mm", "bmm",
+)  # fmt: skip
+_SHAPING = (
+    "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "contiguous", "t", "to",
+    "float", "double", "clone", "movedim", "swapaxes", "view_as", "__getitem__", "getitem",
+)  # fmt: skip
+_NAMES = {"subtract": "sub", "isub": "sub", "multiply": "mul", "rmul": "mul", "imul": "mul", "radd": "add",
+          "iadd": "add", "true_divide": "div", "truediv": "div", "divide": "div", "rpow": "pow", "ipow": "pow",
+          "absolute": "abs", "negative": "neg", "float_power": "pow"}  # fmt: skip
+
+
+def function_name(function: Any) -> str:
+    """Return the name of a torch function, the same for its method, its operator and its form in place."""
+    name = getattr(function, "__name__", "") or str(function)
+    name = name.strip("_")
+    return _NAMES.get(name, name)
+
+
+class Call(NamedTuple):
+    """One call of a torch function."""
+
+    address: Address
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    result: Any
+
+    @property
+    def tensors(self) -> Iterator[torch.Tensor]:
+        """The tensors among its arguments."""
+        for argument in (*self.args, *self.kwargs.values()):
+            if isinstance(argument, torch.Tensor):
+                yield argument
+            elif isinstance(argument, list | tuple):
+                yield from (part for part in argument if isinstance(part, torch.Tensor))
+
+
+class Counting(TorchFunctionMode):
+    """A mode that knows the address of every call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.counts: Counter[str] = Counter()
+
+    def address(self, function: Any) -> Address:
+        name = function_name(function)
+        self.counts[name] += 1
+        return name, self.counts[name] - 1
+
+
+class Recorder(Counting):
+    """Keep every call of one step; the arguments are kept alive, so that a tensor is known by its id."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.calls: list[Call] = []
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = kwargs or {}
+        address = self.address(func)
+        result = func(*args, **kwargs)
+        self.calls.append(Call(address, args, kwargs, result))
+        return result
+
+
+@dataclass(frozen=True)
+class Term:
+    """The part of the loss that compares an output with a target."""
+
+    kind: str  # a value of LOSSES, or "hand-written cross-entropy"
+    result: Address  # whose value is the term
+    output: Address  # the call that computes the output
+    target: tuple[Address, int]  # the call that takes the target, and which of its tensors that is
+    scale: float  # the term, divided by the mean over all entries
+
+
+@dataclass
+class Anatomy:
+    """What a step is made of."""
+
+    term: Term | None = None
+    penalties: tuple[Address, ...] = ()  # other terms of the loss
+    output_activation: Address | None = None  # between the last layer and the loss
+    hidden_activations: tuple[Address, ...] = ()
+    input: Address | None = None  # the first layer's call, whose first tensor is what the network is fed
+    twice: Address | None = None  # an activation of what is activated already
+    detached: tuple[Address, ...] = ()  # calls of detach between input and loss
+    without_gradient: tuple[Address, ...] = ()  # layers that were computed under no_grad
+    backward: int = 0  # how often backward was called
+    elsewhere: bool = False  # the loss does not see what the last layer gave
+    loss_value: float = float("nan")
+    unseen: list[str] = field(default_factory=list)
+
+
+def anatomy(calls: list[Call], loss: torch.Tensor | None) -> Anatomy:
+    """Read the calls of one step."""
+    found = Anatomy()
+    ends = [index for index, call in enumerate(calls) if call.address[0] == "backward"]
+    found.backward = len(ends)
+    if ends:
+        first = calls[ends[0]]
+        loss = next(iter(first.tensors), loss)
+        calls = calls[: ends[0]]
+    if loss is None:
+        found.unseen.append("the step returned no loss and called no backward")
+        return found
+    found.loss_value = float(loss.detach().double().mean())
+    producer = {id(call.result): call for call in calls if isinstance(call.result, torch.Tensor)}
+    for call in calls:  # a layer that returns several tensors, as an LSTM does
+        if isinstance(call.result, tuple):
+            producer.update({id(part): call for part in call.result if isinstance(part, torch.Tensor)})
+    terms = [_term(part, producer) for part in _summands(loss, producer)]
+    seen = [term for term in terms if isinstance(term, tuple)]
+    found.penalties = tuple(call.address for call in terms if isinstance(call, Call))
+    layers = [call for call in calls if call.address[0] in LAYERS]
+    if not seen:
+        found.unseen.append("how the loss compares the output with the target")
+        return found
+    found.input = layers[0].address if layers else None
+    found.term, output, _ = seen[0]
+    before = _ancestors(output, producer)
+    inside = {call.address for call in before}
+    found.elsewhere = bool(layers) and not any(call.address[0] in LAYERS for call in before)
+    _activations(found, calls, output, inside, producer)
+    found.detached = tuple(call.address for call in calls if call.address[0] == "detach" and call.address in inside)
+    found.without_gradient = tuple(
+        call.address for call in layers if isinstance(call.result, torch.Tensor) and not call.result.requires_grad
+        and any(isinstance(t, torch.nn.Parameter) and t.requires_grad for t in call.tensors)
+    )  # fmt: skip
+    return found
+
+
+def _activations(
+    found: Anatomy, calls: list[Call], output: torch.Tensor, inside: set[Address], producer: dict[int, Call]
+) -> None:
+    last = _through_shapes(output, producer)
+    if last is not None and last.address[0] in ACTIVATIONS:
+        found.output_activation = last.address
+        below = _through_shapes(next(last.tensors), producer)
+        if below is not None and below.address[0] in ACTIVATIONS and below.address[0] in ("sigmoid", "tanh", "softmax"):
+            found.twice = last.address
+        elif found.term is not None and found.term.kind == "cross_entropy_from_logits" and last.address[0] == "sigmoid":
+            found.twice = last.address
+    found.hidden_activations = tuple(
+        call.address for call in calls
+        if call.address[0] in ACTIVATIONS and call.address in inside and (last is None or call.address != last.address)
+    )  # fmt: skip
+
+
+def _summands(value: torch.Tensor, producer: dict[int, Call]) -> list[torch.Tensor]:
+    """Return the tensors whose sum a loss is, numbers and factors aside."""
+    call = producer.get(id(value))
+    if call is None:
+        return [value]
+    name, tensors = call.address[0], list(call.tensors)
+    scalars = all(t.numel() == 1 for t in tensors)
+    if name in ("add", "sub") and scalars and tensors:
+        return [part for t in tensors for part in _summands(t, producer)]
+    if name in ("mul", "div", "neg", "mean", "sum") and len(tensors) == 1 and scalars:
+        inner = _summands(tensors[0], producer)
+        return inner if len(inner) > 1 else [value]
+    return [value]
+
+
+def _term(value: torch.Tensor, producer: dict[int, Call]) -> tuple[Term, torch.Tensor, torch.Tensor] | Call | None:
+    """Find the comparison below one summand of the loss; the summand's own call where it is another penalty."""
+    top = producer.get(id(value))
+    queue, passed = [top] if top else [], set()
+    while queue:
+        call = queue.pop(0)
+        if call.address in passed or len(passed) > 60 or call.address[0] in LAYERS:
+            continue
+        passed.add(call.address)
+        found = _comparison(call, producer)
+        if found is not None and top is not None:
+            kind, output, place = found
+            if call.address[0] == "sub" and any(name == "abs" for name, _ in passed):
+                kind = "absolute_error"
+            target, made = list(call.tensors)[place], producer.get(id(output))
+            mean = float(MEANS[kind](output.detach().double(), target.detach().double()))
+            scale = float(value.detach().double().sum()) / mean if mean else float("nan")
+            address = made.address if made else ("nothing", 0)
+            return Term(kind, top.address, address, (call.address, place), scale), output, target
+        queue += [producer[id(t)] for t in call.tensors if id(t) in producer]
+    return top
+
+
+def _comparison(call: Call, producer: dict[int, Call]) -> tuple[str, torch.Tensor, int] | None:
+    """Return the kind, the output, and which tensor of the call is the target, if a call compares the two."""
+    name = call.address[0]
+    pair = list(call.tensors)[:2]
+    if len(pair) < 2 or pair[0].shape != pair[1].shape or pair[0].ndim < 2:
+        return None
+    if name in LOSSES:
+        return LOSSES[name], pair[0], 1
+    if name == "sub" and not any(isinstance(t, torch.nn.Parameter) for t in pair):
+        first = pair[0].requires_grad or not pair[1].requires_grad
+        return ("squared_error", pair[0], 1) if first else ("squared_error", pair[1], 0)
+    if name == "mul":  # t * log(z)
+        for place in (0, 1):
+            log, reached = producer.get(id(pair[1 - place])), None
+            while log is not None and log.address[0] in ("log", "clamp", "clip", "add"):
+                reached, log = next(log.tensors), producer.get(id(next(log.tensors)))
+            within_log = reached is not None and not (log is not None and log.address[0] in ("sub", "rsub"))
+            if within_log and reached is not None and not pair[place].requires_grad:
+                return "hand-written cross-entropy", reached, place
+    return None
+
+
+def _ancestors(tensor: torch.Tensor, producer: dict[int, Call]) -> list[Call]:
+    found: dict[Address, Call] = {}
+    queue = [tensor]
+    while queue:
+        call = producer.get(id(queue.pop()))
+        if call is not None and call.address not in found:
+            found[call.address] = call
+            queue += list(call.tensors)
+    return list(found.values())
+
+
+def _through_shapes(tensor: torch.Tensor, producer: dict[int, Call]) -> Call | None:
+    """Return the call that computed a tensor, seen through what changes its shape alone."""
+    call = producer.get(id(tensor))
+    while call is not None and call.address[0] in _SHAPING:
+        call = producer.get(id(next(call.tensors)))
+    return call
+
+
+def squared(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:
+    """Mean squared error."""
+    return ((z - t) ** 2).mean()
+
+
+MEANS = {
+    "squared_error": squared,
+    "absolute_error": lambda z, t: (z - t).abs().mean(),
+    "huber": torch.nn.functional.smooth_l1_loss,
+    "cross_entropy": lambda z, t: -(torch.xlogy(t, z) + torch.xlogy(1 - t, 1 - z)).mean(),
+    "hand-written cross-entropy": lambda z, t: -(torch.xlogy(t, z) + torch.xlogy(1 - t, 1 - z)).mean(),
+    "cross_entropy_from_logits": torch.nn.functional.binary_cross_entropy_with_logits,
+}
