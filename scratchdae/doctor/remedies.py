@@ -61,7 +61,7 @@ REMEDIES = {
         "z = torch.sigmoid(model(x))",
         'layers.Dense(D, activation="sigmoid")',
         "Sequential([*layers, Sigmoid()], ...)",
-    ),  # fmt: skip
+    ),
     "standardise_data": Remedy(
         "centre every column, and divide all by one spread; the output linear",
         "x = (x - x.mean(0)) / x.std()",
@@ -92,7 +92,7 @@ REMEDIES = {
         "nn.LeakyReLU(0.1)  # in place of nn.ReLU()",
         "layers.LeakyReLU(0.1)",
         "LeakyReLU(0.1)",
-    ),  # fmt: skip
+    ),
     "activation_relu": Remedy(
         "ReLUs in place of hidden sigmoids or tanhs, and He's first weights",
         "nn.ReLU()  # in place of nn.Sigmoid() or nn.Tanh(); then nn.init.kaiming_normal_ on the weights",
@@ -104,28 +104,28 @@ REMEDIES = {
         "nn.Sequential(nn.Linear(D, H), nn.ReLU(), nn.Linear(H, K), ...)",
         'layers.Dense(H, activation="relu")',
         "Sequential([Dense(H), ReLU(), Dense(K), ...], ...)",
-    ),  # fmt: skip
+    ),
     "widen_code": Remedy(
         "a code {factor:g} times as wide",
         "nn.Linear(H, {factor:g} * K)",
         "layers.Dense({factor:g} * K)",
         "Dense({factor:g} * K)",
         2,
-    ),  # fmt: skip
+    ),
     "narrow_code": Remedy(
         "a code narrower by {factor:g}",
         "nn.Linear(H, K // {factor:g})",
         "layers.Dense(K // {factor:g})",
         "Dense(K // {factor:g})",
         2,
-    ),  # fmt: skip
+    ),
     "less_noise": Remedy(
         "a {factor:g}th of the noise",
         "noise = noise / {factor:g}",
         "layers.GaussianNoise(s / {factor:g})",
         'corruption=Corruption("gaussian", s / {factor:g})',
         5,
-    ),  # fmt: skip
+    ),
     "more_noise": Remedy(
         "noise on the input, {factor:g} of the data's standard deviation",
         "x_tilde = x + {factor:g} * x.std() * torch.randn_like(x)\nz = model(x_tilde)  # the target stays x",
@@ -138,13 +138,13 @@ REMEDIES = {
         "loss = F.mse_loss(model(x_tilde), x)",
         "model.fit(x_tilde, x)",
         "fit(model, x, corruption=...)  # the target is x",
-    ),  # fmt: skip
+    ),
     "less_l2": Remedy(
         "take the weight penalty away",
         'for group in optimizer.param_groups:\n    group["weight_decay"] = 0',
         "layers.Dense(H, kernel_regularizer=None)",
         "fit(model, x, l2=0, ...)",
-    ),  # fmt: skip
+    ),
     "clip_gradient": Remedy(
         "clip the gradient's norm to {factor:g}",
         "loss.backward()\ntorch.nn.utils.clip_grad_norm_(model.parameters(), {factor:g})\noptimizer.step()",
@@ -158,34 +158,34 @@ REMEDIES = {
         "model.compile(keras.optimizers.Adam({factor:g}), ...)",
         "fit(model, x, optimizer=Adam(), lr={factor:g}, ...)",
         1e-3,
-    ),  # fmt: skip
+    ),
     "smaller_batch": Remedy(
         "batches of an {factor:g}th, as many epochs",
         "DataLoader(x, batch_size // {factor:g})",
         "model.fit(x, x, batch_size=batch_size // {factor:g})",
         "fit(model, x, batch_size=batch_size // {factor:g}, ...)",
         8,
-    ),  # fmt: skip
+    ),
     "larger_batch": Remedy(
         "batches {factor:g} times as large, as many steps",
         "DataLoader(x, {factor:g} * batch_size)",
         "model.fit(x, x, batch_size={factor:g} * batch_size)",
         "fit(model, x, batch_size={factor:g} * batch_size, ...)",
         8,
-    ),  # fmt: skip
+    ),
     "fewer_pools": Remedy(
         "one pooling fewer, and one upsampling",
         "# leave out the last nn.MaxPool2d(2) and the first nn.Upsample",
         "# leave out the last MaxPooling2D and the first UpSampling2D",
         "# leave out the last MaxPool and the first Upsampling",
-    ),  # fmt: skip
+    ),
     "fix_backward": Remedy("mend the step: {what}"),
     "more_data_or_regularise": Remedy(
         "more data, or noise or a penalty against memorising",
         "x_tilde = x + 0.3 * x.std() * torch.randn_like(x)",
         "layers.GaussianNoise(0.3 * x.std())",
         'corruption=Corruption("gaussian", 0.3 * x.std())',
-    ),  # fmt: skip
+    ),
     "other_data": Remedy("other data: these have nothing in common that a code could use"),
     "none": Remedy("nothing is wrong"),
 }
