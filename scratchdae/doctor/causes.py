@@ -98,8 +98,10 @@ CAUSES: dict[str, Cause] = {
     "F08": Cause("a backward pass is wrong", _fact("F08"), (BIT("fix_backward"),), "F08", "26"),
     "F24": Cause(
         "the wrong objective: a noisy target or too strong a penalty",
-        lambda e: max(_fact("F24")(e), 0.75 if e.anatomy.weight_decay > 3e-4 or e.anatomy.penalty else 0.0),
-        (BIT("clean_target"), BIT("less_l2"), BIT("other_data"), BIT("less_noise")),
+        lambda e: max(
+            _fact("F24")(e), 0.6 if e.anatomy.weight_decay > 3e-4 or e.anatomy.penalty or e.outlying else 0.0
+        ),
+        (BIT("clean_target"), BIT("less_l2"), BIT("other_data")),
         "F24",
         "15",
     ),
@@ -118,7 +120,7 @@ CAUSES: dict[str, Cause] = {
             if e.anatomy.output in ("sigmoid", "tanh") and e.expected.output < 0.1
             else 0.0
         ),
-        (BIT("logits_loss"), BIT("output_bias_to_mean"), BIT("lr_down"), BIT("linear_output"), BIT("smaller_init")),
+        (BIT("logits_loss"), BIT("output_bias_to_mean"), BIT("lr_down", 10), BIT("linear_output"), BIT("smaller_init")),
         "F15",
         "13",
     ),
@@ -129,7 +131,7 @@ CAUSES: dict[str, Cause] = {
             if e.anatomy.output == "sigmoid" and "cross" in e.anatomy.loss and "logits" not in e.anatomy.loss
             else 0.0
         ),
-        (BIT("logits_loss"), BIT("lr_down")),
+        (BIT("logits_loss"), BIT("lr_down", 10)),
         "F25",
         "16",
     ),
@@ -137,7 +139,7 @@ CAUSES: dict[str, Cause] = {
     "F13": Cause(
         "dead rectifiers",
         lambda e: 0.8 * _step(e.sign("dead"), 0.75, 0.05) + (0.1 if "relu" in e.anatomy.hidden else 0.0),
-        (BIT("leaky_relu"), BIT("he_init"), BIT("lr_down")),
+        (BIT("leaky_relu"), BIT("he_init"), BIT("lr_down", 10)),
         "F13",
         "25",
     ),
@@ -194,7 +196,7 @@ CAUSES: dict[str, Cause] = {
     "F21": Cause(
         "too much downsampling",
         lambda e: 0.55 if e.pooled and e.share > 0.15 else 0.0,
-        (BIT("fewer_pools"),),
+        (BIT("fewer_pools", 1), BIT("fewer_pools", 2)),
         "F21",
         "08",
     ),
@@ -208,7 +210,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F17": Cause(
         "the noise is too strong",
-        lambda e: 0.8 * _step(e.noise, 0.75, 0.08),
+        lambda e: 0.8 * _step(e.noise, 1.0, 0.05),
         (BIT("less_noise", 5),),
         "F17",
         "06",
@@ -265,7 +267,10 @@ CAUSES: dict[str, Cause] = {
     "F04": Cause(
         "stopped too early",
         lambda e: 0.1 + 0.5 * _step(e.slope, 0.12, 0.04),
-        (BIT("more_steps", 10),),
+        (
+            BIT("more_steps", 4),
+            BIT("more_steps", 16),
+        ),
         "F04",
         "18",
     ),

@@ -10,6 +10,7 @@ from scratchdae.doctor.patient import Change
 
 SUSPECTED = 0.3  # from here on a cause is tried although the training seems in order
 TRIED = 0.09  # from here on where it is not
+CERTAIN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
 SURE = 0.5  # a suspicion so strong that a cure for it ends the search
 FURTHEST = 1e4  # times the user's learning rate
 DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
@@ -51,6 +52,14 @@ class Experiments:
             self._go_further()
             if not self._answered():
                 self._try(change for change in ranked if change.name in DEAR)
+                four = Change("more_steps", 4)
+                if (
+                    four in self.order
+                    and clearly_better(self.before, self.score(four))
+                    and self.score(four) > self.good
+                ):
+                    self.speaks_for[Change("more_steps", 16)] = self.speaks_for[four]
+                    self._try([Change("more_steps", 16)])
         except OutOfBudget:
             self.out_of_budget = True
         return {change: self.score(change) for change in self.order if clearly_better(self.before, self.score(change))}
@@ -59,6 +68,8 @@ class Experiments:
         for change in changes:
             self.order.append(change)
             self.laboratory.run((change,))
+            if self.speaks_for[change][1] > CERTAIN and self.score(change) < self.good:
+                break
 
     def _answered(self) -> bool:
         """Whether a change for a cause that is strongly suspected left little unexplained."""

@@ -59,10 +59,12 @@ class TorchPatient:
         self.x = _flat(self.parts[0])
         self.held_out = _flat(torch.as_tensor(held_out))
         self.image_shape = _image_shape(self.axes)
+        self.at_once = MEASURED  # examples that are reconstructed in one step
         self.dtype = torch.float32
         self.exact = False  # everything in float64, to measure slopes
         self.seen: torch_step.Anatomy | None = None
-        self.feed: Layout | None = None
+        self.feed: Layout | None = None  # what the first layer is fed
+        self.given: Layout | None = None  # what the model is given, where it is called as a whole
         self.fed_noise = Noise()
         self.output: Layout | None = None
         self.order: list[str] = []  # the modules with parameters, as they are called
@@ -100,24 +102,35 @@ class TorchPatient:
         return tuple(parts) if self.tupled else parts[0]
 
     def find_layouts(self, trainee: "Trainee", seen: torch_step.Anatomy, first: torch.Tensor) -> None:
-        """Find how what is fed, the output and the target lie to the examples."""
+        """Find how what the model and its first layer are fed lies to the examples, and with what noise."""
         rows = np.arange(len(first))
-        if seen.input is None:
-            return
-        draws = []
-        for _ in range(DRAWS):
-            fed: list[torch.Tensor] = []
-            rules = Rules()
-            rules.add(seen.input, lambda f, a, k, kept=fed: (kept.append(a[0]), f(*a, **k))[1])  # type: ignore[misc]
-            with contextlib.suppress(UsersError):
-                trainee.run(self.batch(rows), rules, learn=False, evaluation=False)
-            if fed:
-                draws.append(_numpy(fed[0]))
+        fed: list[Array] = []
+        given: list[Array] = []  # to the model itself
+        rules = Rules()
+        if seen.input is not None:
+            rules.add(seen.input, lambda f, a, k: (fed.append(_numpy(a[0])), f(*a, **k))[1])  # type: ignore[func-returns-value]
+        with trainee.given(lambda x: given.append(_numpy(x))):
+            for _ in range(DRAWS):
+                with contextlib.suppress(UsersError):
+                    trainee.run(self.batch(rows), rules, learn=False)
         x = self.x[rows].reshape(len(rows), *self.axes)
-        if draws:
-            self.feed = find(x, draws[0], draws)
-            if self.feed is not None:
-                self.fed_noise = _noise(self.x[rows], self.feed.back(draws[0]))
+        self.feed = find(x, fed[0], fed) if fed else None
+        self.given = find(x, given[0], given) if given else None
+        if self.feed is not None:
+            self.fed_noise = _noise(self.x[rows], self.feed.back(fed[0]))
+
+    def awake_noise(self, trainee: "Trainee") -> bool:
+        """Whether the model adds noise in evaluation mode."""
+        rows, fed = np.arange(min(self.batch_size, len(self.x))), []
+        rules = Rules()
+        if self.seen is None or self.seen.input is None or self.given is None or self.feed is None:
+            return False
+        clean = torch.as_tensor(self.given.apply(self.x[rows]))
+        rules.add(self.seen.input, lambda f, a, k: (fed.append(_numpy(a[0])), f(*a, **k))[1])  # type: ignore[func-returns-value]
+        with contextlib.suppress(UsersError), trainee.given(lambda x: clean.to(x)):
+            trainee.run(self.batch(rows), rules, learn=False, evaluation=True)
+        size = float(self.x.std()) or 1.0
+        return bool(fed) and _noise(self.x[rows], self.feed.back(fed[0])).level > 0.02 * size
 
     # ------------------------------------------------------------------ training
     def train(
@@ -175,6 +188,7 @@ class Trainee:
         self.predict: Callable[[torch.Tensor], torch.Tensor] = torch.sigmoid if logits else lambda z: z
         self.batch_factor = 1.0
         self.rows: Array = np.arange(len(patient.x))  # the examples that are trained on
+        self.learning = True  # not while it is measured
         self.clean: Array | None = None  # (B, D), the examples of the batch at hand, as fed to the step
         for change in self.changes:
             if change.name not in torch_changes.CHANGES:
@@ -225,6 +239,7 @@ class Trainee:
 
     def run(self, batch: Any, extra: Rules | None = None, *, learn: bool = True, evaluation: bool = False) -> Any:
         """Call the user's step; without learning it changes nothing."""
+        self.learning = learn
         with contextlib.ExitStack() as stack:
             if learn:
                 for act in self.before_step:
@@ -280,6 +295,21 @@ class Trainee:
                 for p, grad in kept.values():
                     p.grad = grad
 
+    @contextlib.contextmanager
+    def given(self, act: Callable[[torch.Tensor], Any]) -> Iterator[None]:
+        """Call `act` with what the model is given, and give it what that returns, if it is a tensor."""
+
+        def hook(module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+            del module
+            result = act(args[0]) if args and isinstance(args[0], torch.Tensor) else None
+            return (result, *args[1:]) if isinstance(result, torch.Tensor) else None
+
+        handle = self.model.register_forward_pre_hook(hook)
+        try:
+            yield
+        finally:
+            handle.remove()
+
     def _before(self, optimizer: torch.optim.Optimizer, undo: list[Callable[[], None]]) -> None:
         for act in self.before_update:
             back = act(optimizer)
@@ -295,11 +325,13 @@ class Trainee:
             return float("nan"), None
         x = x[:MEASURED]
         rng = np.random.default_rng(12345)
-        outputs = []
-        size = patient.batch_size
-        for begin in range(0, len(x) - len(x) % size if len(x) >= size else len(x), size):
-            outputs.append(self._reconstruct(x[begin : begin + size], noise, rng, look))
-        z = np.concatenate(outputs)
+        try:
+            z = self._reconstruct(x[: patient.at_once], noise, rng, look)
+        except UsersError:
+            if patient.at_once == patient.batch_size:
+                raise
+            patient.at_once = patient.batch_size  # its step takes batches of that size alone
+            z = self._reconstruct(x[: patient.at_once], noise, rng, look)
         return unexplained(z, x[: len(z)]), z
 
     def _reconstruct(
@@ -314,16 +346,20 @@ class Trainee:
         batch_tensor = torch.as_tensor(given).to(own).reshape(len(x), *patient.axes)
         rest = tuple(part[: len(x)] for part in patient.parts[1:])
         rules, kept = Rules(), []
-        if patient.feed is not None and seen.input is not None:
-            fed = self.transform(corrupted(x, noise, rng)) if noise.kind == "gaussian" else given
-            fed = patient.feed.apply(fed)
-            if noise.kind == "masking":
-                fed = fed * (rng.random(fed.shape) >= noise.level)
+        into = patient.given or patient.feed
+        fed: torch.Tensor | None = None
+        if into is not None:
+            values = into.apply(self.transform(corrupted(x, noise, rng)) if noise.kind == "gaussian" else given)
+            if noise.kind in ("masking", "dropout"):
+                values = values * (rng.random(values.shape) >= noise.level)
+                values = values / (1 - noise.level) if noise.kind == "dropout" else values
+            fed = torch.as_tensor(values)
 
-            def substitute(f: Any, a: Any, k: Any) -> Any:
-                return f(*replaced(a, k, 0, torch.as_tensor(fed).to(a[0]))[0], **k)
+        def instead(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor if fed is None else fed.to(tensor)
 
-            rules.add(seen.input, substitute)
+        if patient.given is None and seen.input is not None:
+            rules.add(seen.input, lambda f, a, k: f(*replaced(a, k, 0, instead(a[0]))[0], **k))
 
         def keep(f: Any, a: Any, k: Any) -> Any:
             result = f(*a, **k)
@@ -334,7 +370,8 @@ class Trainee:
         if look is not None:
             look(rules)
         self.clean = given
-        self.run((batch_tensor, *rest) if patient.tupled else batch_tensor, rules, learn=False, evaluation=True)
+        with self.given(instead) if patient.given is not None else contextlib.nullcontext():
+            self.run((batch_tensor, *rest) if patient.tupled else batch_tensor, rules, learn=False, evaluation=True)
         if not kept:
             raise UsersError("the step does not compute its output in every step")
         z = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
@@ -425,5 +462,5 @@ def _noise(x: Array, fed: Array) -> Noise:
         return Noise("masking", float(1 - unchanged.mean()))
     holes = np.abs(fed[inner]) < 1e-9 * size
     if inner.any() and holes.mean() > 0.02:  # as dropout makes them, what is left scaled up
-        return Noise("masking", float(holes.mean()))
+        return Noise("dropout", float(holes.mean()))
     return Noise("gaussian", float(difference.std()))

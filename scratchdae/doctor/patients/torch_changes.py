@@ -269,11 +269,13 @@ def _noise_scaled(trainee: "Trainee", factor: float) -> None:
     rng = np.random.default_rng(trainee.seed + 1)
 
     def rule(f: Any, a: Any, k: Any) -> Any:
+        if not trainee.learning:
+            return f(*a, **k)
         assert trainee.clean is not None
         assert patient.feed is not None
         fed = a[0].detach()
         clean = torch.as_tensor(patient.feed.apply(trainee.clean)).to(fed).reshape(fed.shape)
-        if patient.fed_noise.kind == "masking":
+        if patient.fed_noise.kind != "gaussian":
             kept = torch.as_tensor(rng.random(tuple(fed.shape)) < factor)
             fed = torch.where(kept, fed, clean)
         else:
@@ -301,6 +303,8 @@ def more_noise(trainee: "Trainee", factor: float | None) -> None:
     generator = torch.Generator().manual_seed(trainee.seed + 1)
 
     def rule(f: Any, a: Any, k: Any) -> Any:
+        if not trainee.learning:
+            return f(*a, **k)
         size = spread / (float(np.mean(trainee.scale[1])) if trainee.scale else 1.0)
         if patient.feed is not None:
             size *= float(np.mean(np.abs(patient.feed.a)))
@@ -466,7 +470,12 @@ POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
 
 
 def fewer_pools(trainee: "Trainee", factor: float | None) -> None:
-    """Leave out the last pooling and, where the sizes then ask for it, the first of what undoes one."""
+    """Leave out the last poolings and, where the sizes then ask for it, the first of what undoes them."""
+    for _ in range(round(factor or 1)):
+        _without_pool(trainee)
+
+
+def _without_pool(trainee: "Trainee") -> None:
     modules, patient = dict(trainee.model.named_modules()), trainee.patient
     if any(isinstance(modules[name], nn.Linear) for name in patient.order):
         raise CannotChange("a dense layer fixes the size of the picture")
