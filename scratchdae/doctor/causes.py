@@ -26,11 +26,24 @@ def _fact(cause: str) -> Callable[[Evidence], float]:
     return lambda e: 0.95 if cause in e.facts else 0.0
 
 
+def _never(e: Evidence) -> float:
+    """No experiment speaks for it: the floors do."""
+    del e
+    return 0.0
+
+
 def _step(value: float, at: float, width: float) -> float:
     """Rise from 0 to 1 around a value, on a scale of its own."""
     if math.isnan(value):
         return 0.0
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, (value - at) / width))))
+
+
+def _faint(e: Evidence) -> float:
+    """Suspect first weights that are too small: reconstructions hardly differ between examples, in mid-range."""
+    faint = _step(-math.log10(max(e.sign("spread_first"), 1e-12)), 3.0, 0.5)
+    saturated = e.sign("output_saturated_first")
+    return faint * (1 - (0.0 if math.isnan(saturated) else saturated))
 
 
 def _sluggish(e: Evidence) -> float:
@@ -138,7 +151,10 @@ CAUSES: dict[str, Cause] = {
     # ---- the network
     "F13": Cause(
         "dead rectifiers",
-        lambda e: 0.8 * _step(e.sign("dead"), 0.75, 0.05) + (0.1 if "relu" in e.anatomy.hidden else 0.0),
+        lambda e: (
+            0.8 * _step(e.sign("dead"), 0.75, 0.05) * (1 - _step(e.sign("alike_first"), 0.9, 0.03))
+            + (0.1 if "relu" in e.anatomy.hidden else 0.0)
+        ),
         (BIT("leaky_relu"), BIT("he_init"), BIT("lr_down", 10)),
         "F13",
         "25",
@@ -178,10 +194,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F09": Cause(
         "first weights are too small, or all alike",
-        lambda e: (
-            0.85
-            * max(_step(-math.log10(max(e.sign("spread_first"), 1e-12)), 3.0, 0.5), _step(e.sign("alike"), 0.9, 0.03))
-        ),
+        lambda e: 0.9 * max(_faint(e), _step(e.sign("alike_first"), 0.9, 0.03)),
         (BIT("he_init"),),
         "F09",
         "22",
@@ -275,8 +288,8 @@ CAUSES: dict[str, Cause] = {
         "18",
     ),
     # ---- nothing is wrong
-    "F23": Cause("these data cannot be compressed", lambda e: 0.0, (), "F23", "05"),
-    "H1": Cause("nothing is wrong: it is at its floor", lambda e: 0.0, (), "H1", "09"),
+    "F23": Cause("these data cannot be compressed", _never, (), "F23", "05"),
+    "H1": Cause("nothing is wrong: it is at its floor", _never, (), "H1", "09"),
 }
 
 

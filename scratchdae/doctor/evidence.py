@@ -125,7 +125,14 @@ class Evidence:
         if k is None or k >= self.x.shape[1]:
             return False
         linear = self.expected.linear
-        return linear > 0.25 and self.structured > 0.25 and self.expected.at(2 * k) < 0.6 * linear
+        wider = self.expected.at(4 * k) < 0.6 * linear
+        return linear > 0.25 and self.base.score > 0.25 and self.structured > 0.1 and wider and (k <= 4 or linear > 0.5)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the weights are held down by more than AdamW does by default."""
+        usual = 0.011 if self.anatomy.optimizer == "AdamW" else 3e-4
+        return self.anatomy.weight_decay > usual or self.anatomy.penalty > 0
 
     @property
     def outlying(self) -> bool:

@@ -2,7 +2,8 @@
 
 A `Patient` can be trained from the beginning, as it is or with something changed from outside, and says what came of
 it. Everything is measured in one unit: the share of the data's variance that a reconstruction of held-out examples
-leaves unexplained. 0 is perfect, 1 is the best constant; it does not depend on the loss, its reduction or the data's scale.
+leaves unexplained. 0 is perfect, 1 is the best constant; it does not depend on the loss, its reduction or the data's
+scale.
 """
 
 from collections.abc import Sequence

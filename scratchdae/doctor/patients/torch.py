@@ -6,10 +6,11 @@ left out, the model in evaluation mode, and what the first layer is fed put in b
 """
 
 import contextlib
+import itertools
 import random
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_rules import Rewriter, Rules, replaced
 from scratchdae.doctor.patients.torch_step import Address
 
+LARGEST = 20_000  # examples that are taken from a loader
 MEASURED = 256  # examples that are measured at a time and in all
 DRAWS = 8  # of the noise, to see what it is added to
 
@@ -47,14 +49,21 @@ class TorchPatient:
         self, build: Callable[[int], Any], step: Callable[..., Any], data: Any, batch_size: int, held_out: Any = None
     ) -> None:
         self.build, self.step, self.batch_size = build, step, batch_size
-        parts = data if isinstance(data, tuple | list) else (data,)
-        self.parts = tuple(torch.as_tensor(part) for part in parts)  # examples first; what else a batch holds
-        self.tupled = isinstance(data, tuple | list)
+        parts, self.tupled = examples_of(data)
+        self.parts = tuple(torch.as_tensor(part) for part in parts)  # examples first; then what else a batch holds
         examples = self.parts[0]
+        if examples.ndim < 2 or len(examples) < 4 or examples.is_complex():
+            found = f"{tuple(examples.shape)} {examples.dtype}"
+            raise ValueError(f"x must be at least 4 examples (N, ...) of real numbers, found {found}")
+        if any(len(part) != len(examples) for part in self.parts):
+            raise ValueError(f"x must hold as many rows in every part, found {[len(part) for part in self.parts]}")
         self.floating = isinstance(parts[0], np.ndarray) and examples.is_floating_point()  # then it takes the model's
         if held_out is None:
             rows = max(1, min(1000, len(examples) // 5))
             held_out, self.parts = examples[-rows:], tuple(part[:-rows] for part in self.parts)
+        elif tuple(np.shape(held_out))[1:] != tuple(examples.shape[1:]):
+            wanted, found = tuple(examples.shape[1:]), np.shape(held_out)[1:]
+            raise ValueError(f"held_out must hold examples of shape {wanted}, found {found}")
         self.axes = tuple(examples.shape[1:])
         self.x = _flat(self.parts[0])
         self.held_out = _flat(torch.as_tensor(held_out))
@@ -177,7 +186,7 @@ class Trainee:
         self.optimizers: list[torch.optim.Optimizer] = [o for o in optimizers if isinstance(o, torch.optim.Optimizer)]
         first = next(self.model.parameters(), None)
         patient.dtype = first.dtype if first is not None else torch.float32
-        self.rules = Rules()
+        self.rules, self.outer = Rules(), Rules()  # those that change a call, and those that see what comes of it
         self.before_step: list[Callable[[], None]] = []
         self.after_step: list[Callable[[torch.Tensor | None], None]] = []
         self.before_update: list[Callable[[torch.optim.Optimizer], Callable[[], None] | None]] = []
@@ -252,7 +261,7 @@ class Trainee:
                 stack.enter_context(self._quiet(evaluation))
             for enter in self.around:
                 stack.enter_context(enter())
-            active = [rules for rules in (None if learn else WITHOUT_BACKWARD, self.rules, extra) if rules]
+            active = [rules for rules in (None if learn else WITHOUT_BACKWARD, self.rules, self.outer, extra) if rules]
             if active:
                 mode = stack.enter_context(Rewriter(*active))
                 if learn:  # an optimizer's arithmetic is nobody's concern, and slow under a mode
@@ -378,6 +387,29 @@ class Trainee:
         z = _numpy(self.predict(z.detach()))
         back = patient.output.back(z)
         return back if self.scale is None else back * self.scale[1] + self.scale[0]
+
+
+def examples_of(data: Any) -> tuple[tuple[Any, ...], bool]:
+    """Return the parts of the data, examples first, and whether a batch holds several; batches are joined."""
+    if isinstance(data, np.ndarray | torch.Tensor):
+        return (data,), False
+    if isinstance(data, tuple | list) and data and all(isinstance(part, np.ndarray | torch.Tensor) for part in data):
+        return tuple(data), True
+    if not isinstance(data, Iterable) or isinstance(data, str | dict):
+        raise ValueError(f"x must be an array, a tensor, a tuple of them or batches, found {type(data).__name__}")
+    batches: list[tuple[Any, ...]] = []
+    several = False
+    for batch in itertools.islice(data, LARGEST // 8):
+        several = isinstance(batch, tuple | list)
+        parts = tuple(batch) if several else (batch,)
+        if not parts or not all(isinstance(part, np.ndarray | torch.Tensor) for part in parts):
+            raise ValueError(f"x must give batches of arrays or tensors, found {type(batch).__name__}")
+        batches.append(tuple(torch.as_tensor(part) for part in parts))
+        if sum(len(parts[0]) for parts in batches) >= LARGEST:
+            break
+    if not batches:
+        raise ValueError("x must give at least one batch, found none")
+    return tuple(torch.cat(part) for part in zip(*batches, strict=True)), several
 
 
 WITHOUT_BACKWARD = Rules()

@@ -112,7 +112,7 @@ def function_name(function: Any) -> str:
 class Call(NamedTuple):
     """One call of a torch function."""
 
-    index: int  # its place among all calls
+    number: int  # its place among all calls
     address: Address
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -166,10 +166,10 @@ class Producers:
                 if isinstance(part, torch.Tensor):
                     self._calls.setdefault(id(part), []).append(call)
 
-    def of(self, tensor: torch.Tensor | None, before: Call | None = None) -> Call | None:
+    def of(self, tensor: Any, before: Call | None = None) -> Call | None:
         """Return the last call that computed a tensor, before another call; None for what came from outside."""
         for call in reversed(self._calls.get(id(tensor), [])):
-            if before is None or call.index < before.index:
+            if before is None or call.number < before.number:
                 return call
         return None
 
@@ -186,7 +186,8 @@ class Producers:
     def through_shapes(self, call: Call | None) -> Call | None:
         """Return a call, or that before it of which it changes the shape alone."""
         while call is not None and call.address[0] in _SHAPING:
-            call = next(iter(self.above(call)), None)
+            above = self.above(call)
+            call = above[0] if above else None
         return call
 
 
@@ -262,9 +263,13 @@ def anatomy(calls: list[Call], loss: torch.Tensor | None, numel: int) -> Anatomy
     )  # fmt: skip
     found.without_gradient = tuple(
         call.address for call in layers
-        if not _first(call).requires_grad and any(isinstance(t, torch.nn.Parameter) and t.requires_grad for t in call.tensors)
+        if not _first(call).requires_grad and any(_trained(tensor) for tensor in call.tensors)
     )  # fmt: skip
     return found
+
+
+def _trained(tensor: torch.Tensor) -> bool:
+    return isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad
 
 
 def _first(call: Call) -> torch.Tensor:
@@ -274,7 +279,7 @@ def _first(call: Call) -> torch.Tensor:
 
 def _activated(layer: Call, calls: list[Call], producer: Producers) -> Call:
     """Return the last of the activations that follow a layer, or the layer."""
-    for call in calls[layer.index + 1 :]:
+    for call in calls[layer.number + 1 :]:
         if call.address[0] in ACTIVATIONS and producer.through_shapes(next(iter(producer.above(call)), None)) is layer:
             return _activated(call, calls, producer)
     return layer
