@@ -5,6 +5,7 @@ import importlib
 import json
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from twins import ODD, accepted, draw, odd, pick
 HERE = Path(__file__).parent
 SIZES = {  # accepted twins; of each cause failing and harmless ones; with two causes; odd; twins themselves
     "development": {"pool": 66, "failing": 3, "harmless": 1, "two": 13, "odd": 42, "twins": 48},
-    "held_out": {"pool": 100, "failing": 5, "harmless": 2, "two": 22, "odd": 76, "twins": 84},
+    "held_out": {"pool": 84, "failing": 5, "harmless": 2, "two": 22, "odd": 80, "twins": 84},
 }
 
 
@@ -43,17 +44,26 @@ def measured(t):
 class Search:
     """The draws of one split."""
 
-    def __init__(self, split, scale=1.0):
-        self.split, self.rng = split, np.random.default_rng(2008 + len(split))
+    def __init__(self, split, out, scale=1.0):
+        self.split, self.out = split, out
         families = importlib.import_module(f"families_{split}")
         self.families, self.options, self.severities = families.FAMILIES, families.OPTIONS, families.SEVERITIES
         self.sizes = {name: max(round(size * scale), 1) for name, size in SIZES[split].items()}
-        self.twins, self.found = [], []
+        known = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
+        self.twins = [line for line in known if "what" not in line]
+        self.found = [line for line in known if "what" in line]
+        self.rng = np.random.default_rng([2008, len(split), len(known)])
+
+    def save(self, stage):
+        """Write what is known; what has no place in the order yet gets one when the search is over."""
+        self.out.write_text("".join(json.dumps(line) + "\n" for line in [*self.twins, *self.found]))
+        sys.stderr.write(f"{stage} after {time.process_time():.0f} s\n")
 
     def keep(self, what, t, fvu, twin):
         """Add a training whose truth is known."""
         harm = clearly_better(twin["fvu"], fvu) if what != "floor" else False
         status = "failing" if harm else "at_floor" if what == "floor" else "healthy"
+        t = json.loads(json.dumps(t))
         if any(one["training"] == compact(t) for one in self.found):
             return
         found = {"what": what, "status": status, "fvu": fvu, "twin": twin["twin"], "twin_fvu": twin["fvu"]}
@@ -62,6 +72,8 @@ class Search:
     def pool(self):
         """Draw twins, the families in turn, until enough are accepted."""
         names = [name for name, family in self.families.items() if family.kind != "floor"]
+        if self.found:
+            return  # the twins are complete
         for n in range(4 * self.sizes["pool"]):
             if len(self.twins) >= self.sizes["pool"]:
                 return
@@ -74,7 +86,8 @@ class Search:
     def try_cause(self, cause):
         """Inject a cause into twins until it has done harm often enough."""
         for _ in range(6 * self.sizes["failing"]):
-            mine = [one["status"] for one in self.found if one["training"]["causes"][0]["id"] == cause]
+            injected = [one for one in self.found if one["what"] == "injected"]
+            mine = [one["status"] for one in injected if one["training"]["causes"][0]["id"] == cause]
             if mine.count("failing") >= self.sizes["failing"]:
                 return
             made, twin = self.injected(cause)
@@ -113,9 +126,10 @@ class Search:
     def try_odd(self):
         """Make healthy trainings that look ill."""
         floors = [name for name, family in self.families.items() if family.kind == "floor"]
-        kept, n = 0, 0
-        while kept < self.sizes["odd"] and n < 5 * self.sizes["odd"]:
-            which, n = ODD[n % len(ODD)], n + 1
+        for n in range(5 * self.sizes["odd"]):
+            if sum(one["what"].startswith(("odd", "floor")) for one in self.found) >= self.sizes["odd"]:
+                return
+            which = ODD[n % len(ODD)]
             if which == "floor":
                 t = draw(self.split, self.families, self.options, self.rng, pick(self.rng, floors))
                 t |= {"noise": ["none", 0.0], "metric_noise": ["none", 0.0], "noise_style": "torch"}
@@ -124,36 +138,39 @@ class Search:
                 if fvu > 1 - code / inputs + 0.08 or not accepted(t, floor=True):
                     continue
                 self.keep("floor", t, fvu, {"twin": None, "fvu": fvu})
-                kept += 1
                 continue
             twin = pick(self.rng, self.twins)
             t = odd(whole(twin["training"]), which, self.rng)
             fvu = measured(t) if t else None
             if fvu is not None and not clearly_better(twin["fvu"], fvu):
                 self.keep(f"odd: {which}", t, fvu, twin)
-                kept += 1
 
     def search(self):
-        """Find every training of the split."""
+        """Find every training of the split that is not there yet; new ones get their place in the order by lot."""
         self.pool()
-        sys.stderr.write(f"{len(self.twins)} twins after {time.process_time():.0f} s\n")
+        self.save(f"{len(self.twins)} twins")
+        for n in self.rng.permutation(len(self.twins)):
+            if sum(one["what"] == "twin" for one in self.found) < self.sizes["twins"]:
+                self.keep("twin", whole(self.twins[n]["training"]), self.twins[n]["fvu"], self.twins[n])
+        self.try_odd()
+        self.save("odd ones")
         for cause in INJECTIONS:
             self.try_cause(cause)
-            sys.stderr.write(f"{cause} after {time.process_time():.0f} s\n")
+            self.save(cause)
         self.try_two()
-        self.try_odd()
-        for n in self.rng.permutation(len(self.twins))[: self.sizes["twins"]]:
-            twin = self.twins[n]
-            self.keep("twin", whole(twin["training"]), twin["fvu"], twin)
-        order = self.rng.permutation(len(self.found))
-        return [{"id": f"{self.split}-{n:03d}"} | self.found[k] for n, k in enumerate(order)]
+        old, new = [one for one in self.found if "id" in one], [one for one in self.found if "id" not in one]
+        first = 1 + max((int(one["id"][-3:]) for one in old), default=-1)
+        for n, k in enumerate(self.rng.permutation(len(new))):
+            old.append({"id": f"{self.split}-{first + n:03d}"} | new[k])
+        self.found = old
+        self.save("all")
 
 
 def read(split):
     """Read the truth of a split: its trainings, whole, and its twins by number."""
     lines = [json.loads(line) for line in (HERE / f"truth_{split}.jsonl").read_text().splitlines()]
-    trainings = [line | {"training": whole(line["training"])} for line in lines if "id" in line]
-    return trainings, {line["twin"]: line | {"training": whole(line["training"])} for line in lines if "id" not in line}
+    lines = [line | {"training": whole(line["training"])} for line in lines]
+    return [line for line in lines if "what" in line], {line["twin"]: line for line in lines if "what" not in line}
 
 
 def main():
@@ -163,12 +180,11 @@ def main():
     parser.add_argument("--scale", type=float, default=1.0, help="of the numbers of trainings, for a trial")
     parser.add_argument("--out")
     arguments = parser.parse_args()
-    search = Search(arguments.split, arguments.scale)
-    lines = search.search()
     out = Path(arguments.out or HERE / f"truth_{arguments.split}.jsonl")
-    out.write_text("".join(json.dumps(line) + "\n" for line in [*search.twins, *lines]))
-    counts = {status: sum(line["status"] == status for line in lines) for status in ("healthy", "at_floor", "failing")}
-    sys.stdout.write(f"{counts}, {time.process_time():.0f} s\n")
+    search = Search(arguments.split, out, arguments.scale)
+    search.search()
+    counts = Counter(line["status"] for line in search.found)
+    sys.stdout.write(f"{dict(counts)}, {time.process_time():.0f} s\n")
 
 
 if __name__ == "__main__":

@@ -72,10 +72,10 @@ def draw(split, families, options, rng, name=None):
 
 def variants(t):
     """Say what must not make a healthy training clearly better."""
-    yield t | {"steps": 4 * t["steps"]}
     yield t | {"lr": 3 * t["lr"]}
     yield t | {"lr": t["lr"] / 3}
     yield t | {"optimizer": "adam", "lr": 1e-3}
+    yield t | {"steps": 4 * t["steps"]}
 
 
 def accepted(t, floor=False):
