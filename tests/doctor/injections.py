@@ -66,7 +66,7 @@ def dead(t, s):
     """F13: hidden biases so low that few units are active."""
     if t["act"] != "relu" or t["norm"] or t["kind"] == "recurrent":
         return None
-    return t | {"init": t["init"] | {"hidden_bias": -float(s)}, "code_linear": False}
+    return t | {"init": t["init"] | {"hidden_bias": -float(s)}}
 
 
 def range_of_output(t, s):

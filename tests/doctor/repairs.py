@@ -204,5 +204,5 @@ def repair_all(training, changes):
 
 
 def restored(repaired, twin, injected):
-    """Judge whether an FVU closes three quarters of the gap."""
-    return repaired <= twin + 0.25 * (injected - twin)
+    """Judge whether an FVU closes three quarters of the gap; what diverged is no further off than the constant."""
+    return repaired <= twin + 0.25 * (min(injected, 1.0) - twin)

@@ -13,16 +13,16 @@ from repairs import CHANGES, REPAIRS, repair, restored
 from truth import compact, read, whole
 
 DENSE = copy.deepcopy(PLAIN) | {
-    "split": "development", "family": "factors", "n": 400, "hidden": [24, 6], "lr": 1e-2, "steps": 120,
-    "noise": ["gaussian", 0.4], "metric_noise": ["gaussian", 0.4],
+    "split": "development", "family": "factors", "n": 400, "hidden": [24, 6], "code_linear": True, "lr": 1e-2,
+    "steps": 120, "noise": ["gaussian", 0.4], "metric_noise": ["gaussian", 0.4],
 }  # fmt: skip
 UNIT = DENSE | {"family": "spectra", "output": "sigmoid", "hidden": [32, 8]}
-WIDE = DENSE | {"hidden": [64], "noise": ["gaussian", 0.8], "metric_noise": ["gaussian", 0.8]}
+WIDE = DENSE | {"hidden": [64], "n": 1000, "steps": 300, "noise": ["gaussian", 0.8], "metric_noise": ["gaussian", 0.8]}
 CONV = UNIT | {"family": "blobs", "kind": "conv", "channels": [6], "pools": 1, "hidden": []}
 RECURRENT = DENSE | {"family": "sines", "kind": "recurrent", "hidden": [12, 6]}
 FOR = {  # the network into which a cause goes
     "F12": RECURRENT, "F14": UNIT, "F15": UNIT, "F25": UNIT, "C05": UNIT, "F18": WIDE, "F21": CONV, "F23": DENSE,
-    "C10": DENSE | {"optimizer": "sgd", "lr": 0.5}, "F11": DENSE | {"hidden": [24, 6]},
+    "C10": DENSE | {"optimizer": "sgd", "lr": 0.5}, "F16": DENSE | {"optimizer": "momentum", "lr": 0.1},
 }  # fmt: skip
 
 
