@@ -1,6 +1,7 @@
 """The generator of trainings with known truth, and the repairs by which the doctor is measured."""
 
 import copy
+import importlib
 
 import pytest
 
@@ -132,11 +133,15 @@ def test_data_in_other_units_leave_the_metric_alone():
     assert run(scaled, 0) == pytest.approx(run(t | {"prepared": "standardise"}, 0), rel=1e-2)
 
 
-def test_the_truth_of_the_development_half_is_whole():
-    trainings, twins = read("development")
-    assert len(trainings) >= 230
+@pytest.mark.parametrize(("split", "well", "ill"), [("development", 110, 120), ("held_out", 220, 200)])
+def test_the_truth_is_whole(split, well, ill):
+    trainings, twins = read(split)
+    status = [line["status"] for line in trainings]
+    assert status.count("healthy") + status.count("at_floor") >= well
+    assert status.count("failing") >= ill
     assert len({line["id"] for line in trainings}) == len(trainings)
-    assert {line["training"]["family"] for line in trainings} == set(FAMILIES)
+    families = importlib.import_module(f"families_{split}").FAMILIES
+    assert {line["training"]["family"] for line in trainings} == set(families)
     for line in trainings:
         if line["twin"] is not None:
             assert line["twin_fvu"] == twins[line["twin"]]["fvu"] < 0.6
