@@ -55,7 +55,7 @@ REMEDIES = {
     ),
     "output_bias_to_mean": Remedy(
         "begin with the output's bias where its output is the mean of the data",
-        "p = x.mean(0).clamp(1e-3, 1 - 1e-3)\n"
+        "p = torch.as_tensor(x.mean(0)).float().clip(1e-3, 1 - 1e-3)\n"
         "model[-2].bias.data = torch.log(p / (1 - p))  # of the last layer, before its sigmoid; without one, x.mean(0)",
         "p = np.clip(x.mean(0), 1e-3, 1 - 1e-3)\n"
         "model.layers[-1].bias.assign(np.log(p / (1 - p)))  # before a sigmoid; without one, x.mean(0)",
@@ -205,11 +205,12 @@ REMEDIES = {
     "none": Remedy("nothing is wrong"),
 }
 
+_BY_COLUMN = "spread = x.std(0)\nspread[spread < spread.max() / 20] = spread.max() / 20\nx = (x - x.mean(0)) / spread"
 BY_COLUMN = Remedy(  # "standardise_data" with a factor
     "centre every column, and divide each by its own spread; rare ones by no less than a twentieth of the largest",
-    "x = x - x.mean(0)\nx = x / x.std(0).clamp(min=float(x.std(0).max()) / 20)",
-    "x = x - x.mean(0)\nx = x / np.maximum(x.std(0), x.std(0).max() / 20)",
-    "x = x - x.mean(0)\nx = x / np.maximum(x.std(0), x.std(0).max() / 20)",
+    _BY_COLUMN,
+    _BY_COLUMN,
+    _BY_COLUMN,
 )
 
 MENDS = {  # of "fix_backward": a row a mistake that only code can make, by its cause
