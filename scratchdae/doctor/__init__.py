@@ -15,9 +15,10 @@ from typing import Any
 
 from scratchdae.arguments import function, integer, number
 from scratchdae.doctor.examination import examine_patient
+from scratchdae.doctor.history import read_history as from_history
 from scratchdae.doctor.report import Report
 
-__all__ = ["Report", "examine"]
+__all__ = ["Report", "examine", "from_history"]
 
 
 def examine(

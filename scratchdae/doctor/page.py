@@ -46,7 +46,7 @@ def page(report: Report) -> str:
         _section("Evidence", _list(table.evidence(report))),
         _section("Repair", "".join(_repairs(report))),
         _section("Curves and pictures", _figures(report)),
-        _section(_what_is_left(report), _floors(report)),
+        _section(table.measured(report).capitalize(), _floors(report)),
         _section("Seen directly", _list(table.told(report, fact) for fact in report.facts)),
         _section("To read", _list(table.to_read(report))),
         _section("What was tried, and what it left", _trials(report)),
@@ -70,10 +70,6 @@ def _section(heading: str, content: str) -> str:
 def _list(lines: Iterable[str]) -> str:
     items = "".join(f"<li>{escape(line)}</li>" for line in lines)
     return f"<ul>{items}</ul>" if items else ""
-
-
-def _what_is_left(report: Report) -> str:
-    return f"What is left of the variance{f' of {report.judged}' if report.judged else ''}"
 
 
 def _repairs(report: Report) -> Iterable[str]:
@@ -113,14 +109,14 @@ def _bar(share: float) -> str:
 
 # ------------------------------------------------------------------ figures
 def _figures(report: Report) -> str:
-    base = next((trial.outcome for trial in report.trials if not trial.changes), None)
+    base = table.seen(report)
     if base is None:
         return ""
     found = repaired(report)
     after = found.outcome if found is not None else None
     drawn = []
     if len(base.unexplained) > 1:
-        drawn.append(_figure(_shares(report, base, after), "What reconstructions leave unexplained, step by step."))
+        drawn.append(_figure(_shares(report, base, after), f"{report.measure.capitalize()}, step by step."))
     if len(base.loss) > 1:
         drawn.append(_figure(_losses(base, after), "What your step returned; a repair may change what it measures."))
     text = "".join(drawn)
@@ -169,7 +165,7 @@ def _shares(report: Report, base: Outcome, after: Outcome | None) -> "Figure":
     plots.logarithmic(ax, "y")
     if far:
         plots.logarithmic(ax, "x")
-    ax.set(xlabel="step", ylabel="share of the variance that is left")
+    ax.set(xlabel="step", ylabel=report.measure)
     ax.grid(alpha=0.3)
     return plots.legend(figure, "outside lower center", fontsize=8, ncols=1)
 

@@ -30,7 +30,7 @@ import numpy as np
 from scratchdae.arguments import Array
 from scratchdae.doctor.causes import CAUSES
 from scratchdae.doctor.laboratory import Trial
-from scratchdae.doctor.patient import Fact
+from scratchdae.doctor.patient import Fact, Outcome
 from scratchdae.doctor.remedies import MENDS, lines_for, sentence_for
 from scratchdae.doctor.report import Floor, Prescription, Report
 
@@ -122,6 +122,16 @@ def marks(report: Report) -> list[Floor]:
     return sorted(lines, key=lambda floor: -floor.share)
 
 
+def measured(report: Report) -> str:
+    """Say what the shares are, and of which examples."""
+    return f"{report.measure}{f' of {report.judged}' if report.judged else ''}"
+
+
+def seen(report: Report) -> Outcome | None:
+    """Return the training as it is, made here or watched."""
+    return next((trial.outcome for trial in report.trials if not trial.changes), report.watched)
+
+
 def score(trial: Trial) -> float:
     """Return the median over the seeds of what a trial leaves; infinite where it was not made."""
     return float(np.median(list(trial.scores.values()))) if trial.scores else math.inf
@@ -164,8 +174,7 @@ def table(report: Report) -> str:
         )
     lines += _section("evidence", evidence(report))
     shares = [(percent(floor.share), floor.name) for floor in marks(report)]
-    judged = f" of {report.judged}" if report.judged else ""
-    lines += _section(f"what is left of the variance{judged}", (f"{share:>8}  {name}" for share, name in shares), 10)
+    lines += _section(measured(report), (f"{share:>9}  {name}" for share, name in shares), 10)
     lines += _section("seen directly", (told(report, fact) for fact in report.facts))
     for place, one in enumerate(repairs(report)):
         lines += ["", "repair" if place == 0 else "or", *_wrapped(f"{words(report, one)} ({proof(one)})", "  ", 0)]
@@ -174,7 +183,7 @@ def table(report: Report) -> str:
     rows = trials(report)
     name_width = min(34, max((len(name) for _, name, *_ in rows), default=0))
     lines += _section(
-        "tried: what is left of the variance",
+        f"tried: {report.measure}",
         (f"{share:>9}  {name:<{name_width}}  {what}" for share, name, what, _ in rows),
         13 + name_width,
     )
@@ -225,7 +234,7 @@ def _wrapped(text: str, indent: str, hanging: int = 2) -> list[str]:
 # ------------------------------------------------------------------ as JSON
 def as_json(report: Report) -> dict[str, Any]:
     """Return the report for JSON."""
-    base = next((trial.outcome for trial in report.trials if not trial.changes), None)
+    base = seen(report)
     anatomy = asdict(report.anatomy) if report.anatomy else None
     if anatomy is not None:
         del anatomy["facts"], anatomy["unseen"]
