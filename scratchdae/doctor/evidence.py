@@ -43,6 +43,20 @@ class Evidence:
         return self.share < 0.15
 
     @property
+    def loss_at_end(self) -> float:
+        """The user's loss over the last steps, as a mean over entries."""
+        last = self.base.loss[-max(1, len(self.base.loss) // 10) :]
+        return float(last.mean()) / self.anatomy.scale if len(last) else float("nan")
+
+    @property
+    def at_entropy(self) -> bool:
+        """Whether a cross-entropy is high only because its targets are no bits."""
+        entropy = self.expected.entropy
+        if "cross" not in self.anatomy.loss or not self.base.finite or not entropy > 0.02:
+            return False
+        return self.base.score < 0.3 and self.loss_at_end < 2 * entropy
+
+    @property
     def first(self) -> float:
         """What was unexplained before the first step."""
         return self.base.unexplained[0] if self.base.unexplained else float("nan")

@@ -11,7 +11,7 @@ CLOSED = 0.75  # of the gap, by which a change restores health
 
 
 def clearly_better(before: float, after: float) -> bool:
-    """Whether a share of the variance fell by more than chance and taste explain; what diverged counts as a constant twice."""
+    """Whether a share of the variance fell by more than chance explains; what diverged counts as twice the constant."""
     return min(before, 2.0) - after > LEAST + RELATIVE * after
 
 

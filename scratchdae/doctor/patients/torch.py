@@ -18,7 +18,17 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import Anatomy, CannotChange, Change, Noise, Outcome, UsersError, corrupted, unexplained
+from scratchdae.doctor.patient import (
+    NONE,
+    Anatomy,
+    CannotChange,
+    Change,
+    Noise,
+    Outcome,
+    UsersError,
+    corrupted,
+    unexplained,
+)
 from scratchdae.doctor.patients import torch_changes, torch_facts, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_rules import Rewriter, Rules, replaced
@@ -43,13 +53,14 @@ class TorchPatient:
         examples = self.parts[0]
         self.floating = isinstance(parts[0], np.ndarray) and examples.is_floating_point()  # then it takes the model's
         if held_out is None:
-            rows = max(1, min(1000, len(examples) // 10))
+            rows = max(1, min(1000, len(examples) // 5))
             held_out, self.parts = examples[-rows:], tuple(part[:-rows] for part in self.parts)
         self.axes = tuple(examples.shape[1:])
         self.x = _flat(self.parts[0])
         self.held_out = _flat(torch.as_tensor(held_out))
         self.image_shape = _image_shape(self.axes)
         self.dtype = torch.float32
+        self.exact = False  # everything in float64, to measure slopes
         self.seen: torch_step.Anatomy | None = None
         self.feed: Layout | None = None
         self.fed_noise = Noise()
@@ -60,7 +71,6 @@ class TorchPatient:
         self.code_layer: Address | None = None
         self.code_module: tuple[str | None, int] = (None, 0)  # and its width
         self.last_layer: Address | None = None
-        self.true_output: Address | None = None  # what the last layer gives, activated
         self.bare_layers: list[Address] = []  # those without an activation
         self.custom_functions: list[Any] = []
         self.mends: list[Callable[[Trainee], None]] = []
@@ -85,14 +95,14 @@ class TorchPatient:
         parts = [part[rows] for part in self.parts]
         if transform is not None:
             parts[0] = torch.as_tensor(transform(self.x[rows])).reshape(len(rows), *self.axes)
-        if self.floating or transform is not None:
-            parts[0] = parts[0].to(self.dtype)
+        if self.floating or transform is not None or self.exact:
+            parts[0] = parts[0].to(torch.float64 if self.exact else self.dtype)
         return tuple(parts) if self.tupled else parts[0]
 
     def find_layouts(self, trainee: "Trainee", seen: torch_step.Anatomy, first: torch.Tensor) -> None:
         """Find how what is fed, the output and the target lie to the examples."""
         rows = np.arange(len(first))
-        if seen.input is None or seen.term is None:
+        if seen.input is None:
             return
         draws = []
         for _ in range(DRAWS):
@@ -111,7 +121,7 @@ class TorchPatient:
 
     # ------------------------------------------------------------------ training
     def train(
-        self, seed: int, steps: int, changes: Sequence[Change] = (), reference: Noise = Noise(), signs: bool = False
+        self, seed: int, steps: int, changes: Sequence[Change] = (), reference: Noise = NONE, signs: bool = False
     ) -> Outcome:
         """Train from the beginning."""
         if self.seen is None:
@@ -160,10 +170,15 @@ class Trainee:
         self.before_update: list[Callable[[torch.optim.Optimizer], Callable[[], None] | None]] = []
         self.around: list[Callable[[], contextlib.AbstractContextManager[None]]] = []
         self.scale: tuple[Array, Array] | None = None  # what is taken off every column, and what it is divided by
-        self.predict: Callable[[torch.Tensor], torch.Tensor] = lambda z: z
+        seen = patient.seen
+        logits = seen is not None and seen.term is not None and seen.term.kind == "cross_entropy_from_logits"
+        self.predict: Callable[[torch.Tensor], torch.Tensor] = torch.sigmoid if logits else lambda z: z
         self.batch_factor = 1.0
+        self.rows: Array = np.arange(len(patient.x))  # the examples that are trained on
         self.clean: Array | None = None  # (B, D), the examples of the batch at hand, as fed to the step
         for change in self.changes:
+            if change.name not in torch_changes.CHANGES:
+                raise CannotChange("it cannot be tried from outside")
             torch_changes.CHANGES[change.name](self, change.factor)
 
     def transform(self, x: Array) -> Array:
@@ -174,9 +189,9 @@ class Trainee:
         """Take the steps and measure."""
         patient, outcome = self.patient, Outcome(self.seed, steps, self.changes)
         rng = np.random.default_rng(self.seed)
-        size = max(1, min(round(patient.batch_size * self.batch_factor), len(patient.x)))
+        size = max(1, min(round(patient.batch_size * self.batch_factor), len(self.rows)))
         losses = []
-        marks = sorted({0, *np.linspace(0, steps, 7).astype(int)[1:-1].tolist()})
+        marks = {round(steps * k / (6 if signs else 3)) for k in range(6 if signs else 3)}
         watch = torch_facts.Signs(self, steps) if signs else None
         order: Array = np.zeros(0, int)
         for step in range(steps):
@@ -186,7 +201,7 @@ class Trainee:
                 if watch:
                     watch.look(step)
             if len(order) < size:
-                order = rng.permutation(len(patient.x))
+                order = rng.permutation(self.rows)
             rows, order = order[:size], order[size:]
             losses.append(self.step(rows))
             if not np.isfinite(losses[-1]):
@@ -222,9 +237,12 @@ class Trainee:
                 stack.enter_context(self._quiet(evaluation))
             for enter in self.around:
                 stack.enter_context(enter())
-            active = [rules for rules in (self.rules, extra, None if learn else WITHOUT_BACKWARD) if rules]
+            active = [rules for rules in (None if learn else WITHOUT_BACKWARD, self.rules, extra) if rules]
             if active:
-                stack.enter_context(Rewriter(*active))
+                mode = stack.enter_context(Rewriter(*active))
+                if learn:  # an optimizer's arithmetic is nobody's concern, and slow under a mode
+                    stack.enter_context(_hook(register_optimizer_step_pre_hook, lambda *_: mode.pause()))
+                    stack.enter_context(_hook(register_optimizer_step_post_hook, lambda *_: mode.go_on()))
             with users_code():
                 loss = self.patient.step(self.model, self.optimizer, batch)
         if learn:
@@ -236,7 +254,7 @@ class Trainee:
     def _quiet(self, evaluation: bool) -> Iterator[None]:
         """Let a step run that leaves model, optimizers, schedules and generators as they were.
 
-        Without gradients an optimizer has nothing to do. In evaluation the model stays in that mode, whatever the step says.
+        Without gradients an optimizer has nothing to do. In evaluation the model stays so, whatever the step says.
         """
         held = [p for o in self.optimizers for group in o.param_groups for p in group["params"]]
         kept = {id(p): (p, p.grad) for p in (*self.model.parameters(), *held)}
@@ -273,7 +291,7 @@ class Trainee:
     ) -> tuple[float, Array | None]:
         """Return what is unexplained of up to `MEASURED` examples, and the reconstructions of these."""
         patient, seen = self.patient, self.patient.seen
-        if seen is None or seen.term is None or patient.output is None:
+        if seen is None or seen.output is None or patient.output is None:
             return float("nan"), None
         x = x[:MEASURED]
         rng = np.random.default_rng(12345)
@@ -288,7 +306,9 @@ class Trainee:
         self, x: Array, noise: Noise, rng: np.random.Generator, look: Callable[[Rules], None] | None
     ) -> Array:
         patient, seen = self.patient, self.patient.seen
-        assert seen is not None and seen.term is not None and patient.output is not None
+        assert seen is not None
+        assert seen.output is not None
+        assert patient.output is not None
         given = self.transform(x)
         own = patient.parts[0].dtype if self.scale is None and not patient.floating else patient.dtype
         batch_tensor = torch.as_tensor(given).to(own).reshape(len(x), *patient.axes)
@@ -310,7 +330,7 @@ class Trainee:
             kept.append(result)
             return result
 
-        rules.add(seen.term.output, keep)
+        rules.add(seen.output, keep)
         if look is not None:
             look(rules)
         self.clean = given
@@ -348,8 +368,11 @@ def users_code() -> Iterator[None]:
         raise
     except Exception as error:
         here = str(__file__)
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if "/torch/" not in f.filename and f.filename != here
-                  and not f.filename.startswith(here.rsplit("/", 1)[0])]  # fmt: skip
+        frames = [
+            f
+            for f in traceback.extract_tb(error.__traceback__)
+            if "/torch/" not in f.filename and f.filename != here and not f.filename.startswith(here.rsplit("/", 1)[0])
+        ]
         place = f"{frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line}" if frames else "unknown"
         raise UsersError(f"{type(error).__name__}: {' '.join(str(error).split())} (at {place})") from error
 
@@ -369,11 +392,11 @@ def _undo(undo: list[Callable[[], None]]) -> None:
 
 
 def _flat(x: torch.Tensor) -> Array:
-    return x.detach().cpu().double().numpy().reshape(len(x), -1)
+    return np.asarray(x.detach().cpu().double()).reshape(len(x), -1)
 
 
 def _numpy(x: torch.Tensor) -> Array:
-    return x.detach().cpu().double().numpy()
+    return np.asarray(x.detach().cpu().double())
 
 
 def _number(loss: Any) -> float:
@@ -400,4 +423,7 @@ def _noise(x: Array, fed: Array) -> Noise:
     unchanged = np.abs(difference[inner]) < 1e-6 * size
     if inner.any() and unchanged.mean() > 0.02:
         return Noise("masking", float(1 - unchanged.mean()))
+    holes = np.abs(fed[inner]) < 1e-9 * size
+    if inner.any() and holes.mean() > 0.02:  # as dropout makes them, what is left scaled up
+        return Noise("masking", float(holes.mean()))
     return Noise("gaussian", float(difference.std()))

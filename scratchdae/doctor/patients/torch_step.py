@@ -2,7 +2,7 @@
 
 A `Recorder` keeps every torch function that the step calls, with arguments and result. `anatomy` reads from them which
 tensor is the output, which the target, how the loss is put together, and what stands between the last layer and it.
-A place in the step is an address: a function's name and which of its calls it is, since every step makes the same calls.
+A place in the step is an address: a function's name and which of its calls it is; every step makes the same calls.
 """
 
 from collections import Counter
@@ -16,24 +16,89 @@ from torch.overrides import TorchFunctionMode
 Address = tuple[str, int]
 
 LOSSES = {
-    "mse_loss": "squared_error", "l1_loss": "absolute_error", "smooth_l1_loss": "huber", "huber_loss": "huber",
-    "binary_cross_entropy": "cross_entropy", "binary_cross_entropy_with_logits": "cross_entropy_from_logits",
-}  # fmt: skip
+    "mse_loss": "squared_error",
+    "l1_loss": "absolute_error",
+    "smooth_l1_loss": "huber",
+    "huber_loss": "huber",
+    "binary_cross_entropy": "cross_entropy",
+    "binary_cross_entropy_with_logits": "cross_entropy_from_logits",
+}
 ACTIVATIONS = (
-    "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu", "hardtanh", "hardsigmoid",
-    "relu6", "mish", "softmax", "prelu", "rrelu", "celu", "softsign", "logsigmoid",
-)  # fmt: skip
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "silu",
+    "softplus",
+    "selu",
+    "hardtanh",
+    "hardsigmoid",
+    "relu6",
+    "mish",
+    "softmax",
+    "prelu",
+    "rrelu",
+    "celu",
+    "softsign",
+    "logsigmoid",
+)
 LAYERS = (
-    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "lstm", "gru",
-    "rnn_tanh", "rnn_relu", "matmul", "addmm", "mm", "bmm",
-)  # fmt: skip
+    "linear",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "lstm",
+    "gru",
+    "rnn_tanh",
+    "rnn_relu",
+    "matmul",
+    "addmm",
+    "mm",
+    "bmm",
+)
 _SHAPING = (
-    "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "contiguous", "t", "to",
-    "float", "double", "clone", "movedim", "swapaxes", "view_as", "__getitem__", "getitem",
-)  # fmt: skip
-_NAMES = {"subtract": "sub", "isub": "sub", "multiply": "mul", "rmul": "mul", "imul": "mul", "radd": "add",
-          "iadd": "add", "true_divide": "div", "truediv": "div", "divide": "div", "rpow": "pow", "ipow": "pow",
-          "absolute": "abs", "negative": "neg", "float_power": "pow"}  # fmt: skip
+    "view",
+    "reshape",
+    "flatten",
+    "unflatten",
+    "squeeze",
+    "unsqueeze",
+    "permute",
+    "transpose",
+    "contiguous",
+    "t",
+    "to",
+    "float",
+    "double",
+    "clone",
+    "movedim",
+    "swapaxes",
+    "view_as",
+    "__getitem__",
+    "getitem",
+)
+_NAMES = {
+    "subtract": "sub",
+    "isub": "sub",
+    "multiply": "mul",
+    "rmul": "mul",
+    "imul": "mul",
+    "radd": "add",
+    "iadd": "add",
+    "true_divide": "div",
+    "truediv": "div",
+    "divide": "div",
+    "rpow": "pow",
+    "ipow": "pow",
+    "absolute": "abs",
+    "negative": "neg",
+    "float_power": "pow",
+}
 
 
 def function_name(function: Any) -> str:
@@ -61,7 +126,7 @@ class Call(NamedTuple):
                 yield from (part for part in argument if isinstance(part, torch.Tensor))
 
 
-class Counting(TorchFunctionMode):
+class Counting(TorchFunctionMode):  # type: ignore[misc]  # torch's types are not read
     """A mode that knows the address of every call."""
 
     def __init__(self) -> None:
@@ -109,7 +174,9 @@ class Anatomy:
     output_activation: Address | None = None  # between the last layer and the loss
     hidden_activations: tuple[Address, ...] = ()
     input: Address | None = None  # the first layer's call, whose first tensor is what the network is fed
-    twice: Address | None = None  # an activation of what is activated already
+    output: Address | None = None  # the call that gives the reconstruction
+    compared: int = 0  # numbers that the loss compares
+    twice: tuple[Address, ...] = ()  # activations of what is activated already, the last first
     detached: tuple[Address, ...] = ()  # calls of detach between input and loss
     without_gradient: tuple[Address, ...] = ()  # layers that were computed under no_grad
     backward: int = 0  # how often backward was called
@@ -118,59 +185,90 @@ class Anatomy:
     unseen: list[str] = field(default_factory=list)
 
 
-def anatomy(calls: list[Call], loss: torch.Tensor | None) -> Anatomy:
-    """Read the calls of one step."""
+def anatomy(calls: list[Call], loss: torch.Tensor | None, numel: int) -> Anatomy:
+    """Read the calls of one step on a batch of `numel` numbers."""
     found = Anatomy()
     ends = [index for index, call in enumerate(calls) if call.address[0] == "backward"]
     found.backward = len(ends)
     if ends:
-        first = calls[ends[0]]
-        loss = next(iter(first.tensors), loss)
+        loss = next(iter(calls[ends[0]].tensors), loss)
         calls = calls[: ends[0]]
-    if loss is None:
-        found.unseen.append("the step returned no loss and called no backward")
-        return found
-    found.loss_value = float(loss.detach().double().mean())
     producer = {id(call.result): call for call in calls if isinstance(call.result, torch.Tensor)}
     for call in calls:  # a layer that returns several tensors, as an LSTM does
         if isinstance(call.result, tuple):
             producer.update({id(part): call for part in call.result if isinstance(part, torch.Tensor)})
-    terms = [_term(part, producer) for part in _summands(loss, producer)]
-    seen = [term for term in terms if isinstance(term, tuple)]
-    found.penalties = tuple(call.address for call in terms if isinstance(call, Call))
     layers = [call for call in calls if call.address[0] in LAYERS]
-    if not seen:
-        found.unseen.append("how the loss compares the output with the target")
-        return found
     found.input = layers[0].address if layers else None
-    found.term, output, _ = seen[0]
-    before = _ancestors(output, producer)
-    inside = {call.address for call in before}
-    found.elsewhere = bool(layers) and not any(call.address[0] in LAYERS for call in before)
-    _activations(found, calls, output, inside, producer)
-    found.detached = tuple(call.address for call in calls if call.address[0] == "detach" and call.address in inside)
+    terms = [] if loss is None else [_term(part, producer) for part in _summands(loss, producer)]
+    seen = [term for term in terms if term is not None and not isinstance(term, Call)]
+    found.penalties = tuple(call.address for call in terms if isinstance(call, Call)) if seen else ()
+    last = _last(layers, calls, numel, producer)
+    compared: torch.Tensor | None = None
+    if seen:
+        found.term, compared, _ = seen[0]
+        found.compared = compared.numel()
+    else:
+        found.unseen.append("how the loss compares the output with the target")
+    if compared is not None and (last is None or (compared.numel() == numel and id(compared) in producer)):
+        output = producer.get(id(compared))
+    else:
+        output = last
+    if output is None:
+        return found
+    found.output = output.address
+    passed = {call.address for call in _ancestors(_first(output), producer)} | {output.address}
+    found.elsewhere = last is not None and found.term is not None and (
+        found.compared != numel or last.address not in passed or _derived(seen[0][2], last, producer)
+    )  # fmt: skip
+    _activations(found, calls, output, passed, producer)
+    below = passed if loss is None else passed | {call.address for call in _ancestors(loss, producer)}
+    found.detached = tuple(
+        call.address for call in calls
+        if call.address[0] == "detach" and call.address in below and next(call.tensors).requires_grad
+    )  # fmt: skip
     found.without_gradient = tuple(
-        call.address for call in layers if isinstance(call.result, torch.Tensor) and not call.result.requires_grad
-        and any(isinstance(t, torch.nn.Parameter) and t.requires_grad for t in call.tensors)
+        call.address for call in layers
+        if not _first(call).requires_grad and any(isinstance(t, torch.nn.Parameter) and t.requires_grad for t in call.tensors)
     )  # fmt: skip
     return found
 
 
+def _first(call: Call) -> torch.Tensor:
+    result: torch.Tensor = call.result[0] if isinstance(call.result, tuple) else call.result
+    return result
+
+
+def _last(layers: list[Call], calls: list[Call], numel: int, producer: dict[int, Call]) -> Call | None:
+    """Return the last call that gives as many numbers as the batch has: a layer, or the activations after it."""
+    found = next((call for call in reversed(layers) if _first(call).numel() == numel), None)
+    for call in calls if found is not None else ():
+        if call.address[0] in ACTIVATIONS and _through_shapes(next(call.tensors), producer) is found:
+            found = call
+    return found
+
+
+def _derived(target: torch.Tensor, output: Call, producer: dict[int, Call]) -> bool:
+    """Whether a target was computed from the output that is compared with it."""
+    return output.address in {call.address for call in _ancestors(target, producer)}
+
+
 def _activations(
-    found: Anatomy, calls: list[Call], output: torch.Tensor, inside: set[Address], producer: dict[int, Call]
+    found: Anatomy, calls: list[Call], output: Call, inside: set[Address], producer: dict[int, Call]
 ) -> None:
-    last = _through_shapes(output, producer)
-    if last is not None and last.address[0] in ACTIVATIONS:
-        found.output_activation = last.address
-        below = _through_shapes(next(last.tensors), producer)
-        if below is not None and below.address[0] in ACTIVATIONS and below.address[0] in ("sigmoid", "tanh", "softmax"):
-            found.twice = last.address
-        elif found.term is not None and found.term.kind == "cross_entropy_from_logits" and last.address[0] == "sigmoid":
-            found.twice = last.address
+    chain = []  # activations one after the other, the last first
+    call: Call | None = _through_shapes(_first(output), producer)
+    while call is not None and call.address[0] in ACTIVATIONS:
+        chain.append(call.address)
+        call = _through_shapes(next(call.tensors), producer)
+    squashing = [address for address in chain if address[0] in ("sigmoid", "tanh", "softmax")]
+    logits = found.term is not None and found.term.kind == "cross_entropy_from_logits"
+    found.output_activation = chain[0] if chain else None
+    found.twice = tuple(squashing) if logits else tuple(squashing[:-1])
     found.hidden_activations = tuple(
-        call.address for call in calls
-        if call.address[0] in ACTIVATIONS and call.address in inside and (last is None or call.address != last.address)
-    )  # fmt: skip
+        call.address
+        for call in calls
+        if call.address[0] in ACTIVATIONS and call.address in inside and call.address not in chain
+    )
 
 
 def _summands(value: torch.Tensor, producer: dict[int, Call]) -> list[torch.Tensor]:
@@ -191,45 +289,55 @@ def _summands(value: torch.Tensor, producer: dict[int, Call]) -> list[torch.Tens
 def _term(value: torch.Tensor, producer: dict[int, Call]) -> tuple[Term, torch.Tensor, torch.Tensor] | Call | None:
     """Find the comparison below one summand of the loss; the summand's own call where it is another penalty."""
     top = producer.get(id(value))
-    queue, passed = [top] if top else [], set()
+    queue: list[tuple[Call, str]] = [(top, "")] if top else []
+    passed: set[Address] = set()
     while queue:
-        call = queue.pop(0)
+        call, above = queue.pop(0)
         if call.address in passed or len(passed) > 60 or call.address[0] in LAYERS:
             continue
         passed.add(call.address)
-        found = _comparison(call, producer)
+        found = _comparison(call, above, producer)
         if found is not None and top is not None:
             kind, output, place = found
-            if call.address[0] == "sub" and any(name == "abs" for name, _ in passed):
-                kind = "absolute_error"
             target, made = list(call.tensors)[place], producer.get(id(output))
             mean = float(MEANS[kind](output.detach().double(), target.detach().double()))
             scale = float(value.detach().double().sum()) / mean if mean else float("nan")
             address = made.address if made else ("nothing", 0)
             return Term(kind, top.address, address, (call.address, place), scale), output, target
-        queue += [producer[id(t)] for t in call.tensors if id(t) in producer]
+        queue += [(producer[id(t)], call.address[0]) for t in call.tensors if id(t) in producer]
     return top
 
 
-def _comparison(call: Call, producer: dict[int, Call]) -> tuple[str, torch.Tensor, int] | None:
-    """Return the kind, the output, and which tensor of the call is the target, if a call compares the two."""
+def _comparison(call: Call, above: str, producer: dict[int, Call]) -> tuple[str, torch.Tensor, int] | None:
+    """Return the kind, the output, and which tensor of the call is the target, if a call compares the two.
+
+    `above` is the function that takes its result.
+    """
     name = call.address[0]
     pair = list(call.tensors)[:2]
-    if len(pair) < 2 or pair[0].shape != pair[1].shape or pair[0].ndim < 2:
+    if len(pair) < 2 or pair[0].shape != pair[1].shape or pair[0].numel() < 2:
         return None
     if name in LOSSES:
         return LOSSES[name], pair[0], 1
-    if name == "sub" and not any(isinstance(t, torch.nn.Parameter) for t in pair):
+    if any(isinstance(t, torch.nn.Parameter) for t in pair):
+        return None
+    if name == "sub" and above in ("pow", "square", "mul", "abs", "norm", "linalg_vector_norm", "linalg_norm"):
+        kind = "absolute_error" if above == "abs" else "squared_error"
         first = pair[0].requires_grad or not pair[1].requires_grad
-        return ("squared_error", pair[0], 1) if first else ("squared_error", pair[1], 0)
-    if name == "mul":  # t * log(z)
+        return (kind, pair[0], 1) if first else (kind, pair[1], 0)
+    if name == "mul":  # t * log(z), or z * t beside softplus(z)
         for place in (0, 1):
-            log, reached = producer.get(id(pair[1 - place])), None
+            given, target = pair[1 - place], pair[place]
+            if target.requires_grad or not given.requires_grad:
+                continue
+            log, reached = producer.get(id(given)), None
             while log is not None and log.address[0] in ("log", "clamp", "clip", "add"):
                 reached, log = next(log.tensors), producer.get(id(next(log.tensors)))
-            within_log = reached is not None and not (log is not None and log.address[0] in ("sub", "rsub"))
-            if within_log and reached is not None and not pair[place].requires_grad:
+            if reached is not None and not (log is not None and log.address[0] in ("sub", "rsub")):
                 return "hand-written cross-entropy", reached, place
+            softened = (c for c in producer.values() if c.address[0] in ("softplus", "logaddexp", "relu", "clamp", "maximum"))
+            if reached is None and above == "sub" and any(t is given for c in softened for t in c.tensors):
+                return "cross_entropy_from_logits", given, place
     return None
 
 
