@@ -17,8 +17,9 @@ from scratchdae.arguments import function, integer, number
 from scratchdae.doctor.examination import examine_patient
 from scratchdae.doctor.history import read_history as from_history
 from scratchdae.doctor.report import Report
+from scratchdae.doctor.watch import watch
 
-__all__ = ["Report", "examine", "from_history"]
+__all__ = ["Report", "examine", "from_history", "watch"]
 
 
 def examine(
