@@ -15,9 +15,11 @@ from typing import Any
 
 from scratchdae.arguments import function, integer, number
 from scratchdae.doctor.examination import examine_patient
+from scratchdae.doctor.history import read_history as from_history
 from scratchdae.doctor.report import Report
+from scratchdae.doctor.watch import watch
 
-__all__ = ["Report", "examine"]
+__all__ = ["Report", "examine", "from_history", "watch"]
 
 
 def examine(
