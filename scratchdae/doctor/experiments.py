@@ -126,7 +126,7 @@ class Experiments:
         return min(self.speaks_for[change][1] for change in changes)
 
     def confirmed(self, changes: tuple[Change, ...]) -> bool:
-        """Whether changes help clearly in the median of three seeds, and on each by half as much; as far as time goes."""
+        """Whether changes help clearly in the median of three seeds, and on each by half as much; in the time left."""
         suspicion = self._suspicion(changes)
         try:
             pairs = [(min(self.laboratory.score((), s), MOST), self.laboratory.score(changes, s)) for s in self.seeds]

@@ -168,7 +168,8 @@ class Producers:
 
     def of(self, tensor: Any, before: Call | None = None) -> Call | None:
         """Return the last call that computed a tensor, before another call; None for what came from outside."""
-        for call in reversed(self._calls.get(id(tensor), [])):
+        found: list[Call] = self._calls.get(id(tensor), [])
+        for call in reversed(found):
             if before is None or call.number < before.number:
                 return call
         return None
@@ -185,10 +186,11 @@ class Producers:
 
     def through_shapes(self, call: Call | None) -> Call | None:
         """Return a call, or that before it of which it changes the shape alone."""
-        while call is not None and call.address[0] in _SHAPING:
-            above = self.above(call)
-            call = above[0] if above else None
-        return call
+        found = call
+        while found is not None and found.address[0] in _SHAPING:
+            above: list[Call] = self.above(found)
+            found = above[0] if above else None
+        return found
 
 
 @dataclass(frozen=True)
