@@ -9,6 +9,7 @@ from scratchdae import (
     DenoisingAutoencoder,
     History,
     Sequential,
+    Training,
     autoencoder,
     corruption,
     evaluate,
@@ -53,6 +54,10 @@ def with_params(change):
 
 def network():
     return Sequential([Dense(4)], (4,), np.random.default_rng(0))
+
+
+def classifier():
+    return Sequential([Dense(4)], (4,), np.random.default_rng(0), loss="softmax_cross_entropy")
 
 
 def train(x=X, **options):
@@ -262,6 +267,10 @@ CASES = {
     "lr NaN": (train(lr=np.nan), "lr must be a finite number"),
     "lr in words": (train(lr="fast"), "lr must be a finite number"),
     "lr zero throughout": (train(lr=schedules.Constant(0)), "lr must be greater than 0 in some epoch"),
+    "training in words": (lambda: fit(model(), X, training="fast"), "training must be a Training, or its fields by name, found 'fast'"),
+    "training twice": (lambda: fit(model(), X, training=Training(1, 0.1), epochs=1), "training must be a Training, or its fields by name"),
+    "lr zero in the epochs there are": (train(lr=lambda epoch: 0.1 * (epoch > 1), epochs=2), "lr must be greater than 0 in some epoch"),
+    "lr negative in the last epoch, before the first": (lambda: Training(3, schedules.Linear(0.1, -0.1, 3)), "lr must be a finite number, at least 0"),
     "lr that turns negative": (train(lr=schedules.Linear(0.1, -0.1, 3), epochs=3), "lr must be a finite number, at least 0"),
     "l2 negative": (train(l2=-1), "l2 must be a finite number"),
     "patience without validation": (train(patience=3), "patience needs validation data"),
@@ -304,6 +313,11 @@ CASES = {
     "validation empty": (train(validation=X[:0]), "validation must be an array of at least one example"),
     "validation target rows": (train(validation=(X, X[:2])), "validation and its target must have as many examples"),
     "validation range": (train(validation=X * 3), r"validation does not fit the model: target must lie in \[0, 1\]"),
+    "validation that is to be corrupted, and is not there": (train(corruption=Corruption("masking", 0.3), corrupt_validation=True), "corrupt_validation needs a corruption and validation data"),
+    "validation that is to be corrupted, by nothing": (train(validation=X, corrupt_validation=True), "corrupt_validation needs a corruption and validation data"),
+    "a label that is none, of uint8, beside images": (train(PIXELS, target=np.array([0, 1, 2, 3, 3, 4], np.uint8), model=classifier()), "target must be integer labels from 0 to 3, found labels from 0 to 4"),
+    "noise of two": (lambda: evaluate(model(), X, noise=(Corruption("masking", 0.3), 0)), "noise must be a corruption, an epoch and a generator"),
+    "noise in words": (lambda: evaluate(model(), X, noise=("masking", 0, RNG)), "noise's corruption must be a Corruption"),
     "validation of three": (train(validation=(X, X, X)), "validation must be inputs, or inputs and targets"),
     "resume in words": (train(resume="no"), "resume must be True or False, found 'no'"),
     "progress an array": (train(progress=X), "progress must be True or False, found float64 of shape"),
