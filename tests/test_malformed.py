@@ -315,7 +315,6 @@ CASES = {
     "validation range": (train(validation=X * 3), r"validation does not fit the model: target must lie in \[0, 1\]"),
     "validation that is to be corrupted, and is not there": (train(corruption=Corruption("masking", 0.3), corrupt_validation=True), "corrupt_validation needs a corruption and validation data"),
     "validation that is to be corrupted, by nothing": (train(validation=X, corrupt_validation=True), "corrupt_validation needs a corruption and validation data"),
-    "a label that is none, of uint8, beside images": (train(PIXELS, target=np.array([0, 1, 2, 3, 3, 4], np.uint8), model=classifier()), "target must be integer labels from 0 to 3, found labels from 0 to 4"),
     "noise of two": (lambda: evaluate(model(), X, noise=(Corruption("masking", 0.3), 0)), "noise must be a corruption, an epoch and a generator"),
     "noise in words": (lambda: evaluate(model(), X, noise=("masking", 0, RNG)), "noise's corruption must be a Corruption"),
     "validation of three": (train(validation=(X, X, X)), "validation must be inputs, or inputs and targets"),
@@ -393,6 +392,12 @@ def test_a_refused_training_writes_and_changes_nothing(options, tmp_path):
     assert not (tmp_path / "run").exists()
     for name, value in trained.params.items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_labels_of_uint8_beside_images_are_all_looked_at(tmp_path):
+    with pytest.raises(ValueError, match="target must be integer labels from 0 to 3, found labels from 0 to 4"):
+        train(PIXELS, target=np.array([0, 1, 2, 3, 3, 4], np.uint8), model=classifier(), out=tmp_path / "run")()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_refused_step_changes_nothing(backend):
