@@ -208,7 +208,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F21": Cause(
         "too much downsampling",
-        lambda e: 0.55 if e.pooled and e.share > 0.15 else 0.0,
+        lambda e: 0.55 if e.pooled and e.share > 0.05 else 0.0,
         (BIT("fewer_pools", 1), BIT("fewer_pools", 2)),
         "F21",
         "08",
@@ -231,14 +231,14 @@ CAUSES: dict[str, Cause] = {
     "F18": Cause(
         "the noise is too weak: the network copies",
         lambda e: 0.8 if e.copier and e.anatomy.noise.kind != "none" else 0.0,
-        (BIT("more_noise", 0.5),),
+        (BIT("more_noise", 0.6),),
         "F18",
         "06",
     ),
     "F20": Cause(
         "too wide without noise: the identity",
         lambda e: 0.8 if e.copier and e.anatomy.noise.kind == "none" else 0.0,
-        (BIT("more_noise", 0.5), BIT("narrow_code", 4)),
+        (BIT("more_noise", 0.6), BIT("narrow_code", 4)),
         "F20",
         "07",
     ),
@@ -280,10 +280,7 @@ CAUSES: dict[str, Cause] = {
     "F04": Cause(
         "stopped too early",
         lambda e: 0.1 + 0.5 * _step(e.slope, 0.12, 0.04),
-        (
-            BIT("more_steps", 4),
-            BIT("more_steps", 16),
-        ),
+        (BIT("more_steps", 4),),
         "F04",
         "18",
     ),
