@@ -208,7 +208,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F21": Cause(
         "too much downsampling",
-        lambda e: 0.55 if e.pooled and e.share > 0.05 else 0.0,
+        lambda e: 0.75 if e.pooled and e.share > 0.05 else 0.0,
         (BIT("fewer_pools", 1), BIT("fewer_pools", 2)),
         "F21",
         "08",
