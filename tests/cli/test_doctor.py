@@ -1,7 +1,6 @@
 """``scratchdae doctor``: a user's file, a curve, what is refused, what is written, what is left behind."""
 
 import json
-import os
 import re
 import sys
 import types
@@ -56,6 +55,10 @@ def asked(monkeypatch):
     return found
 
 
+def there(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
 def write(folder, text, name="mine.py"):
     (folder / name).write_text(text)
     return str(folder / name)
@@ -93,7 +96,7 @@ def test_what_is_asked_for_is_written_and_nothing_else(asked, tmp_path, capsys):
     path, kept = write(tmp_path, PLAIN), (sys.path[:], dict(sys.modules), sys.dont_write_bytecode)
     line = ["doctor", path, "--html", str(tmp_path / "r.html"), "--json", str(tmp_path / "r.json")]
     assert main(line) == 0
-    assert sorted(os.listdir(tmp_path)) == ["mine.py", "r.html", "r.json"]
+    assert there(tmp_path) == ["mine.py", "r.html", "r.json"]
     assert json.loads((tmp_path / "r.json").read_text())["verdict"] == "healthy"
     assert (tmp_path / "r.html").read_text().startswith("<!DOCTYPE html>")
     assert (sys.path, sys.dont_write_bytecode) == (kept[0], kept[2])
@@ -126,7 +129,7 @@ def test_a_file_that_is_wrong_is_a_sentence_with_its_line(text, sentence, asked,
     assert said.err.startswith("scratchdae doctor: error: ")
     assert said.err.count("\n") == 1
     assert re.search(sentence, said.err.strip()), said.err
-    assert os.listdir(tmp_path) == ["mine.py"]
+    assert there(tmp_path) == ["mine.py"]
 
 
 @pytest.mark.parametrize(
@@ -160,7 +163,7 @@ def test_what_is_refused_is_refused_before_any_work(line, sentence, tmp_path, mo
     assert sentence in said.err
     assert "it ran" not in said.err
     assert said.out == ""
-    assert sorted(os.listdir(tmp_path)) == ["l.csv", "mine.py", "x.npy"]
+    assert there(tmp_path) == ["l.csv", "mine.py", "x.npy"]
 
 
 def test_a_curve_and_the_data(tmp_path, capsys):
@@ -198,7 +201,7 @@ def test_a_whole_examination(torch, tmp_path, capsys):
     assert status == found["status"]
     assert (found["about"]["steps"], found["about"]["batch_size"]) == (20, 10)
     assert found["trials"][0]["changes"] == []
-    assert sorted(os.listdir(tmp_path)) == ["mine.py", "neighbour.py"]
+    assert there(tmp_path) == ["mine.py", "neighbour.py"]
 
 
 def test_an_exception_in_a_step_is_told_with_its_line(torch, tmp_path, capsys):
