@@ -26,11 +26,24 @@ def _fact(cause: str) -> Callable[[Evidence], float]:
     return lambda e: 0.95 if cause in e.facts else 0.0
 
 
+def _never(e: Evidence) -> float:
+    """No experiment speaks for it: the floors do."""
+    del e
+    return 0.0
+
+
 def _step(value: float, at: float, width: float) -> float:
     """Rise from 0 to 1 around a value, on a scale of its own."""
     if math.isnan(value):
         return 0.0
     return 1 / (1 + math.exp(-max(-50.0, min(50.0, (value - at) / width))))
+
+
+def _faint(e: Evidence) -> float:
+    """Suspect first weights that are too small: reconstructions hardly differ between examples, in mid-range."""
+    faint = _step(-math.log10(max(e.sign("spread_first"), 1e-12)), 3.0, 0.5)
+    saturated = e.sign("output_saturated_first")
+    return faint * (1 - (0.0 if math.isnan(saturated) else saturated))
 
 
 def _sluggish(e: Evidence) -> float:
@@ -98,8 +111,10 @@ CAUSES: dict[str, Cause] = {
     "F08": Cause("a backward pass is wrong", _fact("F08"), (BIT("fix_backward"),), "F08", "26"),
     "F24": Cause(
         "the wrong objective: a noisy target or too strong a penalty",
-        lambda e: max(_fact("F24")(e), 0.75 if e.anatomy.weight_decay > 3e-4 or e.anatomy.penalty else 0.0),
-        (BIT("clean_target"), BIT("less_l2"), BIT("other_data"), BIT("less_noise")),
+        lambda e: max(
+            _fact("F24")(e), 0.6 if e.anatomy.weight_decay > 3e-4 or e.anatomy.penalty or e.outlying else 0.0
+        ),
+        (BIT("clean_target"), BIT("less_l2"), BIT("other_data")),
         "F24",
         "15",
     ),
@@ -118,7 +133,7 @@ CAUSES: dict[str, Cause] = {
             if e.anatomy.output in ("sigmoid", "tanh") and e.expected.output < 0.1
             else 0.0
         ),
-        (BIT("logits_loss"), BIT("output_bias_to_mean"), BIT("lr_down"), BIT("linear_output"), BIT("smaller_init")),
+        (BIT("logits_loss"), BIT("output_bias_to_mean"), BIT("lr_down", 10), BIT("linear_output"), BIT("smaller_init")),
         "F15",
         "13",
     ),
@@ -129,15 +144,18 @@ CAUSES: dict[str, Cause] = {
             if e.anatomy.output == "sigmoid" and "cross" in e.anatomy.loss and "logits" not in e.anatomy.loss
             else 0.0
         ),
-        (BIT("logits_loss"), BIT("lr_down")),
+        (BIT("logits_loss"), BIT("lr_down", 10)),
         "F25",
         "16",
     ),
     # ---- the network
     "F13": Cause(
         "dead rectifiers",
-        lambda e: 0.8 * _step(e.sign("dead"), 0.75, 0.05) + (0.1 if "relu" in e.anatomy.hidden else 0.0),
-        (BIT("leaky_relu"), BIT("he_init"), BIT("lr_down")),
+        lambda e: (
+            0.8 * _step(e.sign("dead"), 0.75, 0.05) * (1 - _step(e.sign("alike_first"), 0.9, 0.03))
+            + (0.1 if "relu" in e.anatomy.hidden else 0.0)
+        ),
+        (BIT("leaky_relu"), BIT("he_init"), BIT("lr_down", 10)),
         "F13",
         "25",
     ),
@@ -176,10 +194,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F09": Cause(
         "first weights are too small, or all alike",
-        lambda e: (
-            0.85
-            * max(_step(-math.log10(max(e.sign("spread_first"), 1e-12)), 3.0, 0.5), _step(e.sign("alike"), 0.9, 0.03))
-        ),
+        lambda e: 0.9 * max(_faint(e), _step(e.sign("alike_first"), 0.9, 0.03)),
         (BIT("he_init"),),
         "F09",
         "22",
@@ -194,7 +209,7 @@ CAUSES: dict[str, Cause] = {
     "F21": Cause(
         "too much downsampling",
         lambda e: 0.55 if e.pooled and e.share > 0.15 else 0.0,
-        (BIT("fewer_pools"),),
+        (BIT("fewer_pools", 1), BIT("fewer_pools", 2)),
         "F21",
         "08",
     ),
@@ -208,7 +223,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F17": Cause(
         "the noise is too strong",
-        lambda e: 0.8 * _step(e.noise, 0.75, 0.08),
+        lambda e: 0.8 * _step(e.noise, 1.0, 0.05),
         (BIT("less_noise", 5),),
         "F17",
         "06",
@@ -265,13 +280,16 @@ CAUSES: dict[str, Cause] = {
     "F04": Cause(
         "stopped too early",
         lambda e: 0.1 + 0.5 * _step(e.slope, 0.12, 0.04),
-        (BIT("more_steps", 10),),
+        (
+            BIT("more_steps", 4),
+            BIT("more_steps", 16),
+        ),
         "F04",
         "18",
     ),
     # ---- nothing is wrong
-    "F23": Cause("these data cannot be compressed", lambda e: 0.0, (), "F23", "05"),
-    "H1": Cause("nothing is wrong: it is at its floor", lambda e: 0.0, (), "H1", "09"),
+    "F23": Cause("these data cannot be compressed", _never, (), "F23", "05"),
+    "H1": Cause("nothing is wrong: it is at its floor", _never, (), "H1", "09"),
 }
 
 

@@ -18,14 +18,19 @@ VANISHED = 1e-2  # of a learning rate: a schedule that leaves less has gone to z
 
 
 def examine_patient(
-    patient: Patient, steps: int, seed: int, budget_s: float, progress: Callable[[str, float], None] | None = None
+    patient: Patient,
+    steps: int,
+    seed: int,
+    budget_s: float,
+    progress: Callable[[str, float], None] | None = None,
+    told_by_user: Callable[[Anatomy], Anatomy] = lambda anatomy: anatomy,
 ) -> Report:
     """Examine a training and report; an interruption and the end of the budget leave what is known until then."""
     began = time.monotonic()
     laboratory = Laboratory(patient, steps, seed, budget_s, progress)
     report = Report("unknown", "nothing was tried", held_out=patient.held_out, image_shape=patient.image_shape)
     try:
-        _examine(laboratory, report)
+        _examine(laboratory, report, told_by_user)
     except UsersError as error:
         report.verdict, report.sentence = "contract", f"the training does not run: {error}"
     except OutOfBudget:
@@ -47,14 +52,14 @@ def examine_patient(
     return report
 
 
-def _examine(laboratory: Laboratory, report: Report) -> None:
+def _examine(laboratory: Laboratory, report: Report, told_by_user: Callable[[Anatomy], Anatomy]) -> None:
     patient = laboratory.patient
     if not np.isfinite(patient.x).all():
         row, column = np.argwhere(~np.isfinite(patient.x))[0]
         report.verdict = "contract"
         report.sentence = f"x must be finite, found {patient.x[row, column]} in row {row}, column {column}"
         return
-    anatomy = report.anatomy = patient.anatomy(laboratory.seed)
+    anatomy = report.anatomy = told_by_user(patient.anatomy(laboratory.seed))
     report.facts, report.unseen = anatomy.facts, anatomy.unseen
     if bool((patient.x.std(axis=0) <= 1e-9 * (np.abs(patient.x).max() or 1)).all()):
         report.facts += (Fact("C09", "all examples are the same: there is nothing to learn"),)

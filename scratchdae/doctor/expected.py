@@ -9,7 +9,7 @@ from scratchdae.doctor.patient import Anatomy, Noise
 from scratchdae.floors import binary_entropy, masking, output_range
 
 LARGEST = 2000  # examples whose eigenvectors are computed
-STRONG = 0.6  # noise from here on, in standard deviations, is judged by a weaker one
+STRONG = 1.0  # noise from here on, in standard deviations, is judged by a weaker one
 PROBE = 0.5  # the noise by which a network is judged that could copy
 STRONG_MASK = 0.6
 WORTH = 0.6  # of the noise: who leaves more of it at best is judged without
@@ -83,9 +83,9 @@ def judged_by(anatomy: Anatomy, size: float, d: int) -> Noise:
             return Noise("gaussian", PROBE * size)
         if not copies or noise.level > 0.3 * size:
             return noise
-    if noise.kind == "masking":
+    if noise.kind in ("masking", "dropout"):
         if noise.level > STRONG_MASK:
-            return Noise("masking", 0.3)
+            return Noise(noise.kind, 0.3)
         if not copies or noise.level > 0.1:
             return noise
     return Noise("gaussian", PROBE * size) if copies else Noise()
@@ -111,7 +111,10 @@ def _codes(x: Array, held_out: Array, s: float, noise: Noise) -> Array:
         [[0.0], np.cumsum((1 - gain) ** 2 * power + len(held_out) * gain**2 * s**2 - power)]
     )
     codes = np.maximum(left, 0.0) / whole
-    if noise.kind == "masking":  # a linear denoiser that knows the pattern fills holes from what is left, at best
+    if noise.kind in (
+        "masking",
+        "dropout",
+    ):  # a linear denoiser that knows the pattern fills holes from what is left, at best
         codes = np.maximum(codes, _masked(x, noise.level))
     return codes
 

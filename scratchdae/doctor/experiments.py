@@ -5,11 +5,12 @@ from collections.abc import Iterable
 
 from scratchdae.doctor.causes import CAUSES
 from scratchdae.doctor.evidence import Evidence
-from scratchdae.doctor.laboratory import Laboratory, OutOfBudget, clearly_better
+from scratchdae.doctor.laboratory import MOST, Laboratory, OutOfBudget, asked, clearly_better
 from scratchdae.doctor.patient import Change
 
 SUSPECTED = 0.3  # from here on a cause is tried although the training seems in order
 TRIED = 0.09  # from here on where it is not
+CERTAIN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
 SURE = 0.5  # a suspicion so strong that a cure for it ends the search
 FURTHEST = 1e4  # times the user's learning rate
 DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
@@ -51,28 +52,35 @@ class Experiments:
             self._go_further()
             if not self._answered():
                 self._try(change for change in ranked if change.name in DEAR)
+                four = Change("more_steps", 4)
+                if self.helps(four) and self.score(four) > self.good:
+                    self.speaks_for[Change("more_steps", 16)] = self.speaks_for[four]
+                    self._try([Change("more_steps", 16)])
         except OutOfBudget:
             self.out_of_budget = True
-        return {change: self.score(change) for change in self.order if clearly_better(self.before, self.score(change))}
+        return {change: self.score(change) for change in self.order if self.helps(change)}
+
+    def helps(self, change: Change) -> bool:
+        """Whether a change was tried and was clearly better on the first seed."""
+        return clearly_better(self.before, self.score(change), self.speaks_for.get(change, ("", 0.0))[1])
 
     def _try(self, changes: Iterable[Change]) -> None:
         for change in changes:
             self.order.append(change)
             self.laboratory.run((change,))
+            if self.speaks_for[change][1] > CERTAIN and self.score(change) < self.good:
+                break
 
     def _answered(self) -> bool:
         """Whether a change for a cause that is strongly suspected left little unexplained."""
-        return any(
-            self.speaks_for[c][1] > SURE and clearly_better(self.before, self.score(c)) and self.score(c) < self.good
-            for c in self.order
-        )
+        return any(self.speaks_for[c][1] > SURE and self.helps(c) and self.score(c) < self.good for c in self.order)
 
     def _go_further(self) -> None:
         """Go on with a learning rate in the direction that helped, by tens, for as long as it helps."""
         for name in ("lr_up", "lr_down"):
             tried = sorted((c for c in self.order if c.name == name), key=lambda c: c.factor or 0)
             while tried and (tried[-1].factor or 0) < FURTHEST and self.score(tried[-1]) == min(map(self.score, tried)):
-                if not clearly_better(self.before, self.score(tried[-1])) or self.score(tried[-1]) < self.good:
+                if not self.helps(tried[-1]) or self.score(tried[-1]) < self.good:
                     break
                 following = Change(name, (tried[-1].factor or 10) * 10)
                 self.speaks_for[following] = self.speaks_for[tried[0]]
@@ -106,17 +114,33 @@ class Experiments:
                         found[half, change] = self.laboratory.score((half, change))
         except OutOfBudget:
             self.out_of_budget = True
-        found = {both: s for both, s in found.items() if clearly_better(min(best, self.before), s)}
+        found = {
+            both: s for both, s in found.items() if clearly_better(min(best, self.before), s, self._suspicion(both))
+        }
         for both in sorted(found, key=lambda both: found[both])[:2]:
             if self.confirmed(both):
                 return both
         return None
 
+    def _suspicion(self, changes: tuple[Change, ...]) -> float:
+        return min(self.speaks_for[change][1] for change in changes)
+
     def confirmed(self, changes: tuple[Change, ...]) -> bool:
-        """Whether changes help clearly on two more seeds as well; so far as the budget goes."""
+        """Whether changes help clearly in the median of three seeds, and on each by half as much; in the time left."""
+        suspicion = self._suspicion(changes)
         try:
-            score = self.laboratory.score
-            return all(clearly_better(score((), seed), score(changes, seed)) for seed in self.seeds[1:])
+            pairs = [(min(self.laboratory.score((), s), MOST), self.laboratory.score(changes, s)) for s in self.seeds]
         except OutOfBudget:
             self.out_of_budget = True
             return True
+        falls = [before - after - asked(after, suspicion) for before, after in pairs]
+        halves = [before - after - asked(after, suspicion) / 2 for before, after in pairs]
+        return sorted(falls)[len(falls) // 2] > 0 and min(halves) > 0
+
+    def fewer_examples(self) -> float:
+        """Return what is left unexplained after training on half of the examples; NaN where that cannot be tried."""
+        try:
+            return self.laboratory.score((Change("fewer_examples", 2),))
+        except OutOfBudget:
+            self.out_of_budget = True
+            return math.nan

@@ -2,7 +2,8 @@
 
 A `Patient` can be trained from the beginning, as it is or with something changed from outside, and says what came of
 it. Everything is measured in one unit: the share of the data's variance that a reconstruction of held-out examples
-leaves unexplained. 0 is perfect, 1 is the best constant; it does not depend on the loss, its reduction or the data's scale.
+leaves unexplained. 0 is perfect, 1 is the best constant; it does not depend on the loss, its reduction or the data's
+scale.
 """
 
 from collections.abc import Sequence
@@ -33,7 +34,7 @@ class UsersError(Exception):
 class Noise:
     """The noise that a network is fed."""
 
-    kind: str = "none"  # none, gaussian, masking
+    kind: str = "none"  # none, gaussian, masking, or dropout: what is left is scaled up
     level: float = 0.0  # a standard deviation in units of the data; a fraction destroyed
 
 

@@ -26,7 +26,26 @@ def judge(experiments: Experiments, report: Report) -> None:
             return
         cause = experiments.speaks_for[change][0]
         report.rejected.append((cause, f"{change.name} helped on one seed, but not clearly on two more"))
-    _without_cause(experiments, report)
+    if not _memorises(experiments, report):
+        _without_cause(experiments, report)
+
+
+def _memorises(experiments: Experiments, report: Report) -> bool:
+    """Name memorising where half of the examples do clearly worse; that more of them do better nobody can try."""
+    e = experiments.evidence
+    if e.gap < 0.08 or e.base.train > 0.6 * e.base.score or e.share < 0.08:
+        return False
+    half = experiments.fewer_examples()
+    if not half - e.base.score > 0.25 * e.gap:
+        return False
+    evidence = (
+        f"{100 * e.base.train:.3g} % unexplained of training examples, {100 * e.base.score:.3g} % of held-out ones, "
+        f"{100 * half:.3g} % after training on half of them"
+    )
+    report.verdict, report.causes = "cause", [Named("H2", 0.7)]
+    report.sentence = f"{CAUSES['H2'].name}: {evidence}"
+    report.prescription = [Prescription("more_data_or_regularise", evidence=evidence, cause="H2", before=e.base.score)]
+    return True
 
 
 def _cures(experiments: Experiments, helped: dict[Change, float]) -> list[Change]:

@@ -99,7 +99,12 @@ class ReluLSTM(nn.Module):
 
     def __init__(self, into: int, out: int, sequences: bool) -> None:
         super().__init__()
-        self.gates, self.memory, self.sequences, self.out = nn.Linear(into, 4 * out), nn.Linear(out, 4 * out, bias=False), sequences, out
+        self.gates, self.memory, self.sequences, self.out = (
+            nn.Linear(into, 4 * out),
+            nn.Linear(out, 4 * out, bias=False),
+            sequences,
+            out,
+        )
         nn.init.xavier_uniform_(self.gates.weight)
         nn.init.orthogonal_(self.memory.weight)
         nn.init.zeros_(self.gates.bias)
@@ -133,11 +138,20 @@ def q1c(lr: float = 1e-6) -> Posted:
         last = nn.Linear(32, 5)
         nn.init.xavier_uniform_(last.weight)
         nn.init.zeros_(last.bias)
-        return nn.Sequential(ReluLSTM(5, 32, True), ReluLSTM(32, 16, False), Repeat(50), ReluLSTM(16, 16, True), ReluLSTM(16, 32, True), last)
+        return nn.Sequential(
+            ReluLSTM(5, 32, True),
+            ReluLSTM(32, 16, False),
+            Repeat(50),
+            ReluLSTM(16, 16, True),
+            ReluLSTM(16, 32, True),
+            last,
+        )
 
     rng = np.random.default_rng(0)  # data *assumed*: waves of five features
     t = np.arange(50)[None, :, None]
-    x = 0.5 + 0.4 * np.sin(0.2 * t * rng.uniform(0.5, 1.5, (300, 1, 1)) + rng.uniform(0, 6.28, (300, 1, 1)) + np.arange(5))
+    x = 0.5 + 0.4 * np.sin(
+        0.2 * t * rng.uniform(0.5, 1.5, (300, 1, 1)) + rng.uniform(0, 6.28, (300, 1, 1)) + np.arange(5)
+    )
     return Posted(*training(make, lr), x.astype(np.float32), 32)
 
 

@@ -7,7 +7,6 @@ the updates of its optimizers. What it cannot do it says by `CannotChange`.
 import contextlib
 import math
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -142,10 +141,10 @@ def _objective(
         t = target(kept["target"])
         return scale * MEANS[kind](z.reshape(t.shape), t)
 
-    trainee.rules.add(term.output, keep_output)
-    trainee.rules.add(term.target[0], keep_target)
+    trainee.outer.add(term.output, keep_output)
+    trainee.outer.add(term.target[0], keep_target)
     if term.target[0] != term.result:
-        trainee.rules.add(term.result, compare)
+        trainee.outer.add(term.result, compare)
 
 
 def logits_loss(trainee: "Trainee", factor: float | None) -> None:
@@ -269,11 +268,13 @@ def _noise_scaled(trainee: "Trainee", factor: float) -> None:
     rng = np.random.default_rng(trainee.seed + 1)
 
     def rule(f: Any, a: Any, k: Any) -> Any:
+        if not trainee.learning:
+            return f(*a, **k)
         assert trainee.clean is not None
         assert patient.feed is not None
         fed = a[0].detach()
         clean = torch.as_tensor(patient.feed.apply(trainee.clean)).to(fed).reshape(fed.shape)
-        if patient.fed_noise.kind == "masking":
+        if patient.fed_noise.kind != "gaussian":
             kept = torch.as_tensor(rng.random(tuple(fed.shape)) < factor)
             fed = torch.where(kept, fed, clean)
         else:
@@ -301,6 +302,8 @@ def more_noise(trainee: "Trainee", factor: float | None) -> None:
     generator = torch.Generator().manual_seed(trainee.seed + 1)
 
     def rule(f: Any, a: Any, k: Any) -> Any:
+        if not trainee.learning:
+            return f(*a, **k)
         size = spread / (float(np.mean(trainee.scale[1])) if trainee.scale else 1.0)
         if patient.feed is not None:
             size *= float(np.mean(np.abs(patient.feed.a)))
@@ -466,7 +469,12 @@ POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
 
 
 def fewer_pools(trainee: "Trainee", factor: float | None) -> None:
-    """Leave out the last pooling and, where the sizes then ask for it, the first of what undoes one."""
+    """Leave out the last poolings and, where the sizes then ask for it, the first of what undoes them."""
+    for _ in range(round(factor or 1)):
+        _without_pool(trainee)
+
+
+def _without_pool(trainee: "Trainee") -> None:
     modules, patient = dict(trainee.model.named_modules()), trainee.patient
     if any(isinstance(modules[name], nn.Linear) for name in patient.order):
         raise CannotChange("a dense layer fixes the size of the picture")
@@ -572,7 +580,7 @@ def output_in_loss(trainee: "Trainee") -> None:
     seen = _seen(trainee)
     if seen.output is None or patient.output is None:
         raise CannotChange("no layer gives as many numbers as an example has")
-    trainee.rules.add(seen.output, keep)
+    trainee.outer.add(seen.output, keep)
     if seen.term is not None:
         _objective(trainee, seen.term.kind, lambda: kept["z"], target)
     else:
@@ -645,21 +653,26 @@ def differentiated(trainee: "Trainee") -> None:
         def __getattr__(self, name: str) -> Any:
             return lambda *args: None
 
+    known = {(kind.__module__, kind.__qualname__) for kind in trainee.patient.custom_functions}
+    function = torch.autograd.Function
+
+    def apply(kind: Any, *args: Any, **kwargs: Any) -> Any:
+        if (kind.__module__, kind.__qualname__) not in known:
+            return original.__func__(kind, *args, **kwargs)
+        alone = kind.setup_context is not function.setup_context
+        return kind.forward(*args, **kwargs) if alone else kind.forward(Context(), *args, **kwargs)
+
+    original = function.__dict__["apply"]
+
     @contextlib.contextmanager
-    def plain(kind: Any) -> Iterator[None]:
-        own = "apply" in kind.__dict__
-        kept, alone = kind.apply, kind.setup_context is not torch.autograd.Function.setup_context
-        kind.apply = staticmethod(lambda *args: kind.forward(*args) if alone else kind.forward(Context(), *args))
+    def plain() -> Iterator[None]:
+        function.apply = classmethod(apply)
         try:
             yield
         finally:
-            if own:
-                kind.apply = kept
-            else:
-                del kind.apply
+            function.apply = original
 
-    for kind in trainee.patient.custom_functions:
-        trainee.around.append(partial(plain, kind))
+    trainee.around.append(plain)
 
 
 def other_data(trainee: "Trainee", factor: float | None) -> None:
@@ -672,6 +685,11 @@ def other_data(trainee: "Trainee", factor: float | None) -> None:
     if kept.all() or kept.mean() < 0.5:
         raise CannotChange("no examples lie far from all others")
     trainee.rows = np.flatnonzero(kept)
+
+
+def fewer_examples(trainee: "Trainee", factor: float | None) -> None:
+    """Train on a part of the examples: no repair, but it tells whether more would help."""
+    trainee.rows = trainee.rows[: max(1, round(len(trainee.rows) / (factor or 2)))]
 
 
 def _batch(trainee: "Trainee", factor: float) -> None:
@@ -696,6 +714,7 @@ CHANGES: dict[str, Callable[["Trainee", float | None], None]] = {
     "less_noise": less_noise,
     "more_noise": more_noise,
     "other_data": other_data,
+    "fewer_examples": fewer_examples,
     "more_data_or_regularise": lambda trainee, factor: more_noise(trainee, factor or 0.3),
     "he_init": he_init,
     "smaller_init": smaller_init,

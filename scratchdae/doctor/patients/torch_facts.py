@@ -17,7 +17,8 @@ from scratchdae.arguments import Array
 from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome, UsersError
 from scratchdae.doctor.patients import torch_changes, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
-from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, Call, Recorder
+from scratchdae.doctor.patients.torch_rules import Rules
+from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, Call, Producers, Recorder
 
 if TYPE_CHECKING:
     from scratchdae.doctor.patients.torch import TorchPatient, Trainee
@@ -101,11 +102,14 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
         with recorder:
             loss = trainee.run(patient.batch(first))
         order = list(glance.order)
-        names = parameter_names(glance.trainee.model)
-        fresh = {names[key]: grad for key, grad in glance.fresh.items()}
-        for _ in range(STEPS - 1):
+        again, second = Recorder(), first
+        for number in range(STEPS - 1):
             glance.begin()
-            trainee.run(patient.batch(rng.choice(len(patient.x), size, replace=False)))
+            rows = rng.choice(len(patient.x), size, replace=False)
+            with again if number == 0 else contextlib.nullcontext():
+                trainee.run(patient.batch(rows))
+            if number == 0:
+                second = rows
     calls = recorder.calls
     layers = _layers(calls)
     glance.fed = next(layers[0].tensors).detach() if layers else None
@@ -114,8 +118,14 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
     patient.seen = seen
     trainee = patient.begin(seed)
     target = _structure(patient, trainee, seen, calls, order, first)
-    facts, mends = _facts(patient, trainee, seen, calls, glance, target)
-    wrong = _wrong_gradients(patient, seed, fresh, first)
+    facts, mends = _facts(patient, trainee, seen, calls, glance)
+    if target is not None and patient.output is not None and not seen.elsewhere:
+        late = _taken(again.calls, seen)
+        fact = _target(patient, target, first, glance.fed)
+        if fact is None and late is not None:
+            fact = _target(patient, late, second, None)
+        facts += [] if fact is None else [fact]
+    wrong = _wrong_gradients(patient, seed, first)
     patient.custom_functions = _custom(loss)
     if wrong:
         facts.append(
@@ -187,13 +197,12 @@ def _structure(
         width = result.shape[-1] if layers[index].address[0] == "linear" or recurrent else result.shape[1]
         patient.code_module = (owner.get(layers[index].address), int(width))
     patient.last_layer = layers[-1].address if layers else None
-    producer = {id(call.result): call for call in calls if isinstance(call.result, torch.Tensor)}
-    activated = set()
+    producer, activated = Producers(calls), set()
     for call in calls:
         if call.address[0] in ACTIVATIONS:
-            below = producer.get(id(next(call.tensors)))
+            below = next(iter(producer.above(call)), None)
             while below is not None and below.address[0] not in (*LAYERS, *ACTIVATIONS):
-                below = producer.get(id(next(below.tensors, None)))
+                below = next(iter(producer.above(below)), None)
             if below is not None:
                 activated.add(below.address)
     patient.bare_layers = [
@@ -204,10 +213,7 @@ def _structure(
     if seen.output is None:
         return None
     output = _result(next(call for call in calls if call.address == seen.output)).detach()
-    target = None
-    if seen.term is not None:
-        place, which = seen.term.target
-        target = list(next(call for call in calls if call.address == place).tensors)[which].detach()
+    target = _taken(calls, seen)
     x = patient.x[rows].reshape(count, *patient.axes)
     whole = target is not None and target.numel() == x.size
     values = np.asarray((target if target is not None and whole else output).cpu().double())
@@ -230,7 +236,6 @@ def _facts(
     seen: torch_step.Anatomy,
     calls: list[Call],
     glance: Glance,
-    target: torch.Tensor | None,
 ) -> tuple[list[Fact], list[Any]]:
     """List mistakes that are certain, and what undoes them."""
     facts: list[Fact] = []
@@ -274,7 +279,11 @@ def _facts(
     size = patient.x[: min(patient.batch_size, len(patient.x))].size
     if seen.elsewhere:
         what = f"{seen.compared} numbers of a batch of {size}" if seen.compared != size else "something else"
-        tell("C04", f"the loss compares {what}, not what the last layer gives with the batch", torch_changes.output_in_loss)
+        tell(
+            "C04",
+            f"the loss compares {what}, not what the last layer gives with the batch",
+            torch_changes.output_in_loss,
+        )
     if seen.twice:
         tell("C05", f"{seen.twice[0][0]} is applied to what is activated already", torch_changes.once)
     if len(glance.applied) >= STEPS - 2 and max(glance.applied) < NEARLY_NOTHING:
@@ -283,35 +292,48 @@ def _facts(
     strong = [
         m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= 0.5
     ]
+    if patient.given is not None and patient.awake_noise(glance.trainee):
+        tell("F24", "the model adds noise in evaluation mode too")
     if glance.asleep:
         tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_changes.awake)
     if strong:
         tell("C08", f"dropout of {max(strong):g}", torch_changes.awake)
-    if target is not None and patient.output is not None and not seen.elsewhere:
-        _target(patient, tell, target)
     fed = glance.fed
-    if fed is not None and len(fed) > 1 and bool((fed[1:] == fed[:1]).all()) and np.ptp(patient.x[: len(fed)], axis=0).any():
+    if (
+        fed is not None
+        and len(fed) > 1
+        and bool((fed[1:] == fed[:1]).all())
+        and np.ptp(patient.x[: len(fed)], axis=0).any()
+    ):
         tell("C09", "the network is fed one example in every row of the batch")
     return facts, mends
 
 
-def _target(patient: TorchPatient, tell: Any, target: torch.Tensor) -> None:
-    layout = patient.output
-    assert layout is not None
-    rows = len(target) if layout.shape[0] == -1 else patient.batch_size
-    x = patient.x[: min(rows, patient.batch_size, len(patient.x))]
-    values = target.cpu().double().numpy()
-    if values.size != x.size:
-        return
+def _taken(calls: list[Call], seen: torch_step.Anatomy) -> torch.Tensor | None:
+    """Return the target of the loss."""
+    if seen.term is None:
+        return None
+    place, which = seen.term.target
+    tensors = [list(call.tensors) for call in calls if call.address == place]
+    return tensors[0][which].detach() if tensors and len(tensors[0]) > which else None
+
+
+def _target(patient: TorchPatient, target: torch.Tensor, rows: Array, fed: torch.Tensor | None) -> Fact | None:
+    """Compare the loss's target with the examples that were fed."""
+    layout, x = patient.output, patient.x[rows]
+    values = np.asarray(target.cpu().double())
+    if layout is None or values.size != x.size:
+        return None
     difference = layout.back(values) - x
     size = float(x.std()) or 1.0
     if np.abs(difference).max() < 1e-3 * size:
-        return
+        return None
     left = float((difference**2).mean()) / size**2
-    if layout.fit < 0.3:
-        tell("C03", f"the target is not the batch: they differ by {left:.2g} of its variance")
-    else:
-        tell("F24", f"the target is not the clean batch: they differ by {left:.2g} of its variance")
+    found = find(x.reshape(len(x), *patient.axes), values)
+    noisy = fed is not None and fed.numel() == target.numel() and bool((fed.reshape(target.shape) == target).all())
+    if not noisy and (found is None or found.fit < 0.3):
+        return Fact("C03", f"the target is not the batch: they differ by {left:.2g} of its variance")
+    return Fact("F24", f"the target is not the clean batch: they differ by {left:.2g} of its variance")
 
 
 def parameter_names(model: nn.Module) -> dict[int, str]:
@@ -339,57 +361,60 @@ def _custom(loss: Any) -> list[Any]:
     return found
 
 
-def _wrong_gradients(patient: TorchPatient, seed: int, fresh: dict[str, torch.Tensor], rows: Array) -> str | None:
-    """Return the parameter whose gradient is not the slope of the loss, if there is one."""
-    from scratchdae.doctor.patients.torch_rules import Rules
-
+def _wrong_gradients(patient: TorchPatient, seed: int, rows: Array) -> str | None:
+    """Return the parameter whose gradient is not the slope of the loss, if there is one; all in float64."""
     trainee = patient.begin(seed)
     trainee.model.double()
-    patient.exact = True
+    named = [(name, p) for name, p in trainee.model.named_parameters() if p.requires_grad]
 
-    def loss() -> float:
-        kept: list[torch.Tensor] = []
+    def loss(derive: bool = False) -> tuple[float, list[torch.Tensor | None]]:
+        found: list[Any] = [float("nan"), []]
+
+        def backward(f: Any, a: Any, k: Any) -> None:
+            found[0] = float(a[0].detach())
+            if derive:
+                found[1] = torch.autograd.grad(a[0], [p for _, p in named], allow_unused=True)
+
         rules = Rules()
-        rules.add("backward", lambda f, a, k: kept.append(a[0].detach().double()))
+        rules.add("backward", backward)
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
         trainee.run(patient.batch(rows), rules, learn=False)
-        return float(kept[0]) if kept else float("nan")
+        return found[0], found[1]
 
+    patient.exact = True
     try:
-        values = [loss(), loss()]
-        return _steeper(trainee, fresh, loss, values)
-    except UsersError:
-        return None  # its step does not take float64
+        value, grads = loss(derive=True)
+        if not math.isfinite(value) or abs(loss()[0] - value) > 1e-9 * abs(value):
+            return None  # its noise is drawn anew each time: a slope cannot be measured
+        for (name, p), grad in zip(named, grads, strict=False):
+            if grad is not None and _off(p, grad, value, lambda: loss()[0]):
+                return str(name)
+        return None
+    except (UsersError, RuntimeError):
+        return None  # its step does not take float64, or its loss has no gradient
     finally:
         patient.exact = False
 
 
-def _steeper(trainee: Trainee, fresh: dict[str, torch.Tensor], loss: Callable[[], float], values: list[float]) -> str | None:
-    if not all(map(math.isfinite, values)) or abs(values[0] - values[1]) > 1e-5 * abs(values[0]):
-        return None  # its noise is drawn anew each time: a slope cannot be measured
-    wrong = None
-    for name, p in trainee.model.named_parameters():
-        grad = fresh.get(name)
-        norm = float(grad.double().norm()) if grad is not None else 0.0
-        size = float(p.detach().double().norm())
-        if grad is None or not math.isfinite(norm) or norm * size < 1e-9 * abs(values[0]):
-            continue
-        ratios = []
-        for share in (1e-2, 2e-3):
-            epsilon = min(share * abs(values[0]) / norm, 0.1 * (size or 1.0))
-            slopes = []
-            for sign in (1, -1):
-                move = (sign * epsilon / norm) * grad
-                with torch.no_grad():
-                    p.add_(move)
-                slopes.append(loss())
-                with torch.no_grad():
-                    p.sub_(move)
-            ratios.append((slopes[0] - slopes[1]) / (2 * epsilon * norm))
-        if all(abs(ratio - 1) > 0.3 for ratio in ratios) and abs(ratios[0] - ratios[1]) < 0.3 * (1 + abs(ratios[0])):
-            wrong = wrong or name
-    return wrong
+def _off(p: nn.Parameter, grad: torch.Tensor, value: float, loss: Callable[[], float]) -> bool:
+    """Whether a gradient is not the slope along itself, by central differences of two sizes."""
+    norm, size = float(grad.norm()), float(p.detach().norm())
+    if not math.isfinite(norm) or norm * size < 1e-6 * abs(value):
+        return False
+    ratios = []
+    for share in (1e-4, 1e-5):
+        epsilon = min(share * abs(value) / norm, 1e-3 * (size or 1.0))
+        slopes = []
+        for sign in (1, -1):
+            move = (sign * epsilon / norm) * grad
+            with torch.no_grad():
+                p.add_(move)
+            slopes.append(loss())
+            with torch.no_grad():
+                p.sub_(move)
+        ratios.append((slopes[0] - slopes[1]) / (2 * epsilon * norm))
+    return all(abs(ratio - 1) > 0.2 for ratio in ratios) and abs(ratios[0] - ratios[1]) < 0.1 * (1 + abs(ratios[0]))
 
 
 class Signs:

@@ -76,8 +76,8 @@ def _scaled(plain: Layout, x: Array, draws: list[Array]) -> Layout:
         ratios = draws[0][kept] / x[kept]
         ratio = float(np.median(ratios))
         if np.mean(np.abs(ratios - ratio) < 1e-4 * abs(ratio)) > 0.9:
-            a = np.float64(1 if abs(ratio * (1 - holes) - 1) < 0.1 else ratio)
-            return Layout(plain.order, plain.shape, plain.axes, a, plain.b, 1.0)  # type: ignore[arg-type]
+            one = np.asarray(1.0 if abs(ratio * (1 - holes) - 1) < 0.1 else ratio)
+            return Layout(plain.order, plain.shape, plain.axes, one, plain.b, 1.0)
     u = np.median(draws, axis=0)
     options = [(np.float64(1), np.float64(0)), _line(x, u, None)]
     if x.shape[0] > 2:

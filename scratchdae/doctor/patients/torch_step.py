@@ -82,6 +82,7 @@ _SHAPING = (
     "__getitem__",
     "getitem",
 )
+_SOFTPLUS = ("softplus", "logaddexp", "relu", "clamp", "maximum")
 _NAMES = {
     "subtract": "sub",
     "isub": "sub",
@@ -111,6 +112,7 @@ def function_name(function: Any) -> str:
 class Call(NamedTuple):
     """One call of a torch function."""
 
+    number: int  # its place among all calls
     address: Address
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -150,8 +152,45 @@ class Recorder(Counting):
         kwargs = kwargs or {}
         address = self.address(func)
         result = func(*args, **kwargs)
-        self.calls.append(Call(address, args, kwargs, result))
+        self.calls.append(Call(len(self.calls), address, args, kwargs, result))
         return result
+
+
+class Producers:
+    """Tells which call computed a tensor; one that works in place computes it anew."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        self._calls: dict[int, list[Call]] = {}
+        for call in calls:
+            for part in call.result if isinstance(call.result, tuple) else (call.result,):
+                if isinstance(part, torch.Tensor):
+                    self._calls.setdefault(id(part), []).append(call)
+
+    def of(self, tensor: Any, before: Call | None = None) -> Call | None:
+        """Return the last call that computed a tensor, before another call; None for what came from outside."""
+        found: list[Call] = self._calls.get(id(tensor), [])
+        for call in reversed(found):
+            if before is None or call.number < before.number:
+                return call
+        return None
+
+    def above(self, call: Call) -> list[Call]:
+        """Return the calls that computed the tensors that a call takes."""
+        found = [self.of(tensor, call) for tensor in call.tensors]
+        return [one for one in found if one is not None]
+
+    def softened(self, tensor: torch.Tensor) -> bool:
+        """Whether a softplus, or a part of one, is taken of a tensor."""
+        calls = (call for calls in self._calls.values() for call in calls if call.address[0] in _SOFTPLUS)
+        return any(one is tensor for call in calls for one in call.tensors)
+
+    def through_shapes(self, call: Call | None) -> Call | None:
+        """Return a call, or that before it of which it changes the shape alone."""
+        found = call
+        while found is not None and found.address[0] in _SHAPING:
+            above: list[Call] = self.above(found)
+            found = above[0] if above else None
+        return found
 
 
 @dataclass(frozen=True)
@@ -193,44 +232,46 @@ def anatomy(calls: list[Call], loss: torch.Tensor | None, numel: int) -> Anatomy
     if ends:
         loss = next(iter(calls[ends[0]].tensors), loss)
         calls = calls[: ends[0]]
-    producer = {id(call.result): call for call in calls if isinstance(call.result, torch.Tensor)}
-    for call in calls:  # a layer that returns several tensors, as an LSTM does
-        if isinstance(call.result, tuple):
-            producer.update({id(part): call for part in call.result if isinstance(part, torch.Tensor)})
+    producer = Producers(calls)
     layers = [call for call in calls if call.address[0] in LAYERS]
     found.input = layers[0].address if layers else None
     terms = [] if loss is None else [_term(part, producer) for part in _summands(loss, producer)]
     seen = [term for term in terms if term is not None and not isinstance(term, Call)]
     found.penalties = tuple(call.address for call in terms if isinstance(call, Call)) if seen else ()
-    last = _last(layers, calls, numel, producer)
+    layer = next((call for call in reversed(layers) if _first(call).numel() == numel), None)
     compared: torch.Tensor | None = None
     if seen:
         found.term, compared, _ = seen[0]
         found.compared = compared.numel()
     else:
         found.unseen.append("how the loss compares the output with the target")
-    if compared is not None and (last is None or (compared.numel() == numel and id(compared) in producer)):
-        output = producer.get(id(compared))
-    else:
-        output = last
+    output = producer.of(compared) if compared is not None and (layer is None or compared.numel() == numel) else None
+    if output is None and layer is not None:
+        output = _activated(layer, calls, producer)
     if output is None:
         return found
     found.output = output.address
-    passed = {call.address for call in _ancestors(_first(output), producer)} | {output.address}
-    found.elsewhere = last is not None and found.term is not None and (
-        found.compared != numel or last.address not in passed or _derived(seen[0][2], last, producer)
-    )  # fmt: skip
+    passed = _ancestors(output, producer)
+    if layer is not None and found.term is not None:
+        target = producer.of(seen[0][2])
+        own = target is not None and layer.address in _ancestors(target, producer)
+        found.elsewhere = found.compared != numel or layer.address not in passed or own
     _activations(found, calls, output, passed, producer)
-    below = passed if loss is None else passed | {call.address for call in _ancestors(loss, producer)}
+    end = producer.of(loss)
+    below = passed if end is None else passed | _ancestors(end, producer)
     found.detached = tuple(
         call.address for call in calls
         if call.address[0] == "detach" and call.address in below and next(call.tensors).requires_grad
     )  # fmt: skip
     found.without_gradient = tuple(
         call.address for call in layers
-        if not _first(call).requires_grad and any(isinstance(t, torch.nn.Parameter) and t.requires_grad for t in call.tensors)
+        if not _first(call).requires_grad and any(_trained(tensor) for tensor in call.tensors)
     )  # fmt: skip
     return found
+
+
+def _trained(tensor: torch.Tensor) -> bool:
+    return isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad
 
 
 def _first(call: Call) -> torch.Tensor:
@@ -238,28 +279,20 @@ def _first(call: Call) -> torch.Tensor:
     return result
 
 
-def _last(layers: list[Call], calls: list[Call], numel: int, producer: dict[int, Call]) -> Call | None:
-    """Return the last call that gives as many numbers as the batch has: a layer, or the activations after it."""
-    found = next((call for call in reversed(layers) if _first(call).numel() == numel), None)
-    for call in calls if found is not None else ():
-        if call.address[0] in ACTIVATIONS and _through_shapes(next(call.tensors), producer) is found:
-            found = call
-    return found
+def _activated(layer: Call, calls: list[Call], producer: Producers) -> Call:
+    """Return the last of the activations that follow a layer, or the layer."""
+    for call in calls[layer.number + 1 :]:
+        if call.address[0] in ACTIVATIONS and producer.through_shapes(next(iter(producer.above(call)), None)) is layer:
+            return _activated(call, calls, producer)
+    return layer
 
 
-def _derived(target: torch.Tensor, output: Call, producer: dict[int, Call]) -> bool:
-    """Whether a target was computed from the output that is compared with it."""
-    return output.address in {call.address for call in _ancestors(target, producer)}
-
-
-def _activations(
-    found: Anatomy, calls: list[Call], output: Call, inside: set[Address], producer: dict[int, Call]
-) -> None:
+def _activations(found: Anatomy, calls: list[Call], output: Call, inside: set[Address], producer: Producers) -> None:
     chain = []  # activations one after the other, the last first
-    call: Call | None = _through_shapes(_first(output), producer)
+    call = producer.through_shapes(output)
     while call is not None and call.address[0] in ACTIVATIONS:
         chain.append(call.address)
-        call = _through_shapes(next(call.tensors), producer)
+        call = producer.through_shapes(next(iter(producer.above(call)), None))
     squashing = [address for address in chain if address[0] in ("sigmoid", "tanh", "softmax")]
     logits = found.term is not None and found.term.kind == "cross_entropy_from_logits"
     found.output_activation = chain[0] if chain else None
@@ -271,24 +304,24 @@ def _activations(
     )
 
 
-def _summands(value: torch.Tensor, producer: dict[int, Call]) -> list[torch.Tensor]:
+def _summands(value: torch.Tensor, producer: Producers, before: Call | None = None) -> list[torch.Tensor]:
     """Return the tensors whose sum a loss is, numbers and factors aside."""
-    call = producer.get(id(value))
+    call = producer.of(value, before)
     if call is None:
         return [value]
     name, tensors = call.address[0], list(call.tensors)
     scalars = all(t.numel() == 1 for t in tensors)
     if name in ("add", "sub") and scalars and tensors:
-        return [part for t in tensors for part in _summands(t, producer)]
-    if name in ("mul", "div", "neg", "mean", "sum") and len(tensors) == 1 and scalars:
-        inner = _summands(tensors[0], producer)
+        return [part for t in tensors for part in _summands(t, producer, call)]
+    if name in ("mul", "div", "neg", "mean", "sum", "detach", "requires_grad") and len(tensors) == 1 and scalars:
+        inner = _summands(tensors[0], producer, call)
         return inner if len(inner) > 1 else [value]
     return [value]
 
 
-def _term(value: torch.Tensor, producer: dict[int, Call]) -> tuple[Term, torch.Tensor, torch.Tensor] | Call | None:
+def _term(value: torch.Tensor, producer: Producers) -> tuple[Term, torch.Tensor, torch.Tensor] | Call | None:
     """Find the comparison below one summand of the loss; the summand's own call where it is another penalty."""
-    top = producer.get(id(value))
+    top = producer.of(value)
     queue: list[tuple[Call, str]] = [(top, "")] if top else []
     passed: set[Address] = set()
     while queue:
@@ -299,16 +332,16 @@ def _term(value: torch.Tensor, producer: dict[int, Call]) -> tuple[Term, torch.T
         found = _comparison(call, above, producer)
         if found is not None and top is not None:
             kind, output, place = found
-            target, made = list(call.tensors)[place], producer.get(id(output))
+            target, made = list(call.tensors)[place], producer.of(output, call)
             mean = float(MEANS[kind](output.detach().double(), target.detach().double()))
             scale = float(value.detach().double().sum()) / mean if mean else float("nan")
             address = made.address if made else ("nothing", 0)
             return Term(kind, top.address, address, (call.address, place), scale), output, target
-        queue += [(producer[id(t)], call.address[0]) for t in call.tensors if id(t) in producer]
+        queue += [(one, call.address[0]) for one in producer.above(call)]
     return top
 
 
-def _comparison(call: Call, above: str, producer: dict[int, Call]) -> tuple[str, torch.Tensor, int] | None:
+def _comparison(call: Call, above: str, producer: Producers) -> tuple[str, torch.Tensor, int] | None:
     """Return the kind, the output, and which tensor of the call is the target, if a call compares the two.
 
     `above` is the function that takes its result.
@@ -330,34 +363,26 @@ def _comparison(call: Call, above: str, producer: dict[int, Call]) -> tuple[str,
             given, target = pair[1 - place], pair[place]
             if target.requires_grad or not given.requires_grad:
                 continue
-            log, reached = producer.get(id(given)), None
+            log, reached = producer.of(given, call), None
             while log is not None and log.address[0] in ("log", "clamp", "clip", "add"):
-                reached, log = next(log.tensors), producer.get(id(next(log.tensors)))
+                reached, log = next(log.tensors), producer.of(next(log.tensors), log)
             if reached is not None and not (log is not None and log.address[0] in ("sub", "rsub")):
                 return "hand-written cross-entropy", reached, place
-            softened = (c for c in producer.values() if c.address[0] in ("softplus", "logaddexp", "relu", "clamp", "maximum"))
-            if reached is None and above == "sub" and any(t is given for c in softened for t in c.tensors):
+            if reached is None and above == "sub" and producer.softened(given):
                 return "cross_entropy_from_logits", given, place
     return None
 
 
-def _ancestors(tensor: torch.Tensor, producer: dict[int, Call]) -> list[Call]:
-    found: dict[Address, Call] = {}
-    queue = [tensor]
+def _ancestors(call: Call, producer: Producers) -> set[Address]:
+    """Return the addresses of a call and of all that it was computed from."""
+    found: set[Address] = set()
+    queue = [call]
     while queue:
-        call = producer.get(id(queue.pop()))
-        if call is not None and call.address not in found:
-            found[call.address] = call
-            queue += list(call.tensors)
-    return list(found.values())
-
-
-def _through_shapes(tensor: torch.Tensor, producer: dict[int, Call]) -> Call | None:
-    """Return the call that computed a tensor, seen through what changes its shape alone."""
-    call = producer.get(id(tensor))
-    while call is not None and call.address[0] in _SHAPING:
-        call = producer.get(id(next(call.tensors)))
-    return call
+        one = queue.pop()
+        if one.address not in found:
+            found.add(one.address)
+            queue += producer.above(one)
+    return found
 
 
 def squared(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

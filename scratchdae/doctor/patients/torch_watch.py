@@ -183,7 +183,7 @@ class Observer:
         for call in calls:
             held = tuple(t for t in call.tensors if isinstance(t, torch.nn.Parameter))
             if held or call.address[0] == "backward":
-                self._calls.append(Call(call.address, held, {}, None))
+                self._calls.append(Call(call.number, call.address, held, {}, None))
 
     def _compare(self, target: torch.Tensor, fed: torch.Tensor) -> None:
         """Find target and input among the examples."""
@@ -212,8 +212,8 @@ class Observer:
         if not self.at and not self.steps:
             return ()
         self._glance.stepped = STEPS if self.steps else 0  # of a loop that had fewer none is missing
-        patient: Any = SimpleNamespace(x=self.x, batch_size=self._batch or 1, output=None)
-        known, _ = torch_facts._facts(patient, patient, self.read, self._calls, self._glance, None)
+        patient: Any = SimpleNamespace(x=self.x, batch_size=self._batch or 1, output=None, given=None)
+        known, _ = torch_facts._facts(patient, patient, self.read, self._calls, self._glance)
         known += self._found
         if len(self._rates) > 1 and 0 <= self._rates[-1] < 1e-2 * self._rates[0]:
             left = self._rates[-1] / self._rates[0]
