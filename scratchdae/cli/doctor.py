@@ -111,9 +111,7 @@ def _of_run(folder: Path, options: argparse.Namespace) -> "Report":
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for a file of your own, found the run {folder} beside it")
     from scratchdae.doctor.examination import examine_patient
-    from scratchdae.doctor.patients.scratch_run import (  # type: ignore[import-not-found, unused-ignore]
-        patient_of_run,
-    )
+    from scratchdae.doctor.patients.scratch_run import patient_of_run
 
     patient, steps, seed = patient_of_run(folder, options.data)
     steps = steps if options.steps is None else options.steps

@@ -213,3 +213,18 @@ def test_an_exception_in_a_step_is_told_with_its_line(torch, tmp_path, capsys):
     assert said.startswith("IT DOES NOT RUN")
     assert "NameError: name 'bach' is not defined" in said
     assert "line 13" in said
+
+
+def test_a_run_of_its_own_by_its_folder(tmp_path, capsys):
+    out = str(tmp_path / "run")
+    assert main(["train", "--epochs", "1", "--limit", "300", "--hidden", "20", "--out", out, "--backend", "numpy"]) == 0
+    before = sorted(path.name for path in (tmp_path / "run").iterdir())
+    capsys.readouterr()
+    status = main(["doctor", out, "--budget", "4", "--steps", "30", "--json", "-"])
+    found = json.loads(capsys.readouterr().out)
+    assert status == found["status"]
+    assert found["about"]["framework"] == "scratchdae"
+    assert found["about"]["steps"] == 30
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == before
+    assert main(["doctor", str(tmp_path)]) == 2
+    assert "error: " in capsys.readouterr().err
