@@ -2,7 +2,6 @@
 
 import argparse
 import contextlib
-import importlib
 import importlib.util
 import json
 import sys
@@ -112,9 +111,9 @@ def _of_run(folder: Path, options: argparse.Namespace) -> "Report":
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for a file of your own, found the run {folder} beside it")
     from scratchdae.doctor.examination import examine_patient
+    from scratchdae.doctor.patients.scratch_run import patient_of_run
 
-    patients: Any = importlib.import_module("scratchdae.doctor.patients.scratch_run")
-    patient, steps, seed = patients.patient_of_run(folder, options.data)
+    patient, steps, seed = patient_of_run(folder, options.data)
     steps = steps if options.steps is None else options.steps
     seed = seed if options.seed is None else options.seed
     with _shown(options.budget) as progress:

@@ -85,7 +85,7 @@ def _place(report: Report, curve: Array, found: Survey, kind: str) -> None:
         report.sentence = f"this loss has no floor on these data: {why}"
         report.causes = _named(suspected | ({"C09": 0.35} if alike else {"F14": 0.35}))
         return
-    summed = _summed(curve, constant, found.d)
+    summed = _summed(curve, constant, found, kind)
     shares = curve / (constant * (found.d if summed else 1))
     report.unseen += (
         f"the reduction: taken for a {'sum over each example' if summed else 'mean over all entries'}, by its size",
@@ -133,12 +133,15 @@ def _between(last: float, floors: list[Floor]) -> str:
     return " and ".join(parts)
 
 
-def _summed(curve: Array, constant: float, d: int) -> bool:
-    """Tell a sum over an example's entries from a mean: losses are seldom many times those of a constant."""
+def _summed(curve: Array, constant: float, found: Survey, kind: str) -> bool:
+    """Tell a sum over entries from a mean: few means end at many times a constant's, but where outputs cannot reach."""
     finite = curve[np.isfinite(curve)]
-    return bool(len(finite)) and d >= 30 and float(np.median(finite)) > 0.02 * d * constant and (
-        float(finite.min()) > 2 * constant
-    )  # fmt: skip
+    if not len(finite) or found.d < 30:
+        return False
+    last = float(np.median(finite[-max(1, len(finite) // 10) :]))
+    beyond = [floor.value for floor in found.floors if floor.kind == "range" and floor.loss == kind]
+    reached = any(abs(last - value) < 2 * _AT * value for value in beyond)
+    return not reached and float(finite.min()) > 2 * constant and last > max(5.0, 0.02 * found.d) * constant
 
 
 def _movement(shares: Array) -> tuple[str, dict[str, float]]:

@@ -143,7 +143,7 @@ def trials(report: Report) -> list[tuple[str, str, str, float]]:
     for trial in sorted(report.trials, key=lambda t: (bool(t.changes), not t.scores, score(t))):
         what = "; and ".join(sentence_for(change.name, change.factor) for change in trial.changes)
         if not trial.scores:
-            what += f": {trial.why_not or 'the time had ended'}"
+            what += f": {trial.why_not or 'it was not reached'}"
         share = percent(score(trial)) if trial.scores else "not tried"
         seeds = f" ({len(trial.scores)} seeds)" if len(trial.scores) > 1 else ""
         rows.append((share, trial.name, f"{what or 'your training'}{seeds}", score(trial)))

@@ -16,7 +16,7 @@ import numpy as np
 from malformed import WORK, odd_files, word
 from verdict import Case
 
-from scratchdae import cli
+from scratchdae import cli, floors
 
 TRAIN = "train --data {0}/good.npy --hidden 3 --epochs 1 --backend numpy --out {1}/new --validation 0.2 --limit 20 --batch-size 5 "
 LINES = {  # and what the sentence says that refuses a line although nothing in it is malformed
@@ -24,6 +24,7 @@ LINES = {  # and what the sentence says that refuses a line although nothing in 
     TRAIN + "--corruption masking:0.3 --lr linear(0.1,0.2,3) --l2 0.1 --patience 2 --seed 1": "\0",
     "floors {0}/images.npy --codes 1,2 --nu 0.1,0.2 --sigma 0.1 --sample 20 --seed 1 --pool 2": "\0",
     "floors {0}/good.npy --range 0 1 --corruption gaussian:0.1 --json": "\0",
+    "doctor --history {0}/losses.csv --data {0}/good.npy --loss bce --json {1}/d.json --html {1}/d.html": "unrecognized arguments",
     "gradcheck --visible 3 --hidden 2 --batch-size 2 --loss cross_entropy --output sigmoid --method auto --seed 1": "\0",
     "conform run --adapter reference --timeout 0 --dtype float64 --group autoencoder --case tied_cross_entropy": "\0",
     "conform run --adapter reference --case tied_cross_entropy --timeout 0 --json {1}/a.json --junit {1}/a.xml": "\0",
@@ -39,7 +40,7 @@ LINES = {  # and what the sentence says that refuses a line although nothing in 
 ALSO = {  # what a sentence may call an option besides
     "hidden": ("n_hidden", "memory"), "visible": ("n_visible", "memory"), "batch-size": ("B",), "setting": ("settings",), "pool": ("pools",),
     "corruption": ("level", "nu", "sigma"), "sigma": ("noises",), "nu": ("masks",), "N": ("n", "memory"), "case": ("cases", "names"), "group": ("groups",),
-    "seeds": ("seed",), "range": ("low", "high", "limits"), "adapter": ("module", "object"), "limit": ("examples",), "root": ("MNIST", "folder"), "run": ("chapter", "NAME"),
+    "seeds": ("seed",), "range": ("low", "high", "limits"), "adapter": ("module", "object"), "limit": ("examples",), "root": ("MNIST", "folder"), "run": ("chapter", "NAME"), "history": ("losses",),
 }  # fmt: skip
 ENVIRONMENTS = [
     {"PYTHONIOENCODING": "cp1252"}, {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}, {"MPLBACKEND": "nonsense"},
@@ -54,6 +55,7 @@ def warm(root):
     np.save(root / "good.npy", good)
     np.save(root / "images.npy", good.reshape(40, 4, 4))
     (root / "empty").mkdir()
+    (root / "losses.csv").write_text(f"loss\n{floors.cross_entropy(good)}\n")  # at its floor
     here(["conform", "export", f"{root}/answers", "--case", "tied_cross_entropy", "--with-expected"])
     for path in (root / "answers").rglob("expected.*"):
         path.rename(path.with_stem("outputs"))

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.optim.optimizer import register_optimizer_step_post_hook
+from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 from scratchdae.arguments import Array
@@ -32,6 +32,8 @@ _SATURATED = {"Sigmoid": (0.01, 0.99), "Tanh": (-0.98, 0.98)}
 _NODES = 500  # of a graph that are looked at
 _ROWS = 8  # of the first batch that are looked for among the examples
 _SAME, _NOISY = 1e-6, 0.5  # of the variance: the same example; the same with noise
+_UNITS = 0.3  # by which the variance of a batch may differ from that of the examples
+_GLANCED = 16  # examples of a batch whose saturation is looked at
 _KEPT = 4  # looks over which a unit must be silent to be called dead
 
 
@@ -40,6 +42,7 @@ class Observer:
 
     def __init__(self, model: torch.nn.Module, optimizers: list[Any], x: Array, every: int) -> None:
         self.model, self.optimizers, self.x, self.every = model, optimizers, x, every
+        self._variance = float(x.var(axis=0).mean()) or 1.0
         self.steps = 0
         self.at: list[int] = []
         self.loss: list[float] = []
@@ -64,6 +67,7 @@ class Observer:
         """Set the hooks."""
         self._glance.watch(self._first_steps, self._recorder)
         self._glance.begin()
+        self._hooks.callback(register_optimizer_step_pre_hook(lambda *_: self._unset()).remove)
         self._hooks.callback(register_optimizer_step_post_hook(lambda o, *_: self._stepped(o)).remove)
         self._set(self._recorder)
 
@@ -91,10 +95,8 @@ class Observer:
         if optimizer is not self._stepping:
             return
         self.steps += 1
-        if self._mode is not None:
-            self._unset()
-            if self.read is None:
-                self._read()
+        if self.read is None:
+            self._read()
         if self.steps < STEPS:
             self._glance.begin()
         elif self.steps == STEPS:
@@ -106,7 +108,7 @@ class Observer:
     def look(self, loss: torch.Tensor) -> None:
         """Look at a loss before its backward."""
         self.at.append(self.steps)
-        self.loss.append(float(loss.detach().double().mean()))
+        self.loss.append(float(loss.detach().mean()))
         with torch.no_grad(), contextlib.suppress(RuntimeError):  # a graph whose tensors are kept elsewhere
             self.shares.append(self._graph(loss))
         optimizer = self._stepping or (self.optimizers[0] if self.optimizers else None)
@@ -120,13 +122,13 @@ class Observer:
             if name in _COMPARED and np.isnan(share):
                 z, target = node._saved_self, node._saved_target
                 if "Logits" in name:
-                    self.signs["output_saturated"] = float((z.abs() > 4.6).float().mean())
+                    self.signs["output_saturated"] = float((z[:_GLANCED].abs() > 4.6).float().mean())
                     z = torch.sigmoid(z)
-                share = _share(z - target, target)
+                share = self._share(z - target, target)
             elif name == "PowBackward0" and np.isnan(share) and not inside:  # (z - x) ** 2
                 residual = node._saved_self
                 if residual.numel() % self.x.shape[1] == 0 and residual.numel() > 1:
-                    share = float(residual.double().square().mean()) / (float(self.x.var(axis=0).mean()) or 1.0)
+                    share = self._share(residual, None)
             elif name == "ReluBackward0":
                 active = node._saved_result > 0
                 active = active.amax(dim=tuple(range(2, active.ndim))) if active.ndim > 3 else active.flatten(0, -2)
@@ -139,7 +141,7 @@ class Observer:
                 rectifiers += 1
             elif name in ("SigmoidBackward0", "TanhBackward0"):
                 low, high = _SATURATED[name.removesuffix("Backward0")]
-                result = node._saved_result
+                result = node._saved_result[:_GLANCED]
                 part = float(((result < low) | (result > high)).float().mean())
                 if not inside and not output_seen:
                     self.signs["output_saturated"], output_seen = part, True
@@ -149,6 +151,14 @@ class Observer:
         if len(self.at) == 1:
             self.signs["saturated_first"] = max(saturated)
         return share
+
+    def _share(self, residual: torch.Tensor, target: torch.Tensor | None) -> float:
+        """Return what is left of the variance: that of x, or of the first targets where these have other units."""
+        if len(self.at) == 1 and target is not None and len(target) > 1:
+            variance = float(target.float().var(0).mean())
+            if abs(variance / self._variance - 1) > _UNITS:
+                self._variance = variance or 1.0
+        return float(residual.float().square().mean()) / self._variance
 
     # ------------------------------------------------------------------ what it was
     def _read(self) -> None:
@@ -290,13 +300,6 @@ def _nodes(loss: torch.Tensor) -> Iterator[tuple[str, Any, bool]]:
         yield name, node, inside
         inside = inside or name.startswith(_LAYERS)
         queue += [(below, inside) for below, _ in node.next_functions]
-
-
-def _share(residual: torch.Tensor, target: torch.Tensor) -> float:
-    """Return what is left of the variance of a batch, which is that of all but for the mean of the batch itself."""
-    n = len(target)
-    whole = float((target - target.mean(0)).double().square().sum()) * n / max(1, n - 1)
-    return float(residual.double().square().sum()) / whole if whole > 0 else float("nan")
 
 
 def _nearest(rows: Array, x: Array) -> tuple[Array, Array]:
