@@ -70,7 +70,7 @@ DECOYS = (
 )  # tried everywhere, beside what repairs: nothing is compiled anew
 BROKEN = {
     "rate too low": ({"lr": 1e-4}, X, {"F01"}, ()),
-    "rate too high": ({"lr": 8.0, "rule": "SGD"}, X, {"F02", "F03"}, ()),
+    "rate too high": ({"lr": 2.0}, X, {"F02", "F03"}, ()),
     "output saturated": (
         {"out": "sigmoid", "bias": -30.0}, unit(X), {"F15"}, ("output_bias_to_mean", "smaller_init", "logits_loss"),
     ),
@@ -168,46 +168,52 @@ def test_mistakes_are_facts(keras):
     assert patient.train(0, 3, (Change("fix_backward"),)).finite
 
 
+def begun(patient, *names):
+    """Return a training with changes before its first step: what would be done otherwise."""
+    from scratchdae.doctor.patients.keras_trainee import Trainee
+
+    trainee = Trainee(patient, 0, [Change(name) for name in names])
+    trainee.begin()
+    return trainee
+
+
+def told(trainee):
+    """Return all by which trainings can differ before their first step."""
+    numbers = (trainee.size, trainee.rate, trainee.extra_noise, trainee.noise_left, trainee.clean_target, trainee.loss)
+    arrays = [value.tobytes() for value in (trainee.x, *(v.numpy() for v in trainee.model.trainable_variables))]
+    return numbers, arrays, trainee.plan.key()
+
+
 @pytest.mark.parametrize("make", [nested, recurrent])
 def test_changes_of_the_structure_are_made(keras, make):
     x = unit(curved(40, 64)).reshape(40, 8, 8, 1) if make is nested else curved(40).reshape(40, 6, 2)
     patient = patient_of(make(keras), x, 8)
-    base = patient.train(0, 2)
-    names = ("logits_loss", "fewer_pools", "leaky_relu") if make is nested else ("widen_code", "lr_up", "he_init")
-    for name in names:
-        outcome = patient.train(0, 2, (Change(name),))
-        assert not np.array_equal(outcome.loss, base.loss), name
+    base = told(begun(patient))
+    for name in ("fewer_pools", "leaky_relu", "narrow_code") if make is nested else ("widen_code", "lr_up", "he_init"):
+        changed = begun(patient, name)
+        assert told(changed) != base, name
+        assert changed.model.output_shape[1:] == x.shape[1:]
+        assert np.isfinite(changed.reconstruct(patient.x[:4])).all()
 
 
 def test_every_change_changes_something_or_says_why_not():
     patient = patient_of(network(noise=0.1, l2=1e-3, out="sigmoid", lr=0.1, rule="SGD"), unit(X))
-    patient.build, unused = _eagerly(patient.build), {}
-    base = patient.train(0, 2)
+    patient.anatomy(0)
+    base, unused = told(begun(patient)), {}
     for name in REMEDIES:
         assert patient.lines(Change(name))
         try:
-            outcome = patient.train(0, 2, (Change(name),))
+            changed = begun(patient, name)
         except CannotChange as why:
             unused[name] = str(why)
             continue
-        if name not in ("more_steps", "smaller_init", "clip_gradient"):  # of steps, and of what is small already
-            assert not np.array_equal(outcome.loss, base.loss) or outcome.score != base.score, name
+        if name not in ("more_steps", "smaller_init"):  # of steps, and of what is small already
+            assert told(changed) != base, name
     assert all(len(why) > 10 for why in unused.values())
     assert set(unused) == {
         "zero_grad", "clean_target", "sigmoid_output", "leaky_relu", "add_nonlinearity", "fewer_pools", "fix_backward",
         "more_data_or_regularise", "other_data", "none",
     }  # fmt: skip
-
-
-def _eagerly(build):
-    """Let a model run without being compiled, which for a few steps is faster."""
-
-    def eager(seed):
-        model = build(seed)
-        model.run_eagerly = True
-        return model
-
-    return eager
 
 
 def test_a_step_of_ones_own_is_seen_and_its_noise_changed():
