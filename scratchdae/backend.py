@@ -67,7 +67,10 @@ def _uninterrupted() -> Iterator[None]:
 @lru_cache
 def numba_available() -> bool:
     """Tell whether numba, and scipy for the BLAS inside its kernels, are installed; nothing is imported."""
-    return all(importlib.util.find_spec(package) is not None for package in ("numba", "scipy"))
+    try:
+        return all(importlib.util.find_spec(package) is not None for package in ("numba", "scipy"))
+    except (ImportError, ValueError):  # a finder that keeps it away; something in its place that was not imported
+        return False
 
 
 def choose(name: str = "auto") -> Choice:

@@ -28,7 +28,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, array, choice, function, generator, integer, mapping, number, shown
+from scratchdae.arguments import Array, Params, choice, function, generator, integer, mapping, number, numbers, shown
 
 LossAndGrads: TypeAlias = Callable[[Params], tuple[Any, Mapping[str, Array]]]
 
@@ -132,11 +132,12 @@ def check(
     integer("max_entries", max_entries)
     tolerance = None if tolerance is None else number("tolerance", tolerance, above=0)
     rng = np.random.default_rng(0) if rng is None else generator("rng", rng)
-    _point(loss_and_grads, params)
-    params = {name: np.array(value) for name, value in params.items()}
+    params = {name: np.array(value) for name, value in _point(loss_and_grads, params)[0].items()}
     _check_params(params)
     loss, grads = _answer(loss_and_grads({name: value.copy() for name, value in params.items()}))
-    grads = _check_answer(loss, grads, params)
+    if not np.isfinite(loss):
+        raise ValueError(f"loss_and_grads must return a finite scalar loss, found {loss!r}")
+    grads = _check_grads(grads, params)
     if loss_and_grads(params)[0] != loss:
         raise ValueError("loss_and_grads must return the same loss for the same arrays: fix its random generator")
 
@@ -187,14 +188,15 @@ def complex_step(loss_and_grads: LossAndGrads, params: Params, v: Params, step: 
     ValueError
         If the function does not take complex arrays, or drops their imaginary part with a warning.
     """
-    _point(loss_and_grads, params, v)
+    params, v = _point(loss_and_grads, params, v)
     number("step", step, above=0)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error")
-            loss, _ = loss_and_grads({name: value + 1j * step * v[name] for name, value in params.items()})
+            answer = loss_and_grads({name: value + 1j * step * v[name] for name, value in params.items()})
     except Exception as error:
         raise ValueError(f"loss_and_grads does not take complex arrays ({type(error).__name__}: {error})") from error
+    loss = _loss(answer, kinds="fciu")
     if not np.iscomplexobj(loss):
         raise ValueError("loss_and_grads does not take complex arrays: its loss is real")
     return float(np.imag(loss) / step)
@@ -217,7 +219,7 @@ def central_difference(loss_and_grads: LossAndGrads, params: Params, v: Params, 
     float
         The derivative, with a truncation error O(h²) and a round-off of about 1e-16 |f| / h.
     """
-    _point(loss_and_grads, params, v)
+    params, v = _point(loss_and_grads, params, v)
     number("step", step, above=0)
     return (_along(loss_and_grads, params, v, step) - _along(loss_and_grads, params, v, -step)) / (2 * step)
 
@@ -239,9 +241,9 @@ def taylor_order(loss_and_grads: LossAndGrads, params: Params, v: Params) -> flo
         stands clear of round-off: 2 for a right gradient, 1 for a wrong one. NaN if fewer than two do: the function is
         then linear along the direction.
     """
-    _point(loss_and_grads, params, v)
+    params, v = _point(loss_and_grads, params, v)
     loss, grads = _answer(loss_and_grads(params))
-    slope = _inner(grads, v)
+    slope = _inner(_check_grads(grads, params), v)
     steps = 10.0 ** -np.arange(1, 4.5, 0.5)
     remainders = np.array([abs(_along(loss_and_grads, params, v, h) - float(loss) - h * slope) for h in steps])
     heard = remainders > 1e-13 * max(abs(float(loss)), 1e-3)
@@ -251,23 +253,38 @@ def taylor_order(loss_and_grads: LossAndGrads, params: Params, v: Params) -> flo
     return float(np.median(slopes[-3:]))
 
 
-def _point(loss_and_grads: object, params: object, v: object = MISSING) -> None:
-    """Refuse what is no function of named arrays, and a direction that is not one of them."""
+def _point(loss_and_grads: object, params: object, v: object = MISSING) -> tuple[Params, Params]:
+    """Return the arrays and the direction, refused where they are no numbers or have other names or shapes."""
     function("loss_and_grads", loss_and_grads)
-    arrays = {name: array(f"params[{name!r}]", value) for name, value in mapping("params", params).items()}
+    point = {name: numbers(f"params[{name!r}]", value) for name, value in mapping("params", params).items()}
     if v is MISSING:
-        return
-    if mapping("v", v).keys() != arrays.keys():
-        raise ValueError(f"v must hold {sorted(arrays)}, found {shown(sorted(mapping('v', v)))}")
-    for name, value in mapping("v", v).items():
-        if array(f"v[{name!r}]", value).shape != arrays[name].shape:
-            raise ValueError(f"v[{name!r}] must have shape {arrays[name].shape}, found {shown(value)}")
+        return point, {}
+    if mapping("v", v).keys() != point.keys():
+        raise ValueError(f"v must hold {sorted(point)}, found {shown(sorted(mapping('v', v)))}")
+    along = {name: numbers(f"v[{name!r}]", value) for name, value in mapping("v", v).items()}
+    for name, value in along.items():
+        if value.shape != point[name].shape:
+            raise ValueError(f"v[{name!r}] must have shape {point[name].shape}, found {shown(value)}")
+    return point, along
+
+
+def _loss(answer: Any, kinds: str = "fiu") -> Any:
+    """Return the loss of an answer, whose gradients nobody asked for; complex only where that is among the kinds."""
+    loss: Any = answer[0] if isinstance(answer, tuple) and len(answer) == 2 else None
+    if np.ndim(loss) != 0:
+        raise ValueError(f"loss_and_grads must return a finite scalar loss, found {shown(loss)}")
+    if np.iscomplexobj(loss) and "c" not in kinds and np.imag(loss) == 0:
+        loss = np.real(loss)
+    if np.asarray(loss).dtype.kind not in kinds:
+        raise ValueError(f"loss_and_grads must return a real number and a dict of gradients, found {shown(answer)}")
+    return loss
 
 
 def _answer(answer: Any) -> tuple[Any, Mapping[str, Array]]:
-    if not isinstance(answer, tuple) or len(answer) != 2 or not isinstance(answer[1], Mapping):
-        raise ValueError(f"loss_and_grads must return a loss and a dict of gradients, found {shown(answer)}")
-    return answer
+    loss = _loss(answer)
+    if not isinstance(answer[1], Mapping):
+        raise ValueError(f"loss_and_grads must return a real number and a dict of gradients, found {shown(answer)}")
+    return loss, answer[1]
 
 
 def _check_params(params: Params) -> None:
@@ -281,16 +298,15 @@ def _check_params(params: Params) -> None:
             )
 
 
-def _check_answer(loss: Any, grads: Mapping[str, Array], params: Params) -> Params:
-    if np.ndim(loss) != 0 or not np.isfinite(loss):
-        raise ValueError(f"loss_and_grads must return a finite scalar loss, found {loss!r}")
+def _check_grads(grads: Mapping[str, Array], params: Params) -> Params:
     if set(grads) != set(params):
-        raise ValueError(f"loss_and_grads must return gradients for {sorted(params)}, found {sorted(grads)}")
-    answer = {name: np.array(grads[name], dtype=np.float64) for name in params}
+        found = shown(sorted(map(str, grads)))
+        raise ValueError(f"loss_and_grads must return gradients for {sorted(params)}, found {found}")
+    answer = {name: numbers(f"grads[{name!r}]", grads[name], "an array of real numbers") for name in params}
     for name, gradient in answer.items():
-        if gradient.shape != params[name].shape:
-            raise ValueError(f"grads[{name!r}] must have shape {params[name].shape}, found {gradient.shape}")
-    return answer
+        if gradient.shape != params[name].shape or gradient.dtype.kind == "c":
+            raise ValueError(f"grads[{name!r}] must be real, of shape {params[name].shape}, found {shown(gradient)}")
+    return {name: gradient.astype(np.float64) for name, gradient in answer.items()}
 
 
 def _choose(loss_and_grads: LossAndGrads, params: Params, v: Params, method: str) -> tuple[str, str]:
@@ -322,7 +338,7 @@ def _unit(params: Params, name: str, k: int) -> Params:
 
 
 def _along(loss_and_grads: LossAndGrads, params: Params, v: Params, h: float) -> float:
-    return float(loss_and_grads({name: value + h * v[name] for name, value in params.items()})[0])
+    return float(_loss(loss_and_grads({name: value + h * v[name] for name, value in params.items()})))
 
 
 def _inner(grads: Mapping[str, Array], v: Params) -> float:

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import pytest
 from optional_packages import require
 
 TRAIN = """
@@ -57,3 +58,22 @@ sys.meta_path.pop(0)
 print(train())
 """
     assert run(code, tmp_path) == ["interrupted", "numba (numba is installed)"]
+
+
+KEPT_AWAY = {
+    "by a finder that raises": """
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("numba", "scipy"):
+            raise ImportError(f"{name} is not to be had")
+sys.meta_path.insert(0, Blocked())
+""",
+    "by None in its place": "sys.modules['numba'] = None\n",
+    "by a module in its place": "sys.modules['numba'] = types.ModuleType('numba')  # which has no specification\n",
+}
+
+
+@pytest.mark.parametrize("how", KEPT_AWAY)
+def test_a_numba_that_is_kept_away_is_none(how, tmp_path):
+    found = run(f"import sys, types\n{KEPT_AWAY[how]}print(train())", tmp_path)
+    assert found == ["numpy (numba and scipy are not installed: pip install 'scratchdae[fast]')"]

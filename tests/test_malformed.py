@@ -9,6 +9,7 @@ from scratchdae import (
     DenoisingAutoencoder,
     History,
     Sequential,
+    Training,
     autoencoder,
     corruption,
     evaluate,
@@ -25,6 +26,7 @@ from scratchdae.optimizers import SGD
 from scratchdae.plots import tile
 
 RNG = np.random.default_rng(0)
+W = {"w": np.ones(3)}
 X = RNG.random((6, 4))
 PIXELS = RNG.integers(0, 256, (6, 4), dtype=np.uint8)
 NAN = np.where(np.arange(24).reshape(6, 4) == 5, np.nan, X)
@@ -52,6 +54,10 @@ def with_params(change):
 
 def network():
     return Sequential([Dense(4)], (4,), np.random.default_rng(0))
+
+
+def classifier():
+    return Sequential([Dense(4)], (4,), np.random.default_rng(0), loss="softmax_cross_entropy")
 
 
 def train(x=X, **options):
@@ -261,6 +267,10 @@ CASES = {
     "lr NaN": (train(lr=np.nan), "lr must be a finite number"),
     "lr in words": (train(lr="fast"), "lr must be a finite number"),
     "lr zero throughout": (train(lr=schedules.Constant(0)), "lr must be greater than 0 in some epoch"),
+    "training in words": (lambda: fit(model(), X, training="fast"), "training must be a Training, or its fields by name, found 'fast'"),
+    "training twice": (lambda: fit(model(), X, training=Training(1, 0.1), epochs=1), "training must be a Training, or its fields by name"),
+    "lr zero in the epochs there are": (train(lr=lambda epoch: 0.1 * (epoch > 1), epochs=2), "lr must be greater than 0 in some epoch"),
+    "lr negative in the last epoch, before the first": (lambda: Training(3, schedules.Linear(0.1, -0.1, 3)), "lr must be a finite number, at least 0"),
     "lr that turns negative": (train(lr=schedules.Linear(0.1, -0.1, 3), epochs=3), "lr must be a finite number, at least 0"),
     "l2 negative": (train(l2=-1), "l2 must be a finite number"),
     "patience without validation": (train(patience=3), "patience needs validation data"),
@@ -303,6 +313,10 @@ CASES = {
     "validation empty": (train(validation=X[:0]), "validation must be an array of at least one example"),
     "validation target rows": (train(validation=(X, X[:2])), "validation and its target must have as many examples"),
     "validation range": (train(validation=X * 3), r"validation does not fit the model: target must lie in \[0, 1\]"),
+    "validation that is to be corrupted, and is not there": (train(corruption=Corruption("masking", 0.3), corrupt_validation=True), "corrupt_validation needs a corruption and validation data"),
+    "validation that is to be corrupted, by nothing": (train(validation=X, corrupt_validation=True), "corrupt_validation needs a corruption and validation data"),
+    "noise of two": (lambda: evaluate(model(), X, noise=(Corruption("masking", 0.3), 0)), "noise must be a corruption, an epoch and a generator"),
+    "noise in words": (lambda: evaluate(model(), X, noise=("masking", 0, RNG)), "noise's corruption must be a Corruption"),
     "validation of three": (train(validation=(X, X, X)), "validation must be inputs, or inputs and targets"),
     "resume in words": (train(resume="no"), "resume must be True or False, found 'no'"),
     "progress an array": (train(progress=X), "progress must be True or False, found float64 of shape"),
@@ -312,6 +326,10 @@ CASES = {
     "optimizer in words": (train(optimizer="adam"), "optimizer must be an update rule of scratchdae.optimizers, found 'adam'"),
     "corruption in words": (train(corruption="masking:0.3"), "corruption must be a Corruption, found 'masking:0.3'"),
     "a model that is none": (train(model="autoencoder"), "model must be a model, such as DenoisingAutoencoder, found 'autoencoder'"),
+    "target of text": (train(target=np.array(list("abcdef")), model=network()), "x's target must be labels, uint8 .* or floating-point, found dtype <U1"),
+    "target of objects": (train(target=np.array([None] * 6), model=network()), "x's target must be labels, .* found dtype object"),
+    "target of records": (train(target=np.zeros(6, [("x", "f8")])), "x's target must be labels, .* found dtype"),
+    "validation target of text": (train(validation=(X, np.array(list("abcdef"))), model=network()), "validation's target must be labels, .* found dtype <U1"),
     "target inf for the squared error": (train(target=INF, model=model(loss="squared_error")), "x's target must be finite, found NaN or inf in example 1"),
     "streams of a fraction": (lambda: streams(0.5), "seed must be an integer"),
     "evaluate columns": (lambda: evaluate(model(), X[:, :3]), "must have 4 columns"),
@@ -325,11 +343,30 @@ CASES = {
     "gradcheck, tolerance": (check(square, tolerance=0), "tolerance must be a finite number, greater than 0"),
     "gradcheck, a seed": (check(square, rng=0), "rng must be a numpy.random.Generator"),
     "gradcheck, gradient missing": (check(lambda p: (p["w"].sum(), {})), r"must return gradients for \['w'\], found \[\]"),
-    "gradcheck, gradient shape": (check(lambda p: (p["w"].sum(), {"w": np.ones(2)})), r"grads\['w'\] must have shape \(3,\)"),
+    "gradcheck, gradient shape": (check(lambda p: (p["w"].sum(), {"w": np.ones(2)})), r"grads\['w'\] must be real, of shape \(3,\), found float64 of shape \(2,\)"),
     "gradcheck, loss per example": (check(lambda p: (p["w"], {"w": p["w"]})), "must return a finite scalar loss"),
     "gradcheck, loss NaN": (check(lambda p: (np.nan, {"w": p["w"]})), "must return a finite scalar loss"),
     "gradcheck, loss that varies": (check(lambda p: (RNG.random(), {"w": p["w"]})), "must return the same loss for the same arrays"),
     "gradcheck, complex step impossible": (check(lambda p: (float(p["w"].sum().real), {"w": p["w"]}), method="complex"), "complex arrays"),
+    "gradcheck, a loss of text": (check(lambda p: ("low", {"w": p["w"]})), "loss_and_grads must return a real number and a dict"),
+    "gradcheck, a complex loss": (check(lambda p: (1j, {"w": p["w"]})), "loss_and_grads must return a real number and a dict"),
+    "gradcheck, a gradient of text": (check(lambda p: (1.0, {"w": "steep"})), r"grads\['w'\] must be an array of real numbers, found 'steep'"),
+    "gradcheck, a gradient of objects": (check(lambda p: (1.0, {"w": p["w"].astype(object)})), r"grads\['w'\] must be an array of real numbers"),
+    **{
+        f"{method.__name__}, {name}": (lambda f=f, p=p, v=v, method=method: method(f, p, v), what)
+        for method in (gradcheck.complex_step, gradcheck.central_difference, gradcheck.taylor_order)
+        for name, f, p, v, what in (
+            ("no answer", lambda p: None, W, W, "loss_and_grads must return"),
+            ("a loss per example", lambda p: (p["w"], p), W, W, "loss_and_grads must return"),
+            ("no loss", lambda p: (None, p), W, W, "loss_and_grads"),
+            ("a point of text", square, {"w": np.array(["a"])}, {"w": np.ones(1)}, r"params\['w'\] must be an array of numbers"),
+            ("a direction of dates", square, W, {"w": np.ones(3, "M8[s]")}, r"v\['w'\] must be an array of numbers"),
+            ("a direction of objects", square, W, {"w": np.array([None] * 3)}, r"v\['w'\] must be an array of numbers"),
+        )
+    },
+    "central difference, a loss of text": (lambda: gradcheck.central_difference(lambda p: ("low", p), W, W), "must return a real number and a dict"),
+    "Taylor order, another gradient": (lambda: gradcheck.taylor_order(lambda p: (1.0, {"b": p["w"]}), W, W), r"must return gradients for \['w'\], found \['b'\]"),
+    "Taylor order, gradient shape": (lambda: gradcheck.taylor_order(lambda p: (1.0, {"w": np.ones(2)}), W, W), r"grads\['w'\] must be real, of shape \(3,\)"),
     # pictures
     "tiles of another shape": (lambda: tile(X, (3, 3), 2), r"images must have shape \(N, 9\)"),
     "tiles of nothing": (lambda: tile(X[:0], (2, 2), 2), "images must have shape"),
@@ -355,6 +392,12 @@ def test_a_refused_training_writes_and_changes_nothing(options, tmp_path):
     assert not (tmp_path / "run").exists()
     for name, value in trained.params.items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_labels_of_uint8_beside_images_are_all_looked_at(tmp_path):
+    with pytest.raises(ValueError, match="target must be integer labels from 0 to 3, found labels from 0 to 4"):
+        train(PIXELS, target=np.array([0, 1, 2, 3, 3, 4], np.uint8), model=classifier(), out=tmp_path / "run")()
+    assert not (tmp_path / "run").exists()
 
 
 def test_a_refused_step_changes_nothing(backend):

@@ -26,6 +26,7 @@ _SHOWN = 80  # characters of an argument that a sentence repeats
 
 _COMMANDS = {  # the module beside this one, and what `scratchdae --help` says of it
     "train": ("train", "train a denoising autoencoder on digits, MNIST or a file"),
+    "doctor": ("doctor", "find out why your own training fails, in PyTorch, Keras or here"),
     "chapters": ("chapters", "list the chapters, run them"),
     "floors": ("floors", "what loss to expect of your data, before training"),
     "gradcheck": ("gradients", "check the gradient of a small autoencoder"),
@@ -40,6 +41,7 @@ _FIRST_STEPS = """\
 usage: scratchdae COMMAND [OPTIONS]       denoising autoencoders from scratch
 
   scratchdae train                        train one on digits, learn to read it
+  scratchdae doctor FILE.py               why does your own training fail?
   scratchdae chapters run 01              the idea, run and checked
   scratchdae floors FILE                  the loss to expect of your own data
   scratchdae gradcheck                    is the gradient right?
@@ -85,8 +87,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command ``scratchdae``, with `arguments` in place of the command line's.
 
     The exit status is 0 where all went well; 1 where a training left the finite numbers, a chapter failed, or a
-    gradient, a benchmark or another implementation is wrong; 2 for arguments or files that are refused; 130 after
-    Ctrl-C.
+    gradient, a benchmark or another implementation is wrong, or the doctor found a cause; 2 for arguments or files
+    that are refused; 3 where the doctor does not know; 130 after Ctrl-C.
     """
     arguments = sys.argv[1:] if arguments is None else list(arguments)
     prog = "scratchdae"

@@ -47,7 +47,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_TIMEOUT,
         metavar="S",
-        help="seconds for each case (60); an adapter has a process of its own, with 0 this one, which it can end",
+        help="seconds for each case (60); an adapter has a process of its own, with 0 this one: what it starts there "
+        "may outlive the run, and what it registers with atexit or does to the output may spoil its end",
     )
     parser.add_argument("--dtype", choices=_DTYPES, help="what it computes in (the adapter's own; float64)")
     parser.add_argument("--format", choices=_FORMATS, help="of the inputs of a program (safetensors)")

@@ -73,14 +73,26 @@ class AnswerError(Exception):
 def ask(adapter: object, operation: str, inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> Params:
     """Ask an adapter, which may change all it is given, and isolate whatever it raises, SystemExit included."""
     try:
-        method = getattr(adapter, operation, None)
-        if not callable(method):
-            raise Unsupported(f"the adapter has no method {operation}")
-        return as_arrays(method(inputs, conventions))
+        with alone():
+            method = getattr(adapter, operation, None)
+            if not callable(method):
+                raise Unsupported(f"the adapter has no method {operation}")
+            return as_arrays(method(inputs, conventions))
     except (Unsupported, AnswerError, KeyboardInterrupt):
         raise
     except BaseException as error:
         raise AnswerError(describe(error)) from error
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """End a child that an adapter forked where it comes back, before it goes on with the run a second time."""
+    process = os.getpid()
+    try:
+        yield
+    finally:
+        if os.getpid() != process:
+            os._exit(0)
 
 
 @contextmanager

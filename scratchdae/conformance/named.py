@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from scratchdae.conformance.adapter import describe, dtype_of
+from scratchdae.conformance.adapter import alone, describe, dtype_of
 
 MODULES = {"reference": "reference", "numba": "numba_core", "torch": "torch", "jax": "jax", "keras": "keras"}
 
@@ -23,9 +23,10 @@ class Named:
     def __init__(self, name: str, dtype: str | None = None) -> None:
         self._arguments = (name, dtype)
         try:
-            found = _find(name)
-            if isinstance(found, type):
-                found = found() if dtype is None else found(dtype=dtype)
+            with alone():
+                found = _find(name)
+                if isinstance(found, type):
+                    found = found() if dtype is None else found(dtype=dtype)
         except ModuleNotFoundError as error:
             raise ImportError(f"the adapter {name} needs {error.name}, which is not installed") from error
         except (ImportError, ValueError, KeyboardInterrupt):

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
-from scratchdae.arguments import Params
+from scratchdae.arguments import Params, flag, sequence
 from scratchdae.conformance.adapter import OPERATIONS, AnswerError, Unsupported
 from scratchdae.conformance.candidate import Candidate, InProcess, SeparateProcess
 from scratchdae.conformance.case import Case, known, known_names, load_cases
@@ -49,7 +49,7 @@ def check(
     ValueError
         If an argument is refused, or the adapter's `name`, `dtype` or `tolerances`.
     """
-    chosen = choose(cases, groups)
+    chosen, explain = choose(cases, groups), flag("explain", explain)
     if timeout is None:
         return examine(InProcess(adapter), chosen, explain=explain)
     with SeparateProcess(adapter, timeout) as candidate:
@@ -95,7 +95,7 @@ def choose(cases: Iterable[Case] | None, groups: Iterable[str] | None) -> tuple[
     """Choose the cases to ask, at least one: by default all of this package, and of all groups."""
     if cases is None:
         return load_cases(groups=groups)
-    chosen = tuple(cases)
+    chosen = sequence("cases", cases, "cases of load_cases")
     for case in chosen:
         if not isinstance(case, Case):
             raise ValueError(f"cases must be cases of load_cases, found {case!r}")

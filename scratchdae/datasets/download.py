@@ -1,6 +1,7 @@
 """Download a file whose checksum is known, from whichever mirror delivers those bytes."""
 
 import hashlib
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -85,7 +86,8 @@ def _delivered(address: str, most: int, progress: bool) -> Iterator[bytes]:
     # In a thread, because a connection limits each silence and not all of them together: even its headers may drip.
     threading.Thread(target=_receive, args=(address, most, parts, given_up), daemon=True).start()
     try:
-        with tqdm(total=int(next_part()) or None, unit="B", unit_scale=True, disable=not progress) as bar:
+        silent = not (progress and sys.stderr)
+        with tqdm(total=int(next_part()) or None, unit="B", unit_scale=True, disable=silent) as bar:
             while part := next_part():
                 assert isinstance(part, bytes)  # the length came first
                 received += len(part)

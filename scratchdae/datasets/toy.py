@@ -71,6 +71,7 @@ def redundant_columns(n: int, d: int, k: int, rng: np.random.Generator, noise: f
     if k > d:
         raise ValueError(f"k must be at most d = {d}, found {k}")
     noise = number("noise", noise, at_least=0, at_most=1)
+    np.empty((n, d))  # more than there is room for is refused before anything is drawn
     mixing = generator("rng", rng).dirichlet(np.ones(k), d)
     x = (1 - noise) * (rng.random((n, k)) @ mixing.T) + noise * rng.random((n, d))
     return x, mixing
@@ -163,6 +164,7 @@ def sinusoids(n: int, steps: int, features: int, rng: np.random.Generator) -> Ar
         The series.
     """
     n, steps, features = integer("n", n), integer("steps", steps), integer("features", features)
+    np.empty((n, steps, features, _WAVES))  # more than there is room for is refused before anything is drawn
     frequency = generator("rng", rng).uniform(*_CYCLES, (n, 1, 1, _WAVES))
     phase = rng.uniform(0, 2 * np.pi, (n, 1, features, _WAVES))
     amplitude = rng.dirichlet(np.ones(_WAVES), (n, 1, features))

@@ -6,7 +6,7 @@ from functools import cached_property
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.expected import Expected
+from scratchdae.doctor.expected import STRONG, STRONG_MASK, Expected
 from scratchdae.doctor.patient import Anatomy, Outcome
 
 ONE = 1.0  # the best constant's share
@@ -41,6 +41,20 @@ class Evidence:
     def close(self) -> bool:
         """Whether it is about where the best linear network is."""
         return self.share < 0.15
+
+    @property
+    def loss_at_end(self) -> float:
+        """The user's loss over the last steps, as a mean over entries."""
+        last = self.base.loss[-max(1, len(self.base.loss) // 10) :]
+        return float(last.mean()) / self.anatomy.scale if len(last) else float("nan")
+
+    @property
+    def at_entropy(self) -> bool:
+        """Whether a cross-entropy is high only because its targets are no bits."""
+        entropy = self.expected.entropy
+        if "cross" not in self.anatomy.loss or not self.base.finite or not entropy > 0.02:
+            return False
+        return self.close and self.loss_at_end < 2 * entropy
 
     @property
     def first(self) -> float:
@@ -87,11 +101,11 @@ class Evidence:
 
     @property
     def noise(self) -> float:
-        """The user's noise in standard deviations of the data, or the fraction destroyed."""
+        """The user's noise over what is still moderate: one standard deviation of the data, or 60 % destroyed."""
         noise = self.anatomy.noise
         if noise.kind == "gaussian":
-            return noise.level / self.size if self.size else 0.0
-        return noise.level
+            return noise.level / (STRONG * self.size) if self.size else 0.0
+        return noise.level / STRONG_MASK
 
     @property
     def copier(self) -> bool:
@@ -110,7 +124,22 @@ class Evidence:
         k = self.expected.code
         if k is None or k >= self.x.shape[1]:
             return False
-        return self.expected.linear > 0.25 and self.expected.at(2 * k) < 0.6 * self.expected.linear
+        linear = self.expected.linear
+        wider = self.expected.at(4 * k) < 0.6 * linear
+        return linear > 0.25 and self.base.score > 0.25 and self.structured > 0.1 and wider and (k <= 4 or linear > 0.5)
+
+    @property
+    def penalised(self) -> bool:
+        """Whether the weights are held down by more than AdamW does by default."""
+        usual = 0.011 if self.anatomy.optimizer == "AdamW" else 3e-4
+        return self.anatomy.weight_decay > usual or self.anatomy.penalty > 0
+
+    @property
+    def outlying(self) -> bool:
+        """Whether some examples lie far from all others."""
+        distance = np.sqrt(((self.x - np.median(self.x, axis=0)) ** 2).sum(axis=1))
+        middle = np.median(distance)
+        return bool((distance > middle + 10 * (np.median(np.abs(distance - middle)) or 1e-12)).any())
 
     @property
     def deep(self) -> bool:

@@ -6,12 +6,13 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.doctor.patient import Anatomy, Noise
-from scratchdae.floors import output_range
+from scratchdae.floors import binary_entropy, masking, output_range
 
 LARGEST = 2000  # examples whose eigenvectors are computed
-STRONG = 0.6  # noise from here on, in standard deviations, is judged by a weaker one
-PROBE = 0.5  # the noise by which a network is judged that could copy
+STRONG = 1.0  # noise from here on, in standard deviations, is judged by a weaker one
+PROBE = 0.6  # the noise by which a network is judged that could copy
 STRONG_MASK = 0.6
+WORTH = 0.6  # of the noise: who leaves more of it at best is judged without
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf), "softmax": (0.0, 1.0)}
 
 
@@ -25,7 +26,8 @@ class Expected:
     code: int | None  # numbers of the network's code
     output: float  # out of the output's range
     copying: float  # what a network that returns its input leaves: the noise itself
-    spread: float  # the largest column's standard deviation over the smallest
+    entropy: float  # the mean binary entropy of the targets, nats; NaN where they are not in [0, 1]
+    spread: float  # the largest column's standard deviation over the middle one
     condition: float  # largest over middle eigenvalue of the second moments, which the first steps see
 
     @property
@@ -49,6 +51,9 @@ def expect(
     reference = judged_by(anatomy, size, x.shape[1])
     s = reference.level if reference.kind == "gaussian" else 0.0
     codes = _codes(x, held_out, s, reference)
+    if anatomy.noise.kind == "none" and codes[-1] > WORTH * _copying(held_out, reference):  # no noise can be taken off
+        reference = Noise()
+        codes = _codes(x, held_out, 0.0, reference)
     columns = np.stack([rng.permutation(column) for column in x.T], axis=1)
     apart = np.stack([rng.permutation(column) for column in held_out.T], axis=1)
     low, high = RANGES.get(anatomy.output, (-np.inf, np.inf))
@@ -58,24 +63,29 @@ def expect(
     variance = float(target.var(axis=0).mean())
     moments = np.linalg.eigvalsh((x.T @ x if x.shape[1] <= len(x) else x @ x.T) / len(x))[::-1]
     return Expected(
-        reference, codes, _codes(columns, apart, s, reference), anatomy.code,
+        reference,
+        codes,
+        _codes(columns, apart, s, reference),
+        anatomy.code,
         output_range(target, low, high) / variance if variance > 0 else 0.0,
-        _copying(held_out, reference), float(spread.max() / max(float(np.median(spread)), 1e-12)),
+        _copying(held_out, reference),
+        _entropy(target),
+        float(spread.max() / max(float(np.median(spread)), 1e-12)),
         float(moments[0] / max(float(moments[len(moments) // 2]), 1e-12 * float(moments[0]))),
-    )  # fmt: skip
+    )
 
 
 def judged_by(anatomy: Anatomy, size: float, d: int) -> Noise:
-    """Choose the noise by which reconstructions are judged: the user's, unless it is too strong, or too weak to matter."""
+    """Choose the noise that judges reconstructions: the user's, unless it is too strong or too weak to matter."""
     noise, copies = anatomy.noise, anatomy.code is not None and anatomy.code >= d
     if noise.kind == "gaussian":
         if noise.level > STRONG * size:
             return Noise("gaussian", PROBE * size)
         if not copies or noise.level > 0.3 * size:
             return noise
-    if noise.kind == "masking":
+    if noise.kind in ("masking", "dropout"):
         if noise.level > STRONG_MASK:
-            return Noise("masking", 0.3)
+            return Noise(noise.kind, 0.3)
         if not copies or noise.level > 0.1:
             return noise
     return Noise("gaussian", PROBE * size) if copies else Noise()
@@ -101,7 +111,10 @@ def _codes(x: Array, held_out: Array, s: float, noise: Noise) -> Array:
         [[0.0], np.cumsum((1 - gain) ** 2 * power + len(held_out) * gain**2 * s**2 - power)]
     )
     codes = np.maximum(left, 0.0) / whole
-    if noise.kind == "masking":  # a linear denoiser that knows the pattern fills holes from what is left, at best
+    if noise.kind in (
+        "masking",
+        "dropout",
+    ):  # a linear denoiser that knows the pattern fills holes from what is left, at best
         codes = np.maximum(codes, _masked(x, noise.level))
     return codes
 
@@ -110,8 +123,12 @@ def _masked(x: Array, nu: float) -> float:
     """Share that a linear denoiser leaves of x (N, D) whose components are destroyed with probability nu."""
     if x.shape[1] > 1000:
         return 0.0
-    from scratchdae.floors import masking
-
     variance = float(x.var(axis=0).mean())
     left, _ = masking(x.T @ x / len(x), nu, x.mean(axis=0))
     return left / variance if variance > 0 else 0.0
+
+
+def _entropy(target: Array) -> float:
+    if target.min() < 0 or target.max() > 1:
+        return float("nan")
+    return float(binary_entropy(target).mean())

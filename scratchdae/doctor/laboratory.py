@@ -6,13 +6,19 @@ from dataclasses import dataclass, field
 
 from scratchdae.doctor.patient import CannotChange, Change, Noise, Outcome, Patient, UsersError
 
-LEAST, RELATIVE = 0.06, 0.55  # what counts as clearly better, beyond any seed's luck
+MOST = 2.0  # shares of the variance: more than twice what the constant leaves is no worse
 CLOSED = 0.75  # of the gap, by which a change restores health
 
 
-def clearly_better(before: float, after: float) -> bool:
-    """Whether a share of the variance fell by more than chance and taste explain; what diverged counts as a constant twice."""
-    return min(before, 2.0) - after > LEAST + RELATIVE * after
+def clearly_better(before: float, after: float, suspicion: float = 0.5) -> bool:
+    """Whether an unexplained share fell by more than chance explains; the less suspected a cause, the more is asked."""
+    return min(before, MOST) - after > asked(after, suspicion)
+
+
+def asked(after: float, suspicion: float) -> float:
+    """Return how much an unexplained share must fall to count."""
+    doubt = 1 - suspicion
+    return 0.04 + 0.08 * doubt + (0.35 + 0.6 * doubt) * after
 
 
 class OutOfBudget(Exception):

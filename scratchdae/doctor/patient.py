@@ -1,8 +1,9 @@
 """What the doctor asks of a training, whatever framework it is written in.
 
-A `Patient` can be trained from the beginning, as it is or with something changed from outside, and says what came of it.
-Everything is measured in one unit: the share of the data's variance that a reconstruction of held-out examples leaves
-unexplained. 0 is perfect, 1 is the best constant; it does not depend on the loss, its reduction or the data's scale.
+A `Patient` can be trained from the beginning, as it is or with something changed from outside, and says what came of
+it. Everything is measured in one unit: the share of the data's variance that a reconstruction of held-out examples
+leaves unexplained. 0 is perfect, 1 is the best constant; it does not depend on the loss, its reduction or the data's
+scale.
 """
 
 from collections.abc import Sequence
@@ -33,8 +34,11 @@ class UsersError(Exception):
 class Noise:
     """The noise that a network is fed."""
 
-    kind: str = "none"  # none, gaussian, masking
+    kind: str = "none"  # none, gaussian, masking, or dropout: what is left is scaled up
     level: float = 0.0  # a standard deviation in units of the data; a fraction destroyed
+
+
+NONE = Noise()
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ class Anatomy:
     hidden: tuple[str, ...] = ()  # the activations inside
     layers: tuple[str, ...] = ()  # from the input to the output
     code: int | None = None  # numbers an example is squeezed into, where the network is narrowest
-    noise: Noise = Noise()
+    noise: Noise = NONE
     optimizer: str = ""
     lr: float = 0.0
     weight_decay: float = 0.0
@@ -102,7 +106,7 @@ class Patient(Protocol):
         ...
 
     def train(
-        self, seed: int, steps: int, changes: Sequence[Change] = (), reference: Noise = Noise(), signs: bool = False
+        self, seed: int, steps: int, changes: Sequence[Change] = (), reference: Noise = NONE, signs: bool = False
     ) -> Outcome:
         """Train from the beginning; CannotChange where a change cannot be made from outside."""
         ...

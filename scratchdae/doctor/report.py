@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from scratchdae.arguments import Array
 from scratchdae.doctor.causes import CAUSES, nearest
 from scratchdae.doctor.laboratory import Trial
-from scratchdae.doctor.patient import Anatomy, Fact
+from scratchdae.doctor.patient import Anatomy, Fact, Outcome
 
 VERDICTS = ("healthy", "at_floor", "cause", "unknown", "contract")
 STATUS = {"healthy": 0, "at_floor": 0, "cause": 1, "contract": 2, "unknown": 3}  # of the command line
@@ -57,6 +57,8 @@ class Report:
     anatomy: Anatomy | None = None
     score: float = float("nan")  # the unexplained share of the training as it is
     judged: str = ""  # what reconstructions are judged by
+    measure: str = "what is left of the variance"  # what the shares are shares of
+    watched: Outcome | None = None  # the user's own training, where none was made here
     about: dict[str, Any] = field(default_factory=dict)  # framework, examples, shape, batch_size, steps, seed, seconds
     held_out: Array | None = None  # (n, D) examples whose reconstructions the trials hold
     image_shape: tuple[int, ...] | None = None

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, shown
 from scratchdae.kernels.autoencoder.output import sigmoid_gradient_row, sigmoid_row
 from scratchdae.kernels.machine import team, threads
 from scratchdae.kernels.machine.jit import njit
@@ -302,14 +302,16 @@ def steps(
 
 def _check(weights: list[Array], biases: list[Array], x: Array, t: Array) -> None:
     """Refuse arrays that do not fit each other: what follows goes by their sizes alone."""
+    if x.ndim != 3 or 0 in x.shape[1:] or x.dtype.char not in "fd" or not x.dtype.isnative:
+        raise ValueError(f"x must hold batches (S, B, D) of float32 or float64, found {x.dtype} of shape {x.shape}")
     n_in = x.shape[-1]
     for k, (W, b) in enumerate(zip(weights, biases, strict=True), start=1):
         if W.ndim != 2 or len(W) != n_in or b.shape != W.shape[1:] or not W.dtype == b.dtype == x.dtype:
             found = f"W {W.dtype} {W.shape}, b {b.dtype} {b.shape}"
             raise ValueError(f"layer {k} must have W ({n_in}, n) and b (n,) of {x.dtype}, found {found}")
         n_in = W.shape[1]
-    if t.shape != x.shape[:2]:
-        raise ValueError(f"t must hold labels of shape {x.shape[:2]}, found {t.shape}")
+    if not isinstance(t, np.ndarray) or t.dtype.kind not in "iu" or t.shape != x.shape[:2]:
+        raise ValueError(f"t must hold integer labels of shape {x.shape[:2]}, found {shown(t)}")
 
 
 def _lay_out(weights: list[Array], B: int, dtype: Any) -> Array:

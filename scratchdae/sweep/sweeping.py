@@ -1,6 +1,7 @@
 """The sweep: trials that are missing are run, each is written down as it ends, and no single one can end it."""
 
 import os
+import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -95,7 +96,7 @@ def sweep(
 
         from tqdm import tqdm
 
-        silent = None if progress else True  # None: silent where there is no terminal
+        silent = None if progress and sys.stderr else True  # None: silent where there is no terminal
         bar = tqdm(total=len(specified), initial=len(results), unit=" trials", disable=silent, leave=False)
         with bar, closing(_outcomes(missing, executor, 1 if executor is None else limit, attempts)) as outcomes:
             for key, outcome in outcomes:

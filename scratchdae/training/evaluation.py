@@ -140,8 +140,8 @@ def _check_examples(name: str, x: Array, target: Array, model: Model) -> None:
             raise ValueError(f"{what} must be an array of at least one example, found {found}")
         array(what, examples)
         labels = what != name and examples.ndim == 1
-        if examples.dtype.kind != "f" and examples.dtype != np.uint8 and not labels:
-            kinds = "uint8 grey levels (0 to 255) or floating-point"
+        if examples.dtype.kind != "f" and examples.dtype != np.uint8 and not (labels and examples.dtype.kind in "iu"):
+            kinds = f"{'labels, ' if labels else ''}uint8 grey levels (0 to 255) or floating-point"
             raise ValueError(f"{what} must be {kinds}, found dtype {examples.dtype}")
     if len(x) != len(target):
         raise ValueError(f"{name} and its target must have as many examples, found {len(x)} and {len(target)}")

@@ -8,6 +8,7 @@ not.
 
 import json
 import os
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -140,7 +141,7 @@ def fit(
 
         from tqdm import tqdm
 
-        done, silent = len(run.history) * len(x), None if progress else True  # None: silent where there is no terminal
+        done, silent = len(run.history) * len(x), None if progress and sys.stderr else True  # None: if no terminal
         bar = tqdm(total=training.epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
         try:
             with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below

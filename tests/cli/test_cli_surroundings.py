@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,3 +131,25 @@ def test_a_training_of_endless_epochs_begins_at_once(good, tmp_path):
     assert "of 2147483648 epochs; to go on: " in child.communicate(timeout=60)[1]
     assert child.returncode == 130
     assert json.loads(history.read_text().splitlines()[0])["epoch"] == 1
+
+
+NO_STREAMS = """
+import sys
+sys.path[:0] = {path!r}
+sys.stdin = sys.stdout = sys.stderr = None  # as without a console
+import numpy as np
+from sweep_trials import draw
+import scratchdae as s
+from scratchdae import sweep
+x = np.random.default_rng(0).random((10, 4), dtype=np.float32)
+history = s.fit(s.DenoisingAutoencoder(4, 3, s.streams(0).initialisation), x, epochs=2, lr=0.1)
+results = sweep.sweep([sweep.Trial(draw, {{"x": x}}) for x in (1.0, 2.0)])
+open({out!r}, "w").write(f"{{len(history)}} {{len(results)}}")
+"""
+
+
+def test_the_library_needs_no_streams(tmp_path):
+    path = [str(Path(__file__).parents[1] / "sweep"), *sys.path]
+    code = NO_STREAMS.format(path=path, out=str(tmp_path / "out"))
+    subprocess.run([sys.executable, "-c", code], check=True)
+    assert (tmp_path / "out").read_text() == "2 2"

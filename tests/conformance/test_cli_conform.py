@@ -186,8 +186,10 @@ ENDING = [  # what an adapter does while it is asked
     "threading.Thread(target=lambda: os._exit(0)).start(); time.sleep(1)",
     "atexit.register(os._exit, 0)",
     "os.fork() or time.sleep(100)",
+    "os.fork() and os.wait()",
+    "os.fork() and os.wait() or sys.exit(0)",
 ]
-ITS_OWN_ALONE = (*ENDING[2:3], *ENDING[5:6], *ENDING[7:])  # what is shared can be ended, and not be tidied
+ITS_OWN_ALONE = (*ENDING[2:3], *ENDING[5:6], *ENDING[7:9])  # what is shared can be ended, and not be tidied
 
 
 @pytest.mark.parametrize("code", ENDING)
@@ -211,6 +213,7 @@ if __name__ == "__main__":
         done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=90, check=False)
         assert done.returncode == 1, done
         assert "Traceback" not in done.stderr
+        assert done.stdout.count("supported cases agree") == 1  # a child that comes back does not go on with the run
         assert done.stdout.splitlines()[-1] in ("1 of 1 supported cases agree", "1 of 2 supported cases agree")
 
 

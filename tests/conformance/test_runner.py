@@ -7,7 +7,7 @@ import candidates
 import numpy as np
 import pytest
 
-from scratchdae.conformance import Report, check, explainer, load_cases
+from scratchdae.conformance import Case, Report, check, explainer, load_cases
 from scratchdae.conformance.candidate import InProcess, SeparateProcess
 
 # What each bad adapter must be reported as, and a part of the sentence that only the right reason produces.
@@ -185,6 +185,9 @@ class TestTolerances:
     ("options", "sentence"),
     [
         ({"cases": []}, "cases must hold at least one case, found none"),
+        ({"cases": 3}, "cases must be cases of load_cases, found 3"),
+        ({"cases": Case}, "cases must be cases of load_cases, found <class"),
+        ({"explain": "yes"}, "explain must be True or False, found 'yes'"),
         ({"cases": ["ridge"]}, "cases must be cases of load_cases, found 'ridge'"),
         ({"groups": ["nothing"]}, "groups must be among .*, found nothing"),
         ({"timeout": 0}, "timeout must be a finite number"),

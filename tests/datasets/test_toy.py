@@ -146,6 +146,21 @@ def test_the_same_seed_draws_the_same_bits(draw):
 
 
 @pytest.mark.parametrize(
+    "draw",
+    [
+        lambda rng: redundant_columns(2**45, 3, 2, rng),
+        lambda rng: sinusoids(2, 3, 2**45, rng),
+        lambda rng: sinusoids(2, 2**45, 1, rng),
+    ],
+)
+def test_what_no_memory_holds_draws_nothing(draw):
+    rng = np.random.default_rng(1)
+    with pytest.raises(MemoryError):
+        draw(rng)
+    assert rng.bit_generator.state == np.random.default_rng(1).bit_generator.state
+
+
+@pytest.mark.parametrize(
     ("draw", "message"),
     [
         (lambda rng: uniform(0, 3, rng), "n must be an integer of at least 1, found 0"),

@@ -26,6 +26,8 @@ def test_it_is_said_once_and_only_when_it_happens(tmp_path):
         subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, env=environment)
         for _ in range(2)
     ]
+    silent = {**environment, "NUMBA_CACHE_DIR": str(tmp_path / "another")}  # and standard error is closed
+    subprocess.run([sys.executable, "-c", f"import sys; sys.stderr = None{PROGRAM}"], env=silent, check=True)
     assert [run.returncode for run in runs] == [0, 0], runs[0].stderr
     assert runs[0].stderr.count("compiling the core") == 1
     assert runs[1].stderr == ""

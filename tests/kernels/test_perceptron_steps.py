@@ -113,6 +113,27 @@ def data(rng, n=120):
     return x, (x[:, :8].sum(axis=1) > x[:, 8:].sum(axis=1)).astype(np.int64)
 
 
+@pytest.mark.parametrize(
+    "labels",
+    ["abc", None, [[0, 1]], np.array([["a", "b"]]), np.array([[None, 0]]), np.array([[0.5, 1]]), np.array([[0j, 1]]),
+     np.array([0, 1]), np.array([[True, False]])],
+    ids=str,
+)  # fmt: skip
+def test_labels_that_are_none_are_refused(labels, rng):
+    weights, biases = [rng.random((4, 5)), rng.random((5, 3))], [np.ones(5), np.ones(3)]
+    before = [value.copy() for value in (*weights, *biases)]
+    with pytest.raises(ValueError, match=r"t must hold integer labels of shape \(1, 2\), found"):
+        perceptron.steps(weights, biases, rng.random((1, 2, 4)), labels, 0.1)
+    for value, expected in zip((*weights, *biases), before, strict=True):
+        np.testing.assert_array_equal(value, expected)
+
+
+@pytest.mark.parametrize("x", [np.ones((2, 4)), np.ones((1, 0, 4)), np.ones((1, 2, 4), int), np.ones((1, 2, 4), ">f8")])
+def test_inputs_that_are_none_are_refused(x):
+    with pytest.raises(ValueError, match=r"x must hold batches \(S, B, D\) of float32 or float64, found"):
+        perceptron.steps([np.ones((4, 3), x.dtype)], [np.ones(3, x.dtype)], x, np.zeros(x.shape[:2], int), 0.1)
+
+
 def test_a_fit_takes_them_and_learns_the_same(rng):
     x, labels = data(rng)
     runs = {}

@@ -1,6 +1,7 @@
 """The networks that people ask about: built, compared with PyTorch step by step, trained, saved, and refused."""
 
 import json
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -356,6 +357,22 @@ def test_stopped_and_resumed_is_the_whole(tmp_path, optimizer):
     np.testing.assert_array_equal(loaded.predict(x), whole.predict(x))
 
 
+@pytest.mark.parametrize(
+    ("layers", "what"),
+    [
+        ([Dense(3), ReLU(), Dense(4)], r"model\.layers\.1\.layer = 'Tanh' and cannot be resumed with 'ReLU'"),
+        ([Dense(2), Tanh(), Dense(4)], r"model\.layers\.0\.units = 3 and cannot be resumed with 2"),
+        ([Dense(3), Tanh(), Dense(4), Tanh()], r"model\.layers\.3 = None and cannot be resumed with {'layer': 'Tanh'}"),
+    ],
+)
+def test_resuming_another_network_is_refused_by_the_layer(tmp_path, layers, what):
+    x = np.random.default_rng(0).random((8, 4))
+    for made, resume in (([Dense(3), Tanh(), Dense(4)], False), (layers, True)):
+        network = Sequential(made, (4,), np.random.default_rng(0))
+        with pytest.raises(ValueError, match=what) if resume else nullcontext():
+            fit(network, x, epochs=2, lr=0.1, out=tmp_path, resume=resume)
+
+
 def test_noise_and_dropout_act_in_training_only():
     network = Sequential([Dropout(0.5), GaussianNoise(0.3), Dense(4)], (4,), np.random.default_rng(0))
     x = np.random.default_rng(0).random((5, 4))
@@ -398,6 +415,12 @@ class TestLayerStatistics:
         assert lines[0].split()[:5] == ["layer", "mean", "std", "saturated", "dead"]
         assert lines[2].split()[0] == "relu_1"
         assert lines[2].split()[4] == "2"
+
+    def test_a_dead_channel_is_told(self):
+        network = Sequential([Conv2D(3, 3), ReLU(), Conv2D(1, 3)], (5, 5, 1), np.random.default_rng(0))
+        network.params["conv2d_1.b"][:] = [-100, 0, -100]
+        x = np.random.default_rng(1).normal(size=(6, 5, 5, 1))
+        assert {row.name: row.dead for row in layer_statistics(network, x, x)}["relu_1"] == 2
 
     def test_saturation_is_told(self):
         network = Sequential([Dense(4), Tanh(), Dense(4), Sigmoid()], (4,), np.random.default_rng(0))

@@ -1,5 +1,6 @@
 """Stacks: each stage is a plain `fit` on clean codes, fine-tuning begins where pretraining ended, and all can resume."""
 
+import inspect
 import itertools
 import json
 import signal
@@ -89,6 +90,7 @@ def test_a_layer_added_above_changes_nothing_below():
     for below, same in zip(two, three, strict=False):
         equal(below.params, same.params)
     assert len({stage_seed(seed, stage) for seed in range(50) for stage in range(5)}) == 250
+    assert type(stage_seed(0, 1)) is int  # NumPy's would overflow where somebody counts on from it
 
 
 def test_without_corruption_it_stacks_ordinary_autoencoders():
@@ -99,6 +101,14 @@ def test_without_corruption_it_stacks_ordinary_autoencoders():
     equal(layers[0].params, direct.params)
     assert np.isnan(histories[0]["corruption"]).all()
     assert (histories[1]["corruption"] == 0).all()
+
+
+@pytest.mark.parametrize("function", [pretrain, finetune])
+def test_what_is_left_out_is_what_fit_takes_for_it(function):
+    those, ours = inspect.signature(fit).parameters, inspect.signature(function).parameters
+    common = those.keys() & ours.keys()
+    assert common >= {"validation", "out", "resume", "progress", "on_epoch"}
+    assert {name: ours[name].default for name in common} == {name: those[name].default for name in common}
 
 
 def test_no_epochs_leave_the_first_weights(tmp_path):
@@ -230,6 +240,16 @@ def test_growing_patience_is_that_of_the_tutorials(n, epochs):
         stopped.append(ours)
     assert min(stopped) < 80
     assert len(set(stopped)) > 5
+
+
+def test_growing_patience_waits_as_the_tutorials_do():
+    assert GrowingPatience() == GrowingPatience(10, 2.0, 0.995)
+
+
+def test_growing_patience_passes_what_is_no_number():
+    errors = np.array([0.5, np.nan, 0.4, 0.4, 0.4, 0.4, 0.4])
+    over = [GrowingPatience(2).over(errors[:k]) for k in range(1, 8)]
+    assert over == [False, True, False, False, True, True, True]  # 0.4 was an improvement on 0.5
 
 
 def test_growing_patience_stops_a_run():

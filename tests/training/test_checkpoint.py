@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -223,11 +224,18 @@ def test_foreign_files_are_refused(tmp_path, metadata, what):
         load_model(tmp_path / "foreign.safetensors")
 
 
+def test_a_state_that_no_json_holds_leaves_no_file(tmp_path):
+    params, state = _state()
+    with pytest.raises(ValueError, match="JSON"):
+        checkpoint.save(tmp_path / checkpoint.FILE, params, state | {"history": [{"loss": float("nan")}]})
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_arrays_that_are_not_the_models_are_refused(tmp_path):
     params, state = _state()
     for wrong in ({"W": params["W"]}, params | {"W": params["W"].T}, params | {"b": params["b"].astype(np.float32)}):
         checkpoint.save(tmp_path / checkpoint.FILE, wrong, state)
-        with pytest.raises(ValueError, match="params"):
+        with pytest.raises(ValueError, match=f"^{re.escape(str(tmp_path))}: params"):
             load_model(tmp_path)
 
 

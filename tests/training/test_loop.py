@@ -11,6 +11,7 @@ from scratchdae import (
     DenoisingAutoencoder,
     History,
     NonFiniteError,
+    Training,
     autoencoder,
     evaluate,
     fit,
@@ -18,7 +19,9 @@ from scratchdae import (
 )
 from scratchdae.optimizers import SGD
 from scratchdae.schedules import Geometric, Linear
-from scratchdae.training import evaluation, loop
+from scratchdae.training import evaluation, loop, steps
+from scratchdae.training.options import FORESEEN
+from scratchdae.training.state import fingerprint
 
 
 @pytest.fixture
@@ -153,6 +156,14 @@ def test_validation_is_clean_unless_asked_otherwise(x):
     assert b["validation_loss"][-1] == pytest.approx(float(noisy.loss(noisy.params, x_tilde, x[15:])), rel=1e-13)
 
 
+def test_noise_of_an_evaluation_is_drawn_in_order(x):
+    corruption = Corruption("gaussian", Linear(0.1, 0.5, 4))
+    found = evaluate(model(loss="squared_error"), x, noise=(corruption, 2, np.random.default_rng(5)))
+    x_tilde = corruption.corrupt(x, np.random.default_rng(5), 2)
+    expected = model(loss="squared_error").loss(model().params, x_tilde, x)
+    assert found == pytest.approx(float(expected), rel=1e-13)
+
+
 def test_targets_other_than_the_input(x):
     target = x[:, ::-1].copy()
     trained = model(loss="squared_error")
@@ -202,6 +213,39 @@ def test_a_gradient_that_overflows_alone_is_named(x):
         NonFiniteError, match=r"the gradient of 'b' is not finite \(the loss was 1.2e\+37\) in epoch 1, batch 1"
     ):
         fit(trained, 0 * x, epochs=1, lr=0.1, backend="numpy")
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+@pytest.mark.parametrize("bad", range(4))
+def test_the_batch_that_overflows_is_the_one_that_is_asked_why(bad, backend):
+    if backend == "numba":
+        require("numba")
+    trained = model(np.float32, loss="squared_error", output="linear", tied=False)
+    trained.params["b_prime"][:] = 1e18
+    trained.params["W_prime"][:] = 1e20 * np.array([1, -1] * 4)[:, None]
+    step = steps.choose(trained, SGD(), backend)
+    clean = np.full((4, 5, 12), 1e18, np.float32)  # reconstructed as it is, so that no gradient is left
+    clean[bad] = 0
+    run = loop._begin(trained, Training(1, 0.1), step, {})
+    with np.errstate(over="ignore", invalid="ignore"):
+        losses, culprit = step.take(run, 0 * clean, clean, 0.1, 0.0)
+    assert culprit == "the gradient of 'W'"
+    assert len(losses) == bad + 1
+
+
+def test_a_schedule_of_ones_own_is_looked_at_as_far_as_it_is_foreseen():
+    assert Training(FORESEEN + 1, lambda epoch: 0.1 * (epoch == FORESEEN)).epochs == FORESEEN + 1
+    assert Training(3, Linear(0, 0.1, 3)).rate(2) == 0.1  # greater than 0 in the last epoch alone would do
+
+
+@pytest.mark.parametrize(("n", "seen"), [(64, 1), (65, 2), (128, 2), (129, 3)])
+def test_a_data_set_is_known_by_up_to_64_of_its_examples(n, seen):
+    x = np.random.default_rng(n).random((n, 3))
+    before = fingerprint(x, x)
+    for row in range(n):
+        changed = x.copy()
+        changed[row] += 1
+        assert (fingerprint(x, changed) == before) == (row % seen != 0)
 
 
 def test_penalty_overflow_is_named(x):

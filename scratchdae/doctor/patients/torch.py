@@ -6,10 +6,11 @@ left out, the model in evaluation mode, and what the first layer is fed put in b
 """
 
 import contextlib
+import itertools
 import random
 import time
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -18,12 +19,23 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.optim.optimizer import register_optimizer_step_post_hook, register_optimizer_step_pre_hook
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import Anatomy, CannotChange, Change, Noise, Outcome, UsersError, corrupted, unexplained
+from scratchdae.doctor.patient import (
+    NONE,
+    Anatomy,
+    CannotChange,
+    Change,
+    Noise,
+    Outcome,
+    UsersError,
+    corrupted,
+    unexplained,
+)
 from scratchdae.doctor.patients import torch_changes, torch_facts, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_rules import Rewriter, Rules, replaced
 from scratchdae.doctor.patients.torch_step import Address
 
+LARGEST = 20_000  # examples that are taken from a loader
 MEASURED = 256  # examples that are measured at a time and in all
 DRAWS = 8  # of the noise, to see what it is added to
 
@@ -37,21 +49,31 @@ class TorchPatient:
         self, build: Callable[[int], Any], step: Callable[..., Any], data: Any, batch_size: int, held_out: Any = None
     ) -> None:
         self.build, self.step, self.batch_size = build, step, batch_size
-        parts = data if isinstance(data, tuple | list) else (data,)
-        self.parts = tuple(torch.as_tensor(part) for part in parts)  # examples first; what else a batch holds
-        self.tupled = isinstance(data, tuple | list)
+        parts, self.tupled = examples_of(data)
+        self.parts = tuple(torch.as_tensor(part) for part in parts)  # examples first; then what else a batch holds
         examples = self.parts[0]
+        if examples.ndim < 2 or len(examples) < 4 or examples.is_complex():
+            found = f"{tuple(examples.shape)} {examples.dtype}"
+            raise ValueError(f"x must be at least 4 examples (N, ...) of real numbers, found {found}")
+        if any(len(part) != len(examples) for part in self.parts):
+            raise ValueError(f"x must hold as many rows in every part, found {[len(part) for part in self.parts]}")
         self.floating = isinstance(parts[0], np.ndarray) and examples.is_floating_point()  # then it takes the model's
         if held_out is None:
-            rows = max(1, min(1000, len(examples) // 10))
+            rows = max(1, min(1000, len(examples) // 5))
             held_out, self.parts = examples[-rows:], tuple(part[:-rows] for part in self.parts)
+        elif tuple(np.shape(held_out))[1:] != tuple(examples.shape[1:]):
+            wanted, found = tuple(examples.shape[1:]), np.shape(held_out)[1:]
+            raise ValueError(f"held_out must hold examples of shape {wanted}, found {found}")
         self.axes = tuple(examples.shape[1:])
         self.x = _flat(self.parts[0])
         self.held_out = _flat(torch.as_tensor(held_out))
         self.image_shape = _image_shape(self.axes)
+        self.at_once = MEASURED  # examples that are reconstructed in one step
         self.dtype = torch.float32
+        self.exact = False  # everything in float64, to measure slopes
         self.seen: torch_step.Anatomy | None = None
-        self.feed: Layout | None = None
+        self.feed: Layout | None = None  # what the first layer is fed
+        self.given: Layout | None = None  # what the model is given, where it is called as a whole
         self.fed_noise = Noise()
         self.output: Layout | None = None
         self.order: list[str] = []  # the modules with parameters, as they are called
@@ -60,7 +82,6 @@ class TorchPatient:
         self.code_layer: Address | None = None
         self.code_module: tuple[str | None, int] = (None, 0)  # and its width
         self.last_layer: Address | None = None
-        self.true_output: Address | None = None  # what the last layer gives, activated
         self.bare_layers: list[Address] = []  # those without an activation
         self.custom_functions: list[Any] = []
         self.mends: list[Callable[[Trainee], None]] = []
@@ -85,33 +106,44 @@ class TorchPatient:
         parts = [part[rows] for part in self.parts]
         if transform is not None:
             parts[0] = torch.as_tensor(transform(self.x[rows])).reshape(len(rows), *self.axes)
-        if self.floating or transform is not None:
-            parts[0] = parts[0].to(self.dtype)
+        if self.floating or transform is not None or self.exact:
+            parts[0] = parts[0].to(torch.float64 if self.exact else self.dtype)
         return tuple(parts) if self.tupled else parts[0]
 
     def find_layouts(self, trainee: "Trainee", seen: torch_step.Anatomy, first: torch.Tensor) -> None:
-        """Find how what is fed, the output and the target lie to the examples."""
+        """Find how what the model and its first layer are fed lies to the examples, and with what noise."""
         rows = np.arange(len(first))
-        if seen.input is None or seen.term is None:
-            return
-        draws = []
-        for _ in range(DRAWS):
-            fed: list[torch.Tensor] = []
-            rules = Rules()
-            rules.add(seen.input, lambda f, a, k, kept=fed: (kept.append(a[0]), f(*a, **k))[1])  # type: ignore[misc]
-            with contextlib.suppress(UsersError):
-                trainee.run(self.batch(rows), rules, learn=False, evaluation=False)
-            if fed:
-                draws.append(_numpy(fed[0]))
+        fed: list[Array] = []
+        given: list[Array] = []  # to the model itself
+        rules = Rules()
+        if seen.input is not None:
+            rules.add(seen.input, lambda f, a, k: (fed.append(_numpy(a[0])), f(*a, **k))[1])  # type: ignore[func-returns-value]
+        with trainee.given(lambda x: given.append(_numpy(x))):
+            for _ in range(DRAWS):
+                with contextlib.suppress(UsersError):
+                    trainee.run(self.batch(rows), rules, learn=False)
         x = self.x[rows].reshape(len(rows), *self.axes)
-        if draws:
-            self.feed = find(x, draws[0], draws)
-            if self.feed is not None:
-                self.fed_noise = _noise(self.x[rows], self.feed.back(draws[0]))
+        self.feed = find(x, fed[0], fed) if fed else None
+        self.given = find(x, given[0], given) if given else None
+        if self.feed is not None:
+            self.fed_noise = _noise(self.x[rows], self.feed.back(fed[0]))
+
+    def awake_noise(self, trainee: "Trainee") -> bool:
+        """Whether the model adds noise in evaluation mode."""
+        rows, fed = np.arange(min(self.batch_size, len(self.x))), []
+        rules = Rules()
+        if self.seen is None or self.seen.input is None or self.given is None or self.feed is None:
+            return False
+        clean = torch.as_tensor(self.given.apply(self.x[rows]))
+        rules.add(self.seen.input, lambda f, a, k: (fed.append(_numpy(a[0])), f(*a, **k))[1])  # type: ignore[func-returns-value]
+        with contextlib.suppress(UsersError), trainee.given(lambda x: clean.to(x)):
+            trainee.run(self.batch(rows), rules, learn=False, evaluation=True)
+        size = float(self.x.std()) or 1.0
+        return bool(fed) and _noise(self.x[rows], self.feed.back(fed[0])).level > 0.02 * size
 
     # ------------------------------------------------------------------ training
     def train(
-        self, seed: int, steps: int, changes: Sequence[Change] = (), reference: Noise = Noise(), signs: bool = False
+        self, seed: int, steps: int, changes: Sequence[Change] = (), reference: Noise = NONE, signs: bool = False
     ) -> Outcome:
         """Train from the beginning."""
         if self.seen is None:
@@ -154,16 +186,22 @@ class Trainee:
         self.optimizers: list[torch.optim.Optimizer] = [o for o in optimizers if isinstance(o, torch.optim.Optimizer)]
         first = next(self.model.parameters(), None)
         patient.dtype = first.dtype if first is not None else torch.float32
-        self.rules = Rules()
+        self.rules, self.outer = Rules(), Rules()  # those that change a call, and those that see what comes of it
         self.before_step: list[Callable[[], None]] = []
         self.after_step: list[Callable[[torch.Tensor | None], None]] = []
         self.before_update: list[Callable[[torch.optim.Optimizer], Callable[[], None] | None]] = []
         self.around: list[Callable[[], contextlib.AbstractContextManager[None]]] = []
         self.scale: tuple[Array, Array] | None = None  # what is taken off every column, and what it is divided by
-        self.predict: Callable[[torch.Tensor], torch.Tensor] = lambda z: z
+        seen = patient.seen
+        logits = seen is not None and seen.term is not None and seen.term.kind == "cross_entropy_from_logits"
+        self.predict: Callable[[torch.Tensor], torch.Tensor] = torch.sigmoid if logits else lambda z: z
         self.batch_factor = 1.0
+        self.rows: Array = np.arange(len(patient.x))  # the examples that are trained on
+        self.learning = True  # not while it is measured
         self.clean: Array | None = None  # (B, D), the examples of the batch at hand, as fed to the step
         for change in self.changes:
+            if change.name not in torch_changes.CHANGES:
+                raise CannotChange("it cannot be tried from outside")
             torch_changes.CHANGES[change.name](self, change.factor)
 
     def transform(self, x: Array) -> Array:
@@ -174,9 +212,9 @@ class Trainee:
         """Take the steps and measure."""
         patient, outcome = self.patient, Outcome(self.seed, steps, self.changes)
         rng = np.random.default_rng(self.seed)
-        size = max(1, min(round(patient.batch_size * self.batch_factor), len(patient.x)))
+        size = max(1, min(round(patient.batch_size * self.batch_factor), len(self.rows)))
         losses = []
-        marks = sorted({0, *np.linspace(0, steps, 7).astype(int)[1:-1].tolist()})
+        marks = {round(steps * k / (6 if signs else 3)) for k in range(6 if signs else 3)}
         watch = torch_facts.Signs(self, steps) if signs else None
         order: Array = np.zeros(0, int)
         for step in range(steps):
@@ -186,7 +224,7 @@ class Trainee:
                 if watch:
                     watch.look(step)
             if len(order) < size:
-                order = rng.permutation(len(patient.x))
+                order = rng.permutation(self.rows)
             rows, order = order[:size], order[size:]
             losses.append(self.step(rows))
             if not np.isfinite(losses[-1]):
@@ -210,6 +248,7 @@ class Trainee:
 
     def run(self, batch: Any, extra: Rules | None = None, *, learn: bool = True, evaluation: bool = False) -> Any:
         """Call the user's step; without learning it changes nothing."""
+        self.learning = learn
         with contextlib.ExitStack() as stack:
             if learn:
                 for act in self.before_step:
@@ -222,9 +261,12 @@ class Trainee:
                 stack.enter_context(self._quiet(evaluation))
             for enter in self.around:
                 stack.enter_context(enter())
-            active = [rules for rules in (self.rules, extra, None if learn else WITHOUT_BACKWARD) if rules]
+            active = [rules for rules in (None if learn else WITHOUT_BACKWARD, self.rules, self.outer, extra) if rules]
             if active:
-                stack.enter_context(Rewriter(*active))
+                mode = stack.enter_context(Rewriter(*active))
+                if learn:  # an optimizer's arithmetic is nobody's concern, and slow under a mode
+                    stack.enter_context(_hook(register_optimizer_step_pre_hook, lambda *_: mode.pause()))
+                    stack.enter_context(_hook(register_optimizer_step_post_hook, lambda *_: mode.go_on()))
             with users_code():
                 loss = self.patient.step(self.model, self.optimizer, batch)
         if learn:
@@ -236,7 +278,7 @@ class Trainee:
     def _quiet(self, evaluation: bool) -> Iterator[None]:
         """Let a step run that leaves model, optimizers, schedules and generators as they were.
 
-        Without gradients an optimizer has nothing to do. In evaluation the model stays in that mode, whatever the step says.
+        Without gradients an optimizer has nothing to do. In evaluation the model stays so, whatever the step says.
         """
         held = [p for o in self.optimizers for group in o.param_groups for p in group["params"]]
         kept = {id(p): (p, p.grad) for p in (*self.model.parameters(), *held)}
@@ -262,6 +304,21 @@ class Trainee:
                 for p, grad in kept.values():
                     p.grad = grad
 
+    @contextlib.contextmanager
+    def given(self, act: Callable[[torch.Tensor], Any]) -> Iterator[None]:
+        """Call `act` with what the model is given, and give it what that returns, if it is a tensor."""
+
+        def hook(module: torch.nn.Module, args: tuple[Any, ...]) -> tuple[Any, ...] | None:
+            del module
+            result = act(args[0]) if args and isinstance(args[0], torch.Tensor) else None
+            return (result, *args[1:]) if isinstance(result, torch.Tensor) else None
+
+        handle = self.model.register_forward_pre_hook(hook)
+        try:
+            yield
+        finally:
+            handle.remove()
+
     def _before(self, optimizer: torch.optim.Optimizer, undo: list[Callable[[], None]]) -> None:
         for act in self.before_update:
             back = act(optimizer)
@@ -273,54 +330,86 @@ class Trainee:
     ) -> tuple[float, Array | None]:
         """Return what is unexplained of up to `MEASURED` examples, and the reconstructions of these."""
         patient, seen = self.patient, self.patient.seen
-        if seen is None or seen.term is None or patient.output is None:
+        if seen is None or seen.output is None or patient.output is None:
             return float("nan"), None
         x = x[:MEASURED]
         rng = np.random.default_rng(12345)
-        outputs = []
-        size = patient.batch_size
-        for begin in range(0, len(x) - len(x) % size if len(x) >= size else len(x), size):
-            outputs.append(self._reconstruct(x[begin : begin + size], noise, rng, look))
-        z = np.concatenate(outputs)
+        try:
+            z = self._reconstruct(x[: patient.at_once], noise, rng, look)
+        except UsersError:
+            if patient.at_once == patient.batch_size:
+                raise
+            patient.at_once = patient.batch_size  # its step takes batches of that size alone
+            z = self._reconstruct(x[: patient.at_once], noise, rng, look)
         return unexplained(z, x[: len(z)]), z
 
     def _reconstruct(
         self, x: Array, noise: Noise, rng: np.random.Generator, look: Callable[[Rules], None] | None
     ) -> Array:
         patient, seen = self.patient, self.patient.seen
-        assert seen is not None and seen.term is not None and patient.output is not None
+        assert seen is not None
+        assert seen.output is not None
+        assert patient.output is not None
         given = self.transform(x)
         own = patient.parts[0].dtype if self.scale is None and not patient.floating else patient.dtype
         batch_tensor = torch.as_tensor(given).to(own).reshape(len(x), *patient.axes)
         rest = tuple(part[: len(x)] for part in patient.parts[1:])
         rules, kept = Rules(), []
-        if patient.feed is not None and seen.input is not None:
-            fed = self.transform(corrupted(x, noise, rng)) if noise.kind == "gaussian" else given
-            fed = patient.feed.apply(fed)
-            if noise.kind == "masking":
-                fed = fed * (rng.random(fed.shape) >= noise.level)
+        into = patient.given or patient.feed
+        fed: torch.Tensor | None = None
+        if into is not None:
+            values = into.apply(self.transform(corrupted(x, noise, rng)) if noise.kind == "gaussian" else given)
+            if noise.kind in ("masking", "dropout"):
+                values = values * (rng.random(values.shape) >= noise.level)
+                values = values / (1 - noise.level) if noise.kind == "dropout" else values
+            fed = torch.as_tensor(values)
 
-            def substitute(f: Any, a: Any, k: Any) -> Any:
-                return f(*replaced(a, k, 0, torch.as_tensor(fed).to(a[0]))[0], **k)
+        def instead(tensor: torch.Tensor) -> torch.Tensor:
+            return tensor if fed is None else fed.to(tensor)
 
-            rules.add(seen.input, substitute)
+        if patient.given is None and seen.input is not None:
+            rules.add(seen.input, lambda f, a, k: f(*replaced(a, k, 0, instead(a[0]))[0], **k))
 
         def keep(f: Any, a: Any, k: Any) -> Any:
             result = f(*a, **k)
             kept.append(result)
             return result
 
-        rules.add(seen.term.output, keep)
+        rules.add(seen.output, keep)
         if look is not None:
             look(rules)
         self.clean = given
-        self.run((batch_tensor, *rest) if patient.tupled else batch_tensor, rules, learn=False, evaluation=True)
+        with self.given(instead) if patient.given is not None else contextlib.nullcontext():
+            self.run((batch_tensor, *rest) if patient.tupled else batch_tensor, rules, learn=False, evaluation=True)
         if not kept:
             raise UsersError("the step does not compute its output in every step")
         z = kept[0][0] if isinstance(kept[0], tuple) else kept[0]
         z = _numpy(self.predict(z.detach()))
         back = patient.output.back(z)
         return back if self.scale is None else back * self.scale[1] + self.scale[0]
+
+
+def examples_of(data: Any) -> tuple[tuple[Any, ...], bool]:
+    """Return the parts of the data, examples first, and whether a batch holds several; batches are joined."""
+    if isinstance(data, np.ndarray | torch.Tensor):
+        return (data,), False
+    if isinstance(data, tuple | list) and data and all(isinstance(part, np.ndarray | torch.Tensor) for part in data):
+        return tuple(data), True
+    if not isinstance(data, Iterable) or isinstance(data, str | dict):
+        raise ValueError(f"x must be an array, a tensor, a tuple of them or batches, found {type(data).__name__}")
+    batches: list[tuple[Any, ...]] = []
+    several = False
+    for batch in itertools.islice(data, LARGEST // 8):
+        several = isinstance(batch, tuple | list)
+        parts = tuple(batch) if several else (batch,)
+        if not parts or not all(isinstance(part, np.ndarray | torch.Tensor) for part in parts):
+            raise ValueError(f"x must give batches of arrays or tensors, found {type(batch).__name__}")
+        batches.append(tuple(torch.as_tensor(part) for part in parts))
+        if sum(len(parts[0]) for parts in batches) >= LARGEST:
+            break
+    if not batches:
+        raise ValueError("x must give at least one batch, found none")
+    return tuple(torch.cat(part) for part in zip(*batches, strict=True)), several
 
 
 WITHOUT_BACKWARD = Rules()
@@ -348,8 +437,11 @@ def users_code() -> Iterator[None]:
         raise
     except Exception as error:
         here = str(__file__)
-        frames = [f for f in traceback.extract_tb(error.__traceback__) if "/torch/" not in f.filename and f.filename != here
-                  and not f.filename.startswith(here.rsplit("/", 1)[0])]  # fmt: skip
+        frames = [
+            f
+            for f in traceback.extract_tb(error.__traceback__)
+            if "/torch/" not in f.filename and f.filename != here and not f.filename.startswith(here.rsplit("/", 1)[0])
+        ]
         place = f"{frames[-1].filename}, line {frames[-1].lineno}: {frames[-1].line}" if frames else "unknown"
         raise UsersError(f"{type(error).__name__}: {' '.join(str(error).split())} (at {place})") from error
 
@@ -369,11 +461,11 @@ def _undo(undo: list[Callable[[], None]]) -> None:
 
 
 def _flat(x: torch.Tensor) -> Array:
-    return x.detach().cpu().double().numpy().reshape(len(x), -1)
+    return np.asarray(x.detach().cpu().double()).reshape(len(x), -1)
 
 
 def _numpy(x: torch.Tensor) -> Array:
-    return x.detach().cpu().double().numpy()
+    return np.asarray(x.detach().cpu().double())
 
 
 def _number(loss: Any) -> float:
@@ -400,4 +492,7 @@ def _noise(x: Array, fed: Array) -> Noise:
     unchanged = np.abs(difference[inner]) < 1e-6 * size
     if inner.any() and unchanged.mean() > 0.02:
         return Noise("masking", float(1 - unchanged.mean()))
+    holes = np.abs(fed[inner]) < 1e-9 * size
+    if inner.any() and holes.mean() > 0.02:  # as dropout makes them, what is left scaled up
+        return Noise("dropout", float(holes.mean()))
     return Noise("gaussian", float(difference.std()))

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from scratchdae.doctor.patient import CannotChange, Change
+from scratchdae.doctor.patient import CannotChange, Change, UsersError
 from scratchdae.doctor.patients.torch_rules import replaced
 from scratchdae.doctor.patients.torch_step import LAYERS, MEANS, Term
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DENSE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 RECURRENT = (nn.LSTM, nn.GRU, nn.RNN)
+OUTLYING = 10.0  # median deviations from the median distance, from here on an example is an outlier
 RARE = 20.0  # a column's spread below the largest over this is not scaled up: rare pixels would blow up
 
 
@@ -115,9 +116,11 @@ def _term(trainee: "Trainee") -> Term:
 
 
 def _objective(
-    trainee: "Trainee", kind: str, output: Callable[[], torch.Tensor | None] | None = None,
+    trainee: "Trainee",
+    kind: str,
+    output: Callable[[], torch.Tensor | None] | None = None,
     target: Callable[[torch.Tensor], torch.Tensor] = lambda t: t,
-) -> None:  # fmt: skip
+) -> None:
     """Let another comparison take the place of the user's, on the same scale."""
     term, kept = _term(trainee), {}
     scale = term.scale if math.isfinite(term.scale) else 1.0
@@ -134,13 +137,14 @@ def _objective(
     def compare(*_: Any) -> torch.Tensor:
         z = output() if output is not None else kept["output"]
         z = z[0] if isinstance(z, tuple) else z
+        assert z is not None
         t = target(kept["target"])
         return scale * MEANS[kind](z.reshape(t.shape), t)
 
-    trainee.rules.add(term.output, keep_output)
-    trainee.rules.add(term.target[0], keep_target)
+    trainee.outer.add(term.output, keep_output)
+    trainee.outer.add(term.target[0], keep_target)
     if term.target[0] != term.result:
-        trainee.rules.add(term.result, compare)
+        trainee.outer.add(term.result, compare)
 
 
 def logits_loss(trainee: "Trainee", factor: float | None) -> None:
@@ -149,8 +153,8 @@ def logits_loss(trainee: "Trainee", factor: float | None) -> None:
     place = seen.output_activation
     if place is None or place[0] != "sigmoid" or _term(trainee).kind == "cross_entropy_from_logits":
         raise CannotChange("the output has no sigmoid before the loss")
-    x = trainee.patient.x
-    output = trainee.patient.output
+    x, output = trainee.patient.x, trainee.patient.output
+    assert output is not None
     low, high = (float(v) for v in (output.apply(x[:2048]).min(), output.apply(x[:2048]).max()))
     if low < 0 or high > 1:
         raise CannotChange(f"cross-entropy needs targets in [0, 1], found {low:.3g} to {high:.3g}")
@@ -191,7 +195,9 @@ def sigmoid_output(trainee: "Trainee", factor: float | None) -> None:
     seen, term = _seen(trainee), _term(trainee)
     if term.kind == "cross_entropy_from_logits" or (seen.output_activation or ("",))[0] == "sigmoid":
         raise CannotChange("the output has its sigmoid")
-    place = seen.output_activation or term.output
+    place = seen.output_activation or seen.output
+    if place is None:
+        raise CannotChange("the output was not seen")
     if seen.output_activation is None:
         trainee.rules.add(place, lambda f, a, k: torch.sigmoid(f(*a, **k)))
     else:
@@ -262,10 +268,13 @@ def _noise_scaled(trainee: "Trainee", factor: float) -> None:
     rng = np.random.default_rng(trainee.seed + 1)
 
     def rule(f: Any, a: Any, k: Any) -> Any:
-        assert trainee.clean is not None and patient.feed is not None
+        if not trainee.learning:
+            return f(*a, **k)
+        assert trainee.clean is not None
+        assert patient.feed is not None
         fed = a[0].detach()
         clean = torch.as_tensor(patient.feed.apply(trainee.clean)).to(fed).reshape(fed.shape)
-        if patient.fed_noise.kind == "masking":
+        if patient.fed_noise.kind != "gaussian":
             kept = torch.as_tensor(rng.random(tuple(fed.shape)) < factor)
             fed = torch.where(kept, fed, clean)
         else:
@@ -293,6 +302,8 @@ def more_noise(trainee: "Trainee", factor: float | None) -> None:
     generator = torch.Generator().manual_seed(trainee.seed + 1)
 
     def rule(f: Any, a: Any, k: Any) -> Any:
+        if not trainee.learning:
+            return f(*a, **k)
         size = spread / (float(np.mean(trainee.scale[1])) if trainee.scale else 1.0)
         if patient.feed is not None:
             size *= float(np.mean(np.abs(patient.feed.a)))
@@ -428,7 +439,7 @@ def _like(module: nn.Module, out: int | None = None, into: int | None = None) ->
         options = {name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "groups")}
         if isinstance(module, nn.ConvTranspose1d | nn.ConvTranspose2d):
             options["output_padding"] = module.output_padding
-        made = type(module)(into or module.in_channels, out or module.out_channels, bias=bias, **options)  # type: ignore[arg-type]
+        made = type(module)(into or module.in_channels, out or module.out_channels, bias=bias, **options)
     else:
         raise CannotChange(f"{type(module).__name__} is a layer of a kind that cannot be resized")
     with torch.no_grad():  # as spread out as the user's own first weights
@@ -454,46 +465,52 @@ def _exchange(trainee: "Trainee", name: str, new: nn.Module) -> None:
         owner.__dict__[last] = new
 
 
+POOLS = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2d)
+
+
 def fewer_pools(trainee: "Trainee", factor: float | None) -> None:
-    """Leave out the last pooling and the first of what undoes one."""
-    modules = dict(trainee.model.named_modules())
-    pools = [n for n in trainee.patient.spatial if isinstance(modules[n], nn.MaxPool2d | nn.AvgPool2d)]
-    ups = [n for n in trainee.patient.spatial if isinstance(modules[n], nn.Upsample)]
-    turned = [
-        n
-        for n in trainee.patient.order
-        if isinstance(modules[n], nn.ConvTranspose2d) and _pair(modules[n].stride) == (2, 2)
-    ]
-    strided = [
-        n for n in trainee.patient.order if isinstance(modules[n], nn.Conv2d) and _pair(modules[n].stride) == (2, 2)
-    ]
-    if any(isinstance(modules[n], nn.Linear) for n in trainee.patient.order):
+    """Leave out the last poolings and, where the sizes then ask for it, the first of what undoes them."""
+    for _ in range(round(factor or 1)):
+        _without_pool(trainee)
+
+
+def _without_pool(trainee: "Trainee") -> None:
+    modules, patient = dict(trainee.model.named_modules()), trainee.patient
+    if any(isinstance(modules[name], nn.Linear) for name in patient.order):
         raise CannotChange("a dense layer fixes the size of the picture")
-    if pools and ups:
-        _exchange(trainee, pools[-1], nn.Identity())
-        _exchange(trainee, ups[0], nn.Identity())
-    elif (pools or strided) and turned:
-        module = modules[turned[0]]
-        if _pair(module.kernel_size) != (2, 2) and not (strided and not pools):
-            raise CannotChange("what undoes the pooling cannot be left out")
-        if pools:
-            _exchange(trainee, pools[-1], nn.Identity())
-        else:
-            _unstride(trainee, strided[-1], modules[strided[-1]])
-        _unstride(trainee, turned[0], module)
-    else:
-        raise CannotChange("no pooling and what undoes it were found")
+    pools = [name for name in patient.spatial if isinstance(modules[name], POOLS)]
+    strided = [n for n in patient.order if isinstance(modules[n], nn.Conv2d) and _pair(modules[n].stride) == (2, 2)]
+    kinds = (nn.Upsample, nn.ConvTranspose2d)
+    ups = [n for n in modules if isinstance(modules[n], kinds) and _pair(getattr(modules[n], "stride", 2)) == (2, 2)]
+    if not pools and not strided:
+        raise CannotChange("no pooling was found")
+    removed = [strided[-1]] if strided else []
+    if pools and (not strided or isinstance(modules[pools[-1]], nn.AdaptiveAvgPool2d)):
+        removed.append(pools[-1])  # behind a strided layer, one that only rounds the side
+    for name in removed:
+        _keep_size(trainee, name, modules[name])
+    for up in (None, *ups[:1]):
+        if up is not None:
+            _keep_size(trainee, up, modules[up])
+        try:
+            trainee.run(patient.batch(np.arange(min(2, len(patient.x)))), learn=False)
+        except UsersError:
+            continue
+        return
+    raise CannotChange("without a pooling the sizes do not fit")
 
 
 def _pair(value: Any) -> tuple[int, int]:
     return value if isinstance(value, tuple) else (value, value)
 
 
-def _unstride(trainee: "Trainee", name: str, module: Any) -> None:
-    """Let a strided convolution keep the size: 3×3, stride 1."""
-    kind = nn.Conv2d
-    made = kind(module.in_channels, module.out_channels, 3, padding=1, bias=module.bias is not None)
-    _exchange(trainee, name, made.to(module.weight))
+def _keep_size(trainee: "Trainee", name: str, module: Any) -> None:
+    """Put in the place of a module one that leaves the picture's size as it is."""
+    made: nn.Module = nn.Identity()
+    if isinstance(module, nn.Conv2d | nn.ConvTranspose2d):
+        made = nn.Conv2d(module.in_channels, module.out_channels, 3, padding=1, bias=module.bias is not None)
+        made = made.to(module.weight)
+    _exchange(trainee, name, made)
 
 
 # ------------------------------------------------------------------ mistakes in the code
@@ -542,8 +559,9 @@ def hold_all(trainee: "Trainee") -> None:
 
 
 def once(trainee: "Trainee") -> None:
-    """Leave out the second of two activations."""
-    trainee.rules.add(_seen(trainee).twice, _first_tensor)
+    """Leave out the activations of what is activated already."""
+    for address in _seen(trainee).twice:
+        trainee.rules.add(address, _first_tensor)
 
 
 def output_in_loss(trainee: "Trainee") -> None:
@@ -555,11 +573,18 @@ def output_in_loss(trainee: "Trainee") -> None:
         return kept["z"]
 
     def target(t: torch.Tensor) -> torch.Tensor:
-        assert trainee.clean is not None and patient.output is not None
+        assert trainee.clean is not None
+        assert patient.output is not None
         return torch.as_tensor(patient.output.apply(trainee.clean)).to(t)
 
-    trainee.rules.add(patient.true_output, keep)
-    _objective(trainee, _term(trainee).kind, lambda: kept["z"], target)
+    seen = _seen(trainee)
+    if seen.output is None or patient.output is None:
+        raise CannotChange("no layer gives as many numbers as an example has")
+    trainee.outer.add(seen.output, keep)
+    if seen.term is not None:
+        _objective(trainee, seen.term.kind, lambda: kept["z"], target)
+    else:
+        trainee.rules.add("backward", lambda f, a, k: f(MEANS["squared_error"](kept["z"], target(kept["z"]))))
 
 
 def awake(trainee: "Trainee") -> None:
@@ -578,17 +603,19 @@ def awake(trainee: "Trainee") -> None:
 
 def stepping(trainee: "Trainee") -> None:
     """Call backward and the optimizers after a step that leaves them out."""
+    stepped: list[torch.optim.Optimizer] = []
+    trainee.before_update.append(stepped.append)
 
     def finish(loss: torch.Tensor | None) -> None:
-        if loss is None or not loss.requires_grad:
+        if stepped or loss is None or not loss.requires_grad:
+            stepped.clear()
             return
-        if not trainee.patient.seen.backward:  # type: ignore[union-attr]
+        if not _seen(trainee).backward:
             for p in trainee.model.parameters():
                 p.grad = None
             loss.backward()
         for optimizer in trainee.optimizers:
             optimizer.step()
-            optimizer.zero_grad()
 
     trainee.after_step.append(finish)
 
@@ -597,7 +624,7 @@ def unclipped(trainee: "Trainee") -> None:
     """Update by the gradients as backward left them."""
     fresh: dict[int, torch.Tensor] = {}
     for p in trainee.model.parameters():
-        p.register_post_accumulate_grad_hook(lambda p: fresh.__setitem__(id(p), p.grad.clone()))  # type: ignore[union-attr]
+        p.register_post_accumulate_grad_hook(lambda p: fresh.__setitem__(id(p), p.grad.clone()))
 
     def act(optimizer: torch.optim.Optimizer) -> None:
         for group in optimizer.param_groups:
@@ -626,21 +653,43 @@ def differentiated(trainee: "Trainee") -> None:
         def __getattr__(self, name: str) -> Any:
             return lambda *args: None
 
+    known = {(kind.__module__, kind.__qualname__) for kind in trainee.patient.custom_functions}
+    function = torch.autograd.Function
+
+    def apply(kind: Any, *args: Any, **kwargs: Any) -> Any:
+        if (kind.__module__, kind.__qualname__) not in known:
+            return original.__func__(kind, *args, **kwargs)
+        alone = kind.setup_context is not function.setup_context
+        return kind.forward(*args, **kwargs) if alone else kind.forward(Context(), *args, **kwargs)
+
+    original = function.__dict__["apply"]
+
     @contextlib.contextmanager
-    def plain(kind: Any) -> Iterator[None]:
-        own = "apply" in kind.__dict__
-        kept, alone = kind.apply, kind.setup_context is not torch.autograd.Function.setup_context
-        kind.apply = staticmethod(lambda *args: kind.forward(*args) if alone else kind.forward(Context(), *args))
+    def plain() -> Iterator[None]:
+        function.apply = classmethod(apply)
         try:
             yield
         finally:
-            if own:
-                kind.apply = kept
-            else:
-                del kind.apply
+            function.apply = original
 
-    for kind in trainee.patient.custom_functions:
-        trainee.around.append(lambda kind=kind: plain(kind))
+    trainee.around.append(plain)
+
+
+def other_data(trainee: "Trainee", factor: float | None) -> None:
+    """Leave out examples that lie far from all others."""
+    x = trainee.patient.x
+    distance = np.sqrt(((x - np.median(x, axis=0)) ** 2).sum(axis=1))
+    middle = float(np.median(distance))
+    spread = float(np.median(np.abs(distance - middle))) or 1e-12
+    kept = distance <= middle + (factor or OUTLYING) * spread
+    if kept.all() or kept.mean() < 0.5:
+        raise CannotChange("no examples lie far from all others")
+    trainee.rows = np.flatnonzero(kept)
+
+
+def fewer_examples(trainee: "Trainee", factor: float | None) -> None:
+    """Train on a part of the examples: no repair, but it tells whether more would help."""
+    trainee.rows = trainee.rows[: max(1, round(len(trainee.rows) / (factor or 2)))]
 
 
 def _batch(trainee: "Trainee", factor: float) -> None:
@@ -664,6 +713,9 @@ CHANGES: dict[str, Callable[["Trainee", float | None], None]] = {
     "scale_to_unit": scale_to_unit,
     "less_noise": less_noise,
     "more_noise": more_noise,
+    "other_data": other_data,
+    "fewer_examples": fewer_examples,
+    "more_data_or_regularise": lambda trainee, factor: more_noise(trainee, factor or 0.3),
     "he_init": he_init,
     "smaller_init": smaller_init,
     "leaky_relu": leaky_relu,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,16 +14,18 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome
+from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome, UsersError
 from scratchdae.doctor.patients import torch_changes, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
-from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, Call, Recorder
+from scratchdae.doctor.patients.torch_rules import Rules
+from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, Call, Producers, Recorder
 
 if TYPE_CHECKING:
     from scratchdae.doctor.patients.torch import TorchPatient, Trainee
 
 STEPS = 5  # that are looked at
 NEARLY_NOTHING = 0.05  # of a gradient is left
+VANISHED = 1e-2  # of a learning rate is left
 SELF_ACTIVATED = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
@@ -36,6 +40,7 @@ class Glance:
         self.graded: set[int] = set()
         self.held: set[int] = set()
         self.stepped = 0
+        self.fed: torch.Tensor | None = None  # what the first layer got in the first step
         self.asleep: set[str] = set()
         self.order: list[tuple[str, int, int]] = []  # module, and which calls of the recorder it made
         self._first: set[int] = set()
@@ -97,18 +102,30 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
         with recorder:
             loss = trainee.run(patient.batch(first))
         order = list(glance.order)
-        names = parameter_names(glance.trainee.model)
-        fresh = {names[key]: grad for key, grad in glance.fresh.items()}
-        for _ in range(STEPS - 1):
+        again, second = Recorder(), first
+        for number in range(STEPS - 1):
             glance.begin()
-            trainee.run(patient.batch(rng.choice(len(patient.x), size, replace=False)))
+            rows = rng.choice(len(patient.x), size, replace=False)
+            with again if number == 0 else contextlib.nullcontext():
+                trainee.run(patient.batch(rows))
+            if number == 0:
+                second = rows
     calls = recorder.calls
-    seen = torch_step.anatomy(calls, loss if isinstance(loss, torch.Tensor) else None)
+    layers = _layers(calls)
+    glance.fed = next(layers[0].tensors).detach() if layers else None
+    value = loss if isinstance(loss, torch.Tensor) else None
+    seen = torch_step.anatomy(calls, value, patient.x[first].size)
     patient.seen = seen
     trainee = patient.begin(seed)
     target = _structure(patient, trainee, seen, calls, order, first)
-    facts, mends = _facts(patient, trainee, seen, calls, glance, target)
-    wrong = _wrong_gradients(patient, seed, fresh, first)
+    facts, mends = _facts(patient, trainee, seen, calls, glance)
+    if target is not None and patient.output is not None and not seen.elsewhere:
+        late = _taken(again.calls, seen)
+        fact = _target(patient, target, first, glance.fed)
+        if fact is None and late is not None:
+            fact = _target(patient, late, second, None)
+        facts += [] if fact is None else [fact]
+    wrong = _wrong_gradients(patient, seed, first)
     patient.custom_functions = _custom(loss)
     if wrong:
         facts.append(
@@ -152,9 +169,13 @@ def _result(call: Call) -> torch.Tensor:
 
 
 def _structure(
-    patient: TorchPatient, trainee: Trainee, seen: torch_step.Anatomy, calls: list[Call],
-    order: list[tuple[str, int, int]], rows: Array,
-) -> torch.Tensor | None:  # fmt: skip
+    patient: TorchPatient,
+    trainee: Trainee,
+    seen: torch_step.Anatomy,
+    calls: list[Call],
+    order: list[tuple[str, int, int]],
+    rows: Array,
+) -> torch.Tensor | None:
     """Find the code, the layers without an activation, and how output and input lie to the examples."""
     layers = _layers(calls)
     modules = dict(trainee.model.named_modules())
@@ -166,10 +187,7 @@ def _structure(
     )
     owner = {calls[index].address: name for name, low, high in order for index in range(low, min(high, len(calls)))}
     count = len(rows)
-    widths = [
-        min(_result(one).numel(), next(two.tensors).numel()) // count
-        for one, two in zip(layers, layers[1:], strict=False)
-    ]
+    widths = [min(_result(one).numel(), next(two.tensors).numel()) // count for one, two in itertools.pairwise(layers)]
     patient.code, patient.code_layer, patient.code_module = None, None, (None, 0)
     if widths:
         index = int(np.argmin(widths))
@@ -179,48 +197,46 @@ def _structure(
         width = result.shape[-1] if layers[index].address[0] == "linear" or recurrent else result.shape[1]
         patient.code_module = (owner.get(layers[index].address), int(width))
     patient.last_layer = layers[-1].address if layers else None
-    producer = {id(call.result): call for call in calls if isinstance(call.result, torch.Tensor)}
-    activated = set()
+    producer, activated = Producers(calls), set()
     for call in calls:
         if call.address[0] in ACTIVATIONS:
-            below = producer.get(id(next(call.tensors)))
+            below = next(iter(producer.above(call)), None)
             while below is not None and below.address[0] not in (*LAYERS, *ACTIVATIONS):
-                below = producer.get(id(next(below.tensors, None)))
+                below = next(iter(producer.above(below)), None)
             if below is not None:
                 activated.add(below.address)
     patient.bare_layers = [
         c.address for c in layers if c.address not in activated and c.address[0] not in SELF_ACTIVATED
     ]
-    numel = patient.x[rows].size
-    last = next((call for call in reversed(layers) if _result(call).numel() == numel), None)
-    patient.true_output = last.address if last else None
-    if last is not None:
-        for call in calls:
-            if call.address[0] in ACTIVATIONS and producer.get(id(next(call.tensors))) is last:
-                patient.true_output = call.address
     patient.find_layouts(trainee, seen, patient.parts[0][rows])
-    if seen.term is None:
-        patient.output = None
+    patient.output = None
+    if seen.output is None:
         return None
-    place, which = seen.term.target
-    target = list(next(call for call in calls if call.address == place).tensors)[which].detach()
+    output = _result(next(call for call in calls if call.address == seen.output)).detach()
+    target = _taken(calls, seen)
     x = patient.x[rows].reshape(count, *patient.axes)
-    values = target.cpu().double().numpy()
+    whole = target is not None and target.numel() == x.size
+    values = np.asarray((target if target is not None and whole else output).cpu().double())
     found = find(x, values)
-    if found is not None and found.fit < 0.5:  # another batch, or noise: the same layout, scaled by the moments
+    if found is not None and not whole:  # nothing tells its units but the data's
+        found = Layout(found.order, found.shape, found.axes, np.ones(()), np.zeros(()), 1.0)
+    elif found is not None and found.fit < 0.5:  # another batch, or noise: the same layout, scaled by the moments
         size = float(values.std() / (x.std() or 1.0)) or 1.0
         size = 1.0 if abs(size - 1) < 0.1 else size
         shift = 0.0 if size == 1.0 else float(values.mean() - size * x.mean())
-        plain = patient.feed if patient.feed is not None and len(patient.feed.shape) == target.ndim else found
+        plain = patient.feed if patient.feed is not None and len(patient.feed.shape) == values.ndim else found
         found = Layout(plain.order, found.shape, plain.axes, np.float64(size), np.float64(shift), found.fit)  # type: ignore[arg-type]
     patient.output = found
     return target
 
 
 def _facts(
-    patient: TorchPatient, trainee: Trainee, seen: torch_step.Anatomy, calls: list[Call], glance: Glance,
-    target: torch.Tensor | None,
-) -> tuple[list[Fact], list[Any]]:  # fmt: skip
+    patient: TorchPatient,
+    trainee: Trainee,
+    seen: torch_step.Anatomy,
+    calls: list[Call],
+    glance: Glance,
+) -> tuple[list[Fact], list[Any]]:
     """List mistakes that are certain, and what undoes them."""
     facts: list[Fact] = []
     mends: list[Any] = []
@@ -232,8 +248,8 @@ def _facts(
 
     if not seen.backward:
         tell("C11", "the step never calls backward", torch_changes.stepping)
-    elif not glance.stepped:
-        tell("C11", "the step never calls the optimizer's step", torch_changes.stepping)
+    elif glance.stepped < STEPS and not any(glance.carried):  # else gradients are gathered over several steps
+        tell("C11", f"the optimizer's step was called in {glance.stepped} of {STEPS} steps", torch_changes.stepping)
     if glance.carried[1:] and all(glance.carried[1:]):
         tell(
             "F07",
@@ -251,6 +267,8 @@ def _facts(
             tell("C01", f"{_some(lost)} gets no gradient ({why})", torch_changes.undetach if seen.detached else None)
             if seen.without_gradient:
                 mends.append(torch_changes.with_gradient)
+        elif seen.detached:
+            tell("C01", "a part of the network is detached: no gradient goes through it", torch_changes.undetach)
     if glance.stepped:
         frozen = [names[id(p)] for p in parameters if not p.requires_grad and id(p) in used]
         missing = [names[id(p)] for p in parameters if id(p) in glance.graded and id(p) not in glance.held]
@@ -258,42 +276,64 @@ def _facts(
             tell("C02", f"no optimizer holds {_some(missing)}", torch_changes.hold_all)
         if frozen:
             tell("C02", f"{_some(frozen)} is frozen", torch_changes.hold_all)
+    size = patient.x[: min(patient.batch_size, len(patient.x))].size
     if seen.elsewhere:
-        tell("C04", "the loss does not see what the last layer gave", torch_changes.output_in_loss)
+        what = f"{seen.compared} numbers of a batch of {size}" if seen.compared != size else "something else"
+        tell(
+            "C04",
+            f"the loss compares {what}, not what the last layer gives with the batch",
+            torch_changes.output_in_loss,
+        )
     if seen.twice:
-        tell("C05", f"{seen.twice[0]} is applied to what is activated already", torch_changes.once)
+        tell("C05", f"{seen.twice[0][0]} is applied to what is activated already", torch_changes.once)
     if len(glance.applied) >= STEPS - 2 and max(glance.applied) < NEARLY_NOTHING:
         share = float(np.median(glance.applied))
         tell("C06", f"the optimizer gets {share:.2g} of the gradient: it is clipped or scaled", torch_changes.unclipped)
     strong = [
         m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= 0.5
     ]
+    if patient.given is not None and patient.awake_noise(glance.trainee):
+        tell("F24", "the model adds noise in evaluation mode too")
     if glance.asleep:
         tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_changes.awake)
     if strong:
         tell("C08", f"dropout of {max(strong):g}", torch_changes.awake)
-    if target is not None and patient.output is not None:
-        _target(patient, tell, target)
+    fed = glance.fed
+    if (
+        fed is not None
+        and len(fed) > 1
+        and bool((fed[1:] == fed[:1]).all())
+        and np.ptp(patient.x[: len(fed)], axis=0).any()
+    ):
+        tell("C09", "the network is fed one example in every row of the batch")
     return facts, mends
 
 
-def _target(patient: TorchPatient, tell: Any, target: torch.Tensor) -> None:
-    layout = patient.output
-    assert layout is not None
-    rows = len(target) if layout.shape[0] == -1 else patient.batch_size
-    x = patient.x[: min(rows, patient.batch_size, len(patient.x))]
-    values = target.cpu().double().numpy()
-    if values.size != x.size:
-        return
+def _taken(calls: list[Call], seen: torch_step.Anatomy) -> torch.Tensor | None:
+    """Return the target of the loss."""
+    if seen.term is None:
+        return None
+    place, which = seen.term.target
+    tensors = [list(call.tensors) for call in calls if call.address == place]
+    return tensors[0][which].detach() if tensors and len(tensors[0]) > which else None
+
+
+def _target(patient: TorchPatient, target: torch.Tensor, rows: Array, fed: torch.Tensor | None) -> Fact | None:
+    """Compare the loss's target with the examples that were fed."""
+    layout, x = patient.output, patient.x[rows]
+    values = np.asarray(target.cpu().double())
+    if layout is None or values.size != x.size:
+        return None
     difference = layout.back(values) - x
     size = float(x.std()) or 1.0
     if np.abs(difference).max() < 1e-3 * size:
-        return
+        return None
     left = float((difference**2).mean()) / size**2
-    if layout.fit < 0.3:
-        tell("C03", f"the target is not the batch: they differ by {left:.2g} of its variance")
-    else:
-        tell("F24", f"the target is not the clean batch: they differ by {left:.2g} of its variance")
+    found = find(x.reshape(len(x), *patient.axes), values)
+    noisy = fed is not None and fed.numel() == target.numel() and bool((fed.reshape(target.shape) == target).all())
+    if not noisy and (found is None or found.fit < 0.3):
+        return Fact("C03", f"the target is not the batch: they differ by {left:.2g} of its variance")
+    return Fact("F24", f"the target is not the clean batch: they differ by {left:.2g} of its variance")
 
 
 def parameter_names(model: nn.Module) -> dict[int, str]:
@@ -307,7 +347,7 @@ def _some(names: list[str]) -> str:
 
 def _custom(loss: Any) -> list[Any]:
     """Return the user's own autograd functions in the graph of a loss."""
-    found, passed = [], set()
+    found, passed = [], set[int]()
     queue = [getattr(loss, "grad_fn", None)]
     while queue and len(passed) < 5000:
         node = queue.pop()
@@ -321,47 +361,60 @@ def _custom(loss: Any) -> list[Any]:
     return found
 
 
-def _wrong_gradients(patient: TorchPatient, seed: int, fresh: dict[str, torch.Tensor], rows: Array) -> str | None:
-    """Return the parameter whose gradient is not the slope of the loss, if there is one."""
-    from scratchdae.doctor.patients.torch_rules import Rules
-
+def _wrong_gradients(patient: TorchPatient, seed: int, rows: Array) -> str | None:
+    """Return the parameter whose gradient is not the slope of the loss, if there is one; all in float64."""
     trainee = patient.begin(seed)
-    values: list[float] = []
+    trainee.model.double()
+    named = [(name, p) for name, p in trainee.model.named_parameters() if p.requires_grad]
 
-    def loss() -> float:
-        kept: list[torch.Tensor] = []
+    def loss(derive: bool = False) -> tuple[float, list[torch.Tensor | None]]:
+        found: list[Any] = [float("nan"), []]
+
+        def backward(f: Any, a: Any, k: Any) -> None:
+            found[0] = float(a[0].detach())
+            if derive:
+                found[1] = torch.autograd.grad(a[0], [p for _, p in named], allow_unused=True)
+
         rules = Rules()
-        rules.add("backward", lambda f, a, k: kept.append(a[0].detach().double()))
+        rules.add("backward", backward)
         torch.manual_seed(seed)
         np.random.seed(seed % 2**32)  # noqa: NPY002
         trainee.run(patient.batch(rows), rules, learn=False)
-        return float(kept[0]) if kept else float("nan")
+        return found[0], found[1]
 
-    values = [loss(), loss()]
-    if not all(map(math.isfinite, values)) or abs(values[0] - values[1]) > 1e-5 * abs(values[0]):
-        return None  # its noise is drawn anew each time: a slope cannot be measured
-    wrong = None
-    for name, p in trainee.model.named_parameters():
-        grad = fresh.get(name)
-        norm = float(grad.double().norm()) if grad is not None else 0.0
-        size = float(p.detach().double().norm())
-        if grad is None or not math.isfinite(norm) or norm * size < 1e-6 * abs(values[0]):
-            continue
-        ratios = []
-        for share in (1e-2, 2e-3):
-            epsilon = min(share * abs(values[0]) / norm, 0.1 * (size or 1.0))
-            slopes = []
-            for sign in (1, -1):
-                move = (sign * epsilon / norm) * grad
-                with torch.no_grad():
-                    p.add_(move)
-                slopes.append(loss())
-                with torch.no_grad():
-                    p.sub_(move)
-            ratios.append((slopes[0] - slopes[1]) / (2 * epsilon * norm))
-        if all(abs(ratio - 1) > 0.3 for ratio in ratios) and abs(ratios[0] - ratios[1]) < 0.3 * (1 + abs(ratios[0])):
-            wrong = wrong or name
-    return wrong
+    patient.exact = True
+    try:
+        value, grads = loss(derive=True)
+        if not math.isfinite(value) or abs(loss()[0] - value) > 1e-9 * abs(value):
+            return None  # its noise is drawn anew each time: a slope cannot be measured
+        for (name, p), grad in zip(named, grads, strict=False):
+            if grad is not None and _off(p, grad, value, lambda: loss()[0]):
+                return str(name)
+        return None
+    except (UsersError, RuntimeError):
+        return None  # its step does not take float64, or its loss has no gradient
+    finally:
+        patient.exact = False
+
+
+def _off(p: nn.Parameter, grad: torch.Tensor, value: float, loss: Callable[[], float]) -> bool:
+    """Whether a gradient is not the slope along itself, by central differences of two sizes."""
+    norm, size = float(grad.norm()), float(p.detach().norm())
+    if not math.isfinite(norm) or norm * size < 1e-6 * abs(value):
+        return False
+    ratios = []
+    for share in (1e-4, 1e-5):
+        epsilon = min(share * abs(value) / norm, 1e-3 * (size or 1.0))
+        slopes = []
+        for sign in (1, -1):
+            move = (sign * epsilon / norm) * grad
+            with torch.no_grad():
+                p.add_(move)
+            slopes.append(loss())
+            with torch.no_grad():
+                p.sub_(move)
+        ratios.append((slopes[0] - slopes[1]) / (2 * epsilon * norm))
+    return all(abs(ratio - 1) > 0.2 for ratio in ratios) and abs(ratios[0] - ratios[1]) < 0.1 * (1 + abs(ratios[0]))
 
 
 class Signs:
@@ -382,7 +435,7 @@ class Signs:
         self._due = False
         matrices = [p for group in optimizer.param_groups for p in group["params"] if p.ndim > 1 and p.grad is not None]
         if len(matrices) > 1:
-            sizes = [float(p.grad.double().square().mean().sqrt()) for p in matrices]  # type: ignore[union-attr]
+            sizes = [float(p.grad.double().square().mean().sqrt()) for p in matrices]
             self._keep("gradient_ratio", sizes[0] / sizes[-1] if sizes[-1] > 0 else math.inf)
         before = [p.detach().clone() for p in matrices]
 
@@ -400,7 +453,7 @@ class Signs:
         """Look at activations of held-out examples, and at the next update."""
         self._due = True
         patient, seen = self.trainee.patient, self.trainee.patient.seen
-        if seen is None or seen.term is None or patient.output is None:
+        if seen is None or seen.output is None or patient.output is None:
             return
         kept: list[tuple[Address, torch.Tensor, torch.Tensor]] = []
 
@@ -415,7 +468,7 @@ class Signs:
 
                 rules.add(address, rule)
 
-        share, z = self.trainee.measure(patient.held_out, Noise(), watch)
+        _, z = self.trainee.measure(patient.held_out, Noise(), watch)
         if z is not None:
             whole = float(patient.held_out[: len(z)].var(axis=0).sum())
             self._keep("spread", float(np.nan_to_num(z).var(axis=0).sum()) / whole if whole > 0 else 0.0)
@@ -448,6 +501,8 @@ class Signs:
         rates = [group["lr"] for o in self.trainee.optimizers for group in o.param_groups]
         if self.rates and self.rates[0]:
             signs["rate_left"] = float(rates[0]) / float(self.rates[0])
+            if signs["rate_left"] < VANISHED and torch_changes.held_rate not in self.trainee.patient.mends:
+                self.trainee.patient.mends.append(torch_changes.held_rate)
         return signs
 
 

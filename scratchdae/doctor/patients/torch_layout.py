@@ -70,6 +70,14 @@ def _scaled(plain: Layout, x: Array, draws: list[Array]) -> Layout:
     inner = x != 0
     if inner.any() and np.mean(draws[0][inner] == x[inner]) > _ENOUGH:
         return Layout(plain.order, plain.shape, plain.axes, plain.a, plain.b, 1.0)
+    kept = inner & (draws[0] != 0)
+    holes = 1 - kept.sum() / max(int(inner.sum()), 1)
+    if holes > _ENOUGH and kept.any():  # a mask, on data of another scale or scaled up as by dropout
+        ratios = draws[0][kept] / x[kept]
+        ratio = float(np.median(ratios))
+        if np.mean(np.abs(ratios - ratio) < 1e-4 * abs(ratio)) > 0.9:
+            one = np.asarray(1.0 if abs(ratio * (1 - holes) - 1) < 0.1 else ratio)
+            return Layout(plain.order, plain.shape, plain.axes, one, plain.b, 1.0)
     u = np.median(draws, axis=0)
     options = [(np.float64(1), np.float64(0)), _line(x, u, None)]
     if x.shape[0] > 2:

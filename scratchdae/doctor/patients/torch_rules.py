@@ -32,6 +32,23 @@ class Rewriter(Counting):
     def __init__(self, *rules: Rules) -> None:
         super().__init__()
         self.rules = rules
+        self.paused = False
+
+    def pause(self) -> None:
+        """Leave the calls that follow alone."""
+        if not self.paused:
+            self.paused = True
+            super().__exit__(None, None, None)
+
+    def go_on(self) -> None:
+        """See the calls again."""
+        if self.paused:
+            self.paused = False
+            super().__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        if not self.paused:  # an optimizer that failed leaves it so
+            super().__exit__(*error)
 
     def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         address = self.address(func)

@@ -2,7 +2,7 @@
 
 A `Recorder` keeps every torch function that the step calls, with arguments and result. `anatomy` reads from them which
 tensor is the output, which the target, how the loss is put together, and what stands between the last layer and it.
-A place in the step is an address: a function's name and which of its calls it is, since every step makes the same calls.
+A place in the step is an address: a function's name and which of its calls it is; every step makes the same calls.
 """
 
 from collections import Counter
@@ -16,24 +16,90 @@ from torch.overrides import TorchFunctionMode
 Address = tuple[str, int]
 
 LOSSES = {
-    "mse_loss": "squared_error", "l1_loss": "absolute_error", "smooth_l1_loss": "huber", "huber_loss": "huber",
-    "binary_cross_entropy": "cross_entropy", "binary_cross_entropy_with_logits": "cross_entropy_from_logits",
-}  # fmt: skip
+    "mse_loss": "squared_error",
+    "l1_loss": "absolute_error",
+    "smooth_l1_loss": "huber",
+    "huber_loss": "huber",
+    "binary_cross_entropy": "cross_entropy",
+    "binary_cross_entropy_with_logits": "cross_entropy_from_logits",
+}
 ACTIVATIONS = (
-    "sigmoid", "tanh", "relu", "leaky_relu", "elu", "gelu", "silu", "softplus", "selu", "hardtanh", "hardsigmoid",
-    "relu6", "mish", "softmax", "prelu", "rrelu", "celu", "softsign", "logsigmoid",
-)  # fmt: skip
+    "sigmoid",
+    "tanh",
+    "relu",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "silu",
+    "softplus",
+    "selu",
+    "hardtanh",
+    "hardsigmoid",
+    "relu6",
+    "mish",
+    "softmax",
+    "prelu",
+    "rrelu",
+    "celu",
+    "softsign",
+    "logsigmoid",
+)
 LAYERS = (
-    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "lstm", "gru",
-    "rnn_tanh", "rnn_relu", "matmul", "addmm", "mm", "bmm",
-)  # fmt: skip
+    "linear",
+    "conv1d",
+    "conv2d",
+    "conv3d",
+    "conv_transpose1d",
+    "conv_transpose2d",
+    "conv_transpose3d",
+    "lstm",
+    "gru",
+    "rnn_tanh",
+    "rnn_relu",
+    "matmul",
+    "addmm",
+    "mm",
+    "bmm",
+)
 _SHAPING = (
-    "view", "reshape", "flatten", "unflatten", "squeeze", "unsqueeze", "permute", "transpose", "contiguous", "t", "to",
-    "float", "double", "clone", "movedim", "swapaxes", "view_as", "__getitem__", "getitem",
-)  # fmt: skip
-_NAMES = {"subtract": "sub", "isub": "sub", "multiply": "mul", "rmul": "mul", "imul": "mul", "radd": "add",
-          "iadd": "add", "true_divide": "div", "truediv": "div", "divide": "div", "rpow": "pow", "ipow": "pow",
-          "absolute": "abs", "negative": "neg", "float_power": "pow"}  # fmt: skip
+    "view",
+    "reshape",
+    "flatten",
+    "unflatten",
+    "squeeze",
+    "unsqueeze",
+    "permute",
+    "transpose",
+    "contiguous",
+    "t",
+    "to",
+    "float",
+    "double",
+    "clone",
+    "movedim",
+    "swapaxes",
+    "view_as",
+    "__getitem__",
+    "getitem",
+)
+_SOFTPLUS = ("softplus", "logaddexp", "relu", "clamp", "maximum")
+_NAMES = {
+    "subtract": "sub",
+    "isub": "sub",
+    "multiply": "mul",
+    "rmul": "mul",
+    "imul": "mul",
+    "radd": "add",
+    "iadd": "add",
+    "true_divide": "div",
+    "truediv": "div",
+    "divide": "div",
+    "rpow": "pow",
+    "ipow": "pow",
+    "absolute": "abs",
+    "negative": "neg",
+    "float_power": "pow",
+}
 
 
 def function_name(function: Any) -> str:
@@ -46,6 +112,7 @@ def function_name(function: Any) -> str:
 class Call(NamedTuple):
     """One call of a torch function."""
 
+    number: int  # its place among all calls
     address: Address
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
@@ -61,7 +128,7 @@ class Call(NamedTuple):
                 yield from (part for part in argument if isinstance(part, torch.Tensor))
 
 
-class Counting(TorchFunctionMode):
+class Counting(TorchFunctionMode):  # type: ignore[misc]  # torch's types are not read
     """A mode that knows the address of every call."""
 
     def __init__(self) -> None:
@@ -85,8 +152,45 @@ class Recorder(Counting):
         kwargs = kwargs or {}
         address = self.address(func)
         result = func(*args, **kwargs)
-        self.calls.append(Call(address, args, kwargs, result))
+        self.calls.append(Call(len(self.calls), address, args, kwargs, result))
         return result
+
+
+class Producers:
+    """Tells which call computed a tensor; one that works in place computes it anew."""
+
+    def __init__(self, calls: list[Call]) -> None:
+        self._calls: dict[int, list[Call]] = {}
+        for call in calls:
+            for part in call.result if isinstance(call.result, tuple) else (call.result,):
+                if isinstance(part, torch.Tensor):
+                    self._calls.setdefault(id(part), []).append(call)
+
+    def of(self, tensor: Any, before: Call | None = None) -> Call | None:
+        """Return the last call that computed a tensor, before another call; None for what came from outside."""
+        found: list[Call] = self._calls.get(id(tensor), [])
+        for call in reversed(found):
+            if before is None or call.number < before.number:
+                return call
+        return None
+
+    def above(self, call: Call) -> list[Call]:
+        """Return the calls that computed the tensors that a call takes."""
+        found = [self.of(tensor, call) for tensor in call.tensors]
+        return [one for one in found if one is not None]
+
+    def softened(self, tensor: torch.Tensor) -> bool:
+        """Whether a softplus, or a part of one, is taken of a tensor."""
+        calls = (call for calls in self._calls.values() for call in calls if call.address[0] in _SOFTPLUS)
+        return any(one is tensor for call in calls for one in call.tensors)
+
+    def through_shapes(self, call: Call | None) -> Call | None:
+        """Return a call, or that before it of which it changes the shape alone."""
+        found = call
+        while found is not None and found.address[0] in _SHAPING:
+            above: list[Call] = self.above(found)
+            found = above[0] if above else None
+        return found
 
 
 @dataclass(frozen=True)
@@ -109,7 +213,9 @@ class Anatomy:
     output_activation: Address | None = None  # between the last layer and the loss
     hidden_activations: tuple[Address, ...] = ()
     input: Address | None = None  # the first layer's call, whose first tensor is what the network is fed
-    twice: Address | None = None  # an activation of what is activated already
+    output: Address | None = None  # the call that gives the reconstruction
+    compared: int = 0  # numbers that the loss compares
+    twice: tuple[Address, ...] = ()  # activations of what is activated already, the last first
     detached: tuple[Address, ...] = ()  # calls of detach between input and loss
     without_gradient: tuple[Address, ...] = ()  # layers that were computed under no_grad
     backward: int = 0  # how often backward was called
@@ -118,138 +224,165 @@ class Anatomy:
     unseen: list[str] = field(default_factory=list)
 
 
-def anatomy(calls: list[Call], loss: torch.Tensor | None) -> Anatomy:
-    """Read the calls of one step."""
+def anatomy(calls: list[Call], loss: torch.Tensor | None, numel: int) -> Anatomy:
+    """Read the calls of one step on a batch of `numel` numbers."""
     found = Anatomy()
     ends = [index for index, call in enumerate(calls) if call.address[0] == "backward"]
     found.backward = len(ends)
     if ends:
-        first = calls[ends[0]]
-        loss = next(iter(first.tensors), loss)
+        loss = next(iter(calls[ends[0]].tensors), loss)
         calls = calls[: ends[0]]
-    if loss is None:
-        found.unseen.append("the step returned no loss and called no backward")
-        return found
-    found.loss_value = float(loss.detach().double().mean())
-    producer = {id(call.result): call for call in calls if isinstance(call.result, torch.Tensor)}
-    for call in calls:  # a layer that returns several tensors, as an LSTM does
-        if isinstance(call.result, tuple):
-            producer.update({id(part): call for part in call.result if isinstance(part, torch.Tensor)})
-    terms = [_term(part, producer) for part in _summands(loss, producer)]
-    seen = [term for term in terms if isinstance(term, tuple)]
-    found.penalties = tuple(call.address for call in terms if isinstance(call, Call))
+    producer = Producers(calls)
     layers = [call for call in calls if call.address[0] in LAYERS]
-    if not seen:
-        found.unseen.append("how the loss compares the output with the target")
-        return found
     found.input = layers[0].address if layers else None
-    found.term, output, _ = seen[0]
-    before = _ancestors(output, producer)
-    inside = {call.address for call in before}
-    found.elsewhere = bool(layers) and not any(call.address[0] in LAYERS for call in before)
-    _activations(found, calls, output, inside, producer)
-    found.detached = tuple(call.address for call in calls if call.address[0] == "detach" and call.address in inside)
+    terms = [] if loss is None else [_term(part, producer) for part in _summands(loss, producer)]
+    seen = [term for term in terms if term is not None and not isinstance(term, Call)]
+    found.penalties = tuple(call.address for call in terms if isinstance(call, Call)) if seen else ()
+    layer = next((call for call in reversed(layers) if _first(call).numel() == numel), None)
+    compared: torch.Tensor | None = None
+    if seen:
+        found.term, compared, _ = seen[0]
+        found.compared = compared.numel()
+    else:
+        found.unseen.append("how the loss compares the output with the target")
+    output = producer.of(compared) if compared is not None and (layer is None or compared.numel() == numel) else None
+    if output is None and layer is not None:
+        output = _activated(layer, calls, producer)
+    if output is None:
+        return found
+    found.output = output.address
+    passed = _ancestors(output, producer)
+    if layer is not None and found.term is not None:
+        target = producer.of(seen[0][2])
+        own = target is not None and layer.address in _ancestors(target, producer)
+        found.elsewhere = found.compared != numel or layer.address not in passed or own
+    _activations(found, calls, output, passed, producer)
+    end = producer.of(loss)
+    below = passed if end is None else passed | _ancestors(end, producer)
+    found.detached = tuple(
+        call.address for call in calls
+        if call.address[0] == "detach" and call.address in below and next(call.tensors).requires_grad
+    )  # fmt: skip
     found.without_gradient = tuple(
-        call.address for call in layers if isinstance(call.result, torch.Tensor) and not call.result.requires_grad
-        and any(isinstance(t, torch.nn.Parameter) and t.requires_grad for t in call.tensors)
+        call.address for call in layers
+        if not _first(call).requires_grad and any(_trained(tensor) for tensor in call.tensors)
     )  # fmt: skip
     return found
 
 
-def _activations(
-    found: Anatomy, calls: list[Call], output: torch.Tensor, inside: set[Address], producer: dict[int, Call]
-) -> None:
-    last = _through_shapes(output, producer)
-    if last is not None and last.address[0] in ACTIVATIONS:
-        found.output_activation = last.address
-        below = _through_shapes(next(last.tensors), producer)
-        if below is not None and below.address[0] in ACTIVATIONS and below.address[0] in ("sigmoid", "tanh", "softmax"):
-            found.twice = last.address
-        elif found.term is not None and found.term.kind == "cross_entropy_from_logits" and last.address[0] == "sigmoid":
-            found.twice = last.address
+def _trained(tensor: torch.Tensor) -> bool:
+    return isinstance(tensor, torch.nn.Parameter) and tensor.requires_grad
+
+
+def _first(call: Call) -> torch.Tensor:
+    result: torch.Tensor = call.result[0] if isinstance(call.result, tuple) else call.result
+    return result
+
+
+def _activated(layer: Call, calls: list[Call], producer: Producers) -> Call:
+    """Return the last of the activations that follow a layer, or the layer."""
+    for call in calls[layer.number + 1 :]:
+        if call.address[0] in ACTIVATIONS and producer.through_shapes(next(iter(producer.above(call)), None)) is layer:
+            return _activated(call, calls, producer)
+    return layer
+
+
+def _activations(found: Anatomy, calls: list[Call], output: Call, inside: set[Address], producer: Producers) -> None:
+    chain = []  # activations one after the other, the last first
+    call = producer.through_shapes(output)
+    while call is not None and call.address[0] in ACTIVATIONS:
+        chain.append(call.address)
+        call = producer.through_shapes(next(iter(producer.above(call)), None))
+    squashing = [address for address in chain if address[0] in ("sigmoid", "tanh", "softmax")]
+    logits = found.term is not None and found.term.kind == "cross_entropy_from_logits"
+    found.output_activation = chain[0] if chain else None
+    found.twice = tuple(squashing) if logits else tuple(squashing[:-1])
     found.hidden_activations = tuple(
-        call.address for call in calls
-        if call.address[0] in ACTIVATIONS and call.address in inside and (last is None or call.address != last.address)
-    )  # fmt: skip
+        call.address
+        for call in calls
+        if call.address[0] in ACTIVATIONS and call.address in inside and call.address not in chain
+    )
 
 
-def _summands(value: torch.Tensor, producer: dict[int, Call]) -> list[torch.Tensor]:
+def _summands(value: torch.Tensor, producer: Producers, before: Call | None = None) -> list[torch.Tensor]:
     """Return the tensors whose sum a loss is, numbers and factors aside."""
-    call = producer.get(id(value))
+    call = producer.of(value, before)
     if call is None:
         return [value]
     name, tensors = call.address[0], list(call.tensors)
     scalars = all(t.numel() == 1 for t in tensors)
     if name in ("add", "sub") and scalars and tensors:
-        return [part for t in tensors for part in _summands(t, producer)]
-    if name in ("mul", "div", "neg", "mean", "sum") and len(tensors) == 1 and scalars:
-        inner = _summands(tensors[0], producer)
+        return [part for t in tensors for part in _summands(t, producer, call)]
+    if name in ("mul", "div", "neg", "mean", "sum", "detach", "requires_grad") and len(tensors) == 1 and scalars:
+        inner = _summands(tensors[0], producer, call)
         return inner if len(inner) > 1 else [value]
     return [value]
 
 
-def _term(value: torch.Tensor, producer: dict[int, Call]) -> tuple[Term, torch.Tensor, torch.Tensor] | Call | None:
+def _term(value: torch.Tensor, producer: Producers) -> tuple[Term, torch.Tensor, torch.Tensor] | Call | None:
     """Find the comparison below one summand of the loss; the summand's own call where it is another penalty."""
-    top = producer.get(id(value))
-    queue, passed = [top] if top else [], set()
+    top = producer.of(value)
+    queue: list[tuple[Call, str]] = [(top, "")] if top else []
+    passed: set[Address] = set()
     while queue:
-        call = queue.pop(0)
+        call, above = queue.pop(0)
         if call.address in passed or len(passed) > 60 or call.address[0] in LAYERS:
             continue
         passed.add(call.address)
-        found = _comparison(call, producer)
+        found = _comparison(call, above, producer)
         if found is not None and top is not None:
             kind, output, place = found
-            if call.address[0] == "sub" and any(name == "abs" for name, _ in passed):
-                kind = "absolute_error"
-            target, made = list(call.tensors)[place], producer.get(id(output))
+            target, made = list(call.tensors)[place], producer.of(output, call)
             mean = float(MEANS[kind](output.detach().double(), target.detach().double()))
             scale = float(value.detach().double().sum()) / mean if mean else float("nan")
             address = made.address if made else ("nothing", 0)
             return Term(kind, top.address, address, (call.address, place), scale), output, target
-        queue += [producer[id(t)] for t in call.tensors if id(t) in producer]
+        queue += [(one, call.address[0]) for one in producer.above(call)]
     return top
 
 
-def _comparison(call: Call, producer: dict[int, Call]) -> tuple[str, torch.Tensor, int] | None:
-    """Return the kind, the output, and which tensor of the call is the target, if a call compares the two."""
+def _comparison(call: Call, above: str, producer: Producers) -> tuple[str, torch.Tensor, int] | None:
+    """Return the kind, the output, and which tensor of the call is the target, if a call compares the two.
+
+    `above` is the function that takes its result.
+    """
     name = call.address[0]
     pair = list(call.tensors)[:2]
-    if len(pair) < 2 or pair[0].shape != pair[1].shape or pair[0].ndim < 2:
+    if len(pair) < 2 or pair[0].shape != pair[1].shape or pair[0].numel() < 2:
         return None
     if name in LOSSES:
         return LOSSES[name], pair[0], 1
-    if name == "sub" and not any(isinstance(t, torch.nn.Parameter) for t in pair):
+    if any(isinstance(t, torch.nn.Parameter) for t in pair):
+        return None
+    if name == "sub" and above in ("pow", "square", "mul", "abs", "norm", "linalg_vector_norm", "linalg_norm"):
+        kind = "absolute_error" if above == "abs" else "squared_error"
         first = pair[0].requires_grad or not pair[1].requires_grad
-        return ("squared_error", pair[0], 1) if first else ("squared_error", pair[1], 0)
-    if name == "mul":  # t * log(z)
+        return (kind, pair[0], 1) if first else (kind, pair[1], 0)
+    if name == "mul":  # t * log(z), or z * t beside softplus(z)
         for place in (0, 1):
-            log, reached = producer.get(id(pair[1 - place])), None
+            given, target = pair[1 - place], pair[place]
+            if target.requires_grad or not given.requires_grad:
+                continue
+            log, reached = producer.of(given, call), None
             while log is not None and log.address[0] in ("log", "clamp", "clip", "add"):
-                reached, log = next(log.tensors), producer.get(id(next(log.tensors)))
-            within_log = reached is not None and not (log is not None and log.address[0] in ("sub", "rsub"))
-            if within_log and reached is not None and not pair[place].requires_grad:
+                reached, log = next(log.tensors), producer.of(next(log.tensors), log)
+            if reached is not None and not (log is not None and log.address[0] in ("sub", "rsub")):
                 return "hand-written cross-entropy", reached, place
+            if reached is None and above == "sub" and producer.softened(given):
+                return "cross_entropy_from_logits", given, place
     return None
 
 
-def _ancestors(tensor: torch.Tensor, producer: dict[int, Call]) -> list[Call]:
-    found: dict[Address, Call] = {}
-    queue = [tensor]
+def _ancestors(call: Call, producer: Producers) -> set[Address]:
+    """Return the addresses of a call and of all that it was computed from."""
+    found: set[Address] = set()
+    queue = [call]
     while queue:
-        call = producer.get(id(queue.pop()))
-        if call is not None and call.address not in found:
-            found[call.address] = call
-            queue += list(call.tensors)
-    return list(found.values())
-
-
-def _through_shapes(tensor: torch.Tensor, producer: dict[int, Call]) -> Call | None:
-    """Return the call that computed a tensor, seen through what changes its shape alone."""
-    call = producer.get(id(tensor))
-    while call is not None and call.address[0] in _SHAPING:
-        call = producer.get(id(next(call.tensors)))
-    return call
+        one = queue.pop()
+        if one.address not in found:
+            found.add(one.address)
+            queue += producer.above(one)
+    return found
 
 
 def squared(z: torch.Tensor, t: torch.Tensor) -> torch.Tensor:

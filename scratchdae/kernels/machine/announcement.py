@@ -18,7 +18,7 @@ class _Announcer(event.Listener):
 
     def on_start(self, event: Any) -> None:
         module = getattr(event.data["dispatcher"].py_func, "__module__", "")
-        if not self.said and module.startswith("scratchdae.kernels"):
+        if sys.stderr and not self.said and module.startswith("scratchdae.kernels"):
             self.said = True
             sys.stderr.write(_TEXT)
             sys.stderr.flush()

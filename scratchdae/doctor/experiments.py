@@ -1,0 +1,146 @@
+"""Which experiments the evidence asks for, in which order, and what they came to."""
+
+import math
+from collections.abc import Iterable
+
+from scratchdae.doctor.causes import CAUSES
+from scratchdae.doctor.evidence import Evidence
+from scratchdae.doctor.laboratory import MOST, Laboratory, OutOfBudget, asked, clearly_better
+from scratchdae.doctor.patient import Change
+
+SUSPECTED = 0.3  # from here on a cause is tried although the training seems in order
+TRIED = 0.09  # from here on where it is not
+CERTAIN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
+SURE = 0.5  # a suspicion so strong that a cure for it ends the search
+FURTHEST = 1e4  # times the user's learning rate
+DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
+SPEED = {"lr_up", "lr_down", "more_steps", "smaller_batch", "larger_batch", "adam"}  # two of these are one cause
+SEEDS = 3  # on which a repair is seen to help
+PARTNERS = 8  # changes that are tried beside the better half of a repair
+
+
+class Experiments:
+    """The experiments on one training."""
+
+    def __init__(self, laboratory: Laboratory, evidence: Evidence) -> None:
+        self.laboratory, self.evidence = laboratory, evidence
+        self.before = evidence.base.score
+        self.suspicions = {name: float(cause.suspicion(evidence)) for name, cause in CAUSES.items()}
+        self.speaks_for: dict[Change, tuple[str, float]] = {}  # a change's cause, and how much it is suspected
+        self.order: list[Change] = []
+        self.out_of_budget = False
+        self.seeds = [laboratory.seed + 1000 * k for k in range(SEEDS)]
+
+    @property
+    def good(self) -> float:
+        """What is left unexplained by a training that one would be content with."""
+        linear = self.evidence.expected.linear
+        return linear + 0.15 * (1 - linear)
+
+    def run(self) -> dict[Change, float]:
+        """Try what is suspected, one change at a time; return what is left by those that clearly helped."""
+        ill = not self.evidence.base.finite or self.evidence.share > 0.12
+        threshold = TRIED if ill else SUSPECTED
+        for name, suspicion in self.suspicions.items():
+            for place, change in enumerate(CAUSES[name].experiments if suspicion >= threshold else ()):
+                weight = suspicion * 0.93**place
+                if weight > self.speaks_for.get(change, ("", 0.0))[1]:
+                    self.speaks_for[change] = (name, weight)
+        ranked = sorted(self.speaks_for, key=lambda change: -self.speaks_for[change][1])
+        try:
+            self._try(change for change in ranked if change.name not in DEAR)
+            self._go_further()
+            if not self._answered():
+                self._try(change for change in ranked if change.name in DEAR)
+                four = Change("more_steps", 4)
+                if self.helps(four) and self.score(four) > self.good:
+                    self.speaks_for[Change("more_steps", 16)] = self.speaks_for[four]
+                    self._try([Change("more_steps", 16)])
+        except OutOfBudget:
+            self.out_of_budget = True
+        return {change: self.score(change) for change in self.order if self.helps(change)}
+
+    def helps(self, change: Change) -> bool:
+        """Whether a change was tried and was clearly better on the first seed."""
+        return clearly_better(self.before, self.score(change), self.speaks_for.get(change, ("", 0.0))[1])
+
+    def _try(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            self.order.append(change)
+            self.laboratory.run((change,))
+            if self.speaks_for[change][1] > CERTAIN and self.score(change) < self.good:
+                break
+
+    def _answered(self) -> bool:
+        """Whether a change for a cause that is strongly suspected left little unexplained."""
+        return any(self.speaks_for[c][1] > SURE and self.helps(c) and self.score(c) < self.good for c in self.order)
+
+    def _go_further(self) -> None:
+        """Go on with a learning rate in the direction that helped, by tens, for as long as it helps."""
+        for name in ("lr_up", "lr_down"):
+            tried = sorted((c for c in self.order if c.name == name), key=lambda c: c.factor or 0)
+            while tried and (tried[-1].factor or 0) < FURTHEST and self.score(tried[-1]) == min(map(self.score, tried)):
+                if not self.helps(tried[-1]) or self.score(tried[-1]) < self.good:
+                    break
+                following = Change(name, (tried[-1].factor or 10) * 10)
+                self.speaks_for[following] = self.speaks_for[tried[0]]
+                self._try([following])
+                tried.append(following)
+
+    def score(self, change: Change) -> float:
+        """Return what a change leaves unexplained on the first seed; infinite where it could not be tried."""
+        trial = self.laboratory.trials.get((change,))
+        return trial.scores.get(self.laboratory.seed, math.inf) if trial else math.inf
+
+    def possible(self, change: Change) -> bool:
+        """Whether a change could be made."""
+        trial = self.laboratory.trials.get((change,))
+        return trial is not None and not trial.why_not
+
+    def pair(self, helped: dict[Change, float]) -> tuple[Change, ...] | None:
+        """Look for two causes at once: build on the better half of a repair."""
+        best = min(helped.values(), default=self.before)
+        if self.evidence.close or best < self.good:
+            return None
+        halves = sorted(helped, key=lambda change: helped[change])[:2]
+        certain = [c for c in self.order if self.speaks_for[c][0] in self.evidence.facts and self.possible(c)]
+        halves += [change for change in certain[:1] if change not in halves]
+        found: dict[tuple[Change, ...], float] = {}
+        try:
+            for half in halves:
+                others = [c for c in self.order if self.possible(c) and c.name not in (half.name, "more_steps")]
+                for change in others[:PARTNERS]:
+                    if not {change.name, half.name} <= SPEED and (change, half) not in found:
+                        found[half, change] = self.laboratory.score((half, change))
+        except OutOfBudget:
+            self.out_of_budget = True
+        found = {
+            both: s for both, s in found.items() if clearly_better(min(best, self.before), s, self._suspicion(both))
+        }
+        for both in sorted(found, key=lambda both: found[both])[:2]:
+            if self.confirmed(both):
+                return both
+        return None
+
+    def _suspicion(self, changes: tuple[Change, ...]) -> float:
+        return min(self.speaks_for[change][1] for change in changes)
+
+    def confirmed(self, changes: tuple[Change, ...]) -> bool:
+        """Whether changes help clearly in the median of three seeds, and on each by half as much; in the time left."""
+        suspicion = self._suspicion(changes)
+        try:
+            pairs = [(min(self.laboratory.score((), s), MOST), self.laboratory.score(changes, s)) for s in self.seeds]
+        except OutOfBudget:
+            self.out_of_budget = True
+            return True
+        falls = [before - after - asked(after, suspicion) for before, after in pairs]
+        halves = [before - after - asked(after, suspicion) / 2 for before, after in pairs]
+        return sorted(falls)[len(falls) // 2] > 0 and min(halves) > 0
+
+    def fewer_examples(self) -> float:
+        """Return what is left unexplained after training on half of the examples; NaN where that cannot be tried."""
+        try:
+            return self.laboratory.score((Change("fewer_examples", 2),))
+        except OutOfBudget:
+            self.out_of_budget = True
+            return math.nan
