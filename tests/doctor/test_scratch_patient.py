@@ -41,7 +41,7 @@ def network(hidden=ReLU, init="he_normal", last="glorot_uniform", code=5, wide=2
 
 DECOYS = ("lr_down", "lr_up", "he_init", "more_noise")  # tried everywhere, beside what repairs
 BROKEN = {
-    "rate too low": (network(lr=1e-6), X, {"F01"}, ("adam",)),
+    "rate too low": (network(lr=1e-4), X, {"F01"}, ()),
     "rate too high": (network(lr=8.0, optimizer=SGD(), hidden=Tanh), X, {"F02", "F03"}, ("clip_gradient",)),
     "output saturated": (
         network(hidden=Tanh, end=(Sigmoid(),), bias={"dense_4": -30}), unit(X), {"F15"},
@@ -183,7 +183,7 @@ def test_a_run_on_the_embedded_digits_finds_them(tmp_path):
 
     x = digits().x_train.reshape(-1, 784)[:200]
     model = DenoisingAutoencoder(784, 8, streams(0).initialisation)
-    fit(model, x, epochs=2, lr=0.1, out=tmp_path, progress=False)
+    fit(model, x, epochs=2, lr=0.1, out=tmp_path, progress=False, backend="numpy")
     patient, steps, _ = patient_of_run(tmp_path)
     assert steps == 20
     assert len(patient.x) + len(patient.held_out) == 200
