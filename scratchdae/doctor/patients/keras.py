@@ -21,6 +21,7 @@ from scratchdae.doctor.patient import Anatomy, Change, Fact, Noise, Outcome
 from scratchdae.doctor.patients import course, keras_changes, keras_step
 from scratchdae.doctor.patients.course import CLEAN, Examples, flat
 from scratchdae.doctor.patients.keras_model import (
+    Compiled,
     Plan,
     activation,
     inner,
@@ -51,7 +52,7 @@ class KerasPatient:
         self.loss, self.scale = "unknown", 1.0
         self.seen: keras_step.Seen | None = None
         self.fed_noise = Noise()
-        self.made: dict[str, tuple[Any, list[Array]]] = {}  # compiled models, and their optimizers' first state
+        self.made: dict[str, Compiled] = {}
         self.looked = False
 
     @property
@@ -68,8 +69,11 @@ class KerasPatient:
         plan, model = trainee.plan, trainee.plan.users
         unseen, facts = [], list[Fact]()
         if plan.loss is not None:
-            with users_code():
-                shape = np.shape(model.predict_on_batch(self.one()))[1:]
+            if plan.whole is not None:
+                shape = tuple(side or 1 for side in model.output_shape[1:])
+            else:
+                with users_code():
+                    shape = np.shape(model.predict_on_batch(self.one()))[1:]
             self.loss, self.scale = recognised(plan.loss, (min(self.batch_size, len(self.x)), *shape))
         if self.loss == "unknown":
             unseen.append("how the loss compares the output with the target")

@@ -33,6 +33,7 @@ def _not(condition: bool, why: str) -> None:
 
 # ------------------------------------------------------------------ the steps
 def rate(trainee: "Trainee", factor: float) -> None:
+    """Scale the learning rate, that of a schedule too."""
     kind, config = trainee.plan.optimizer
     old = config["learning_rate"]
     if not isinstance(old, dict):
@@ -52,15 +53,18 @@ def _optimizer(trainee: "Trainee", **options: Any) -> None:
 
 
 def clip_gradient(trainee: "Trainee", change: Change) -> None:
+    """Clip the whole gradient's norm."""
     _optimizer(trainee, **{**dict.fromkeys(CLIPS), "global_clipnorm": amount(change)})
 
 
 def adam(trainee: "Trainee", change: Change) -> None:
+    """Take Adam in the optimizer's place."""
     _optimizer(trainee)
     trainee.plan.optimizer = keras.optimizers.Adam, keras.optimizers.Adam(amount(change)).get_config()
 
 
 def less_l2(trainee: "Trainee", change: Change) -> None:
+    """Take the penalties on the weights away."""
     del change
     plan, found = trainee.plan, False
     if plan.optimizer[1].get("weight_decay"):
@@ -112,6 +116,7 @@ def fix_backward(trainee: "Trainee", change: Change) -> None:
 
 
 def clean_target(trainee: "Trainee", change: Change) -> None:
+    """Compare the output with the examples as they are."""
     del change
     _not(trainee.patient.step is None or trainee.patient.seen is None, "the output is compared with the clean batch")
     trainee.clean_target = True
@@ -119,6 +124,7 @@ def clean_target(trainee: "Trainee", change: Change) -> None:
 
 # ------------------------------------------------------------------ loss and output
 def logits_loss(trainee: "Trainee", change: Change) -> None:
+    """Take the cross-entropy of the sigmoid's input."""
     del change
     plan, patient = trainee.plan, trainee.patient
     _not(
@@ -145,12 +151,14 @@ def linear(trainee: "Trainee") -> None:
 
 
 def linear_output(trainee: "Trainee", change: Change | None = None) -> None:
+    """Take the activation off the output; a cross-entropy needs it."""
     del change
     _not("cross" in trainee.loss, "a cross-entropy needs its sigmoid")
     linear(trainee)
 
 
 def sigmoid_output(trainee: "Trainee", change: Change) -> None:
+    """Put a sigmoid at the end."""
     del change
     plan = trainee.plan
     last = plan.last
@@ -177,6 +185,7 @@ def _set_activation(layer: Layer, name: str) -> None:
 
 # ------------------------------------------------------------------ data and noise
 def rescaled(trainee: "Trainee", change: Change) -> None:
+    """Rescale the data; where they leave the output's range it becomes linear."""
     shift, size = rescaling(change.name, trainee.patient.x, change.factor)
     x = (trainee.patient.x - shift) / size
     if np.allclose(x, trainee.patient.x):
@@ -190,6 +199,7 @@ def rescaled(trainee: "Trainee", change: Change) -> None:
 
 
 def less_noise(trainee: "Trainee", change: Change) -> None:
+    """Divide all noise that was seen."""
     factor, found = amount(change), False
     for layer in trainee.plan.layers:
         own = inner(layer)["config"]
@@ -206,6 +216,7 @@ NOISY = ("GaussianNoise", "GaussianDropout", "Dropout", "SpatialDropout1D", "Spa
 
 
 def more_noise(trainee: "Trainee", change: Change) -> None:
+    """Add Gaussian noise to what is fed, in standard deviations of the data."""
     _not(trainee.patient.step is not None and trainee.patient.seen is None, "what the step feeds was not seen")
     trainee.extra_noise = amount(change) * float(np.sqrt(trainee.patient.x.var(axis=0).mean()))
 
@@ -220,6 +231,7 @@ def _hidden(trainee: "Trainee", names: tuple[str, ...], why: str) -> list[int]:
 
 
 def leaky_relu(trainee: "Trainee", change: Change) -> None:
+    """Take leaky rectifiers in the place of hidden ReLUs."""
     plan, slope = trainee.plan, change.factor or 0.1
     for k in reversed(_hidden(trainee, ("relu",), "no hidden unit is a ReLU")):
         core = inner(plan.layers[k])
@@ -233,6 +245,7 @@ def leaky_relu(trainee: "Trainee", change: Change) -> None:
 
 
 def activation_relu(trainee: "Trainee", change: Change) -> None:
+    """Take ReLUs in the place of hidden sigmoids and tanhs, and He's first weights."""
     old = ("sigmoid", "tanh", "softmax", "hard_sigmoid", "softsign", "hard_tanh")
     for k in _hidden(trainee, old, "no hidden unit is a sigmoid or a tanh"):
         _set_activation(trainee.plan.layers[k], "relu")
@@ -271,6 +284,7 @@ def _resized(trainee: "Trainee", factor: float) -> None:
 
 
 def fewer_pools(trainee: "Trainee", change: Change) -> None:
+    """Leave out the last pooling and the first of what undoes one."""
     del change
     layers = trainee.plan.chained()
     names = [layer["class_name"] for layer in layers]

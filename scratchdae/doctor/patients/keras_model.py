@@ -120,7 +120,7 @@ class Plan:
         steady = {k: v for k, v in config.items() if k not in ("learning_rate", "name") or isinstance(v, dict)}
         loss = self.loss if isinstance(self.loss, str) else _described(self.loss)
         body = [self._named(k) for k in range(len(self.layers))] if self.chain else _plain(self.whole)
-        return json.dumps([body, self.edited, kind.__name__, steady, loss], default=str, sort_keys=True)
+        return json.dumps([body, self.edited or self.rename, kind.__name__, steady, loss], default=str, sort_keys=True)
 
     def assembled(self) -> Any:
         """Build and compile the model; the weights are to be set."""
@@ -141,7 +141,8 @@ class Plan:
         kind, config = self.optimizer
         optimizer = kind.from_config({**config, "name": config.get("name") or "optimizer"})
         users = self.users
-        model.compile(optimizer, self.loss, run_eagerly=users.run_eagerly, jit_compile=users.jit_compile)
+        jit = users.jit_compile and not users.run_eagerly
+        model.compile(optimizer, self.loss, run_eagerly=users.run_eagerly, jit_compile=jit)
         optimizer.build(model.trainable_variables)
         return model
 
@@ -256,6 +257,16 @@ def _sources(part: Any) -> list[str]:
     if isinstance(part, list | tuple):
         return [name for one in part for name in _sources(one)]
     return []
+
+
+@dataclass
+class Compiled:
+    """A compiled model that can be begun again with other weights, and what was made for looking at it."""
+
+    model: Any
+    state: list[Array]  # of its optimizer, at first
+    inside: Any = None  # a model of the same layers that returns their activations
+    slopes: Any = None  # a function that returns gradients
 
 
 # ------------------------------------------------------------------ the loss

@@ -14,7 +14,7 @@ from scratchdae.arguments import Array
 from scratchdae.doctor.patient import CannotChange, Change, UsersError
 from scratchdae.doctor.patients import course, keras_changes, keras_step
 from scratchdae.doctor.patients.course import Activity, flat
-from scratchdae.doctor.patients.keras_model import DECLARED, activation, inner, live, plan_of
+from scratchdae.doctor.patients.keras_model import DECLARED, Compiled, activation, inner, live, plan_of
 from scratchdae.doctor.patients.keras_weights import Weights
 
 if TYPE_CHECKING:
@@ -85,9 +85,9 @@ class Trainee:
         key = plan.key()
         if key not in patient.made or own:
             model = plan.assembled()
-            state = [to_numpy(v) for v in model.optimizer.variables]
-            patient.made[key] = model, state
-        self.model, state = patient.made[key]
+            patient.made[key] = Compiled(model, [to_numpy(v) for v in model.optimizer.variables])
+        self.made = patient.made[key]
+        self.model = self.made.model
         layers = live(self.model)
         rng = np.random.default_rng([self.seed, 3])
         values = []
@@ -107,7 +107,7 @@ class Trainee:
             if "seed_generator" in v.path:
                 v.assign(np.array([self.seed + 7919 * k, 0], str(v.dtype)))
         optimizer = self.model.optimizer
-        for v, value in zip(optimizer.variables, state, strict=True):
+        for v, value in zip(optimizer.variables, self.made.state, strict=True):
             v.assign(value)
         rate = plan.optimizer[1].get("learning_rate")
         if not isinstance(rate, dict):
@@ -189,7 +189,7 @@ class Trainee:
         if self.patient.seen is not None:
             flat_x = flat(x)
             x, target = (a.apply(flat_x).astype("float32") for a in (self.patient.seen.feed, self.patient.seen.target))
-        found = gradients_of(self.model, x, target)
+        found = gradients_of(self.made, x, target)
         return [g for g, wanted in zip(found, matrices, strict=True) if wanted] if found else []
 
     # ------------------------------------------------------------------ measuring
@@ -213,8 +213,9 @@ class Trainee:
         last = plan.last
         layers = live(self.model)
         if places and not any(type(a).__name__ in DECLARED for a in self.model.layers) and plan.whole is not None:
-            inside = keras.Model(self.model.inputs[0], [layers[k].output for k in places])
-            values = inside.predict_on_batch(self._fed(fed))
+            if self.made.inside is None:
+                self.made.inside = keras.Model(self.model.inputs[0], [layers[k].output for k in places])
+            values = self.made.inside.predict_on_batch(self._fed(fed))
             values = values if isinstance(values, list | tuple) else [values]
             for k, value in zip(places, values, strict=True):
                 found.append(Activity(str(activation(plan.layers[k])), np.asarray(value), k == last))
@@ -224,16 +225,17 @@ class Trainee:
         return found
 
 
-def gradients_of(model: Any, x: Array, target: Array) -> list[Array]:
+def gradients_of(made: Compiled, x: Array, target: Array) -> list[Array]:
     """Return the gradients of the loss without noise, of all trainable variables; none on a backend not known."""
+    model = made.model
     function = keras.losses.get(model.loss)
 
-    def loss(z: Any) -> Any:
-        return keras.ops.mean(function(keras.ops.convert_to_tensor(target), z))
+    def loss(z: Any, t: Any) -> Any:
+        return keras.ops.mean(function(keras.ops.convert_to_tensor(t), z))
 
     if keras.backend.backend() == "torch":
         model.zero_grad()
-        loss(model(x, training=False)).backward()
+        loss(model(x, training=False), target).backward()
         found = [v.value.grad for v in model.trainable_variables]
         arrays = [np.zeros(v.shape) if g is None else g.detach().cpu().numpy() for g, v in
                   zip(found, model.trainable_variables, strict=True)]  # fmt: skip
@@ -242,12 +244,12 @@ def gradients_of(model: Any, x: Array, target: Array) -> list[Array]:
     if keras.backend.backend() == "jax":
         import jax
 
+        def of(variables: Any, fixed: Any, x: Any, t: Any) -> Any:
+            return loss(model.stateless_call(variables, fixed, x, training=False)[0], t)
+
+        made.slopes = made.slopes or jax.jit(jax.grad(of))
         fixed = [v.value for v in model.non_trainable_variables]
-
-        def of(variables: Any) -> Any:
-            return loss(model.stateless_call(variables, fixed, x, training=False)[0])
-
-        return [np.asarray(g) for g in jax.jit(jax.grad(of))([v.value for v in model.trainable_variables])]
+        return [np.asarray(g) for g in made.slopes([v.value for v in model.trainable_variables], fixed, x, target)]
     return []
 
 

@@ -23,6 +23,7 @@ def output_of(trainee: "Trainee") -> str | None:
 
 
 def output_bias_to_mean(trainee: "Trainee", change: Change) -> None:
+    """Begin with the output's bias where its output is the mean of the data."""
     del change
     name = "sigmoid" if "logits" in trainee.loss else output_of(trainee)
 

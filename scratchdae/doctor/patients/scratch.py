@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from scratchdae import backend
 from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array, Params
 from scratchdae.datasets import to_float
@@ -201,7 +202,8 @@ class Trainee:
         optimizer: Optimizer = self.training.optimizer
         self.x = self._shaped(x)
         self.run = Run({}, params, optimizer.init(params), streams(self.seed), History(), False)
-        self.take = choose(self.model, optimizer, self.training.backend).take
+        chosen = choose(self.model, optimizer, self.training.backend)
+        self.take, self.backend = chosen.take, chosen.name
         self.taken = 0
         self.noise_rng = np.random.default_rng([self.seed, 1])
 
@@ -245,7 +247,8 @@ class Trainee:
 
     def all_gradients(self, rows: Array) -> Params:
         """Return the gradients of a batch without noise."""
-        found: Params = self.model.loss_and_grads(self.run.params, self.x[rows], self.x[rows], None)[1]
+        with backend.using(self.backend):
+            found: Params = self.model.loss_and_grads(self.run.params, self.x[rows], self.x[rows], None)[1]
         return found
 
     def gradients(self, rows: Array) -> list[Array]:
@@ -258,7 +261,8 @@ class Trainee:
     def reconstruct(self, fed: Array) -> Array:
         self.model.params = self.run.params
         x = self._shaped(fed)
-        z = flat(self.model.reconstruct(x) if self.is_paper else self.model.predict(x))
+        with backend.using(self.backend):
+            z = flat(self.model.reconstruct(x) if self.is_paper else self.model.predict(x))
         return z if self.scale is None else z * self.scale[1] + self.scale[0]
 
     def activities(self, fed: Array) -> list[Activity]:

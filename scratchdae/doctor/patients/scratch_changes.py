@@ -89,11 +89,13 @@ def _rate(trainee: "Trainee", factor: float) -> None:
 
 
 def clip_gradient(trainee: "Trainee", change: Change) -> None:
+    """Clip the whole gradient's norm."""
     optimizer = Clipped(trainee.training.optimizer, max_norm=amount(change))
     trainee.training = replace(trainee.training, optimizer=optimizer)
 
 
 def adam(trainee: "Trainee", change: Change) -> None:
+    """Take Adam in the optimizer's place."""
     trainee.training = replace(trainee.training, optimizer=Adam(), lr=amount(change))
 
 
@@ -150,6 +152,7 @@ def _range(trainee: "Trainee") -> tuple[float, float]:
 
 
 def logits_loss(trainee: "Trainee", change: Change) -> None:
+    """Take the cross-entropy of the sigmoid's input."""
     del change
     last = trainee.last
     _not(trainee.loss == "cross_entropy", "the cross-entropy is computed from the logits already")
@@ -163,6 +166,7 @@ def logits_loss(trainee: "Trainee", change: Change) -> None:
 
 
 def linear_output(trainee: "Trainee", change: Change | None = None) -> None:
+    """Take the activation off the output; a cross-entropy needs it."""
     del change
     _not(trainee.last is None, "the output is linear")
     _not(trainee.loss == "cross_entropy", "a cross-entropy needs its sigmoid")
@@ -171,6 +175,7 @@ def linear_output(trainee: "Trainee", change: Change | None = None) -> None:
 
 
 def sigmoid_output(trainee: "Trainee", change: Change) -> None:
+    """Put a sigmoid at the end."""
     del change
     last = trainee.last
     if last is None:
@@ -181,6 +186,7 @@ def sigmoid_output(trainee: "Trainee", change: Change) -> None:
 
 
 def output_bias_to_mean(trainee: "Trainee", change: Change) -> None:
+    """Begin with the output's bias where its output is the mean of the data."""
     del change
     kind = None if trainee.last is None else type(trainee.layers[trainee.last])
 
@@ -204,6 +210,7 @@ def output_bias_to_mean(trainee: "Trainee", change: Change) -> None:
 
 # ------------------------------------------------------------------ data and noise
 def rescaled(trainee: "Trainee", change: Change) -> None:
+    """Rescale the data; where they leave the output's range it becomes linear."""
     shift, size = rescaling(change.name, trainee.patient.x, change.factor)
     x = (trainee.patient.x - shift) / size
     if np.allclose(x, trainee.patient.x):
@@ -221,6 +228,7 @@ def _less(corruption: Corruption, factor: float) -> Corruption:
 
 
 def less_noise(trainee: "Trainee", change: Change) -> None:
+    """Divide all noise that was seen."""
     factor, corruption, layers = amount(change), trainee.training.corruption, list(trainee.layers)
     if corruption is not None and corruption.at(0) > 0:
         trainee.training = replace(trainee.training, corruption=_less(corruption, factor))
@@ -233,6 +241,7 @@ def less_noise(trainee: "Trainee", change: Change) -> None:
 
 
 def more_noise(trainee: "Trainee", change: Change) -> None:
+    """Add Gaussian noise to what is fed, in standard deviations of the data."""
     trainee.extra_noise = amount(change) * float(np.sqrt(trainee.patient.x.var(axis=0).mean()))
 
 
@@ -289,6 +298,7 @@ def _activation(trainee: "Trainee", old: tuple[type, ...], new: Layer, why: str)
 
 
 def activation_relu(trainee: "Trainee", change: Change) -> None:
+    """Take ReLUs in the place of hidden sigmoids and tanhs, and He's first weights."""
     _activation(trainee, (Sigmoid, Tanh), ReLU(), "no hidden unit is a sigmoid or a tanh")
     he_init(trainee, change)
 
@@ -326,6 +336,7 @@ def _resized(trainee: "Trainee", factor: float) -> None:
 
 
 def fewer_pools(trainee: "Trainee", change: Change) -> None:
+    """Leave out the last pooling and the first of what undoes one."""
     del change
     pools = [k for k, layer in enumerate(trainee.layers) if isinstance(layer, MaxPool2D | AveragePool2D)]
     ups = [k for k, layer in enumerate(trainee.layers) if isinstance(layer, UpSampling2D)]

@@ -65,7 +65,8 @@ def patient_of_run(folder: str | os.PathLike[str], data: str | Array | None = No
             options = {name: model[name] for name in ("loss", "reduction", "dtype")}
             given, gives = tuple(model["input_shape"]), tuple(model["output_shape"])
             made = Sequential(_layers(model), given, rng, output_shape=gives, **options)
-        return made, dataclasses.replace(training, seed=seed)
+        backend = "numpy" if config.get("backend") == "numpy" else "auto"
+        return made, dataclasses.replace(training, seed=seed, backend=backend)
 
     unseen: tuple[str, ...] = ()
     if model["model"] == "autoencoder":
