@@ -2,7 +2,9 @@
 
 import json
 import math
+import os
 import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from realise import realise
 from repairs import CHANGES, REPAIRS, repair
 from torch import nn
 
-PEERS = Path("/opt/peers/bin/python")  # a Python that has the published tools; never the project's
+PEERS = os.environ.get("TORCHMORTEM_PYTHON", sys.executable)  # a Python that has torchmortem, and torch
 
 
 def finding(verdict, causes=(), prescription=None):
@@ -116,7 +118,7 @@ def torchmortem(t, budget_s, seed):
     """Ask a published tool, in a Python of its own; ill is what it reports as completed with issues."""
     script = str(Path(__file__).with_name("ask_torchmortem.py"))
     done = subprocess.run(
-        [str(PEERS), script], input=json.dumps(t), capture_output=True, text=True, timeout=300, check=False
+        [PEERS, script], input=json.dumps(t), capture_output=True, text=True, timeout=300, check=False
     )
     if done.returncode:
         raise RuntimeError(done.stderr.strip().rpartition("\n")[2][:300])
