@@ -187,14 +187,28 @@ CAUSES: dict[str, Cause] = {
     ),
     "F10": Cause(
         "first weights are too large",
-        lambda e: 0.8 * max(_step(e.first, 3.0, 0.5), _step(e.sign("saturated_first"), 0.6, 0.1)),
+        lambda e: (
+            0.8
+            * max(
+                _step(e.first, 3.0, 0.5),
+                _step(e.sign("saturated_first"), 0.6, 0.1),
+                _step(math.log10(max(e.sign("weights_largest"), 1e-12)), 0.5, 0.06),
+            )
+        ),
         (BIT("smaller_init"), BIT("he_init")),
         "F10",
         "22",
     ),
     "F09": Cause(
         "first weights are too small, or all alike",
-        lambda e: 0.9 * max(_faint(e), _step(e.sign("alike_first"), 0.9, 0.03)),
+        lambda e: (
+            0.9
+            * max(
+                _faint(e),
+                _step(e.sign("alike_first"), 0.9, 0.03),
+                _step(-math.log10(max(e.sign("weights_smallest"), 1e-12)), 0.8, 0.06),
+            )
+        ),
         (BIT("he_init"),),
         "F09",
         "22",

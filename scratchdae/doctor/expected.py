@@ -83,7 +83,7 @@ def judged_by(anatomy: Anatomy, size: float, d: int) -> Noise:
             return Noise("gaussian", PROBE * size)
         if not copies or noise.level > 0.3 * size:
             return noise
-    if noise.kind in ("masking", "dropout"):
+    if noise.kind in ("masking", "dropout", "salt"):
         if noise.level > STRONG_MASK:
             return Noise(noise.kind, 0.3)
         if not copies or noise.level > 0.1:

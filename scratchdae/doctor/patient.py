@@ -34,7 +34,7 @@ class UsersError(Exception):
 class Noise:
     """The noise that a network is fed."""
 
-    kind: str = "none"  # none, gaussian, masking, or dropout: what is left is scaled up
+    kind: str = "none"  # none, gaussian, masking, salt, or dropout: what is left is scaled up
     level: float = 0.0  # a standard deviation in units of the data; a fraction destroyed
 
 

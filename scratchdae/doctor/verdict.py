@@ -24,10 +24,28 @@ def judge(experiments: Experiments, report: Report) -> None:
         if experiments.confirmed((change,)):
             _prescribe(experiments, report, (change,), helped)
             return
+        if experiments.out_of_budget:
+            break
         cause = experiments.speaks_for[change][0]
         report.rejected.append((cause, f"{change.name} helped on one seed, but not clearly on two more"))
+    if cures and experiments.out_of_budget:
+        _unproved(experiments, report, cures)
+        return
     if not _memorises(experiments, report):
         _without_cause(experiments, report)
+
+
+def _unproved(experiments: Experiments, report: Report, cures: list[Change]) -> None:
+    """Say what helped on one seed, where the time did not last for two more."""
+    first = cures[0]
+    cause = experiments.speaks_for[first][0]
+    report.verdict, report.causes = "unknown", [Named(cause, round(0.5 * experiments.speaks_for[first][1], 2))]
+    report.prescription = [_prescription(experiments, (change,)) for change in cures]
+    report.sentence = (
+        f"{100 * min(experiments.before, 9.99):.3g} % of the variance is unexplained; {first.name} left "
+        f"{100 * experiments.score(first):.3g} % ({CAUSES[cause].name}), but the budget ended before it was "
+        "proved on two more seeds"
+    )
 
 
 def _memorises(experiments: Experiments, report: Report) -> bool:
@@ -72,6 +90,12 @@ def _prescribe(
         f"{what}: {100 * first.before:.3g} % of the variance stays unexplained as it is, "
         f"{100 * first.after:.3g} % once repaired"
     )
+    expected = experiments.evidence.expected
+    if first.after > 0.5 and expected.linear > 0.5 and experiments.evidence.structured < 0.15:
+        report.causes.append(Named("F23", 0.5))
+        report.sentence += (
+            f"; a linear code of {expected.code} leaves {100 * expected.linear:.3g} % of these data, shuffled or not"
+        )
     for change in sorted((c for c in helped if c not in changes), key=lambda c: helped[c]):
         name, weight = experiments.speaks_for[change]
         report.prescription.append(_prescription(experiments, (change,)))

@@ -84,8 +84,8 @@ def q1a() -> Posted:
 def q1b() -> Posted:
     def make() -> nn.Module:
         return as_keras(nn.Sequential(
-            nn.Conv2d(3, 16, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(16, 32, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2),
-            nn.Flatten(), nn.Linear(64 * 64 * 32, 16), nn.ReLU(), nn.Linear(16, 128 * 128), nn.ReLU(), nn.Unflatten(1, (1, 128, 128)),
+            *_conv(3, 16, nn.ReLU(), nn.MaxPool2d(2)), *_conv(16, 32, nn.ReLU(), nn.MaxPool2d(2)), nn.Flatten(),
+            nn.Linear(64 * 64 * 32, 16), nn.ReLU(), nn.Linear(16, 128 * 128), nn.ReLU(), nn.Unflatten(1, (1, 128, 128)),
             nn.ConvTranspose2d(1, 32, 3, 2, 1, 1), nn.ReLU(), nn.ConvTranspose2d(32, 16, 3, 2, 1, 1), nn.ReLU(),
             nn.ConvTranspose2d(16, 3, 3, padding=1), nn.Sigmoid(),
         ))  # fmt: skip
@@ -177,7 +177,8 @@ def q2a(n: int = 2000) -> Posted:
 def q2b(lr: float = 1e-3, batch_size: int = 64, l2: float = 0.0, n: int = 2000) -> Posted:
     def make() -> nn.Module:
         return as_keras(nn.Sequential(
-            *_conv(1, 64, nn.ReLU()), *_conv(64, 32, nn.ReLU(), nn.MaxPool2d(2)), *_turned(32, 32, nn.ReLU(), nn.Upsample(scale_factor=2)),
+            *_conv(1, 64, nn.ReLU()), *_conv(64, 32, nn.ReLU(), nn.MaxPool2d(2)),
+            *_turned(32, 32, nn.ReLU(), nn.Upsample(scale_factor=2)),
             *_conv(32, 64, nn.ReLU()), *_conv(64, 1, nn.Sigmoid()),
         ))  # fmt: skip
 
@@ -197,7 +198,8 @@ def q3a(code: int = 32, scaled: bool = False, output: Callable[[], nn.Module] = 
         return as_keras(nn.Sequential(
             *_conv(3, 32, nn.ReLU(), nn.MaxPool2d(2)), *_conv(32, 16, nn.ReLU(), nn.MaxPool2d(2)), nn.Flatten(),
             nn.Linear(8 * 8 * 16, code), nn.ReLU(), nn.Linear(code, 1024), nn.ReLU(), nn.Unflatten(1, (16, 8, 8)),
-            *_turned(16, 16, nn.ReLU(), nn.Upsample(scale_factor=2)), *_turned(16, 32, nn.ReLU(), nn.Upsample(scale_factor=2)),
+            *_turned(16, 16, nn.ReLU(), nn.Upsample(scale_factor=2)),
+            *_turned(16, 32, nn.ReLU(), nn.Upsample(scale_factor=2)),
             *_turned(32, 3, output()),
         ))  # fmt: skip
 

@@ -22,7 +22,9 @@ WIDE = DENSE | {"hidden": [64], "n": 1000, "steps": 300, "noise": ["gaussian", 0
 CONV = UNIT | {"family": "blobs", "kind": "conv", "channels": [6], "pools": 1, "hidden": []}
 RECURRENT = DENSE | {"family": "sines", "kind": "recurrent", "hidden": [12, 6]}
 FOR = {  # the network into which a cause goes
-    "F12": RECURRENT, "F14": UNIT, "F15": UNIT, "F25": UNIT | {"code_linear": False}, "C05": UNIT, "F18": WIDE, "F21": CONV, "F23": DENSE,
+    "F12": RECURRENT, "F14": UNIT, "F15": UNIT, "F25": UNIT | {"code_linear": False}, "C05": UNIT,
+    "F18": WIDE, "F21": CONV,
+    "F23": DENSE,
     "C10": DENSE | {"optimizer": "sgd", "lr": 0.5}, "F16": DENSE | {"optimizer": "momentum", "lr": 0.1},
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ left out, the model in evaluation mode, and what the first layer is fed put in b
 import contextlib
 import itertools
 import random
+import sys
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -34,6 +35,7 @@ from scratchdae.doctor.patients import torch_changes, torch_facts, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_rules import Rewriter, Rules, replaced
 from scratchdae.doctor.patients.torch_step import Address
+from scratchdae.doctor.remedies import lines_for
 
 LARGEST = 20_000  # examples that are taken from a loader
 MEASURED = 256  # examples that are measured at a time and in all
@@ -157,12 +159,13 @@ class TorchPatient:
 
     def lines(self, change: Change) -> str:
         """Return a change as the lines that the user would write."""
-        return torch_changes.lines(change)
+        return lines_for(change.name, change.factor, self.framework)
 
     @contextlib.contextmanager
     def _alone(self, seed: int) -> Iterator[None]:
         """Seed all generators, and put their states back."""
-        eager = getattr(torch.compiler, "set_stance", None)  # what is compiled shows no calls
+        compiled = "torch._dynamo" in sys.modules  # what is compiled shows no calls
+        eager = getattr(torch.compiler, "set_stance", None) if compiled else None
         with generators(), eager("force_eager") if eager else contextlib.nullcontext(), torch.enable_grad():
             torch.manual_seed(seed)
             np.random.seed(seed % 2**32)  # noqa: NPY002  # the user's code may draw from it
@@ -362,6 +365,9 @@ class Trainee:
             if noise.kind in ("masking", "dropout"):
                 values = values * (rng.random(values.shape) >= noise.level)
                 values = values / (1 - noise.level) if noise.kind == "dropout" else values
+            if noise.kind == "salt":
+                low, high, u = values.min(), values.max(), rng.random(values.shape)
+                values = np.where(u < noise.level / 2, low, np.where(u > 1 - noise.level / 2, high, values))
             fed = torch.as_tensor(values)
 
         def instead(tensor: torch.Tensor) -> torch.Tensor:
@@ -488,6 +494,10 @@ def _noise(x: Array, fed: Array) -> Noise:
     size, difference = float(x.std()) or 1.0, fed - x
     if np.abs(difference).max() < 1e-4 * size:
         return Noise()
+    changed = np.abs(difference) > 1e-6 * size
+    extreme = np.isin(fed[changed], (x.min(), x.max())) if x.min() < x.max() else changed[changed]
+    if 0.02 < changed.mean() < 0.98 and extreme.mean() > 0.98 and np.ptp(fed[changed]) > 0.5 * np.ptp(x):
+        return Noise("salt", float(changed.mean()))
     inner = x != 0
     unchanged = np.abs(difference[inner]) < 1e-6 * size
     if inner.any() and unchanged.mean() > 0.02:

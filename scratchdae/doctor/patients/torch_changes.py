@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from scratchdae.doctor.patient import CannotChange, Change, UsersError
+from scratchdae.doctor.patient import CannotChange, UsersError
 from scratchdae.doctor.patients.torch_rules import replaced
 from scratchdae.doctor.patients.torch_step import LAYERS, MEANS, Term
 
@@ -728,11 +728,3 @@ CHANGES: dict[str, Callable[["Trainee", float | None], None]] = {
     "fewer_pools": fewer_pools,
     "fix_backward": fix_backward,
 }
-
-
-def lines(change: Change) -> str:
-    """Return a change as the lines that the user would write."""
-    return LINES.get(change.name, "").format(factor=change.factor or 10)
-
-
-LINES: dict[str, str] = {}

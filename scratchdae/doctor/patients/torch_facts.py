@@ -427,6 +427,9 @@ class Signs:
         self.ratios: list[float] = []
         self.before: list[torch.Tensor] = []
         trainee.before_update.append(self._gradients)
+        sizes = [_size(p) for p in trainee.model.parameters() if p.ndim > 1]
+        if sizes:
+            self.found |= {"weights_largest": [max(sizes)], "weights_smallest": [min(sizes)]}
         self._due = False
 
     def _gradients(self, optimizer: torch.optim.Optimizer) -> Any:
@@ -504,6 +507,12 @@ class Signs:
             if signs["rate_left"] < VANISHED and torch_changes.held_rate not in self.trainee.patient.mends:
                 self.trainee.patient.mends.append(torch_changes.held_rate)
         return signs
+
+
+def _size(p: torch.Tensor) -> float:
+    """Return the spread of a matrix over that of Glorot's rule."""
+    field = p[0, 0].numel()
+    return float(p.detach().double().std()) / math.sqrt(2 / ((p.shape[0] + p.shape[1]) * field))
 
 
 def _alike(given: torch.Tensor) -> float:

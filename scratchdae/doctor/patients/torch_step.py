@@ -168,11 +168,8 @@ class Producers:
 
     def of(self, tensor: Any, before: Call | None = None) -> Call | None:
         """Return the last call that computed a tensor, before another call; None for what came from outside."""
-        found: list[Call] = self._calls.get(id(tensor), [])
-        for call in reversed(found):
-            if before is None or call.number < before.number:
-                return call
-        return None
+        known: list[Call] = [c for c in self._calls.get(id(tensor), []) if before is None or c.number < before.number]
+        return known[-1] if known else None
 
     def above(self, call: Call) -> list[Call]:
         """Return the calls that computed the tensors that a call takes."""
