@@ -1,0 +1,1 @@
+"""A training in each framework, as the doctor asks for it."""
