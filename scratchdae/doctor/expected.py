@@ -12,7 +12,7 @@ LARGEST = 2000  # examples whose eigenvectors are computed
 STRONG = 1.0  # noise from here on, in standard deviations, is judged by a weaker one
 PROBE = 0.6  # the noise by which a network is judged that could copy
 STRONG_MASK = 0.6
-WORTH = 0.6  # of the noise: who leaves more of it at best is judged without
+WORTH = 0.75  # of the noise: who leaves more of it at best is judged without
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf), "softmax": (0.0, 1.0)}
 
 

@@ -107,11 +107,15 @@ class Experiments:
             return None
         halves = sorted(helped, key=lambda change: helped[change])[:2]
         certain = [c for c in self.order if self.speaks_for[c][0] in self.evidence.facts and self.possible(c)]
+        certain = [c for c in certain if abs(self.score(c) - self.before) > 0.02 * self.before]  # it does something
+        suspected = [c for c in self.order if self.possible(c) and c.name not in SPEED]
         halves += [change for change in certain[:1] if change not in halves]
+        halves = halves or suspected[:2]
         found: dict[tuple[Change, ...], float] = {}
         try:
             for half in halves:
                 others = [c for c in self.order if self.possible(c) and c.name not in (half.name, "more_steps")]
+                others = [c for c in others if c.name == "adam"] + [c for c in others if c.name != "adam"]
                 for change in others[:PARTNERS]:
                     if not {change.name, half.name} <= SPEED and (change, half) not in found:
                         found[half, change] = self.laboratory.score((half, change))

@@ -274,7 +274,8 @@ class Trainee:
                 loss = self.patient.step(self.model, self.optimizer, batch)
         if learn:
             for finish in self.after_step:
-                finish(loss if isinstance(loss, torch.Tensor) else None)
+                with users_code():
+                    finish(loss if isinstance(loss, torch.Tensor) else None)
         return loss
 
     @contextlib.contextmanager

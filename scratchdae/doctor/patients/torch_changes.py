@@ -604,11 +604,20 @@ def awake(trainee: "Trainee") -> None:
 def stepping(trainee: "Trainee") -> None:
     """Call backward and the optimizers after a step that leaves them out."""
     stepped: list[torch.optim.Optimizer] = []
-    trainee.before_update.append(stepped.append)
+
+    def note(optimizer: torch.optim.Optimizer) -> None:
+        stepped.append(optimizer)
+        if not _seen(trainee).backward:  # it has old gradients to go by, if any
+            for group in optimizer.param_groups:
+                for p in group["params"]:
+                    p.grad = None
+
+    trainee.before_update.append(note)
 
     def finish(loss: torch.Tensor | None) -> None:
-        if stepped or loss is None or not loss.requires_grad:
-            stepped.clear()
+        whole = bool(_seen(trainee).backward) and bool(stepped)
+        stepped.clear()
+        if whole or loss is None or not loss.requires_grad:
             return
         if not _seen(trainee).backward:
             for p in trainee.model.parameters():

@@ -23,6 +23,7 @@ from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, 
 if TYPE_CHECKING:
     from scratchdae.doctor.patients.torch import TorchPatient, Trainee
 
+STRONG = 0.15  # a dropout from here on is looked at: an autoencoder that is not too large needs none
 STEPS = 5  # that are looked at
 NEARLY_NOTHING = 0.05  # of a gradient is left
 VANISHED = 1e-2  # of a learning rate is left
@@ -290,13 +291,13 @@ def _facts(
         share = float(np.median(glance.applied))
         tell("C06", f"the optimizer gets {share:.2g} of the gradient: it is clipped or scaled", torch_changes.unclipped)
     strong = [
-        m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= 0.5
+        m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= STRONG
     ]
     if patient.given is not None and patient.awake_noise(glance.trainee):
         tell("F24", "the model adds noise in evaluation mode too")
     if glance.asleep:
         tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_changes.awake)
-    if strong:
+    if strong and not (patient.fed_noise.kind == "dropout" and len(strong) == 1):  # that is its noise
         tell("C08", f"dropout of {max(strong):g}", torch_changes.awake)
     fed = glance.fed
     if (

@@ -212,7 +212,9 @@ class Observer:
         if not self.at and not self.steps:
             return ()
         self._glance.stepped = STEPS if self.steps else 0  # of a loop that had fewer none is missing
-        patient: Any = SimpleNamespace(x=self.x, batch_size=self._batch or 1, output=None, given=None)
+        patient: Any = SimpleNamespace(
+            x=self.x, batch_size=self._batch or 1, output=None, given=None, fed_noise=Noise()
+        )
         known, _ = torch_facts._facts(patient, patient, self.read, self._calls, self._glance)
         known += self._found
         if len(self._rates) > 1 and 0 <= self._rates[-1] < 1e-2 * self._rates[0]:
