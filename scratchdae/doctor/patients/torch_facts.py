@@ -15,7 +15,7 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from scratchdae.arguments import Array
 from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome, UsersError
-from scratchdae.doctor.patients import torch_changes, torch_step
+from scratchdae.doctor.patients import torch_mends, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_rules import Rules
 from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, Call, Producers, Recorder
@@ -133,7 +133,7 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
             Fact("F08", f"the gradient of {wrong} is not the slope of the loss: finite differences say otherwise")
         )
         if patient.custom_functions:
-            mends.append(torch_changes.differentiated)
+            mends.append(torch_mends.differentiated)
     patient.mends = mends
     group = trainee.optimizers[0].param_groups[0] if trainee.optimizers else {}
     term = seen.term
@@ -248,9 +248,9 @@ def _facts(
             mends.append(mend)
 
     if not seen.backward:
-        tell("C11", "the step never calls backward", torch_changes.stepping)
+        tell("C11", "the step never calls backward", torch_mends.stepping)
     elif glance.stepped < STEPS and not any(glance.carried):  # else gradients are gathered over several steps
-        tell("C11", f"the optimizer's step was called in {glance.stepped} of {STEPS} steps", torch_changes.stepping)
+        tell("C11", f"the optimizer's step was called in {glance.stepped} of {STEPS} steps", torch_mends.stepping)
     if glance.carried[1:] and all(glance.carried[1:]):
         tell(
             "F07",
@@ -265,40 +265,40 @@ def _facts(
             why = (
                 "detach" if seen.detached else "no_grad" if seen.without_gradient else "the loss does not depend on it"
             )
-            tell("C01", f"{_some(lost)} gets no gradient ({why})", torch_changes.undetach if seen.detached else None)
+            tell("C01", f"{_some(lost)} gets no gradient ({why})", torch_mends.undetach if seen.detached else None)
             if seen.without_gradient:
-                mends.append(torch_changes.with_gradient)
+                mends.append(torch_mends.with_gradient)
         elif seen.detached:
-            tell("C01", "a part of the network is detached: no gradient goes through it", torch_changes.undetach)
+            tell("C01", "a part of the network is detached: no gradient goes through it", torch_mends.undetach)
     if glance.stepped:
         frozen = [names[id(p)] for p in parameters if not p.requires_grad and id(p) in used]
         missing = [names[id(p)] for p in parameters if id(p) in glance.graded and id(p) not in glance.held]
         if missing:
-            tell("C02", f"no optimizer holds {_some(missing)}", torch_changes.hold_all)
+            tell("C02", f"no optimizer holds {_some(missing)}", torch_mends.hold_all)
         if frozen:
-            tell("C02", f"{_some(frozen)} is frozen", torch_changes.hold_all)
+            tell("C02", f"{_some(frozen)} is frozen", torch_mends.hold_all)
     size = patient.x[: min(patient.batch_size, len(patient.x))].size
     if seen.elsewhere:
         what = f"{seen.compared} numbers of a batch of {size}" if seen.compared != size else "something else"
         tell(
             "C04",
             f"the loss compares {what}, not what the last layer gives with the batch",
-            torch_changes.output_in_loss,
+            torch_mends.output_in_loss,
         )
     if seen.twice:
-        tell("C05", f"{seen.twice[0][0]} is applied to what is activated already", torch_changes.once)
+        tell("C05", f"{seen.twice[0][0]} is applied to what is activated already", torch_mends.once)
     if len(glance.applied) >= STEPS - 2 and max(glance.applied) < NEARLY_NOTHING:
         share = float(np.median(glance.applied))
-        tell("C06", f"the optimizer gets {share:.2g} of the gradient: it is clipped or scaled", torch_changes.unclipped)
+        tell("C06", f"the optimizer gets {share:.2g} of the gradient: it is clipped or scaled", torch_mends.unclipped)
     strong = [
         m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= STRONG
     ]
     if patient.given is not None and patient.awake_noise(glance.trainee):
         tell("F24", "the model adds noise in evaluation mode too")
     if glance.asleep:
-        tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_changes.awake)
+        tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_mends.awake)
     if strong and not (patient.fed_noise.kind == "dropout" and len(strong) == 1):  # that is its noise
-        tell("C08", f"dropout of {max(strong):g}", torch_changes.awake)
+        tell("C08", f"dropout of {max(strong):g}", torch_mends.awake)
     fed = glance.fed
     if (
         fed is not None
@@ -505,8 +505,8 @@ class Signs:
         rates = [group["lr"] for o in self.trainee.optimizers for group in o.param_groups]
         if self.rates and self.rates[0]:
             signs["rate_left"] = float(rates[0]) / float(self.rates[0])
-            if signs["rate_left"] < VANISHED and torch_changes.held_rate not in self.trainee.patient.mends:
-                self.trainee.patient.mends.append(torch_changes.held_rate)
+            if signs["rate_left"] < VANISHED and torch_mends.held_rate not in self.trainee.patient.mends:
+                self.trainee.patient.mends.append(torch_mends.held_rate)
         return signs
 
 
