@@ -4,8 +4,9 @@ import copy
 import importlib
 
 import pytest
+from optional_packages import require
 
-pytest.importorskip("torch")
+require("torch")
 
 from families_development import FAMILIES, SEVERITIES
 from injections import INJECTIONS, inject
