@@ -31,7 +31,7 @@ from scratchdae.doctor.patient import (
     corrupted,
     unexplained,
 )
-from scratchdae.doctor.patients import torch_changes, torch_facts, torch_step
+from scratchdae.doctor.patients import torch_changes, torch_facts, torch_signs, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_rules import Rewriter, Rules, replaced
 from scratchdae.doctor.patients.torch_step import Address
@@ -128,7 +128,7 @@ class TorchPatient:
         self.feed = find(x, fed[0], fed) if fed else None
         self.given = find(x, given[0], given) if given else None
         if self.feed is not None:
-            self.fed_noise = _noise(self.x[rows], self.feed.back(fed[0]))
+            self.fed_noise = noise_of(self.x[rows], self.feed.back(fed[0]))
 
     def awake_noise(self, trainee: "Trainee") -> bool:
         """Whether the model adds noise in evaluation mode."""
@@ -141,7 +141,7 @@ class TorchPatient:
         with contextlib.suppress(UsersError), trainee.given(lambda x: clean.to(x)):
             trainee.run(self.batch(rows), rules, learn=False, evaluation=True)
         size = float(self.x.std()) or 1.0
-        return bool(fed) and _noise(self.x[rows], self.feed.back(fed[0])).level > 0.02 * size
+        return bool(fed) and noise_of(self.x[rows], self.feed.back(fed[0])).level > 0.02 * size
 
     # ------------------------------------------------------------------ training
     def train(
@@ -218,7 +218,7 @@ class Trainee:
         size = max(1, min(round(patient.batch_size * self.batch_factor), len(self.rows)))
         losses = []
         marks = {round(steps * k / (6 if signs else 3)) for k in range(6 if signs else 3)}
-        watch = torch_facts.Signs(self, steps) if signs else None
+        watch = torch_signs.Signs(self, steps) if signs else None
         order: Array = np.zeros(0, int)
         for step in range(steps):
             if step in marks:
@@ -490,7 +490,7 @@ def _image_shape(axes: tuple[int, ...]) -> tuple[int, ...] | None:
     return None
 
 
-def _noise(x: Array, fed: Array) -> Noise:
+def noise_of(x: Array, fed: Array) -> Noise:
     """Tell what noise makes `fed` of examples x, both (B, D)."""
     size, difference = float(x.std()) or 1.0, fed - x
     if np.abs(difference).max() < 1e-4 * size:
