@@ -124,7 +124,7 @@ def main():
             "--budget-s 120 --workers 2",
             "python tests/doctor/publish.py RESULTS.jsonl",
         ],
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores shared with other work, Python {platform.python_version()}",
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared; Python {platform.python_version()}",
         "judges": judges,
         "confusion": table,
         "healthy called ill, by what": dict(

@@ -7,6 +7,7 @@ left out, the model in evaluation mode, and what the first layer is fed put in b
 
 import contextlib
 import itertools
+import math
 import random
 import sys
 import time
@@ -37,6 +38,7 @@ from scratchdae.doctor.patients.torch_rules import Rewriter, Rules, replaced
 from scratchdae.doctor.patients.torch_step import Address
 from scratchdae.doctor.remedies import lines_for
 
+SQUARE = 256  # numbers, from here on a row of a square number of them is drawn as a picture
 LARGEST = 20_000  # examples that are taken from a loader
 MEASURED = 256  # examples that are measured at a time and in all
 DRAWS = 8  # of the noise, to see what it is added to
@@ -483,11 +485,13 @@ def _number(loss: Any) -> float:
 
 
 def _image_shape(axes: tuple[int, ...]) -> tuple[int, ...] | None:
-    if len(axes) == 2:
+    """Return the shape of the pictures that examples are, channels last, if they can be drawn as they lie."""
+    side = math.isqrt(axes[0])
+    if len(axes) == 1 and side * side == axes[0] >= SQUARE:
+        return side, side
+    if len(axes) == 2 or (len(axes) == 3 and axes[2] <= 4):
         return axes
-    if len(axes) == 3:
-        return axes if axes[2] <= 4 else (axes[1], axes[2], axes[0])
-    return None
+    return axes[1:] if len(axes) == 3 and axes[0] == 1 else None
 
 
 def noise_of(x: Array, fed: Array) -> Noise:
