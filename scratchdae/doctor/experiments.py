@@ -11,6 +11,7 @@ from scratchdae.doctor.patient import Change
 SUSPECTED = 0.3  # from here on a cause is tried although the training seems in order
 TRIED = 0.09  # from here on where it is not
 CERTAIN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
+DOUBTED = 0.25  # a suspicion too weak for what helps but does not heal
 SURE = 0.5  # a suspicion so strong that a cure for it ends the search
 LEARNED = 0.9  # of the variance: who leaves more has learned nothing worth the name
 NEARER = 0.7  # of what was unexplained: no repair, but the right way
@@ -68,7 +69,7 @@ class Experiments:
             self.out_of_budget = True
         helped = {change: self.score(change) for change in self.order if self.helps(change)}
         healthy = {change: score for change, score in helped.items() if self.is_health(score)}
-        return healthy or {c: score for c, score in helped.items() if self.speaks_for[c][1] > SURE}
+        return healthy or {c: score for c, score in helped.items() if self.speaks_for[c][1] > DOUBTED}
 
     def helps(self, change: Change) -> bool:
         """Whether a change was tried and was clearly better on the first seed."""
