@@ -305,8 +305,9 @@ assert abs(floor(found, CODE) - expected["Q3a, code"]) < 0.02, f"Q3a: 1 − k/d 
 assert 0.98 < found.score < 1.1, f"Q3a, scaled, must be at the constant, found {found.score:.3f}"
 assert found.verdict in ("unknown", "at_floor"), f"Q3a, scaled: there is nothing to repair, found {found.sentence}"
 if "Q1a" in again:
-    assert again["Q1a"].score < left - 0.1, f"Q1a must be nearer to its floor, found {again['Q1a'].score:.3f}"
-    assert again["Q1a"].verdict in ("unknown", "at_floor"), f"Q1a, repaired: found {again['Q1a'].sentence}"
+    found = again["Q1a"]
+    assert expected["Q1a"] - 0.08 < found.score < 1.1, f"Q1a, repaired: found {found.score:.3f}"
+    assert found.verdict != "cause" or found.prescription[0].proved, f"Q1a, repaired: found {found.sentence}"
 
 # %% [markdown]
 # ## The figure
@@ -395,7 +396,7 @@ ax.grid(alpha=0.3, axis="x")
 #
 # **Facts.** None of the five has one. Most of them are mistakes in a loop that one writes oneself: gradients that are
 # never zeroed, a target that is not the batch, an optimizer that does not hold all weights. The doctor sees them in
-# PyTorch and Keras. They are called C01 to C11 and stand in the [index](README.md#by-mistake-in-the-code).
+# PyTorch and Keras. They are called C01 to C11 and stand in the index of the chapters.
 #
 # **Experiments.** With the same seed the first weights, the batches and the noise are the same. Whatever is different
 # afterwards is the change's doing. But a change that helps is not yet the cause. On Q2a, for one, centring the data
@@ -419,9 +420,10 @@ ax.grid(alpha=0.3, axis="x")
 #
 # and only the product counts: ten times the rate leaves 102 %, ten times the steps 94 %. The doctor tries four times
 # the steps, which leave 159 %, and ten times the rate, which leaves 99 %. So it names the rate. Its repair works, as
-# far as it goes, and 1e-3 is still no low rate. Of 23 seeds it said so for 22, and for one that it does not know. That
+# far as it goes, and 1e-3 is still no low rate. Of 28 seeds it said so for 26, and for two that it does not know. That
 # there is little to be had, because independent columns cannot be compressed, it sees from the floors: shuffled columns
-# have the same.
+# have the same. On the second visit the network is there, at 63 %. (With seed 5 it is not: the higher rate kills all
+# five rectifiers, which is F13, and the doctor says that it does not know.)
 #
 # **Where it does not know: Q3a, scaled.** There is nothing to learn, and a person sees it from $1 - k/d = 0.99$. The
 # doctor says that a network is at that floor if it has at least three quarters of what a linear code would have. Here a
