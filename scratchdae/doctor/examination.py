@@ -70,7 +70,7 @@ def _examine(laboratory: Laboratory, report: Report, told_by_user: Callable[[Ana
     scale = getattr(patient, "output_scale", (np.ones(()), np.zeros(())))
     expected = expect(patient.x, patient.held_out, anatomy, np.random.default_rng(laboratory.seed), scale)
     laboratory.reference = expected.reference
-    report.floors = _floors(expected, anatomy)
+    report.floors = floors_of(expected, anatomy)
     report.judged = f"held-out examples, {told(expected.reference)}"
     base = laboratory.run((), signs=True).outcome
     assert base is not None
@@ -88,7 +88,8 @@ def _examine(laboratory: Laboratory, report: Report, told_by_user: Callable[[Ana
     judge(Experiments(laboratory, evidence), report)
 
 
-def _floors(expected: Expected, anatomy: Anatomy) -> list[Floor]:
+def floors_of(expected: Expected, anatomy: Anatomy) -> list[Floor]:
+    """Return the floors of these data for this network, by name."""
     floors = [Floor("the best constant", 1.0)]
     if expected.output > 1e-3:
         floors.append(Floor(f"what a {anatomy.output} cannot reach", expected.output))

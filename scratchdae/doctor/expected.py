@@ -5,14 +5,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import Anatomy, Noise
+from scratchdae.doctor.patient import NONE, Anatomy, Noise
 from scratchdae.floors import binary_entropy, masking, output_range
 
 LARGEST = 2000  # examples whose eigenvectors are computed
 STRONG = 1.0  # noise from here on, in standard deviations, is judged by a weaker one
 PROBE = 0.6  # the noise by which a network is judged that could copy
 STRONG_MASK = 0.6
-WORTH = 0.6  # of the noise: who leaves more of it at best is judged without
+WORTH = 0.85  # of what each column by itself leaves of the noise: data that leave more are judged without
 RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf), "softmax": (0.0, 1.0)}
 
 
@@ -50,12 +50,12 @@ def expect(
     size = float(np.sqrt((spread**2).mean()))
     reference = judged_by(anatomy, size, x.shape[1])
     s = reference.level if reference.kind == "gaussian" else 0.0
-    codes = _codes(x, held_out, s, reference)
-    if anatomy.noise.kind == "none" and codes[-1] > WORTH * _copying(held_out, reference):  # no noise can be taken off
-        reference = Noise()
-        codes = _codes(x, held_out, 0.0, reference)
     columns = np.stack([rng.permutation(column) for column in x.T], axis=1)
     apart = np.stack([rng.permutation(column) for column in held_out.T], axis=1)
+    codes, shuffled = _codes(x, held_out, s, reference), _codes(columns, apart, s, reference)
+    if anatomy.noise.kind == "none" and codes[-1] > WORTH * shuffled[-1]:  # columns that do not tell each other's noise
+        reference, s = NONE, 0.0
+        codes, shuffled = _codes(x, held_out, s, reference), _codes(columns, apart, s, reference)
     low, high = RANGES.get(anatomy.output, (-np.inf, np.inf))
     if anatomy.loss == "cross_entropy_from_logits":
         low, high = 0.0, 1.0
@@ -65,7 +65,7 @@ def expect(
     return Expected(
         reference,
         codes,
-        _codes(columns, apart, s, reference),
+        shuffled,
         anatomy.code,
         output_range(target, low, high) / variance if variance > 0 else 0.0,
         _copying(held_out, reference),

@@ -12,6 +12,7 @@ SUSPECTED = 0.3  # from here on a cause is tried although the training seems in 
 TRIED = 0.09  # from here on where it is not
 CERTAIN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
 SURE = 0.5  # a suspicion so strong that a cure for it ends the search
+NEARER = 0.7  # of what was unexplained: no repair, but the right way
 FURTHEST = 1e4  # times the user's learning rate
 DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
 SPEED = {"lr_up", "lr_down", "more_steps", "smaller_batch", "larger_batch", "adam"}  # two of these are one cause
@@ -83,7 +84,8 @@ class Experiments:
         for name in ("lr_up", "lr_down"):
             tried = sorted((c for c in self.order if c.name == name), key=lambda c: c.factor or 0)
             while tried and (tried[-1].factor or 0) < FURTHEST and self.score(tried[-1]) == min(map(self.score, tried)):
-                if not self.helps(tried[-1]) or self.score(tried[-1]) < self.good:
+                better = self.helps(tried[-1]) or self.score(tried[-1]) < NEARER * self.before
+                if not better or self.score(tried[-1]) < self.good:
                     break
                 following = Change(name, (tried[-1].factor or 10) * 10)
                 self.speaks_for[following] = self.speaks_for[tried[0]]
@@ -107,11 +109,15 @@ class Experiments:
             return None
         halves = sorted(helped, key=lambda change: helped[change])[:2]
         certain = [c for c in self.order if self.speaks_for[c][0] in self.evidence.facts and self.possible(c)]
+        certain = [c for c in certain if abs(self.score(c) - self.before) > 0.02 * self.before]  # it does something
+        suspected = [c for c in self.order if self.possible(c) and c.name not in SPEED]
         halves += [change for change in certain[:1] if change not in halves]
+        halves = halves or suspected[:2]
         found: dict[tuple[Change, ...], float] = {}
         try:
             for half in halves:
                 others = [c for c in self.order if self.possible(c) and c.name not in (half.name, "more_steps")]
+                others = [c for c in others if c.name == "adam"] + [c for c in others if c.name != "adam"]
                 for change in others[:PARTNERS]:
                     if not {change.name, half.name} <= SPEED and (change, half) not in found:
                         found[half, change] = self.laboratory.score((half, change))

@@ -58,7 +58,7 @@ class Watch:
         observer = self._observer
         if observer is None or observer.read is None:
             raise ValueError("report is of a loop that has run, found none: with doctor.watch(...) as watch: ...")
-        from scratchdae.doctor.examination import _floors
+        from scratchdae.doctor.examination import floors_of
         from scratchdae.doctor.expected import expect
 
         report = Report("unknown", "no step was seen: backward was never called, or under another mode of yours")
@@ -74,7 +74,7 @@ class Watch:
         held_out = self.x[-max(2, len(self.x) // 10) :]
         one, none = np.ones(()), np.zeros(())
         expected = expect(self.x, held_out, anatomy, np.random.default_rng(0), (one, none))
-        report.floors, report.judged = _floors(expected, anatomy), "the batches that were trained on"
+        report.floors, report.judged = floors_of(expected, anatomy), "the batches that were trained on"
         report.watched = base = observer.outcome()
         report.score = base.score
         evidence = Evidence(anatomy, expected, base, self.x, max(1, observer.batch))

@@ -193,7 +193,7 @@ def q2c() -> Posted:
     return q2b(1e-4, 128, 0.001)
 
 
-def q3a(code: int = 32, scaled: bool = False, output: Callable[[], nn.Module] = nn.Sigmoid) -> Posted:
+def q3a(code: int = 32, scaled: bool = False, output: Callable[[], nn.Module] = nn.Sigmoid, n: int = 1000) -> Posted:
     def make() -> nn.Module:
         return as_keras(nn.Sequential(
             *_conv(3, 32, nn.ReLU(), nn.MaxPool2d(2)), *_conv(32, 16, nn.ReLU(), nn.MaxPool2d(2)), nn.Flatten(),
@@ -203,7 +203,7 @@ def q3a(code: int = 32, scaled: bool = False, output: Callable[[], nn.Module] = 
             *_turned(32, 3, output()),
         ))  # fmt: skip
 
-    x = np.random.default_rng(0).integers(0, 256, (1000, 3, 32, 32)).astype(np.float32)
+    x = np.random.default_rng(0).integers(0, 256, (n, 3, 32, 32)).astype(np.float32)
     return Posted(*training(make), x / 255 if scaled else x, 32)
 
 
@@ -227,10 +227,10 @@ def q4b(lr: float = 1e-5) -> Posted:
     return Posted(*training(lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2)), lr), uniform(30000, 2), 128)
 
 
-def q4c(bits: bool = False) -> Posted:
+def q4c(bits: bool = False, lr: float = 1e-4) -> Posted:
     x = uniform(30000, 2)
     make = lambda: nn.Sequential(nn.Linear(2, 2), nn.Linear(2, 2), nn.Sigmoid())  # noqa: E731
-    return Posted(*training(make, 1e-4, F.binary_cross_entropy), np.round(x) if bits else x, 128)
+    return Posted(*training(make, lr, F.binary_cross_entropy), np.round(x) if bits else x, 128)
 
 
 def q4d() -> Posted:
@@ -251,3 +251,9 @@ def q4e(zero_grad: bool = True) -> Posted:
         return loss
 
     return Posted(build, step if zero_grad else without, uniform(30000, 10), 128)
+
+
+def q4f() -> Posted:
+    x = np.repeat(uniform(5000, 1), 10, axis=1)  # every row one number repeated; width and network *assumed*
+    make = lambda: nn.Sequential(nn.Linear(10, 1), nn.Linear(1, 10))  # noqa: E731
+    return Posted(*training(make, 1e-2), x, 64)

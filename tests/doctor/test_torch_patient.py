@@ -6,17 +6,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optional_packages import require
 
-torch = pytest.importorskip("torch", reason="PyTorch is not installed")
+torch = require("torch")
 
-import torch.nn.functional as F  # noqa: E402
-from torch import nn  # noqa: E402
+import torch.nn.functional as F
+from small_torch import Net, factors, training
+from torch import nn
 
-from scratchdae import doctor  # noqa: E402
-from scratchdae.doctor.patient import CannotChange, Change  # noqa: E402
-from scratchdae.doctor.patients.torch import TorchPatient  # noqa: E402
-from scratchdae.doctor.patients.torch_changes import CHANGES  # noqa: E402
-from tests.doctor.small_torch import Net, factors, training  # noqa: E402
+from scratchdae import doctor
+from scratchdae.doctor.patient import CannotChange, Change
+from scratchdae.doctor.patients.torch import TorchPatient
+from scratchdae.doctor.patients.torch_changes import CHANGES
 
 torch.set_num_threads(1)
 X = factors()

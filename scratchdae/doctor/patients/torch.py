@@ -7,6 +7,7 @@ left out, the model in evaluation mode, and what the first layer is fed put in b
 
 import contextlib
 import itertools
+import math
 import random
 import sys
 import time
@@ -31,12 +32,13 @@ from scratchdae.doctor.patient import (
     corrupted,
     unexplained,
 )
-from scratchdae.doctor.patients import torch_changes, torch_facts, torch_step
+from scratchdae.doctor.patients import torch_changes, torch_facts, torch_signs, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_rules import Rewriter, Rules, replaced
 from scratchdae.doctor.patients.torch_step import Address
 from scratchdae.doctor.remedies import lines_for
 
+SQUARE = 256  # numbers, from here on a row of a square number of them is drawn as a picture
 LARGEST = 20_000  # examples that are taken from a loader
 MEASURED = 256  # examples that are measured at a time and in all
 DRAWS = 8  # of the noise, to see what it is added to
@@ -128,7 +130,7 @@ class TorchPatient:
         self.feed = find(x, fed[0], fed) if fed else None
         self.given = find(x, given[0], given) if given else None
         if self.feed is not None:
-            self.fed_noise = _noise(self.x[rows], self.feed.back(fed[0]))
+            self.fed_noise = noise_of(self.x[rows], self.feed.back(fed[0]))
 
     def awake_noise(self, trainee: "Trainee") -> bool:
         """Whether the model adds noise in evaluation mode."""
@@ -141,7 +143,7 @@ class TorchPatient:
         with contextlib.suppress(UsersError), trainee.given(lambda x: clean.to(x)):
             trainee.run(self.batch(rows), rules, learn=False, evaluation=True)
         size = float(self.x.std()) or 1.0
-        return bool(fed) and _noise(self.x[rows], self.feed.back(fed[0])).level > 0.02 * size
+        return bool(fed) and noise_of(self.x[rows], self.feed.back(fed[0])).level > 0.02 * size
 
     # ------------------------------------------------------------------ training
     def train(
@@ -218,7 +220,7 @@ class Trainee:
         size = max(1, min(round(patient.batch_size * self.batch_factor), len(self.rows)))
         losses = []
         marks = {round(steps * k / (6 if signs else 3)) for k in range(6 if signs else 3)}
-        watch = torch_facts.Signs(self, steps) if signs else None
+        watch = torch_signs.Signs(self, steps) if signs else None
         order: Array = np.zeros(0, int)
         for step in range(steps):
             if step in marks:
@@ -274,7 +276,8 @@ class Trainee:
                 loss = self.patient.step(self.model, self.optimizer, batch)
         if learn:
             for finish in self.after_step:
-                finish(loss if isinstance(loss, torch.Tensor) else None)
+                with users_code():
+                    finish(loss if isinstance(loss, torch.Tensor) else None)
         return loss
 
     @contextlib.contextmanager
@@ -482,14 +485,16 @@ def _number(loss: Any) -> float:
 
 
 def _image_shape(axes: tuple[int, ...]) -> tuple[int, ...] | None:
-    if len(axes) == 2:
+    """Return the shape of the pictures that examples are, channels last, if they can be drawn as they lie."""
+    side = math.isqrt(axes[0])
+    if len(axes) == 1 and side * side == axes[0] >= SQUARE:
+        return side, side
+    if len(axes) == 2 or (len(axes) == 3 and axes[2] <= 4):
         return axes
-    if len(axes) == 3:
-        return axes if axes[2] <= 4 else (axes[1], axes[2], axes[0])
-    return None
+    return axes[1:] if len(axes) == 3 and axes[0] == 1 else None
 
 
-def _noise(x: Array, fed: Array) -> Noise:
+def noise_of(x: Array, fed: Array) -> Noise:
     """Tell what noise makes `fed` of examples x, both (B, D)."""
     size, difference = float(x.std()) or 1.0, fed - x
     if np.abs(difference).max() < 1e-4 * size:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import math
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,18 +13,18 @@ from torch import nn
 from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome, UsersError
-from scratchdae.doctor.patients import torch_changes, torch_step
+from scratchdae.doctor.patient import Anatomy, Fact
+from scratchdae.doctor.patients import torch_mends, torch_step
 from scratchdae.doctor.patients.torch_layout import Layout, find
-from scratchdae.doctor.patients.torch_rules import Rules
-from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Address, Call, Producers, Recorder
+from scratchdae.doctor.patients.torch_slopes import custom_functions, wrong_gradient
+from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Call, Producers, Recorder
 
 if TYPE_CHECKING:
     from scratchdae.doctor.patients.torch import TorchPatient, Trainee
 
+STRONG = 0.15  # a dropout from here on is looked at: an autoencoder that is not too large needs none
 STEPS = 5  # that are looked at
 NEARLY_NOTHING = 0.05  # of a gradient is left
-VANISHED = 1e-2  # of a learning rate is left
 SELF_ACTIVATED = ("lstm", "gru", "rnn_tanh", "rnn_relu")
 
 
@@ -111,28 +110,28 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
             if number == 0:
                 second = rows
     calls = recorder.calls
-    layers = _layers(calls)
+    layers = layers_of(calls)
     glance.fed = next(layers[0].tensors).detach() if layers else None
     value = loss if isinstance(loss, torch.Tensor) else None
     seen = torch_step.anatomy(calls, value, patient.x[first].size)
     patient.seen = seen
     trainee = patient.begin(seed)
     target = _structure(patient, trainee, seen, calls, order, first)
-    facts, mends = _facts(patient, trainee, seen, calls, glance)
+    facts, mends = facts_of(patient, trainee, seen, calls, glance)
     if target is not None and patient.output is not None and not seen.elsewhere:
         late = _taken(again.calls, seen)
         fact = _target(patient, target, first, glance.fed)
         if fact is None and late is not None:
             fact = _target(patient, late, second, None)
         facts += [] if fact is None else [fact]
-    wrong = _wrong_gradients(patient, seed, first)
-    patient.custom_functions = _custom(loss)
+    wrong = wrong_gradient(patient, seed, first)
+    patient.custom_functions = custom_functions(loss)
     if wrong:
         facts.append(
             Fact("F08", f"the gradient of {wrong} is not the slope of the loss: finite differences say otherwise")
         )
         if patient.custom_functions:
-            mends.append(torch_changes.differentiated)
+            mends.append(torch_mends.differentiated)
     patient.mends = mends
     group = trainee.optimizers[0].param_groups[0] if trainee.optimizers else {}
     term = seen.term
@@ -145,7 +144,7 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
         scale=term.scale if term else 1.0,
         output=seen.output_activation[0] if seen.output_activation else "linear",
         hidden=tuple(address[0] for address in seen.hidden_activations),
-        layers=tuple(call.address[0] for call in _layers(calls)),
+        layers=tuple(call.address[0] for call in layers_of(calls)),
         code=patient.code,
         noise=patient.fed_noise,
         optimizer=type(trainee.optimizers[0]).__name__ if trainee.optimizers else "none",
@@ -158,13 +157,15 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
     )
 
 
-def _layers(calls: list[Call]) -> list[Call]:
+def layers_of(calls: list[Call]) -> list[Call]:
+    """Return the calls of layers before the first backward."""
     ends = [index for index, call in enumerate(calls) if call.address[0] == "backward"]
     kept = calls[: ends[0]] if ends else calls
     return [call for call in kept if call.address[0] in LAYERS and next(call.tensors, None) is not None]
 
 
-def _result(call: Call) -> torch.Tensor:
+def result_of(call: Call) -> torch.Tensor:
+    """Return what a call gives; of several tensors, the first."""
     return call.result[0] if isinstance(call.result, tuple) else call.result
 
 
@@ -177,7 +178,7 @@ def _structure(
     rows: Array,
 ) -> torch.Tensor | None:
     """Find the code, the layers without an activation, and how output and input lie to the examples."""
-    layers = _layers(calls)
+    layers = layers_of(calls)
     modules = dict(trainee.model.named_modules())
     patient.order = list(
         dict.fromkeys(name for name, _, _ in order if next(modules[name].parameters(), None) is not None)
@@ -187,12 +188,14 @@ def _structure(
     )
     owner = {calls[index].address: name for name, low, high in order for index in range(low, min(high, len(calls)))}
     count = len(rows)
-    widths = [min(_result(one).numel(), next(two.tensors).numel()) // count for one, two in itertools.pairwise(layers)]
+    widths = [
+        min(result_of(one).numel(), next(two.tensors).numel()) // count for one, two in itertools.pairwise(layers)
+    ]
     patient.code, patient.code_layer, patient.code_module = None, None, (None, 0)
     if widths:
         index = int(np.argmin(widths))
         patient.code, patient.code_layer = widths[index], layers[index].address
-        result = _result(layers[index])
+        result = result_of(layers[index])
         recurrent = layers[index].address[0] in SELF_ACTIVATED
         width = result.shape[-1] if layers[index].address[0] == "linear" or recurrent else result.shape[1]
         patient.code_module = (owner.get(layers[index].address), int(width))
@@ -212,7 +215,7 @@ def _structure(
     patient.output = None
     if seen.output is None:
         return None
-    output = _result(next(call for call in calls if call.address == seen.output)).detach()
+    output = result_of(next(call for call in calls if call.address == seen.output)).detach()
     target = _taken(calls, seen)
     x = patient.x[rows].reshape(count, *patient.axes)
     whole = target is not None and target.numel() == x.size
@@ -230,7 +233,7 @@ def _structure(
     return target
 
 
-def _facts(
+def facts_of(
     patient: TorchPatient,
     trainee: Trainee,
     seen: torch_step.Anatomy,
@@ -247,9 +250,9 @@ def _facts(
             mends.append(mend)
 
     if not seen.backward:
-        tell("C11", "the step never calls backward", torch_changes.stepping)
+        tell("C11", "the step never calls backward", torch_mends.stepping)
     elif glance.stepped < STEPS and not any(glance.carried):  # else gradients are gathered over several steps
-        tell("C11", f"the optimizer's step was called in {glance.stepped} of {STEPS} steps", torch_changes.stepping)
+        tell("C11", f"the optimizer's step was called in {glance.stepped} of {STEPS} steps", torch_mends.stepping)
     if glance.carried[1:] and all(glance.carried[1:]):
         tell(
             "F07",
@@ -264,40 +267,40 @@ def _facts(
             why = (
                 "detach" if seen.detached else "no_grad" if seen.without_gradient else "the loss does not depend on it"
             )
-            tell("C01", f"{_some(lost)} gets no gradient ({why})", torch_changes.undetach if seen.detached else None)
+            tell("C01", f"{_some(lost)} gets no gradient ({why})", torch_mends.undetach if seen.detached else None)
             if seen.without_gradient:
-                mends.append(torch_changes.with_gradient)
+                mends.append(torch_mends.with_gradient)
         elif seen.detached:
-            tell("C01", "a part of the network is detached: no gradient goes through it", torch_changes.undetach)
+            tell("C01", "a part of the network is detached: no gradient goes through it", torch_mends.undetach)
     if glance.stepped:
         frozen = [names[id(p)] for p in parameters if not p.requires_grad and id(p) in used]
         missing = [names[id(p)] for p in parameters if id(p) in glance.graded and id(p) not in glance.held]
         if missing:
-            tell("C02", f"no optimizer holds {_some(missing)}", torch_changes.hold_all)
+            tell("C02", f"no optimizer holds {_some(missing)}", torch_mends.hold_all)
         if frozen:
-            tell("C02", f"{_some(frozen)} is frozen", torch_changes.hold_all)
+            tell("C02", f"{_some(frozen)} is frozen", torch_mends.hold_all)
     size = patient.x[: min(patient.batch_size, len(patient.x))].size
     if seen.elsewhere:
         what = f"{seen.compared} numbers of a batch of {size}" if seen.compared != size else "something else"
         tell(
             "C04",
             f"the loss compares {what}, not what the last layer gives with the batch",
-            torch_changes.output_in_loss,
+            torch_mends.output_in_loss,
         )
     if seen.twice:
-        tell("C05", f"{seen.twice[0][0]} is applied to what is activated already", torch_changes.once)
+        tell("C05", f"{seen.twice[0][0]} is applied to what is activated already", torch_mends.once)
     if len(glance.applied) >= STEPS - 2 and max(glance.applied) < NEARLY_NOTHING:
         share = float(np.median(glance.applied))
-        tell("C06", f"the optimizer gets {share:.2g} of the gradient: it is clipped or scaled", torch_changes.unclipped)
+        tell("C06", f"the optimizer gets {share:.2g} of the gradient: it is clipped or scaled", torch_mends.unclipped)
     strong = [
-        m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= 0.5
+        m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= STRONG
     ]
     if patient.given is not None and patient.awake_noise(glance.trainee):
         tell("F24", "the model adds noise in evaluation mode too")
     if glance.asleep:
-        tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_changes.awake)
-    if strong:
-        tell("C08", f"dropout of {max(strong):g}", torch_changes.awake)
+        tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_mends.awake)
+    if strong and not (patient.fed_noise.kind == "dropout" and len(strong) == 1):  # that is its noise
+        tell("C08", f"dropout of {max(strong):g}", torch_mends.awake)
     fed = glance.fed
     if (
         fed is not None
@@ -343,187 +346,3 @@ def parameter_names(model: nn.Module) -> dict[int, str]:
 
 def _some(names: list[str]) -> str:
     return ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-
-
-def _custom(loss: Any) -> list[Any]:
-    """Return the user's own autograd functions in the graph of a loss."""
-    found, passed = [], set[int]()
-    queue = [getattr(loss, "grad_fn", None)]
-    while queue and len(passed) < 5000:
-        node = queue.pop()
-        if node is None or id(node) in passed:
-            continue
-        passed.add(id(node))
-        kind = getattr(type(node), "_forward_cls", None)
-        if kind is not None and kind not in found:
-            found.append(kind)
-        queue += [one for one, _ in node.next_functions]
-    return found
-
-
-def _wrong_gradients(patient: TorchPatient, seed: int, rows: Array) -> str | None:
-    """Return the parameter whose gradient is not the slope of the loss, if there is one; all in float64."""
-    trainee = patient.begin(seed)
-    trainee.model.double()
-    named = [(name, p) for name, p in trainee.model.named_parameters() if p.requires_grad]
-
-    def loss(derive: bool = False) -> tuple[float, list[torch.Tensor | None]]:
-        found: list[Any] = [float("nan"), []]
-
-        def backward(f: Any, a: Any, k: Any) -> None:
-            found[0] = float(a[0].detach())
-            if derive:
-                found[1] = torch.autograd.grad(a[0], [p for _, p in named], allow_unused=True)
-
-        rules = Rules()
-        rules.add("backward", backward)
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
-        trainee.run(patient.batch(rows), rules, learn=False)
-        return found[0], found[1]
-
-    patient.exact = True
-    try:
-        value, grads = loss(derive=True)
-        if not math.isfinite(value) or abs(loss()[0] - value) > 1e-9 * abs(value):
-            return None  # its noise is drawn anew each time: a slope cannot be measured
-        for (name, p), grad in zip(named, grads, strict=False):
-            if grad is not None and _off(p, grad, value, lambda: loss()[0]):
-                return str(name)
-        return None
-    except (UsersError, RuntimeError):
-        return None  # its step does not take float64, or its loss has no gradient
-    finally:
-        patient.exact = False
-
-
-def _off(p: nn.Parameter, grad: torch.Tensor, value: float, loss: Callable[[], float]) -> bool:
-    """Whether a gradient is not the slope along itself, by central differences of two sizes."""
-    norm, size = float(grad.norm()), float(p.detach().norm())
-    if not math.isfinite(norm) or norm * size < 1e-6 * abs(value):
-        return False
-    ratios = []
-    for share in (1e-4, 1e-5):
-        epsilon = min(share * abs(value) / norm, 1e-3 * (size or 1.0))
-        slopes = []
-        for sign in (1, -1):
-            move = (sign * epsilon / norm) * grad
-            with torch.no_grad():
-                p.add_(move)
-            slopes.append(loss())
-            with torch.no_grad():
-                p.sub_(move)
-        ratios.append((slopes[0] - slopes[1]) / (2 * epsilon * norm))
-    return all(abs(ratio - 1) > 0.2 for ratio in ratios) and abs(ratios[0] - ratios[1]) < 0.1 * (1 + abs(ratios[0]))
-
-
-class Signs:
-    """Scale-free statistics of a training, looked at now and then."""
-
-    def __init__(self, trainee: Trainee, steps: int) -> None:
-        self.trainee, self.steps = trainee, steps
-        self.found: dict[str, list[float]] = {}
-        self.rates = [group["lr"] for o in trainee.optimizers for group in o.param_groups]
-        self.ratios: list[float] = []
-        self.before: list[torch.Tensor] = []
-        trainee.before_update.append(self._gradients)
-        sizes = [_size(p) for p in trainee.model.parameters() if p.ndim > 1]
-        if sizes:
-            self.found |= {"weights_largest": [max(sizes)], "weights_smallest": [min(sizes)]}
-        self._due = False
-
-    def _gradients(self, optimizer: torch.optim.Optimizer) -> Any:
-        if not self._due:
-            return None
-        self._due = False
-        matrices = [p for group in optimizer.param_groups for p in group["params"] if p.ndim > 1 and p.grad is not None]
-        if len(matrices) > 1:
-            sizes = [float(p.grad.double().square().mean().sqrt()) for p in matrices]
-            self._keep("gradient_ratio", sizes[0] / sizes[-1] if sizes[-1] > 0 else math.inf)
-        before = [p.detach().clone() for p in matrices]
-
-        def after() -> None:
-            moves = [float((p.detach() - b).norm() / (b.norm() + 1e-12)) for p, b in zip(matrices, before, strict=True)]
-            if moves:
-                self._keep("update", float(np.median(moves)))
-
-        return after
-
-    def _keep(self, name: str, value: float) -> None:
-        self.found.setdefault(name, []).append(value)
-
-    def look(self, step: int) -> None:
-        """Look at activations of held-out examples, and at the next update."""
-        self._due = True
-        patient, seen = self.trainee.patient, self.trainee.patient.seen
-        if seen is None or seen.output is None or patient.output is None:
-            return
-        kept: list[tuple[Address, torch.Tensor, torch.Tensor]] = []
-
-        def watch(rules: Any) -> None:
-            for address in (*seen.hidden_activations, *([seen.output_activation] if seen.output_activation else [])):
-
-                def rule(f: Any, a: Any, k: Any, address: Address = address) -> Any:
-                    given = next(t for t in (*a, *k.values()) if isinstance(t, torch.Tensor)).detach().clone()
-                    result = f(*a, **k)
-                    kept.append((address, given, result.detach()))
-                    return result
-
-                rules.add(address, rule)
-
-        _, z = self.trainee.measure(patient.held_out, Noise(), watch)
-        if z is not None:
-            whole = float(patient.held_out[: len(z)].var(axis=0).sum())
-            self._keep("spread", float(np.nan_to_num(z).var(axis=0).sum()) / whole if whole > 0 else 0.0)
-        dead, saturated, alike = [0.0], [0.0], [0.0]
-        by_address: dict[Address, list[tuple[torch.Tensor, torch.Tensor]]] = {}
-        for address, given, result in kept:
-            by_address.setdefault(address, []).append((given, result))
-        for address, pairs in by_address.items():
-            given = torch.cat([one for one, _ in pairs]).float()
-            output = address == seen.output_activation
-            if not output:
-                alike.append(_alike(given))
-            if address[0] == "relu":
-                active = (given > 0).flatten(2).any(-1) if given.ndim > 2 and given.ndim != 3 else given > 0
-                active = active.reshape(-1, active.shape[-1])
-                share_dead = 1 - float(active.any(0).double().mean())
-                self._keep("output_dead", share_dead) if output else dead.append(share_dead)
-            elif address[0] in ("sigmoid", "tanh"):
-                share_high = float((given.abs() > (4.6 if address[0] == "sigmoid" else 2.3)).double().mean())
-                self._keep("output_saturated", share_high) if output else saturated.append(share_high)
-        self._keep("dead", max(dead))
-        self._keep("saturated", max(saturated))
-        self._keep("alike", max(alike))
-
-    def done(self, outcome: Outcome) -> dict[str, float]:
-        """Sum up."""
-        self.look(self.steps)
-        signs = {name: values[-1] for name, values in self.found.items()}
-        signs |= {f"{name}_first": values[0] for name, values in self.found.items()}
-        rates = [group["lr"] for o in self.trainee.optimizers for group in o.param_groups]
-        if self.rates and self.rates[0]:
-            signs["rate_left"] = float(rates[0]) / float(self.rates[0])
-            if signs["rate_left"] < VANISHED and torch_changes.held_rate not in self.trainee.patient.mends:
-                self.trainee.patient.mends.append(torch_changes.held_rate)
-        return signs
-
-
-def _size(p: torch.Tensor) -> float:
-    """Return the spread of a matrix over that of Glorot's rule."""
-    field = p[0, 0].numel()
-    return float(p.detach().double().std()) / math.sqrt(2 / ((p.shape[0] + p.shape[1]) * field))
-
-
-def _alike(given: torch.Tensor) -> float:
-    """Return the share of units (the last axis, or the second of pictures) that are equal to another."""
-    units = (
-        given.transpose(1, -1).reshape(-1, given.shape[1]).T
-        if given.ndim == 4
-        else given.reshape(-1, given.shape[-1]).T
-    )
-    size = float(units.abs().max())
-    if len(units) < 2 or size == 0:
-        return 0.0
-    distinct = len(torch.unique((units / size * 1e4).round(), dim=0))
-    return 1 - (distinct - 1) / (len(units) - 1)

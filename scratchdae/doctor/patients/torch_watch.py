@@ -19,7 +19,7 @@ from torch.overrides import TorchFunctionMode, _get_current_function_mode
 from scratchdae.arguments import Array
 from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome
 from scratchdae.doctor.patients import torch_facts, torch_step
-from scratchdae.doctor.patients.torch import _noise
+from scratchdae.doctor.patients.torch import noise_of
 from scratchdae.doctor.patients.torch_facts import STEPS, Glance
 from scratchdae.doctor.patients.torch_step import Call, Recorder
 
@@ -164,7 +164,7 @@ class Observer:
     def _read(self) -> None:
         """Read the calls of the first step, and keep no more of them than facts need."""
         calls, self._recorder.calls = self._recorder.calls, []
-        layers = torch_facts._layers(calls)
+        layers = torch_facts.layers_of(calls)
         fed = next(layers[0].tensors).detach() if layers else None
         self._batch = len(fed) if fed is not None else 0
         self._glance.fed = fed
@@ -172,7 +172,7 @@ class Observer:
         self.unseen += seen.unseen
         self._layers = tuple(call.address[0] for call in layers)
         if self._batch:
-            outer = [torch_facts._result(call).numel() for call in layers]
+            outer = [torch_facts.result_of(call).numel() for call in layers]
             inner = [next(call.tensors).numel() for call in layers[1:]]
             widths = [min(pair) // self._batch for pair in zip(outer, inner, strict=False)]
             self._code = min(widths, default=None)
@@ -204,7 +204,7 @@ class Observer:
         elif np.median(fed_far) < _NOISY and (rows != fed_rows).all() and len(rows) > 1:
             self._found.append(Fact("C03", "the target is another example than the one that is fed"))
         else:
-            self._noise = _noise(self.x[rows], given)
+            self._noise = noise_of(self.x[rows], given)
 
     def facts(self) -> tuple[Fact, ...]:
         """Return what is certain."""
@@ -212,8 +212,10 @@ class Observer:
         if not self.at and not self.steps:
             return ()
         self._glance.stepped = STEPS if self.steps else 0  # of a loop that had fewer none is missing
-        patient: Any = SimpleNamespace(x=self.x, batch_size=self._batch or 1, output=None, given=None)
-        known, _ = torch_facts._facts(patient, patient, self.read, self._calls, self._glance)
+        patient: Any = SimpleNamespace(
+            x=self.x, batch_size=self._batch or 1, output=None, given=None, fed_noise=Noise()
+        )
+        known, _ = torch_facts.facts_of(patient, patient, self.read, self._calls, self._glance)
         known += self._found
         if len(self._rates) > 1 and 0 <= self._rates[-1] < 1e-2 * self._rates[0]:
             left = self._rates[-1] / self._rates[0]

@@ -1,0 +1,112 @@
+"""The doctor on the networks of the four questions, as they were posted: what it says of each."""
+
+import pytest
+from optional_packages import require
+
+torch = require("torch")
+
+import posted_torch as posted
+
+from scratchdae import doctor
+
+torch.set_num_threads(1)
+
+
+def examine(training, steps, budget_s=300.0):
+    return doctor.examine(
+        training.build, training.step, training.x, batch_size=training.batch_size, steps=steps, budget_s=budget_s
+    )
+
+
+def first(report):
+    return report.causes[0].id if report.causes else None
+
+
+def remedies(report):
+    return [prescription.name for prescription in report.prescription]
+
+
+def test_q1a_has_taken_too_few_steps_whatever_its_noise():
+    """Forty steps; its noise of a fifth of a standard deviation is no cause."""
+    report = examine(posted.q1a(), 40)
+    assert report.verdict == "cause"
+    assert first(report) in ("F01", "F04")
+    assert "F17" not in [cause for cause, _ in report.causes]
+    assert report.trials[0].outcome.score > 1.5  # worse than the constant
+    assert min(min(trial.scores.values(), default=9) for trial in report.trials) > 0.2  # the columns are independent
+
+
+def test_q1b_does_not_fit_its_targets():
+    """Twice the picture's sides come out: an error in the step, with its line."""
+    report = examine(posted.q1b(), 10)
+    assert report.verdict == "contract"
+    assert report.status == 2
+    assert "512" in report.sentence
+    assert "posted_torch.py" in report.sentence
+
+
+def test_q1c_hardly_moves():
+    """Adam at 1e-6 goes nowhere in any number of steps that one waits for."""
+    report = examine(posted.q1c(), 25)
+    assert report.verdict == "cause"
+    assert first(report) == "F01"
+    assert report.prescription[0].name == "lr_up"
+
+
+@pytest.mark.parametrize(("network", "lr"), [(posted.q4b, 1e-5), (posted.q4c, 1e-4), (posted.q4d, 1e-4)])
+def test_q4b_to_d_take_steps_that_are_too_short(network, lr):
+    """What was called iterations are epochs: in 500 steps Adam moves a weight by at most 500 lr."""
+    report = examine(network(), 500)
+    assert report.verdict == "cause"
+    assert first(report) == "F01"
+    assert report.prescription[0].factor * lr >= 1e-3
+    assert report.prescription[0].after < 0.05
+
+
+def test_q4c_trained_long_is_at_the_entropy_of_its_targets():
+    """Half a nat an entry is the entropy of uniform targets: nothing is wrong."""
+    report = examine(posted.q4c(lr=1e-2), 1500)
+    assert report.verdict == "at_floor", str(report)
+    assert first(report) == "H1"
+    assert report.status == 0
+    assert "0.5" in report.sentence
+
+
+def test_q4e_is_healthy_but_short_and_its_loop_forgets_the_gradients():
+    report = examine(posted.q4e(), 500)
+    assert first(report) == "F04"
+    assert "more_steps" in remedies(report)
+    report = examine(posted.q4e(zero_grad=False), 300)
+    assert first(report) == "F07"
+    assert report.prescription[0].name == "zero_grad"
+
+
+def test_q4f_compresses_one_column_repeated():
+    report = examine(posted.q4f(), 600)
+    assert report.verdict in ("healthy", "at_floor"), str(report)
+
+
+@pytest.mark.parametrize(("network", "repair"), [(posted.q3a, {"scale_to_unit", "standardise_data", "linear_output"})])
+def test_q3a_cannot_reach_its_targets(network, repair):
+    """Grey levels to 255 under a sigmoid; and once they are in reach, independent pixels cannot be compressed."""
+    report = examine(network(n=400), 40)
+    assert report.verdict == "cause"
+    assert first(report) == "F14"
+    assert report.prescription[0].name in repair
+    assert "F23" in [cause for cause, _ in report.causes]
+    assert report.prescription[0].after == pytest.approx(1, abs=0.1)  # the constant
+
+
+def test_q3b_has_nothing_to_compress():
+    report = examine(posted.q3a(8, scaled=True, n=400), 60, 120)
+    assert report.verdict == "at_floor", str(report)
+    assert first(report) == "F23"
+
+
+def test_q2a_is_saturated():
+    """All black: cross-entropy from logits, an output bias or a linear output repair it with the same bottleneck."""
+    report = examine(posted.q2a(n=1000), 70)
+    assert report.verdict == "cause", str(report)
+    assert first(report) == "F15"
+    assert report.prescription[0].name in ("logits_loss", "output_bias_to_mean", "linear_output", "lr_down")
+    assert report.prescription[0].proved
