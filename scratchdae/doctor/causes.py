@@ -190,7 +190,7 @@ CAUSES: dict[str, Cause] = {
         lambda e: (
             0.8
             * max(
-                _step(e.first, 3.0, 0.5),
+                _step(e.first / e.nothing, 2.5, 0.4),
                 _step(e.sign("saturated_first"), 0.6, 0.1),
                 _step(math.log10(max(e.sign("weights_largest"), 1e-12)), 0.5, 0.06),
             )

@@ -62,6 +62,12 @@ class Evidence:
         return self.base.unexplained[0] if self.base.unexplained else float("nan")
 
     @property
+    def nothing(self) -> float:
+        """What is unexplained by an output of 0."""
+        spread = float(((self.x - self.x.mean(axis=0)) ** 2).sum())
+        return float((self.x**2).sum()) / spread if spread > 0 else 1.0
+
+    @property
     def slope(self) -> float:
         """Relative fall of what is unexplained over the last third."""
         u = self.base.unexplained

@@ -11,8 +11,11 @@ from scratchdae.doctor.patient import Change
 SUSPECTED = 0.3  # from here on a cause is tried although the training seems in order
 TRIED = 0.09  # from here on where it is not
 CERTAIN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
+DOUBTED = 0.25  # a suspicion too weak for what helps but does not heal
 SURE = 0.5  # a suspicion so strong that a cure for it ends the search
+LEARNED = 0.9  # of the variance: who leaves more has learned nothing worth the name
 NEARER = 0.7  # of what was unexplained: no repair, but the right way
+MOVES = 3e-3  # of its size: what a weight moves in a step of a training that gets somewhere
 FURTHEST = 1e4  # times the user's learning rate
 DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
 SPEED = {"lr_up", "lr_down", "more_steps", "smaller_batch", "larger_batch", "adam"}  # two of these are one cause
@@ -48,6 +51,10 @@ class Experiments:
                 weight = suspicion * 0.93**place
                 if weight > self.speaks_for.get(change, ("", 0.0))[1]:
                     self.speaks_for[change] = (name, weight)
+        if not math.isnan(self.evidence.sign("update")) and "F01" in self.suspicions:
+            wanted = 10 ** round(math.log10(MOVES / max(self.evidence.sign("update"), 1e-12)))
+            if 100 < wanted <= FURTHEST and self.suspicions["F01"] > SURE:
+                self.speaks_for[Change("lr_up", float(wanted))] = ("F01", self.suspicions["F01"])
         ranked = sorted(self.speaks_for, key=lambda change: -self.speaks_for[change][1])
         try:
             self._try(change for change in ranked if change.name not in DEAR)
@@ -60,7 +67,9 @@ class Experiments:
                     self._try([Change("more_steps", 16)])
         except OutOfBudget:
             self.out_of_budget = True
-        return {change: self.score(change) for change in self.order if self.helps(change)}
+        helped = {change: self.score(change) for change in self.order if self.helps(change)}
+        healthy = {change: score for change, score in helped.items() if self.is_health(score)}
+        return healthy or {c: score for c, score in helped.items() if self.speaks_for[c][1] > DOUBTED}
 
     def helps(self, change: Change) -> bool:
         """Whether a change was tried and was clearly better on the first seed."""
@@ -78,6 +87,10 @@ class Experiments:
     def _answered(self) -> bool:
         """Whether a change for a cause that is strongly suspected left little unexplained."""
         return any(self.speaks_for[c][1] > SURE and self.helps(c) and self.score(c) < self.good for c in self.order)
+
+    def is_health(self, after: float) -> bool:
+        """Whether something was learned: less is left than by the constant, or no linear code leaves less either."""
+        return after < LEARNED or after < self.evidence.expected.linear + 0.1
 
     def _go_further(self) -> None:
         """Go on with a learning rate in the direction that helped, by tens, for as long as it helps."""
@@ -126,6 +139,7 @@ class Experiments:
         found = {
             both: s for both, s in found.items() if clearly_better(min(best, self.before), s, self._suspicion(both))
         }
+        found = {both: s for both, s in found.items() if self.is_health(s)}
         for both in sorted(found, key=lambda both: found[both])[:2]:
             if self.confirmed(both):
                 return both

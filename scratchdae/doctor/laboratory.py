@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from scratchdae.doctor.patient import CannotChange, Change, Noise, Outcome, Patient, UsersError
 
-MOST = 2.0  # shares of the variance: more than twice what the constant leaves is no worse
+MOST = 10.0  # shares of the variance: who leaves more, or what is not finite, is no worse
 CLOSED = 0.75  # of the gap, by which a change restores health
 
 
