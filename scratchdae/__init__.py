@@ -4,7 +4,7 @@ to read      autoencoder (begin here), losses, corruption, rbm, layers, optimize
 to build     DenoisingAutoencoder, Sequential, RestrictedBoltzmannMachine, LayerSpec, load_model
 to train     fit, Training, Corruption, GrowingPatience, History, NonFiniteError, pretrain, finetune, streams,
              datasets, backend (NumPy or compiled)
-to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics
+to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics, doctor (why a training fails)
 to compare   conformance (with another framework), sweep (many trainings), plots
 to write     chapter (what every chapter of the book has)
 
@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         conformance,
         corruption,
         datasets,
+        doctor,
         floors,
         gradcheck,
         initializers,
@@ -73,7 +74,7 @@ __all__ = [  # noqa: RUF022  # in the order of the map above
     "DenoisingAutoencoder", "Sequential", "RestrictedBoltzmannMachine", "LayerSpec", "load_model",
     "fit", "Training", "Corruption", "GrowingPatience", "History", "NonFiniteError", "pretrain", "finetune", "streams",
     "datasets", "backend",
-    "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics",
+    "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics", "doctor",
     "conformance", "sweep", "plots",
     "chapter",
 ]  # fmt: skip

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from scratchdae.cli.chapters import title
+from scratchdae.doctor.causes import CAUSES
 
 FOLDER = Path(__file__).parents[1] / "chapters"
 CHAPTERS = sorted(FOLDER.glob("[0-9][0-9]_*.py"))
@@ -75,6 +76,13 @@ def test_every_id_has_a_chapter_and_the_index_links_to_all_that_name_it(which):
     assert naming, f"no header names {which}"
     rows = {row[0]: row for row in table("By failure mode") + table("By network")}
     assert linked(rows[which][-1]) == naming
+
+
+def test_the_mistakes_in_the_code_are_those_that_the_doctor_names():
+    names = {stem[:2]: stem for stem in HEADERS}
+    mistakes = sorted(item for item in CAUSES.items() if item[0].startswith("C"))
+    expected = [[which, cause.name, cause.nearest, {names[cause.chapter]}] for which, cause in mistakes]
+    assert [[*row[:3], linked(row[3])] for row in table("By mistake in the code")] == expected
 
 
 def test_every_chapter_is_in_the_table_with_its_title_and_its_figure():
