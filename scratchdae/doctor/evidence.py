@@ -46,7 +46,7 @@ class Evidence:
     def loss_at_end(self) -> float:
         """The user's loss over the last steps, as a mean over entries."""
         last = self.base.loss[-max(1, len(self.base.loss) // 10) :]
-        return float(last.mean()) / self.anatomy.scale if len(last) else float("nan")
+        return float(last.mean()) / self.anatomy.scale if len(last) and self.anatomy.scale else float("nan")
 
     @property
     def at_entropy(self) -> bool:

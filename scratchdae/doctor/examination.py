@@ -14,6 +14,7 @@ from scratchdae.doctor.patient import Anatomy, Fact, Noise, Patient, UsersError
 from scratchdae.doctor.report import Floor, Named, Prescription, Report
 from scratchdae.doctor.verdict import judge
 
+FEW = 0.1  # of the examples are different: the loader gives the same ones again
 VANISHED = 1e-2  # of a learning rate: a schedule that leaves less has gone to zero
 
 
@@ -67,6 +68,11 @@ def _examine(laboratory: Laboratory, report: Report, told_by_user: Callable[[Ana
         report.causes = [Named("C09", 0.99)]
         report.prescription = [Prescription("other_data", evidence="every column is constant", cause="C09")]
         return
+    distinct = len({row.tobytes() for row in np.ascontiguousarray(patient.x)})
+    bits = sum(np.log2(len(np.unique(column[:1000]))) for column in patient.x.T[:100])  # that a row could hold
+    if distinct < FEW * len(patient.x) and bits > np.log2(len(patient.x)):
+        fact = Fact("C09", f"of {len(patient.x)} examples {distinct} are different")
+        anatomy = replace(anatomy, facts=(*anatomy.facts, fact))
     scale = getattr(patient, "output_scale", (np.ones(()), np.zeros(())))
     expected = expect(patient.x, patient.held_out, anatomy, np.random.default_rng(laboratory.seed), scale)
     laboratory.reference = expected.reference
@@ -82,7 +88,7 @@ def _examine(laboratory: Laboratory, report: Report, told_by_user: Callable[[Ana
     if left < VANISHED:
         fact = Fact("C07", f"the schedule left {left:.2g} of the learning rate at the end")
         anatomy = replace(anatomy, facts=(*anatomy.facts, fact))
-        report.facts = anatomy.facts
+    report.facts = anatomy.facts
     evidence = Evidence(anatomy, expected, base, patient.x, patient.batch_size)
     report.sentence = f"{percent(base.score)} of the variance is unexplained; the experiments were not finished"
     judge(Experiments(laboratory, evidence), report)

@@ -47,7 +47,7 @@ def test_q1b_does_not_fit_its_targets():
 
 def test_q1c_hardly_moves():
     """Adam at 1e-6 goes nowhere in any number of steps that one waits for."""
-    report = examine(posted.q1c(), 50, 150)
+    report = examine(posted.q1c(), 25)
     assert report.verdict == "cause"
     assert first(report) == "F01"
     assert report.prescription[0].name == "lr_up"

@@ -40,7 +40,7 @@ def objective(
 ) -> None:
     """Let another comparison take the place of the user's, on the same scale."""
     term, kept = term_of(trainee), {}
-    scale = term.scale if math.isfinite(term.scale) else 1.0
+    scale = term.scale if math.isfinite(term.scale) and term.scale else 1.0  # a loss of 0 has none
 
     def keep_output(f: Any, a: Any, k: Any) -> Any:
         kept["output"] = f(*a, **k)
