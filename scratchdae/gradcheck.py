@@ -270,7 +270,7 @@ def _point(loss_and_grads: object, params: object, v: object = MISSING) -> tuple
 
 def _loss(answer: Any, kinds: str = "fiu") -> Any:
     """Return the loss of an answer, whose gradients nobody asked for; complex only where that is among the kinds."""
-    loss: Any = answer[0] if isinstance(answer, tuple) and len(answer) == 2 else None
+    loss: Any = answer[0] if isinstance(answer, tuple) and answer else None
     if np.ndim(loss) != 0:
         raise ValueError(f"loss_and_grads must return a finite scalar loss, found {shown(loss)}")
     if np.iscomplexobj(loss) and "c" not in kinds and np.imag(loss) == 0:
@@ -282,7 +282,7 @@ def _loss(answer: Any, kinds: str = "fiu") -> Any:
 
 def _answer(answer: Any) -> tuple[Any, Mapping[str, Array]]:
     loss = _loss(answer)
-    if not isinstance(answer[1], Mapping):
+    if len(answer) != 2 or not isinstance(answer[1], Mapping):
         raise ValueError(f"loss_and_grads must return a real number and a dict of gradients, found {shown(answer)}")
     return loss, answer[1]
 

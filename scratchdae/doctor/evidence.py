@@ -158,6 +158,12 @@ class Evidence:
         return any(layer.startswith("conv") for layer in self.anatomy.layers) and "linear" not in self.anatomy.layers
 
     @property
+    def saturation(self) -> float:
+        """The share of the output that is saturated; 0 where that was not seen."""
+        share = self.sign("output_saturated")
+        return 0.0 if np.isnan(share) else share
+
+    @property
     def recurrent(self) -> bool:
         """Whether it has recurrent layers."""
         return any(layer in ("lstm", "gru", "rnn_tanh", "rnn_relu") for layer in self.anatomy.layers)

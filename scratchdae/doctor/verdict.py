@@ -157,7 +157,7 @@ def _without_cause(experiments: Experiments, report: Report) -> None:
     tried = sum(1 for trial in experiments.laboratory.trials.values() if trial.scores) - 1
     told = f"{100 * min(before, 9.99):.3g} % of the variance is unexplained"
     none = f"{tried} changes tried, none clearly better"
-    if e.base.finite and linear > 0.3 and e.structured < 0.15 and before < linear + 0.5 * (1 - linear):
+    if e.base.finite and linear > 0.3 and e.structured < 0.15 and before < linear + max(0.5 * (1 - linear), 0.05):
         apart = f"{100 * e.expected.at(code, shuffled=True):.3g} %"
         report.verdict, report.causes = "at_floor", [Named("F23", 0.8)]
         report.sentence = (

@@ -154,6 +154,7 @@ INSIDE = {
     "activations, which compute on whatever NumPy does": "identity identity_derivative leaky_relu leaky_relu_derivative relu relu_derivative sigmoid sigmoid_derivative softmax softmax_backward softplus softplus_derivative tanh tanh_derivative",
     "behind a check": "absolute_error_over backward check_batch check_options check_params named cross_entropy_over divisor draw fans free_energy_grads gibbs_step gradients huber_over output_loss softmax_cross_entropy_over squared_error_over bernoulli_mask exact_mask global_norm taylor_order",
     "without arguments, or like a row": "Flatten Identity MaxPool2D ReLU Sigmoid Softplus Tanh digits he_uniform glorot_normal lecun_normal lecun_uniform sigmoid_uniform beta_cross_entropy best_constant permute_features project_to_curve redundant_columns sample_pca",
+    "the doctor, which tests/doctor gives broken trainings and curves": "examine from_history watch",
     "networks and folders, fuzzed by files and the command line": "fetch_larochelle fetch_mnist freeze_digits larochelle_original locate_mnist mnist",
     "the switch, and pictures of what was checked": "numba_available provide loops using twin parametrize_with_vectors code_floors curves filters floor_bars floor_line legend logarithmic noise_floors points reconstructions save sheet tiles",
 }  # fmt: skip

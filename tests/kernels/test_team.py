@@ -85,5 +85,5 @@ def test_arrays_that_do_not_fit_reach_no_kernel():
     ):
         with pytest.raises(ValueError, match=r"layer 2 must have W \(4, n\) and b \(n,\) of float64"):
             perceptron.steps(weights, biases, x, t, 0.1)
-    with pytest.raises(ValueError, match="t must hold labels of shape"):
+    with pytest.raises(ValueError, match="t must hold integer labels of shape"):
         perceptron.steps(*good, x, t[:, :1], 0.1)
