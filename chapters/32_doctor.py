@@ -409,7 +409,7 @@ ax.grid(alpha=0.3, axis="x")
 # other half does nothing.
 #
 # **Why untested advice is worth little.** Of the single changes that were tried, 4 of 14 go half of the way on Q1a, 4
-# of 18 on Q2a, 3 of 15 on Q3a, 3 of 12 on Q4b, and no change is on all four lists. Adam at 1e-3 is what three of the
+# of 18 on Q2a, 3 of 14 on Q3a, 3 of 10 on Q4b, and no change is on all four lists. Adam at 1e-3 is what three of the
 # four do already; on Q4b it leaves 28 %. He's weights are on no list. Ten times the rate helps on Q1a, does nothing on
 # Q2a and Q3a, and too little on Q4b.
 #
