@@ -21,7 +21,7 @@ DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
 SPEED = {"lr_up", "lr_down", "more_steps", "smaller_batch", "larger_batch", "adam"}  # two of these are one cause
 PROOF = 5  # trainings that are kept back for a proof on two more seeds
 SEEDS = 3  # on which a repair is seen to help
-PARTNERS = 8  # changes that are tried beside the better half of a repair
+PARTNERS = 12  # changes that are tried beside the better half of a repair
 
 
 class Experiments:
