@@ -84,7 +84,7 @@ def draw(judges, table):
     bars.set(yticks=range(len(judges)), yticklabels=[NAMES[who] for who in judges], xlim=(0, 101),
              xlabel="percent; dashed the targets, 85 and 3; 95 % intervals")  # fmt: skip
     bars.invert_yaxis()
-    bars.legend(loc="lower right", fontsize=8)
+    bars.legend(loc="lower center", bbox_to_anchor=(0.3, 1.0), ncols=3, fontsize=8, frameon=False)
     columns = sorted({name for row in table.values() for name in row["named"]}, key=lambda n: (len(n) > 3, n))
     counts = np.array([[row["named"].get(name, 0) / row["n"] for name in columns] for row in table.values()])
     matrix.imshow(counts, cmap="Blues", vmin=0, vmax=1, aspect="auto")
