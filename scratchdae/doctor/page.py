@@ -157,7 +157,8 @@ def _shares(report: Report, base: Outcome, after: Outcome | None) -> "Figure":
     runs += [(after, "repaired", plots.BLUE, "s")] if after is not None else []
     far = len(runs) > 1 and max(run.at[-1] for run, *_ in runs) > 3 * min(run.at[-1] for run, *_ in runs)
     for run, label, color, marker in runs:
-        shares = np.clip(np.nan_to_num(run.unexplained, nan=np.nan, posinf=np.nan), 1e-4, 10)
+        found = np.asarray(run.unexplained)
+        shares = np.where(np.isfinite(found), np.clip(found, 1e-4, 10), np.nan)  # a gap where it was not finite
         steps = np.maximum(run.at, 1) if far else np.asarray(run.at)
         plots.points(ax, steps, shares, color=color, marker=marker, line="-", markersize=4, label=label)
     for floor, style in zip((f for f in report.floors if f.share > 0), _FLOORS, strict=False):
@@ -194,7 +195,8 @@ def _examples(report: Report, base: Outcome, after: Outcome | None) -> "Figure |
     rows = [("held out", report.held_out), ("as it is", base.reconstructions)]
     rows += [("repaired", after.reconstructions)] if after is not None and after.reconstructions is not None else []
     count = min(_PICTURES if report.image_shape else _LINES, *(len(z) for _, z in rows))
-    chosen = [(name, np.nan_to_num(z[:count].astype(np.float64))) for name, z in rows]
+    chosen = [(name, z[:count].astype(np.float64)) for name, z in rows]
+    chosen = [(name, np.where(np.isfinite(z), z, np.nan)) for name, z in chosen]  # what is not finite is left blank
     if report.image_shape is None:
         return _as_lines(chosen)
     pictures = [(name, _grey(z, report.image_shape)) for name, z in chosen]

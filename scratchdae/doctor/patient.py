@@ -130,6 +130,14 @@ def unexplained(z: Array, x: Array, weights: Array | None = None) -> float:
     return min(left / whole, 1e6) if whole > 0 else (0.0 if left == 0 else 1e6)
 
 
+def spread_of(z: Array, x: Array) -> float:
+    """Return the variance of reconstructions z (n, D) over that of examples x (n, D); NaN where z is not finite."""
+    whole = float(x.var(axis=0).sum())
+    if not np.isfinite(z).all():
+        return float("nan")
+    return float(z.var(axis=0).sum()) / whole if whole > 0 else 0.0
+
+
 def corrupted(x: Array, noise: Noise, rng: np.random.Generator) -> Array:
     """Return x (n, D) with noise."""
     if noise.kind == "gaussian":

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import CannotChange, Change, Noise, Outcome, corrupted, unexplained
+from scratchdae.doctor.patient import CannotChange, Change, Noise, Outcome, corrupted, spread_of, unexplained
 from scratchdae.doctor.remedies import REMEDIES
 
 MEASURED = 256  # examples that are measured
@@ -136,9 +136,8 @@ def _look(trainee: Trainee, held_out: Array, found: dict[str, list[float]]) -> N
     x = held_out[:MEASURED]
     fed = trainee.transform(x)
     z = trainee.reconstruct(fed)
-    whole = float(x.var(axis=0).sum())
     signs: dict[str, float] = {"dead": 0.0, "saturated": 0.0, "alike": 0.0}
-    signs["spread"] = float(np.nan_to_num(z).var(axis=0).sum()) / whole if whole > 0 else 0.0
+    signs["spread"] = spread_of(z, x)
     for name, values, output in trainee.activities(fed):
         units = values.reshape(-1, values.shape[-1]).astype(np.float64)
         if name == "relu":

@@ -284,8 +284,12 @@ def _resized(trainee: "Trainee", factor: float) -> None:
 
 
 def fewer_pools(trainee: "Trainee", change: Change) -> None:
-    """Leave out the last pooling and the first of what undoes one."""
-    del change
+    """Leave out the last poolings and the first of what undoes them."""
+    for _ in range(round(change.factor or 1)):
+        _without_pool(trainee)
+
+
+def _without_pool(trainee: "Trainee") -> None:
     layers = trainee.plan.chained()
     names = [layer["class_name"] for layer in layers]
     _not("Dense" in names, "a dense layer fixes the size of the picture")

@@ -336,8 +336,12 @@ def _resized(trainee: "Trainee", factor: float) -> None:
 
 
 def fewer_pools(trainee: "Trainee", change: Change) -> None:
-    """Leave out the last pooling and the first of what undoes one."""
-    del change
+    """Leave out the last poolings and the first of what undoes them."""
+    for _ in range(round(change.factor or 1)):
+        _without_pool(trainee)
+
+
+def _without_pool(trainee: "Trainee") -> None:
     pools = [k for k, layer in enumerate(trainee.layers) if isinstance(layer, MaxPool2D | AveragePool2D)]
     ups = [k for k, layer in enumerate(trainee.layers) if isinstance(layer, UpSampling2D)]
     strided = [k for k, a in enumerate(trainee.layers) if isinstance(a, Conv2D) and a.stride in (2, (2, 2))]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from scratchdae.doctor.patient import Noise, Outcome
+from scratchdae.doctor.patient import Noise, Outcome, spread_of
 from scratchdae.doctor.patients import torch_mends
 from scratchdae.doctor.patients.torch_step import Address
 
@@ -74,8 +74,7 @@ class Signs:
 
         _, z = self.trainee.measure(patient.held_out, Noise(), watch)
         if z is not None:
-            whole = float(patient.held_out[: len(z)].var(axis=0).sum())
-            self._keep("spread", float(np.nan_to_num(z).var(axis=0).sum()) / whole if whole > 0 else 0.0)
+            self._keep("spread", spread_of(z, patient.held_out[: len(z)]))
         dead, saturated, alike = [0.0], [0.0], [0.0]
         by_address: dict[Address, list[tuple[torch.Tensor, torch.Tensor]]] = {}
         for address, given, result in kept:
