@@ -399,9 +399,9 @@ ax.grid(alpha=0.3, axis="x")
 # be suspected, too: 99 % of Q2a's outputs are saturated, and that speaks for F15.
 #
 # **One cause can hide another.** Less downsampling is the posted advice for Q2a. Alone it leaves the same 196 %, the
-# black picture, to three digits. The output repaired alone leaves 73 to 90 %. Both together, two poolings
-# out, leave 14 %. The doctor finds this by building on the better half of a repair. It names the saturated output first, because without it the
-# other half does nothing.
+# black picture, to three digits. The output repaired alone leaves 73 to 90 %. Both together, two poolings out, leave
+# 14 %. The doctor finds this by building on the better half of a repair. It names the saturated output first, because
+# without it the other half does nothing.
 #
 # **Why untested advice is worth little.** Of the single changes that were tried, 4 of 14 go half of the way on Q1a, 4
 # of 18 on Q2a, 3 of 14 on Q3a, 3 of 10 on Q4b, and no change is on all four lists. Adam at 1e-3 is what three of the
