@@ -17,7 +17,7 @@ from injections import INJECTIONS
 from judges import JUDGES
 from realise import metric
 from repairs import REPAIRS, repair, repair_all, restored
-from truth import read
+from truth import SIZES, read
 
 NEAREST = {  # the failure without code that a mistake in code looks like
     "C01": "F08", "C02": "F08", "C03": "F24", "C04": "F24", "C05": "F14", "C06": "F01", "C07": "F01", "C08": "F17",
@@ -167,7 +167,7 @@ def table_row(cause, rows):
 def main():
     """Run, or summarise."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--split", choices=["development", "held_out"])
+    parser.add_argument("--split", choices=list(SIZES))
     parser.add_argument("--who", default="doctor")
     parser.add_argument("--out")
     parser.add_argument("--budget-s", type=float, default=20)

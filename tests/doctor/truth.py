@@ -16,6 +16,7 @@ from twins import ODD, accepted, draw, odd, pick
 HERE = Path(__file__).parent
 SIZES = {  # accepted twins; of each cause failing and harmless ones; with two causes; odd; twins themselves
     "development": {"pool": 66, "failing": 3, "harmless": 1, "two": 13, "odd": 42, "twins": 48},
+    "earlier": {"pool": 84, "failing": 5, "harmless": 2, "two": 26, "odd": 100, "twins": 84},
     "held_out": {"pool": 84, "failing": 5, "harmless": 2, "two": 26, "odd": 100, "twins": 84},
 }
 
