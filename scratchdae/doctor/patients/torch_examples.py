@@ -59,4 +59,4 @@ def image_shape(axes: tuple[int, ...]) -> tuple[int, ...] | None:
 
 def rounding(x: Array, dtype: torch.dtype) -> float:
     """Return how far numbers of a precision may lie from examples x, with some to spare."""
-    return 2 * torch.finfo(dtype).eps * float(np.abs(x).max())
+    return 2 * float(torch.finfo(dtype).eps) * float(np.abs(x).max())
