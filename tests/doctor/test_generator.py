@@ -133,7 +133,9 @@ def test_data_in_other_units_leave_the_metric_alone():
     assert run(scaled, 0) == pytest.approx(run(t | {"prepared": "standardise"}, 0), rel=1e-2)
 
 
-@pytest.mark.parametrize(("split", "well", "ill"), [("development", 110, 120), ("earlier", 220, 200)])
+@pytest.mark.parametrize(
+    ("split", "well", "ill"), [("development", 110, 120), ("earlier", 220, 200), ("held_out", 210, 200)]
+)
 def test_the_truth_is_whole(split, well, ill):
     trainings, twins = read(split)
     status = [line["status"] for line in trainings]
