@@ -356,7 +356,7 @@ for ax in (noise_ax, more, pair_ax, leaky_ax):
 # is still at 0.02 to 0.04. With 1,000 rows, 8 steps an epoch, it takes 742, 586 and 838 epochs: 5,000 to 7,000 steps.
 # Between the two the loss rests near 1/120, which is what one of ten independent columns costs that the network does
 # not see yet. That is a saddle and not a floor: no layer is narrower than the data, a leaky rectifier can be undone,
-# and with more steps every seed leaves it.
+# and with more steps every seed that was tried leaves it.
 
 # %% [markdown]
 # ## Exercises
