@@ -304,7 +304,7 @@ for ax in (left, right):
 # 2. *A loss of 0.03, summed over an example, is reported for 784 pixels. Is that good?*
 #
 #    Per component it is $0.03/784$, below anything here, so either it is nearly the identity (a wide code without
-#    noise), or the reduction was named wrongly. The floors decide: compute it, then ask what the code is.
+#    noise), or the reduction was named wrongly. The floors decide: compute them, then ask what the code is.
 #
 # 3. *The relative excess of a run is 1.02 after a hundred epochs. What do you look at first?*
 #

@@ -17,7 +17,7 @@
 # 1. **A noisy target.** If the target carries independent noise of variance $s^2$, the reported loss is $s^2$ too high
 #    and the network is as good as ever. If it is the *input's own* noise, because the noisy array was passed as its own
 #    target, the reported loss goes to 0 and the clean error to $s^2$: the network copies noise.
-# 2. **Too much L2.** An answer to the question why a convolutional autoencoder fails to train recommends this network:
+# 2. **Too much L2.** An answer to the question why a convolutional autoencoder fails to train shows this network:
 #    Conv64, Conv32, pool, ConvT32, up, Conv64, Conv1, sigmoid, on 28×28 images, with an L2 penalty of 0.001 on every
 #    kernel but the last, Adam at 1e-4 and a batch of 128 (Q2c). Its reported loss is mostly penalty, and its error is
 #    worse than without.

@@ -2,8 +2,8 @@
 # # Ten epochs of four steps are forty steps: most of what fails to train has only begun
 #
 # The loss has fallen in every epoch, and after the last one it is still far too high: 0.28, where always answering the
-# mean gives 0.085. Noise is blamed, the width of the code is blamed, the optimizer is blamed. Look at
-# the slope of the curve at its end: it still falls by nearly one per cent a step.
+# mean gives 0.085. Noise is blamed, the width of the code is blamed, the optimizer is blamed. Look at the slope of the
+# curve at its end: it still falls by nearly one per cent a step.
 #
 # *Failure modes: F04 · networks: Q1a, Q4b · advice: anneal the noise, count iterations*
 

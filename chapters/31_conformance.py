@@ -11,7 +11,7 @@
 # %% [markdown]
 # ## The claim
 #
-# Three of the most used implementations of these losses do, on purpose or not, something else than the paper:
+# PyTorch, Keras and scikit-learn do, on purpose or not, something else than the paper:
 #
 # 1. PyTorch's `BCELoss` averages over all $B \cdot D$ entries, where the paper sums over $D$; and it cuts logarithms
 #    off at $-100$, so that a confident mistake costs 100 and has no gradient;
