@@ -385,7 +385,7 @@ for panel in (ax, own, conv, wide):
 #
 # **Codes of 8, 32 and 512 on noise.** They end at the constant, as claimed. For 8 and 32 that is the line, to within
 # its width here. For 512 it is not: the line would be far lower (the script prints it, "best linear"). Pooling and ten
-# or thirty epochs stop it, not the data. "All widths end at the constant" is true of these runs and no law.
+# or thirty epochs stop it, not the data. That all widths end at the constant is true of these runs and no law.
 #
 # **Eight blocks, code of 8.** Eight numbers suffice, and a good part remains. The code ends in a ReLU, and a unit that
 # is negative for every image carries nothing. Blocks are independent of each other, so they too obey the line, with the
@@ -397,8 +397,8 @@ for panel in (ax, own, conv, wide):
 # pre-activation has the sign of its weights' sum, more or less, for all rows alike. Those on the wrong side give
 # nothing, and the others pass their sum on. The network is nearly a linear one, as wide as its narrowest layer of
 # living units: 74 of 100 here, and the line for these is 26 % of the variance. The loss ends above it. Independent
-# columns cannot afford that; mixtures of 10 do not notice. So "redundant columns compress, independent ones do not" is
-# true, and the bottleneck is one that nobody asked for.
+# columns cannot afford that; mixtures of 10 do not notice. So it is true that redundant columns compress and
+# independent ones do not, and the bottleneck is one that nobody asked for.
 
 # %% [markdown]
 # ## Exercises

@@ -2,7 +2,7 @@
 # # Larger batches make gradients steadier, not shakier; what they cost is updates
 #
 # You have a larger machine now, so you take batches of 1,000 where you had 10. An epoch is faster, and the loss after
-# the same five epochs is seven times as far from its floor. Or the other way round: a rate that served well with large
+# the same five epochs is six times as far from its floor. Or the other way round: a rate that served well with large
 # batches, and with small ones the loss jitters and stays high. The network, the data and the rate are what they were.
 #
 # *Failure modes: F06 · advice: larger batches make gradients less stable, change the batch size, grid search*
