@@ -206,7 +206,7 @@ loss_ax.set(xlabel="pre-activation a, target 0", ylabel="loss of the entry (nats
 loss_ax.set_title("Confidently wrong, in float32: one loss goes on,\none jumps to 100, one stops at 15.942")
 slope_ax.set(xlabel="pre-activation a, target 0", ylabel="gradient with respect to a")
 slope_ax.set_title("What the mistake is punished with:\n1, or nothing at all")
-loss_ax.legend(loc="upper left")
+loss_ax.legend(loc="center right", bbox_to_anchor=(1, 0.72))
 ratio_ax.loglog(SIZES, SIZES, color=GREY, linewidth=1, label="D")
 ratio_ax.loglog(SIZES, ratios, "o", color=ORANGE, markersize=8, label="measured")
 ratio_ax.set(xlabel="outputs D", ylabel="gradient along v / slope of the loss along v")
