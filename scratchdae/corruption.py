@@ -3,7 +3,8 @@
 Corruption is for training only: encoding and evaluation see clean data unless asked. Each process takes the clean
 batch, a level and a generator, and returns a new array of the same shape and dtype; the components of an example are
 counted together, whatever its shape. The level is ``nu``, a fraction of the components, for all but Gaussian noise,
-whose level is a standard deviation.
+whose level is a standard deviation. The generator gives each example a key, from which all else follows
+(`scratchdae.draws`): what happens to an example does not depend on the batch that it is in.
 """
 
 import math
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from scratchdae import draws
 from scratchdae.arguments import Array, array, choice, generator, instance, integer, matrix, number, shown, sides
 from scratchdae.schedules import AnySchedule, Constant, parse
 
@@ -21,26 +23,40 @@ def _batch(x: Array) -> Array:
     return x
 
 
+def how_many(nu: float, d: int) -> int:
+    """Return how many of d components are destroyed exactly, halves to even."""
+    return round(number("nu", nu, at_least=0, at_most=1) * d)
+
+
+def below(nu: float) -> int:
+    """Return the number of 32 bits below which one has to be drawn for a component to be destroyed by chance."""
+    return math.ceil(number("nu", nu, at_least=0, at_most=1) * 2**32)
+
+
 def exact_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
     """Choose ``round(nu * D)`` components of every example, halves to even, without replacement: True is destroyed."""
-    return _exact_mask(sides("shape", shape), nu, rng)
-
-
-def _exact_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
+    shape = sides("shape", shape)
     d = math.prod(shape[1:])
-    count = round(number("nu", nu, at_least=0, at_most=1) * d)
-    mask, rng = np.zeros((shape[0], d), dtype=bool), generator("rng", rng)
-    if count:
-        # The `count` smallest of D independent uniforms are a uniformly drawn subset.
-        order = rng.random((shape[0], d), dtype=np.float32).argpartition(count - 1, axis=1)
-        np.put_along_axis(mask, order[:, :count], True, axis=1)
-    return mask.reshape(shape)
+    count = how_many(nu, d)  # before anything is drawn
+    return draws.subsets(draws.keys(shape[0], generator("rng", rng)), d, count).reshape(shape)
 
 
 def bernoulli_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) -> Array:
-    """Choose each component independently with probability `nu`: True is destroyed."""
-    nu = number("nu", nu, at_least=0, at_most=1)  # before anything is drawn
-    return generator("rng", rng).random(sides("shape", shape), dtype=np.float32) < nu
+    """Choose each component independently with probability `nu`, of 32 bits: True is destroyed."""
+    shape, least = sides("shape", shape), below(nu)
+    drawn = draws.halves(draws.keys(shape[0], generator("rng", rng)), math.prod(shape[1:]))
+    return np.asarray(drawn < least).reshape(shape)
+
+
+def destroy(x: Array, mask: Array, to: Array | int = 0) -> Array:
+    """Return a batch with the components of a mask set to 0, or to other values."""
+    return np.where(mask, np.asarray(to, x.dtype), x)
+
+
+def disturb(x: Array, sigma: float, noise: Array) -> Array:
+    """Return a batch with noise of standard deviation 1 added `sigma` times, in its dtype."""
+    x_tilde: Array = x + x.dtype.type(sigma) * noise.astype(x.dtype)
+    return x_tilde
 
 
 def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
@@ -63,7 +79,7 @@ def masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
         The corrupted batch.
     """
     x = _batch(x)
-    return np.where(_exact_mask(x.shape, nu, rng), x.dtype.type(0), x)
+    return destroy(x, exact_mask(x.shape, nu, rng))
 
 
 def bernoulli_masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
@@ -86,7 +102,7 @@ def bernoulli_masking(x: Array, nu: float, rng: np.random.Generator) -> Array:
         The corrupted batch.
     """
     x = _batch(x)
-    return np.where(bernoulli_mask(x.shape, nu, rng), x.dtype.type(0), x)
+    return destroy(x, bernoulli_mask(x.shape, nu, rng))
 
 
 def salt_and_pepper(x: Array, nu: float, rng: np.random.Generator) -> Array:
@@ -107,9 +123,10 @@ def salt_and_pepper(x: Array, nu: float, rng: np.random.Generator) -> Array:
         The corrupted batch. About half of the destroyed components of a binary input keep their value.
     """
     x = _batch(x)
-    mask = _exact_mask(x.shape, nu, rng)
-    coin = rng.random(x.shape, dtype=np.float32) < 0.5
-    return np.where(mask, coin.astype(x.dtype), x)
+    d = x[0].size
+    count, keys = how_many(nu, d), draws.keys(len(x), generator("rng", rng))
+    mask, coin = draws.subsets(keys, d, count), draws.coins(keys, draws.spent(d, count), d)
+    return destroy(x, mask.reshape(x.shape), coin.reshape(x.shape))
 
 
 def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
@@ -130,10 +147,8 @@ def gaussian(x: Array, sigma: float, rng: np.random.Generator) -> Array:
         The corrupted batch; it leaves [0, 1], and nothing clips it.
     """
     x = _batch(x)
-    sigma = number("sigma", sigma, at_least=0)
-    noise = generator("rng", rng).standard_normal(x.shape).astype(x.dtype)
-    x_tilde: Array = x + x.dtype.type(sigma) * noise
-    return x_tilde
+    sigma, keys = number("sigma", sigma, at_least=0), draws.keys(len(x), generator("rng", rng))
+    return disturb(x, sigma, draws.normals(keys, x[0].size).reshape(x.shape))
 
 
 def block(x: Array, nu: float, rng: np.random.Generator) -> Array:
@@ -163,7 +178,8 @@ def block(x: Array, nu: float, rng: np.random.Generator) -> Array:
     if x.ndim > 4 or (x.ndim == 2 and h * w != x.shape[1]):
         raise ValueError(f"x must be images (B, h, w), (B, h, w, C) or rows of square images, found shape {x.shape}")
     side = round(math.sqrt(nu) * min(h, w))
-    row, column = (np.arange(n) - rng.integers(n - side + 1, size=(len(x), 1)) for n in (h, w))
+    drawn = draws.halves(draws.keys(len(x), rng), 2).astype(np.int64)
+    row, column = (np.arange(n) - (drawn[:, [k]] * (n - side + 1) >> 32) for k, n in enumerate((h, w)))
     inside = ((row >= 0) & (row < side))[:, :, None] & ((column >= 0) & (column < side))[:, None]  # (B, h, w)
     return np.where(inside[..., None], x.dtype.type(0), x.reshape(len(x), h, w, -1)).reshape(x.shape)
 
@@ -265,3 +281,17 @@ class Corruption:
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.level}"
+
+
+def prepare(
+    x: Array, rows: Array, clean: Array, x_tilde: Array, kind: str | None, level: float, rng: np.random.Generator
+) -> None:
+    """Write rows of x (N, ...) into `clean` (B, ...) as numbers, as `to_float` does, and corrupted into `x_tilde`.
+
+    Without a kind, nothing is drawn and `x_tilde` is left alone. The compiled twin does it in one pass, in all threads.
+    """
+    clean[:] = x[rows]
+    if x.dtype == np.uint8:  # grey levels
+        clean /= clean.dtype.type(255)
+    if kind is not None:
+        x_tilde[:] = CORRUPTIONS[kind](clean, level, rng)
