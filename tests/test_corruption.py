@@ -12,8 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchdae import DenoisingAutoencoder, draws, fit
-from scratchdae.corruption import CORRUPTIONS, Corruption, bernoulli_mask, exact_mask, gaussian, masking
+from scratchdae import DenoisingAutoencoder, fit
+from scratchdae.corruption import CORRUPTIONS, Corruption, bernoulli_mask, draws, exact_mask, gaussian, masking
 from scratchdae.schedules import Geometric, Linear
 
 

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from scratchdae import draws
+from scratchdae.corruption import draws
 
 SETS = 24  # of keys
 

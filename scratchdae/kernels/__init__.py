@@ -20,7 +20,7 @@ def _twins() -> dict[str, ModuleType]:
     announcement.install()
     return {
         "scratchdae.autoencoder": autoencoder,
-        "scratchdae.corruption": corruption,
+        "scratchdae.corruption.processes": corruption,
         "scratchdae.layers.activation": activation,
         "scratchdae.layers.correlation": correlation,
         "scratchdae.layers.lstm": lstm,

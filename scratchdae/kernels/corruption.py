@@ -1,10 +1,10 @@
-"""Compiled twin of `scratchdae.corruption.prepare`: rows of the data to clean and corrupted batches, in one pass.
+"""Compiled twin of `prepare` in `scratchdae.corruption.processes`: rows of the data to corrupted batches, in one pass.
 
 What it does differently: an example is read, scaled, drawn for and corrupted while it is in the nearest cache, in
 memory that is used again for the next one; the examples are shared out among the threads. What is drawn is the same,
-because an example's key decides it (`scratchdae.draws`): masks and coins to the bit. Box and Muller's functions are
-written out as polynomials, so that they become vector loops, all in float64: noise differs from the reference's by no
-more than 2e-15, seldom in the last place of a float32.
+because an example's key decides it: masks and coins to the bit. Box and Muller's functions are written out as
+polynomials in float64, so that they become vector loops: the noise is within 4e-15 of the reference's; rounded to
+float32, none of 15 million differed.
 """
 
 from collections.abc import Callable
@@ -13,9 +13,9 @@ from typing import Any
 import numba
 import numpy as np
 
-from scratchdae import corruption as reference
-from scratchdae import draws
 from scratchdae.arguments import Array, number
+from scratchdae.corruption import draws
+from scratchdae.corruption import processes as reference
 from scratchdae.kernels.machine import threads
 from scratchdae.kernels.machine.jit import njit
 
@@ -46,21 +46,16 @@ def _words(key: Any, first: int, words: Array) -> None:
 
 
 @njit()
-def _choose(words: Array, places: Array, chosen: Array) -> None:
-    """Choose as many components as there are places, by Floyd's algorithm; 1 is chosen."""
-    first, low = len(chosen) - len(places), places[: len(words)]
-    high = places[len(words) :]
-    for n in range(len(low)):
-        low[n] = np.int64(((words[n] & _LOW) * np.uint64(first + n + 1)) >> _32)
-    first += len(low)
-    for n in range(len(high)):
-        high[n] = np.int64(((words[n] >> _32) * np.uint64(first + n + 1)) >> _32)
+def _choose(words: Array, drawn: int, chosen: Array) -> None:
+    """Choose components by Floyd's algorithm, 1 is chosen; who stands at j is so where t was taken before."""
     for k in range(len(chosen)):
         chosen[k] = 0
-    first = len(chosen) - len(places)
-    for n in range(len(places)):
-        chosen[first + n] = chosen[places[n]]  # 1, where it was taken before
-        chosen[places[n]] = 1
+    first, half = len(chosen) - drawn, len(words)
+    for n in range(drawn):
+        u = words[n] & _LOW if n < half else words[n - half] >> _32
+        t = np.int64((u * np.uint64(first + n + 1)) >> _32)
+        chosen[first + n] = chosen[t]
+        chosen[t] = 1
 
 
 @njit()
@@ -75,13 +70,13 @@ def _masking(
 ) -> None:
     D, zero = clean.shape[1], clean.dtype.type(0)
     drawn = min(count, D - count)
-    words, places, chosen = np.empty((drawn + 1) // 2, np.uint64), np.empty(drawn, np.int64), np.empty(D, np.uint8)
+    words, chosen = np.empty((drawn + 1) // 2, np.uint64), np.empty(D, np.uint8)
     destroyed = np.uint8(drawn == count)
     for i in range(begin, end):
         a, b = clean[i], x_tilde[i]
         _take(x[rows[i]], a)
         _words(keys[i], 0, words)
-        _choose(words, places, chosen)
+        _choose(words, drawn, chosen)
         for k in range(D):
             b[k] = zero if chosen[k] == destroyed else a[k]
 
@@ -94,14 +89,14 @@ def _salt_and_pepper(
     drawn = min(count, D - count)
     spent = (drawn + 1) // 2
     words, coins = np.empty(spent, np.uint64), np.empty((D + 63) // 64, np.uint64)
-    places, chosen = np.empty(drawn, np.int64), np.empty(D, np.uint8)
+    chosen = np.empty(D, np.uint8)
     destroyed = np.uint8(drawn == count)
     for i in range(begin, end):
         a, b = clean[i], x_tilde[i]
         _take(x[rows[i]], a)
         _words(keys[i], 0, words)
         _words(keys[i], spent, coins)
-        _choose(words, places, chosen)
+        _choose(words, drawn, chosen)
         for n in range(len(coins)):
             side = b[n << 6 : (n << 6) + 64]
             for k in range(len(side)):
@@ -194,6 +189,7 @@ _KERNELS: dict[str, tuple[Any, Callable[[float, int], float]]] = {
 def prepare(
     x: Array, rows: Array, clean: Array, x_tilde: Array, kind: str | None, level: float, rng: np.random.Generator
 ) -> None:
+    """Prepare a batch, in all threads; what is unusual about the data is first made usual, a batch at a time."""
     if numba.config.DISABLE_JIT or not clean.flags.c_contiguous:  # type: ignore[attr-defined]
         reference.prepare(x, rows, clean, x_tilde, kind, level, rng)
         return

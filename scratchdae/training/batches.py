@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import backend, corruption
+from scratchdae import backend
 from scratchdae.arguments import Array
+from scratchdae.corruption import processes
 from scratchdae.training.generators import Streams
 from scratchdae.training.options import Training
 
@@ -24,7 +25,7 @@ class Batches:
     def __init__(self, x: Array, target: Array, training: Training, dtype: np.dtype[Any], name: str) -> None:
         self._x, self._target, self._dtype = x, target, dtype
         self._size, self._corruption = training.batch_size, training.corruption
-        self._prepare = backend.loops(corruption, name).prepare
+        self._prepare = backend.loops(processes, name).prepare
         self._together = max(1, min(TOGETHER, STRETCH_SIZE // (self._size * max(1, x[0].size))))
         self._kept: dict[str, Array] = {}
 

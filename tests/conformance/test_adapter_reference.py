@@ -52,7 +52,7 @@ def test_notices_when_the_library_is_broken(place, name, other, group, monkeypat
 @pytest.mark.parametrize("process", [*corruption.CORRUPTIONS.values()][:4])
 def test_hands_its_draws_to_what_the_processes_call(process, monkeypatch):
     name = "disturb" if process is corruption.gaussian else "destroy"
-    assert getattr(reference_draws, name) is getattr(corruption, name)
-    monkeypatch.setattr(corruption, name, lambda x, *_: x + 1)
+    assert getattr(reference_draws, name) is getattr(corruption.processes, name)
+    monkeypatch.setattr(corruption.processes, name, lambda x, *_: x + 1)
     x = np.full((2, 3), 0.5)
     np.testing.assert_array_equal(process(x, 0.25, np.random.default_rng(0)), x + 1)

@@ -13,11 +13,11 @@ from scratchdae import (
     NonFiniteError,
     Training,
     autoencoder,
-    corruption,
     evaluate,
     fit,
     streams,
 )
+from scratchdae.corruption import processes
 from scratchdae.optimizers import SGD
 from scratchdae.schedules import Geometric, Linear
 from scratchdae.training import batches, evaluation, loop, steps
@@ -121,9 +121,9 @@ def test_uint8_images_are_scaled_a_few_batches_at_a_time(monkeypatch):
     whole, batched = model(np.float32), model(np.float32)
     fit(whole, (images / np.float32(255)).astype(np.float32), epochs=2, lr=0.1, batch_size=8, backend="numpy")
     largest = []
-    prepare = corruption.prepare
+    prepare = processes.prepare
     monkeypatch.setattr(
-        corruption, "prepare", lambda x, rows, *rest: largest.append(len(rows)) or prepare(x, rows, *rest)
+        processes, "prepare", lambda x, rows, *rest: largest.append(len(rows)) or prepare(x, rows, *rest)
     )
     fit(batched, images, epochs=2, lr=0.1, batch_size=8, backend="numpy")
     np.testing.assert_allclose(batched.params["W"], whole.params["W"], rtol=1e-6)

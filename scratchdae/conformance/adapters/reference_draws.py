@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scratchdae.arguments import Array, Params
-from scratchdae.corruption import destroy, disturb
+from scratchdae.corruption.processes import destroy, disturb
 
 
 class _Replay(np.random.Generator):

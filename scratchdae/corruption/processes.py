@@ -1,20 +1,11 @@
-"""Corruption processes q(x̃ | x): what destroys part of an input before it is encoded.
-
-Corruption is for training only: encoding and evaluation see clean data unless asked. Each process takes the clean
-batch, a level and a generator, and returns a new array of the same shape and dtype; the components of an example are
-counted together, whatever its shape. The level is ``nu``, a fraction of the components, for all but Gaussian noise,
-whose level is a standard deviation. The generator gives each example a key, from which all else follows
-(`scratchdae.draws`): what happens to an example does not depend on the batch that it is in.
-"""
+"""The processes themselves: what is drawn, and what becomes of the batch."""
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
 
-from scratchdae import draws
-from scratchdae.arguments import Array, array, choice, generator, instance, integer, matrix, number, shown, sides
-from scratchdae.schedules import AnySchedule, Constant, parse
+from scratchdae.arguments import Array, array, generator, matrix, number, sides
+from scratchdae.corruption import draws
 
 
 def _batch(x: Array) -> Array:
@@ -191,96 +182,6 @@ CORRUPTIONS = {
     "gaussian": gaussian,
     "block": block,
 }
-
-
-@dataclass(frozen=True)
-class Corruption:
-    """A corruption process whose level follows a schedule; it prints as it is parsed, ``masking:0.3``.
-
-    Attributes
-    ----------
-    kind : str
-        Which process: a name in `CORRUPTIONS`.
-    level : float or schedule
-        The fraction `nu`, or the standard deviation for Gaussian noise.
-
-    Raises
-    ------
-    ValueError
-        If the process is unknown or a level it will reach, in whatever epoch, is out of range.
-    """
-
-    kind: str
-    level: float | AnySchedule
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "kind", choice("corruption", self.kind, CORRUPTIONS))
-        if not callable(self.level):
-            object.__setattr__(self, "level", Constant(number("corruption level", self.level)))
-        at_most = np.inf if self.kind == "gaussian" else 1.0
-        # Schedules rise or fall all the way, but for a warm-up, which turns where it ends.
-        for end in (self.at(0), self.at(getattr(self.level, "epochs", 0)), self.at(10**9)):
-            number(f"{self.kind} level", end, at_least=0, at_most=at_most)
-
-    @classmethod
-    def parse(cls, text: str) -> "Corruption | None":
-        """Read ``KIND:LEVEL``, for example ``masking:0.3`` or ``gaussian:linear(0.5, 0.1, 10)``.
-
-        Parameters
-        ----------
-        text : str
-            A kind and its level, or ``none``.
-
-        Returns
-        -------
-        Corruption or None
-            The process, or None for no corruption at all.
-        """
-        if instance("corruption", text, str, "text, KIND:LEVEL") == "none":
-            return None
-        kind, colon, level = text.partition(":")
-        choice("corruption", kind, CORRUPTIONS)
-        if not colon:
-            raise ValueError(f"corruption must be KIND:LEVEL, for example masking:0.3, found {shown(text)}")
-        return cls(kind, parse("corruption level", level))
-
-    def at(self, epoch: int) -> float:
-        """Return the level of an epoch.
-
-        Parameters
-        ----------
-        epoch : int
-            Counted from 0.
-
-        Returns
-        -------
-        float
-            A fraction, or a standard deviation.
-        """
-        assert callable(self.level)
-        return self.level(integer("epoch", epoch, at_least=0))
-
-    def corrupt(self, x: Array, rng: np.random.Generator, epoch: int = 0) -> Array:
-        """Corrupt a batch.
-
-        Parameters
-        ----------
-        x : ndarray, shape (B, D) or (B, ...)
-            Clean batch.
-        rng : numpy.random.Generator
-            Source of randomness.
-        epoch : int
-            Counted from 0; it sets the level.
-
-        Returns
-        -------
-        ndarray, shape of `x`
-            The corrupted batch.
-        """
-        return CORRUPTIONS[self.kind](x, self.at(epoch), rng)
-
-    def __str__(self) -> str:
-        return f"{self.kind}:{self.level}"
 
 
 def prepare(
