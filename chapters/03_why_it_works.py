@@ -468,7 +468,7 @@ chapter.finish(figure, numbers)
 # The arrows climb the density of the *noisy* data (Tweedie's formula). Without noise the loss sees $r$ on the curve
 # only, where $r(x)=x$ is best; beside it any $r$ is as good as any other, so the answer is what the first weights left.
 # It need not be the identity: these copiers push points away, leave them where they are or pull them in. One that
-# happens to pull in ("1, b = 0") is luck, not learning.
+# happens to pull in (the one from 1, b = 0) is luck, not learning.
 #
 # **b.** One step with the exact conditional carries $q(x)$ to $\sum_{\tilde x}p(x'\mid\tilde x)\,q(\tilde x)=q(x')$,
 # and the flow $q(x)\,T(x'\mid x)=\sum_{\tilde x}q(\tilde x)\,p(x\mid\tilde x)\,p(x'\mid\tilde x)$ is symmetric: the
