@@ -55,7 +55,7 @@ def _velocity(w: Array, g: Array, n: Array, at: int, velocity: Array) -> None:
     decay, keep, slow, fast, along, beyond = n[0], n[1], n[2], n[3], n[4], n[5]
     u = velocity[at : at + len(w)]
     for j in range(len(w)):
-        d = g[j] + decay * w[j]
+        d = g[j] + decay * w[j] if decay else g[j]  # not 0 · inf
         u[j] = slow * u[j] + fast * d
         w[j] = keep * w[j] - (along * d + beyond * u[j])
 
@@ -70,7 +70,7 @@ def _squares(w: Array, g: Array, n: Array, at: int, square: Array, velocity: Arr
     if mean is not None:
         m = mean[at : at + len(w)]
     for j in range(len(w)):
-        d = g[j] + decay * w[j]
+        d = g[j] + decay * w[j] if decay else g[j]  # not 0 · inf
         v[j] = size = old * v[j] + fresh * d * d
         if mean is not None:
             m[j] = old * m[j] + fresh * d
@@ -87,7 +87,7 @@ def _moments(w: Array, g: Array, n: Array, at: int, first: Array, second: Array)
     rate, share, inside, outside = n[6], n[7], n[8], n[9]
     m, v = first[at : at + len(w)], second[at : at + len(w)]
     for j in range(len(w)):
-        d = g[j] + decay * w[j]
+        d = g[j] + decay * w[j] if decay else g[j]  # not 0 · inf
         m[j] = old * m[j] + fresh * d
         v[j] = old_square * v[j] + fresh_square * d * d
         w[j] = keep * w[j] - rate * (m[j] / (np.sqrt(share * v[j] + inside) + outside))
