@@ -327,7 +327,7 @@ with_, without = ([curved[kind, start] for start in STARTS] for kind in ("noise"
 for start, ours, broken in zip(STARTS, with_, without, strict=True):
     assert ours["cosine"] > 0.97, f"first weights {start}: the arrows do not point home, cosine {ours['cosine']:.3f}"
     assert ours["removed"] > 0.7, f"first weights {start}: one step removes only {ours['removed']:.2f} of the distance"
-    assert ours["score_error"] < 0.27 < broken["score_error"], f"first weights {start}: no better at the score"
+    assert ours["score_error"] < 0.3 < broken["score_error"], f"first weights {start}: no better at the score"
     assert broken["error_on_curve"] < ours["error_on_curve"] / 2, "on the curve itself the copier should be the better"
     assert ours["chain_90%"] < 0.6, f"first weights {start}: the chain leaves the curve, {ours['chain_90%']:.2f} sigma"
     assert broken["chain_90%"] > 1.2, f"first weights {start}: the copier's chain should not find the curve"

@@ -38,7 +38,7 @@ N_TRAIN, EPOCHS = (2000, 3) if chapter.quick else (4000, 5)
 SMALL, MIDDLE, LARGE = 10, 100, 1000  # batch sizes
 LR = 0.005  # suits the small batch; the rule gives the large one 0.5
 FAST = 0.5  # a high rate, still good for the small batch, and too high for batches of 1
-N_NOISE, REPEATS = (600, 60) if chapter.quick else (1000, 200)  # examples and batches for the variance
+N_NOISE, REPEATS = (600, 200) if chapter.quick else (1000, 200)  # examples and batches for the variance
 NOISE_BATCHES = (1, 4, 16, 64, 256, 512)
 N_FEW, UPDATES, FEW_LR = (100, 600, 0.2) if chapter.quick else (200, 1500, 0.2)
 
