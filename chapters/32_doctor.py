@@ -37,10 +37,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from scratchdae import Corruption, Sequential, Training, fit, streams
+from scratchdae import posted as table
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
 from scratchdae.doctor import examine
-from scratchdae.layers import Conv2D, Conv2DTranspose, Dense, MaxPool2D, ReLU, Sigmoid, UpSampling2D
+from scratchdae.layers import Dense, ReLU, Sigmoid
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 
@@ -96,15 +97,12 @@ def q1a(lr=1e-3):
     """10 uniform columns with noise of 0.2 standard deviations, Dense 5 ReLU, Dense 10, 10 epochs of 4 steps."""
     x = uniform(100, 10, 0)
     noise = Corruption("gaussian", float(0.2 * x.std()))
-    return patient([Dense(5), ReLU(), Dense(10)], (10,), lr, 32, corruption=noise), x, uniform(N_HELD_OUT, 10, 1)
+    return patient(table.NETWORKS["q1a"].layers(), (10,), lr, 32, corruption=noise), x, uniform(N_HELD_OUT, 10, 1)
 
 
 def q2a():
     """Conv32-pool-Conv16-pool-ConvT16-up-ConvT32-up-Conv1, a sigmoid at the end, squared error."""
-    layers = [
-        *(Conv2D(32), ReLU(), MaxPool2D(), Conv2D(16), ReLU(), MaxPool2D(), Conv2DTranspose(16), ReLU()),
-        *(UpSampling2D(), Conv2DTranspose(32), ReLU(), UpSampling2D(), Conv2D(1), Sigmoid()),
-    ]
+    layers = table.NETWORKS["q2a"].layers()
     return patient(layers, (16, 16, 1), 1e-3, 4), small_digits(N_DIGITS, 0), small_digits(100, 1)
 
 
@@ -117,12 +115,12 @@ def q3a(scale=1.0):
 
 def q4b():
     """Linear 2-2-2 on uniform columns, Adam at 1e-5."""
-    return patient([Dense(2), Dense(2)], (2,), 1e-5, 128), uniform(N_PAIRS, 2, 0), uniform(N_HELD_OUT, 2, 1)
+    return patient(table.NETWORKS["q4b"].layers(), (2,), 1e-5, 128), uniform(N_PAIRS, 2, 0), uniform(N_HELD_OUT, 2, 1)
 
 
 def q4c():
     """Q4b with a sigmoid and cross-entropy, which stays near 0.5."""
-    build = patient([Dense(2), Dense(2), Sigmoid()], (2,), 3e-2, 128, loss="cross_entropy")
+    build = patient(table.NETWORKS["q4c"].layers(), (2,), 3e-2, 128, loss="cross_entropy")
     return build, uniform(2 * N_PAIRS, 2, 0), uniform(N_HELD_OUT, 2, 1)
 
 
