@@ -94,7 +94,7 @@ def _look_over(row: Array) -> tuple[float, int]:
     return float(magnitude), int(used)
 
 
-@njit()
+@njit(inline="always")
 def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tuple[float, bool]:
     """Copy a thread's columns of x̃ (B, D) if most are not zero, or list them; return their Σ|x̃|, and whether copied."""
     pitch, found, used, B = room.W.shape[1], 0.0, 0, len(x)
@@ -102,14 +102,16 @@ def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tup
         magnitude, n = _look_over(x[i, begin:stop])
         found, used = found + magnitude, used + n
     if 2 * used > B * (stop - begin):
-        room.x[:B, begin:stop] = x[:, begin:stop]
+        for i in range(B):
+            for k in range(begin, stop):
+                room.x[i, k] = x[i, k]
         return found, True
     list_used(of_thread(room.inputs, team.rank), x, 0, -(-B // ROWS), begin, stop, pitch)
     list_used(room.pixels, x.T, begin // ROWS, -(-stop // ROWS), 0, B, pitch)
     return found, False
 
 
-@njit()
+@njit(inline="always")
 def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: int, width: int) -> None:
     """Sum x̃ W, of equation (1), over a thread's rows of W."""
     sums, one = rows(room.parts[team.rank], 0, 0), room.W.dtype.type(1)
@@ -122,7 +124,7 @@ def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: i
         sum_products(sums, listed(lists), rows(room.W, 0, 0), lists, entries, groups, store(True, one), width)
 
 
-@njit()
+@njit(inline="always")
 def _descend_encoder(room: Room, dense: bool, begin: int, end: int, B: int, lr: Any, width: int) -> None:
     """Update some rows of W with the encoder's part of the gradient, equation (12)."""
     one = room.W.dtype.type(1)
@@ -135,7 +137,7 @@ def _descend_encoder(room: Room, dense: bool, begin: int, end: int, B: int, lr: 
         sum_products(W, listed(lists), da_y, lists, lists.places.shape[1], groups, update, width)
 
 
-@njit()
+@njit(inline="always")
 def _output(room: Room, x: Array, b_prime: Array, first: int, last: int, scale: Any, kind: int) -> tuple[float, float]:
     """Make da_z of a_z in some columns; return the sums of the losses and of the magnitudes."""
     loss, magnitude = 0.0, 0.0
@@ -152,7 +154,7 @@ def descend_bias(bias: Array, gradient: Array, lr: Any) -> None:
         bias[j] -= lr * gradient[j]
 
 
-@njit()
+@njit(inline="always")
 def _step(
     team: Team, room: Room, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, width: int
 ) -> tuple[float, bool]:
