@@ -71,7 +71,7 @@ def uniform(n, d, part):
 
 
 def small_digits(n, part):
-    """Return the embedded digits in 16×16, averaged over 2×2."""
+    """Return the embedded digits, which a program draws, in 16×16, averaged over 2×2."""
     x = to_float(digits().x_train if part == 0 else digits().x_test, np.float32)[:n].reshape(-1, 28, 28)
     x = np.pad(x, ((0, 0), (2, 2), (2, 2)))
     return x.reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4))[..., None]
@@ -391,7 +391,7 @@ ax.grid(alpha=0.3, axis="x")
 #
 # **Facts.** None of the five has one. Most of them are mistakes in a loop that one writes oneself: gradients that are
 # never zeroed, a target that is not the batch, an optimizer that does not hold all weights. The doctor sees them in
-# PyTorch and Keras. They are called C01 to C11 and stand in the index of the chapters.
+# PyTorch and Keras. They are called C01 to C12 and stand in the index of the chapters.
 #
 # **Experiments.** With the same seed the first weights, the batches and the noise are the same. Whatever is different
 # afterwards is the change's doing. But a change that helps is not yet the cause. On Q2a, for one, centring the data

@@ -107,6 +107,7 @@ CAUSES: dict[str, Cause] = {
         "F02",
         "04",
     ),
+    "C12": Cause("the model adds noise in evaluation too", _fact("C12"), (BIT("less_noise", 20),), "F24", "15"),
     "F07": Cause("gradients are not zeroed", _fact("F07"), (BIT("zero_grad"),), "F07", "21"),
     "F08": Cause("a backward pass is wrong", _fact("F08"), (BIT("fix_backward"),), "F08", "26"),
     "F24": Cause(
@@ -222,7 +223,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F21": Cause(
         "too much downsampling",
-        lambda e: 0.75 * (1 - 0.3 * e.saturation) if e.pooled and e.share > 0.05 else 0.0,
+        lambda e: 0.75 * (1 - 0.3 * e.saturation) if e.pooled and not e.roomy and e.share > 0.05 else 0.0,
         (BIT("fewer_pools", 1), BIT("fewer_pools", 2)),
         "F21",
         "08",
@@ -244,14 +245,14 @@ CAUSES: dict[str, Cause] = {
     ),
     "F18": Cause(
         "the noise is too weak: the network copies",
-        lambda e: 0.8 if e.copier and e.anatomy.noise.kind != "none" else 0.0,
+        lambda e: (0.8 if e.copier else 0.4 * e.untasked) if e.anatomy.noise.kind != "none" else 0.0,
         (BIT("more_noise", 0.6),),
         "F18",
         "06",
     ),
     "F20": Cause(
         "too wide without noise: the identity",
-        lambda e: 0.8 if e.copier and e.anatomy.noise.kind == "none" else 0.0,
+        lambda e: (0.8 if e.copier else 0.4 * e.untasked) if e.anatomy.noise.kind == "none" else 0.0,
         (BIT("more_noise", 0.6), BIT("narrow_code", 4)),
         "F20",
         "07",

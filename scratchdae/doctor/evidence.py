@@ -38,6 +38,16 @@ class Evidence:
         return max(0.0, (min(self.base.score, 2.0) - linear) / (ONE - linear))
 
     @property
+    def lost(self) -> bool:
+        """Whether it is worse than the best constant, which goes through any bottleneck: not that alone is wrong."""
+        return not self.base.finite or self.base.score > ONE + 0.05
+
+    @property
+    def roomy(self) -> bool:
+        """Whether the code holds as many numbers as an example: poolings with so many channels need not lose any."""
+        return self.anatomy.code is not None and self.anatomy.code >= self.x.shape[1]
+
+    @property
     def close(self) -> bool:
         """Whether it is about where the best linear network is."""
         return self.share < 0.15
@@ -123,6 +133,13 @@ class Evidence:
             and self.expected.linear < 0.6 * copying
             and self.base.clean < 0.5 * copying
         )
+
+    @property
+    def untasked(self) -> bool:
+        """Whether nothing keeps it from copying: it is as wide as its input, and its noise is weak or none."""
+        judge, noise = self.expected.reference, self.anatomy.noise
+        weak = noise.kind == "none" or (noise.kind == judge.kind and noise.level < 0.5 * judge.level)
+        return self.roomy and weak and judge.kind != "none" and self.share > 0.05
 
     @property
     def narrow(self) -> bool:

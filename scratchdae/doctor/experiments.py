@@ -17,10 +17,14 @@ LEARNED = 0.9  # of the variance: who leaves more has learned nothing worth the 
 NEARER = 0.7  # of what was unexplained: no repair, but the right way
 MOVES = 3e-3  # of its size: what a weight moves in a step of a training that gets somewhere
 FURTHEST = 1e4  # times the user's learning rate
+WIDEST = 64  # times the user's batch
 DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
 SPEED = {"lr_up", "lr_down", "more_steps", "smaller_batch", "larger_batch", "adam"}  # two of these are one cause
+PLAUSIBLE = 0.5  # how much speaks for the rate, the number of steps, the optimizer, the batch, at the least
+ROOMIER = {"fewer_pools", "widen_code"}  # they let more through
 PROOF = 5  # trainings that are kept back for a proof on two more seeds
 SEEDS = 3  # on which a repair is seen to help
+ENOUGH = 1.5  # shares of the variance: who leaves more has failed, and counts no more in a mean
 PARTNERS = 12  # changes that are tried beside the better half of a repair
 
 
@@ -51,10 +55,7 @@ class Experiments:
                 weight = suspicion * 0.93**place
                 if weight > self.speaks_for.get(change, ("", 0.0))[1]:
                     self.speaks_for[change] = (name, weight)
-        if not math.isnan(self.evidence.sign("update")) and "F01" in self.suspicions:
-            wanted = 10 ** round(math.log10(MOVES / max(self.evidence.sign("update"), 1e-12)))
-            if 100 < wanted <= FURTHEST and self.suspicions["F01"] > SURE:
-                self.speaks_for[Change("lr_up", float(wanted))] = ("F01", self.suspicions["F01"])
+        self.speaks_for |= self._as_much_as_it_takes()
         ranked = sorted(self.speaks_for, key=lambda change: -self.speaks_for[change][1])
         try:
             self._try(change for change in ranked if change.name not in DEAR)
@@ -69,11 +70,26 @@ class Experiments:
             self.out_of_budget = True
         helped = {change: self.score(change) for change in self.order if self.helps(change)}
         healthy = {change: score for change, score in helped.items() if self.is_health(score)}
+        if self.evidence.lost:  # the constant goes through any bottleneck: something else is wrong
+            healthy = {change: healthy[change] for change in healthy if change.name not in ROOMIER} or healthy
         return healthy or {c: score for c, score in helped.items() if self.speaks_for[c][1] > DOUBTED}
+
+    def _as_much_as_it_takes(self) -> dict[Change, tuple[str, float]]:
+        """Return changes by what the evidence says is missing: of the rate, and of noise that is too strong."""
+        e, found = self.evidence, {}
+        if not math.isnan(e.sign("update")) and self.suspicions["F01"] > SURE:
+            wanted = 10 ** round(math.log10(MOVES / max(e.sign("update"), 1e-12)))
+            if 100 < wanted <= FURTHEST:
+                found[Change("lr_up", float(wanted))] = ("F01", self.suspicions["F01"])
+        judge = e.expected.reference
+        excess = e.anatomy.noise.level / judge.level if judge.level else 0.0
+        if self.suspicions["F17"] > SURE and (excess > 6 or 1.5 < excess < 4):
+            found[Change("less_noise", float(math.ceil(excess)))] = ("F17", self.suspicions["F17"])
+        return found
 
     def helps(self, change: Change) -> bool:
         """Whether a change was tried and was clearly better on the first seed."""
-        return clearly_better(self.before, self.score(change), self.speaks_for.get(change, ("", 0.0))[1])
+        return clearly_better(self.before, self.score(change), self._suspicion((change,)))
 
     def _try(self, changes: Iterable[Change]) -> None:
         for change in changes:
@@ -93,14 +109,14 @@ class Experiments:
         return after < LEARNED or after < self.evidence.expected.linear + 0.1
 
     def _go_further(self) -> None:
-        """Go on with a learning rate in the direction that helped, by tens, for as long as it helps."""
-        for name in ("lr_up", "lr_down"):
+        """Go on with a learning rate or a larger batch in the direction that helped, for as long as it helps."""
+        for name, by, furthest in (("lr_up", 10, FURTHEST), ("lr_down", 10, FURTHEST), ("larger_batch", 8, WIDEST)):
             tried = sorted((c for c in self.order if c.name == name), key=lambda c: c.factor or 0)
-            while tried and (tried[-1].factor or 0) < FURTHEST and self.score(tried[-1]) == min(map(self.score, tried)):
+            while tried and (tried[-1].factor or 0) < furthest and self.score(tried[-1]) == min(map(self.score, tried)):
                 better = self.helps(tried[-1]) or self.score(tried[-1]) < NEARER * self.before
                 if not better or self.score(tried[-1]) < self.good:
                     break
-                following = Change(name, (tried[-1].factor or 10) * 10)
+                following = Change(name, (tried[-1].factor or by) * by)
                 self.speaks_for[following] = self.speaks_for[tried[0]]
                 self._try([following])
                 tried.append(following)
@@ -146,19 +162,21 @@ class Experiments:
         return None
 
     def _suspicion(self, changes: tuple[Change, ...]) -> float:
-        return min(self.speaks_for[change][1] for change in changes)
+        """Return how much speaks for changes; a matter of steps may always be what is wrong."""
+        known = (self.speaks_for.get(change, ("", 0.0))[1] for change in changes)
+        return min(max(s, PLAUSIBLE) if change.name in SPEED else s for s, change in zip(known, changes, strict=True))
 
     def confirmed(self, changes: tuple[Change, ...]) -> bool:
-        """Whether changes help clearly in the median of three seeds, and on each by half as much."""
+        """Whether changes help clearly in the median of three seeds or in their mean, and do harm on none."""
         suspicion = self._suspicion(changes)
         try:
-            pairs = [(min(self.laboratory.score((), s), MOST), self.laboratory.score(changes, s)) for s in self.seeds]
+            pairs = [(self.laboratory.score((), s), self.laboratory.score(changes, s)) for s in self.seeds]
         except OutOfBudget:
             self.out_of_budget = True
             return False
-        falls = [before - after - asked(after, suspicion) for before, after in pairs]
-        halves = [before - after - asked(after, suspicion) / 2 for before, after in pairs]
-        return sorted(falls)[len(falls) // 2] > 0 and min(halves) > 0
+        median = sorted(min(before, MOST) - after - asked(after, suspicion) for before, after in pairs)[SEEDS // 2]
+        mean = sum(min(before, ENOUGH) - after - asked(after, suspicion) for before, after in pairs)
+        return max(median, mean) > 0 and all(after < min(before, MOST) for before, after in pairs)
 
     def fewer_examples(self) -> float:
         """Return what is left unexplained after training on half of the examples; NaN where that cannot be tried."""

@@ -18,7 +18,7 @@ def clearly_better(before: float, after: float, suspicion: float = 0.5) -> bool:
 def asked(after: float, suspicion: float) -> float:
     """Return how much an unexplained share must fall to count."""
     doubt = 1 - suspicion
-    return 0.035 + 0.07 * doubt + (0.3 + 0.5 * doubt) * after
+    return 0.03 + 0.05 * doubt + (0.3 + 0.5 * doubt) * after
 
 
 class OutOfBudget(Exception):

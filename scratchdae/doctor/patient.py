@@ -145,3 +145,22 @@ def corrupted(x: Array, noise: Noise, rng: np.random.Generator) -> Array:
     if noise.kind == "masking":
         return x * (rng.random(x.shape) >= noise.level)
     return x
+
+
+def noise_of(x: Array, fed: Array, rounded: float = 0.0) -> Noise:
+    """Tell what noise makes `fed` of examples x, both (B, D); what is not more than rounding is none."""
+    size, difference = float(x.std()) or 1.0, fed - x
+    if np.abs(difference).max() < max(1e-4 * size, rounded):
+        return Noise()
+    changed = np.abs(difference) > 1e-5 * size
+    extreme = np.isin(fed[changed], (x.min(), x.max())) if x.min() < x.max() else changed[changed]
+    if 0.02 < changed.mean() < 0.98 and extreme.mean() > 0.98 and np.ptp(fed[changed]) > 0.5 * np.ptp(x):
+        return Noise("salt", float(changed.mean()))
+    inner = x != 0
+    unchanged = np.abs(difference[inner]) < 1e-5 * size
+    if inner.any() and unchanged.mean() > 0.02:
+        return Noise("masking", float(1 - unchanged.mean()))
+    holes = np.abs(fed[inner]) < 1e-9 * size
+    if inner.any() and holes.mean() > 0.02:  # as dropout makes them, what is left scaled up
+        return Noise("dropout", float(holes.mean()))
+    return Noise("gaussian", float(difference.std()))

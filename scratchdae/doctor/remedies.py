@@ -134,7 +134,7 @@ REMEDIES = {
         2,
     ),
     "less_noise": Remedy(
-        "a {factor:g}th of the noise",
+        "the noise divided by {factor:g}",
         "x_tilde = x + (s / {factor:g}) * torch.randn_like(x)  # s: the noise so far; of a mask or dropout, its rate",
         "layers.GaussianNoise(s / {factor:g})  # s: the noise so far; of a mask or dropout, its rate",
         'fit(model, x, epochs=epochs, lr=lr, corruption=Corruption("gaussian", s / {factor:g}))  # s: the level so far',

@@ -125,7 +125,7 @@ def _prescription(experiments: Experiments, changes: tuple[Change, ...]) -> Pres
     trial, base = laboratory.trials[changes], laboratory.trials[()]
     seeds = [seed for seed in trial.scores if seed in base.scores]
     before, after = (float(np.median([min(t.scores[s], 10.0) for s in seeds])) for t in (base, trial))
-    parts = [(change.name, _factor(experiments, change)) for change in changes]
+    parts = [(change.name, change.factor or REMEDIES[change.name].factor) for change in changes]
     if "activation_relu" in dict(parts) and "he_init" not in dict(parts):
         parts.append(("he_init", None))  # that change draws the first weights for them too
     first, *rest = parts
@@ -142,14 +142,6 @@ def _prescription(experiments: Experiments, changes: tuple[Change, ...]) -> Pres
     )
 
 
-def _factor(experiments: Experiments, change: Change) -> float | None:
-    """Return how much of a change; of smaller first weights, by how much the largest were too large."""
-    if change.name == "smaller_init" and change.factor is None:
-        largest = experiments.evidence.sign("weights_largest")
-        return None if np.isnan(largest) else round(max(largest, 1.0), 1)
-    return change.factor or REMEDIES[change.name].factor
-
-
 def _without_cause(experiments: Experiments, report: Report) -> None:
     """No change helped: a floor, health, or nothing known."""
     e = experiments.evidence
@@ -157,7 +149,8 @@ def _without_cause(experiments: Experiments, report: Report) -> None:
     tried = sum(1 for trial in experiments.laboratory.trials.values() if trial.scores) - 1
     told = f"{100 * min(before, 9.99):.3g} % of the variance is unexplained"
     none = f"{tried} changes tried, none clearly better"
-    if e.base.finite and linear > 0.3 and e.structured < 0.15 and before < linear + max(0.5 * (1 - linear), 0.05):
+    apart_too = e.structured < 0.15 and before < linear + max(0.5 * (1 - linear), 0.05)
+    if e.base.finite and linear > 0.15 and (apart_too or (e.structured < 0.4 and e.share < 0.15)):
         apart = f"{100 * e.expected.at(code, shuffled=True):.3g} %"
         report.verdict, report.causes = "at_floor", [Named("F23", 0.8)]
         report.sentence = (

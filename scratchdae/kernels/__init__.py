@@ -9,18 +9,20 @@ from collections.abc import Callable
 from types import ModuleType
 
 from scratchdae import backend
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, Params
+from scratchdae.optimizers import Optimizer
 
 
 def _twins() -> dict[str, ModuleType]:
     """Import the twins; return them by the name of their reference."""
-    from scratchdae.kernels import autoencoder
+    from scratchdae.kernels import autoencoder, corruption
     from scratchdae.kernels.layers import activation, correlation, lstm, pooling, upsampling
     from scratchdae.kernels.machine import announcement
 
     announcement.install()
     return {
         "scratchdae.autoencoder": autoencoder,
+        "scratchdae.corruption.processes": corruption,
         "scratchdae.layers.activation": activation,
         "scratchdae.layers.correlation": correlation,
         "scratchdae.layers.lstm": lstm,
@@ -47,3 +49,30 @@ def perceptron_steps() -> Callable[..., tuple[Array, int]] | None:
     from scratchdae.kernels.perceptron import steps
 
     return steps
+
+
+def rule_steps(optimizer: Optimizer) -> Callable[..., tuple[Array, Params]] | None:
+    """Return the compiled steps of a tied autoencoder by a rule that remembers; None where there are none of its."""
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    from scratchdae.kernels import update
+    from scratchdae.kernels.autoencoder.steps import rule_steps
+
+    return rule_steps if update.known(optimizer) else None
+
+
+def updates(optimizer: Optimizer, params: Params) -> Callable[..., Params] | None:
+    """Return the compiled update of a rule, in place; None where there is none, or so few parameters are not worth it.
+
+    It is called with the rule, parameters, gradients, state, lr and l2, and returns the state to go on with.
+    """
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    from scratchdae.kernels import update
+
+    many = sum(value.size for value in params.values()) >= update.MANY
+    return update.step if many and update.known(optimizer) else None

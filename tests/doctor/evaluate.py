@@ -15,9 +15,9 @@ from pathlib import Path
 import numpy as np
 from injections import INJECTIONS
 from judges import JUDGES
-from realise import metric
+from realise import clearly_better, metric
 from repairs import REPAIRS, repair, repair_all, restored
-from truth import read
+from truth import SIZES, read
 
 NEAREST = {  # the failure without code that a mistake in code looks like
     "C01": "F08", "C02": "F08", "C03": "F24", "C04": "F24", "C05": "F14", "C06": "F01", "C07": "F01", "C08": "F17",
@@ -46,6 +46,15 @@ def restores(line, changes):
         return False, None
     fvu = metric(t)
     return restored(fvu, line["twin_fvu"], line["fvu"]), round(fvu, 5)
+
+
+def improves(line, changes):
+    """Rerun a training that counts as healthy with changes; give whether it is clearly better then, and its FVU."""
+    t = repair_all(line["training"], [tuple(change) for change in changes])
+    if t is None:
+        return False, None
+    fvu = metric(t)
+    return clearly_better(fvu, line["fvu"]), round(fvu, 5)
 
 
 def right_cause(line, said):
@@ -94,6 +103,8 @@ def examine(line, who, budget_s):
             out["restored"], out["rerun_fvu"] = restores(line, said["prescription"])
         else:
             out["restored"] = False
+    elif said["verdict"] == "cause" and said["prescription"]:
+        out["improved"], out["rerun_fvu"] = improves(line, said["prescription"])
     return out
 
 
@@ -167,7 +178,7 @@ def table_row(cause, rows):
 def main():
     """Run, or summarise."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("--split", choices=["development", "held_out"])
+    parser.add_argument("--split", choices=list(SIZES))
     parser.add_argument("--who", default="doctor")
     parser.add_argument("--out")
     parser.add_argument("--budget-s", type=float, default=20)

@@ -182,7 +182,7 @@ def alike(t, s):
 
 def summed(t, s):
     """C10: a loss summed where the rate was chosen for a mean."""
-    adaptive = t["optimizer"] not in ("sgd", "momentum")  # for those it is harmless: some are enough
+    adaptive = t["optimizer"] not in ("sgd", "momentum", "nesterov")  # for those it is harmless: some are enough
     return t | {"reduction": s} if not adaptive or s == "sum" else None
 
 

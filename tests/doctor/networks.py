@@ -13,6 +13,9 @@ ACTIVATIONS = {  # as a module, as a function
     "gelu": (nn.GELU, F.gelu),
     "silu": (nn.SiLU, F.silu),
     "softplus": (nn.Softplus, F.softplus),
+    "selu": (nn.SELU, F.selu),
+    "mish": (nn.Mish, F.mish),
+    "hardswish": (nn.Hardswish, F.hardswish),
     "none": (nn.Identity, lambda h: h),
     "linear": (nn.Identity, lambda h: h),
 }

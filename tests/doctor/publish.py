@@ -42,6 +42,10 @@ def summary(lines):
     named = [x for x in groups["failing"] if x["verdict"] == "cause"]
     found["right among those given a cause"] = f"{sum(bool(x.get('right')) for x in named)} of {len(named)}"
     found["healed among those given a cause"] = f"{sum(bool(x.get('restored')) for x in named)} of {len(named)}"
+    alarms = [x for x in groups["healthy"] if x["verdict"] == "cause"]
+    found["called ill, and clearly better by the prescription when rerun"] = (
+        f"{sum(bool(x.get('improved')) for x in alarms)} of {len(alarms)}"
+    )
     found["failing called healthy"] = sum(x["verdict"] in ("healthy", "at_floor") for x in groups["failing"])
     seconds = [x["seconds"] for x in lines]
     found["seconds"] = {
@@ -112,7 +116,7 @@ def main():
     }
     mine = [x for x in lines if x["who"] == "doctor"]
     missed = [
-        {name: line.get(name) for name in ("id", "injected", "verdict", "causes", "prescription")}
+        {name: line.get(name) for name in ("id", "what", "injected", "verdict", "causes", "prescription", "improved")}
         for line in sorted(mine, key=lambda x: x["id"])
         if (line["status"] == "failing" and not line.get("restored"))
         or (line["status"] != "failing" and line["verdict"] == "cause")

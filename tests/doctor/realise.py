@@ -142,9 +142,12 @@ def optimizer_of(t, parameters):
     kinds = {
         "sgd": lambda p: torch.optim.SGD(p, lr=t["lr"], weight_decay=decay),
         "momentum": lambda p: torch.optim.SGD(p, lr=t["lr"], momentum=0.9, weight_decay=decay),
+        "nesterov": lambda p: torch.optim.SGD(p, lr=t["lr"], momentum=0.9, nesterov=True, weight_decay=decay),
         "rmsprop": lambda p: torch.optim.RMSprop(p, lr=t["lr"], weight_decay=decay),
         "adam": lambda p: torch.optim.Adam(p, lr=t["lr"], weight_decay=decay),
         "adamw": lambda p: torch.optim.AdamW(p, lr=t["lr"], weight_decay=decay or 0.01),
+        "nadam": lambda p: torch.optim.NAdam(p, lr=t["lr"], weight_decay=decay),
+        "adamax": lambda p: torch.optim.Adamax(p, lr=t["lr"], weight_decay=decay),
     }
     return kinds[t["optimizer"]](parameters)
 

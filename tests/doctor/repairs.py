@@ -99,6 +99,14 @@ def he(t, f):
     return t | {"init": {"kind": "he", "value": 0.0, "hidden_bias": 0.0, "output_bias": 0.0, "dead": 0.0} | ones}
 
 
+def glorot(t, f):
+    """Draw Glorot's weights, biases as they were; or what is there, divided."""
+    if f:
+        return t | {"init": t["init"] | {"gain": t["init"]["gain"] / f, "output_gain": 1.0}}
+    ones = {"gain": 1.0, "recurrent_gain": 1.0, "output_gain": 1.0}
+    return t | {"init": t["init"] | {"kind": "glorot"} | ones}
+
+
 def code(times):
     """Make a repair of the width of the code: the last hidden layer, or the last channels."""
 
@@ -165,7 +173,7 @@ CHANGES = {
     "standardise_data": standardised,
     "scale_to_unit": lambda t, f: t | {"prepared": "unit"},
     "he_init": he,
-    "smaller_init": initial(gain=lambda t, f: t["init"]["gain"] / (f or 10), output_gain=lambda t, f: 1.0),
+    "smaller_init": glorot,
     "leaky_relu": nonlinear("leaky"),
     "activation_relu": nonlinear("relu"),
     "add_nonlinearity": nonlinear("relu", only=("none",)),

@@ -8,7 +8,7 @@ from optional_packages import require
 
 require("torch")
 
-from families_development import FAMILIES, SEVERITIES
+from families_development import SEVERITIES
 from injections import INJECTIONS, inject
 from realise import PLAIN, clearly_better, realise, run
 from repairs import CHANGES, REPAIRS, repair, restored
@@ -133,7 +133,9 @@ def test_data_in_other_units_leave_the_metric_alone():
     assert run(scaled, 0) == pytest.approx(run(t | {"prepared": "standardise"}, 0), rel=1e-2)
 
 
-@pytest.mark.parametrize(("split", "well", "ill"), [("development", 110, 120), ("held_out", 220, 200)])
+@pytest.mark.parametrize(
+    ("split", "well", "ill"), [("development", 110, 120), ("earlier", 220, 200), ("held_out", 210, 200)]
+)
 def test_the_truth_is_whole(split, well, ill):
     trainings, twins = read(split)
     status = [line["status"] for line in trainings]
@@ -149,10 +151,10 @@ def test_the_truth_is_whole(split, well, ill):
     assert {cause["id"] for line in failing for cause in line["training"]["causes"]} == set(INJECTIONS)
 
 
-def test_the_two_halves_have_nothing_in_common():
-    import families_held_out
-
-    assert not set(FAMILIES) & set(families_held_out.FAMILIES)
-    for cause, severities in SEVERITIES.items():
+@pytest.mark.parametrize("others", [("development", "earlier"), ("development", "held_out"), ("earlier", "held_out")])
+def test_two_splits_have_nothing_in_common(others):
+    one, other = (importlib.import_module(f"families_{split}") for split in others)
+    assert not set(one.FAMILIES) & set(other.FAMILIES)
+    for cause, severities in one.SEVERITIES.items():
         numbers = {s for s in severities if isinstance(s, int | float) and s > 2}
-        assert not numbers & set(families_held_out.SEVERITIES[cause])
+        assert not numbers & set(other.SEVERITIES[cause])

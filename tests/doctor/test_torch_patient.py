@@ -75,6 +75,19 @@ def linear() -> nn.Module:
     return Net(hidden=nn.Identity, output=lambda z: z)
 
 
+class Noisy(nn.Module):
+    """Add noise, in evaluation too."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + 0.4 * torch.randn_like(x)
+
+
+def always_noisy() -> nn.Module:
+    net = Net()
+    net.encoder.insert(0, Noisy())
+    return net
+
+
 CAUSES = {  # name: the training, the ids of which one must come first, a remedy among the prescriptions
     "healthy": (training(), None, "none"),
     "rate too low": (training(1e-5), {"F01", "F05"}, "lr_up"),
@@ -91,6 +104,7 @@ CAUSES = {  # name: the training, the ids of which one must come first, a remedy
     "strong penalty": (training(weight_decay=0.3), {"F24"}, "less_l2"),
     "no nonlinearity": (training(make=linear), None, "none"),
     "strong noise": (training(noise=3.0), {"F17"}, "less_noise"),
+    "noise in evaluation": (training(make=always_noisy), {"C12"}, "less_noise"),
 }
 
 
@@ -186,8 +200,23 @@ def _compiled() -> tuple[Any, Any, Any]:
     return build, step, X
 
 
-WAYS = [_as_loader, _in_float64, _halves_called_apart, _grey_levels_scaled_in_the_step, _two_optimizers_and_a_schedule,
-        _tied_weights, _compiled]  # fmt: skip
+def _in_bfloat16() -> tuple[Any, Any, Any]:
+    build, step = training(make=lambda: Net().bfloat16())
+    return build, step, X
+
+
+def _mixed_precision() -> tuple[Any, Any, Any]:
+    build, plain = training()
+
+    def step(model: Any, optimizer: Any, batch: Any) -> Any:
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            return plain(model, optimizer, batch)
+
+    return build, step, X
+
+
+WAYS = [_as_loader, _in_float64, _in_bfloat16, _mixed_precision, _halves_called_apart,
+        _grey_levels_scaled_in_the_step, _two_optimizers_and_a_schedule, _tied_weights, _compiled]  # fmt: skip
 
 
 @pytest.mark.filterwarnings("ignore:.torch.jit:DeprecationWarning")  # PyTorch's own, where it compiles
@@ -204,6 +233,13 @@ def test_a_training_is_read_however_it_is_written(way: Any) -> None:
     assert outcome.score < 0.5
     again = patient.train(0, 200)
     assert again.score == outcome.score
+
+
+def test_float16_is_told_of() -> None:
+    """Adam's eps is 0 in it, and what then divides by 0 is no fault of the network's."""
+    build, step = training(make=lambda: Net().half())
+    report = examine(build, step, steps=40, budget_s=20)
+    assert any("float16" in text for text in report.unseen), str(report)
 
 
 def test_nothing_global_is_changed() -> None:

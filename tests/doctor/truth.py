@@ -16,7 +16,8 @@ from twins import ODD, accepted, draw, odd, pick
 HERE = Path(__file__).parent
 SIZES = {  # accepted twins; of each cause failing and harmless ones; with two causes; odd; twins themselves
     "development": {"pool": 66, "failing": 3, "harmless": 1, "two": 13, "odd": 42, "twins": 48},
-    "held_out": {"pool": 84, "failing": 5, "harmless": 2, "two": 26, "odd": 100, "twins": 84},
+    "earlier": {"pool": 84, "failing": 5, "harmless": 2, "two": 26, "odd": 100, "twins": 84},
+    "held_out": {"pool": 80, "failing": 5, "harmless": 2, "two": 24, "odd": 92, "twins": 80},
 }
 
 
@@ -68,6 +69,7 @@ class Search:
             return
         found = {"what": what, "status": status, "fvu": fvu, "twin": twin["twin"], "twin_fvu": twin["fvu"]}
         self.found.append(found | {"training": compact(t)})
+        self.save(f"{status}: {what}")
 
     def pool(self):
         """Draw twins, the families in turn, until enough are accepted."""
@@ -82,6 +84,7 @@ class Search:
                 fvu = measured(t)
                 if fvu < 0.6:
                     self.twins.append({"twin": len(self.twins), "fvu": fvu, "training": compact(t)})
+                    self.save("twin")
 
     def try_cause(self, cause):
         """Inject a cause into twins until it has done harm often enough."""

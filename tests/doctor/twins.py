@@ -37,7 +37,7 @@ def draw(split, families, options, rng, name=None):
     if kind == "dense":
         t["hidden"] = [*pick(rng, options["widths"]), code]
         if family.kind == "dense" and rng.random() < 0.2:  # wider than its input: only noise gives it a task
-            t["hidden"], t["noise"] = [64], pick(rng, options["wide_noise"])
+            t["hidden"], t["noise"] = options.get("wide", [64]), pick(rng, options["wide_noise"])
     elif kind == "conv":
         t |= {"channels": pick(rng, options["channels"]), "kernel": pick(rng, options["kernel"])}
         t |= {"down": pick(rng, options["down"]), "up": pick(rng, options["up"]), "pools": 1}
@@ -47,7 +47,7 @@ def draw(split, families, options, rng, name=None):
     else:
         t |= {"cell": pick(rng, options["cell"]), "hidden": [pick(rng, options["cell_width"]), code], "norm": None}
     if family.domain in ("signed", "positive"):
-        t["output"], t["loss"] = "linear", pick(rng, ["mse", "mse", "mse", "huber"])
+        t["output"], t["loss"] = "linear", pick(rng, options.get("losses", ["mse", "mse", "mse", "huber"]))
     else:
         ends = [("sigmoid", "bce_logits"), ("sigmoid", "bce"), ("sigmoid", "mse"), ("linear", "mse")]
         t["output"], t["loss"] = pick(rng, ends)

@@ -15,7 +15,7 @@ import keras
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import Noise
+from scratchdae.doctor.patient import Noise, noise_of
 from scratchdae.doctor.patients.torch_layout import Layout, find
 
 DRAWS = 8  # of the noise, to see what it is added to
@@ -77,18 +77,6 @@ def look(model: Any, step: Callable[..., Any], batch: Array, x: Array) -> tuple[
     plain = target if target.fit >= 0.5 else Layout(target.order, target.shape, target.axes, feed.a, feed.b, target.fit)
     rows = x.reshape(len(x), -1)
     return Seen(feed, plain, noise_of(rows, feed.back(fed[0]))), plain.back(targets[-1])
-
-
-def noise_of(x: Array, fed: Array) -> Noise:
-    """Tell what noise makes `fed` of examples x, both (B, D)."""
-    size, difference = float(x.std()) or 1.0, fed - x
-    if np.abs(difference).max() < 1e-4 * size:
-        return Noise()
-    inner = x != 0
-    unchanged = np.abs(difference[inner]) < 1e-5 * size
-    if inner.any() and unchanged.mean() > 0.02:
-        return Noise("masking", float(1 - unchanged.mean()))
-    return Noise("gaussian", float(difference.std()))
 
 
 def as_array(x: Any) -> Array:

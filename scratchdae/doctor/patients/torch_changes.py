@@ -34,7 +34,7 @@ from scratchdae.doctor.patients.torch_objective import (
 from scratchdae.doctor.patients.torch_rules import replaced
 
 if TYPE_CHECKING:
-    from scratchdae.doctor.patients.torch import Trainee
+    from scratchdae.doctor.patients.torch_trainee import Trainee
 
 OUTLYING = 10.0  # median deviations from the median distance, from here on an example is an outlier
 RARE = 20.0  # a column's spread below the largest over this is not scaled up: rare pixels would blow up
@@ -165,14 +165,28 @@ def _noise_scaled(trainee: "Trainee", factor: float) -> None:
     trainee.rules.add(seen.input, rule)
 
 
+def _quieter(trainee: "Trainee", factor: float) -> None:
+    """Let a part of the noise through that the model itself adds in evaluation."""
+
+    def rule(f: Any, a: Any, k: Any) -> Any:
+        handed = trainee.handed
+        if trainee.learning or handed is None or handed.shape != a[0].shape:
+            return f(*a, **k)
+        return f(*replaced(a, k, 0, handed + factor * (a[0] - handed))[0], **k)
+
+    trainee.rules.add(seen_of(trainee).input, rule)
+
+
 def less_noise(trainee: "Trainee", factor: float | None) -> None:
     """Let a part of the noise through, dropout included."""
     dropouts = [m for m in trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p > 0]
     for module in dropouts:
         module.p /= factor or 5
+    if trainee.patient.awake:
+        _quieter(trainee, 1 / (factor or 5))
     if trainee.patient.fed_noise.kind != "none":
         _noise_scaled(trainee, 1 / (factor or 5))
-    elif not dropouts:
+    elif not dropouts and not trainee.patient.awake:
         raise CannotChange("no noise was seen")
 
 

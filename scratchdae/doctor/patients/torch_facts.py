@@ -15,12 +15,14 @@ from torch.optim.optimizer import register_optimizer_step_pre_hook
 from scratchdae.arguments import Array
 from scratchdae.doctor.patient import Anatomy, Fact
 from scratchdae.doctor.patients import torch_mends, torch_step
+from scratchdae.doctor.patients.torch_examples import rounding
 from scratchdae.doctor.patients.torch_layout import Layout, find
 from scratchdae.doctor.patients.torch_slopes import custom_functions, wrong_gradient
 from scratchdae.doctor.patients.torch_step import ACTIVATIONS, LAYERS, Call, Producers, Recorder
 
 if TYPE_CHECKING:
-    from scratchdae.doctor.patients.torch import TorchPatient, Trainee
+    from scratchdae.doctor.patients.torch import TorchPatient
+    from scratchdae.doctor.patients.torch_trainee import Trainee
 
 STRONG = 0.15  # a dropout from here on is looked at: an autoencoder that is not too large needs none
 STEPS = 5  # that are looked at
@@ -138,6 +140,10 @@ def look(patient: TorchPatient, seed: int) -> Anatomy:
     unseen = [*seen.unseen]
     if patient.feed is None or patient.feed.fit < 0.5:
         unseen.append("how what the network is fed lies to the examples; noise is not told apart")
+    if patient.dtype == torch.float16:
+        unseen.append(
+            "whether float16 is the cause: it ends at 65,504, and Adam's eps of 1e-8 is 0 in it; try bfloat16"
+        )
     return Anatomy(
         framework=patient.framework,
         loss=term.kind if term else "unknown",
@@ -295,8 +301,9 @@ def facts_of(
     strong = [
         m.p for m in glance.trainee.model.modules() if isinstance(m, nn.modules.dropout._DropoutNd) and m.p >= STRONG
     ]
-    if patient.given is not None and patient.awake_noise(glance.trainee):
-        tell("F24", "the model adds noise in evaluation mode too")
+    patient.awake = patient.given is not None and patient.awake_noise(glance.trainee)
+    if patient.awake:
+        tell("C12", "the model adds noise in evaluation mode too: draw it only `if self.training`")
     if glance.asleep:
         tell("C08", f"{_some(sorted(glance.asleep))} trains in evaluation mode", torch_mends.awake)
     if strong and not (patient.fed_noise.kind == "dropout" and len(strong) == 1):  # that is its noise
@@ -329,7 +336,7 @@ def _target(patient: TorchPatient, target: torch.Tensor, rows: Array, fed: torch
         return None
     difference = layout.back(values) - x
     size = float(x.std()) or 1.0
-    if np.abs(difference).max() < 1e-3 * size:
+    if np.abs(difference).max() < max(1e-3 * size, rounding(x, patient.dtype)):
         return None
     left = float((difference**2).mean()) / size**2
     found = find(x.reshape(len(x), *patient.axes), values)

@@ -16,7 +16,7 @@ from scratchdae.doctor.patients.torch_objective import (
 from scratchdae.doctor.patients.torch_step import LAYERS, MEANS
 
 if TYPE_CHECKING:
-    from scratchdae.doctor.patients.torch import Trainee
+    from scratchdae.doctor.patients.torch_trainee import Trainee
 
 
 def fix_backward(trainee: "Trainee", factor: float | None) -> None:

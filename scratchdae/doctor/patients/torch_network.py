@@ -13,7 +13,7 @@ from scratchdae.doctor.patient import CannotChange, UsersError
 from scratchdae.doctor.patients.torch_objective import first_tensor, seen_of
 
 if TYPE_CHECKING:
-    from scratchdae.doctor.patients.torch import Trainee
+    from scratchdae.doctor.patients.torch_trainee import Trainee
 
 RECURRENT = (nn.LSTM, nn.GRU, nn.RNN)
 

@@ -12,7 +12,7 @@ from scratchdae.doctor.patient import CannotChange
 from scratchdae.doctor.patients.torch_step import MEANS, Term
 
 if TYPE_CHECKING:
-    from scratchdae.doctor.patients.torch import Trainee
+    from scratchdae.doctor.patients.torch_trainee import Trainee
 
 DENSE = (nn.Linear, nn.Conv1d, nn.Conv2d, nn.ConvTranspose1d, nn.ConvTranspose2d)
 

@@ -13,7 +13,7 @@ from scratchdae.doctor.patients import torch_mends
 from scratchdae.doctor.patients.torch_step import Address
 
 if TYPE_CHECKING:
-    from scratchdae.doctor.patients.torch import Trainee
+    from scratchdae.doctor.patients.torch_trainee import Trainee
 
 VANISHED = 1e-2  # of a learning rate is left
 

@@ -73,7 +73,7 @@ def wrong_gradient(patient: TorchPatient, seed: int, rows: Array) -> str | None:
 def _off(p: nn.Parameter, grad: torch.Tensor, value: float, loss: Callable[[], float]) -> bool:
     """Whether a gradient is not the slope along itself, by central differences of two sizes."""
     norm, size = float(grad.norm()), float(p.detach().norm())
-    if not math.isfinite(norm) or norm * size < 1e-6 * abs(value):
+    if not math.isfinite(norm) or norm * size <= 1e-6 * abs(value) or value == 0:
         return False
     ratios = []
     for share in (1e-4, 1e-5):

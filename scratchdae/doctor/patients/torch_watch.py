@@ -17,9 +17,8 @@ from torch.optim.optimizer import register_optimizer_step_post_hook, register_op
 from torch.overrides import TorchFunctionMode, _get_current_function_mode
 
 from scratchdae.arguments import Array
-from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome
+from scratchdae.doctor.patient import Anatomy, Fact, Noise, Outcome, noise_of
 from scratchdae.doctor.patients import torch_facts, torch_step
-from scratchdae.doctor.patients.torch import noise_of
 from scratchdae.doctor.patients.torch_facts import STEPS, Glance
 from scratchdae.doctor.patients.torch_step import Call, Recorder
 
