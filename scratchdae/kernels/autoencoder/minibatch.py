@@ -107,7 +107,7 @@ def _look_over(row: Array) -> tuple[float, int]:
     return float(magnitude), int(used)
 
 
-@njit()
+@njit(inline="always")
 def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tuple[float, bool]:
     """Copy a thread's columns of x̃ (B, D) if most are not zero, or list them; return their Σ|x̃|, and whether copied."""
     pitch, found, used, B = room.W.shape[1], 0.0, 0, len(x)
@@ -123,7 +123,7 @@ def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tup
     return found, False
 
 
-@njit()
+@njit(inline="always")
 def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: int, width: int) -> None:
     """Sum x̃ W, of equation (1), over a thread's rows of W."""
     sums, one = rows(room.parts[team.rank], 0, 0), room.W.dtype.type(1)
@@ -147,7 +147,7 @@ def _encoder_part(room: Room, to: Rows, dense: bool, begin: int, end: int, B: in
         sum_products(to, listed(lists), da_y, lists, lists.places.shape[1], groups, update, width)
 
 
-@njit()
+@njit(inline="always")
 def _descend(room: Room, dense: bool, begin: int, end: int, B: int, rule: Rule, width: int) -> None:
     """Take a plain step with some rows of W."""
     W, one = rows(room.W, begin, 0), room.W.dtype.type(1)
@@ -156,7 +156,7 @@ def _descend(room: Room, dense: bool, begin: int, end: int, B: int, rule: Rule, 
     _encoder_part(room, W, dense, begin, end, B, Update(False, one, -rule.lr, one), width)
 
 
-@njit()
+@njit(inline="always")
 def _descend_by_rule(
     room: Room, dW: Array, memory: Memory, s: int, dense: bool, begin: int, end: int, stop: int, B: int, width: int
 ) -> None:
@@ -171,7 +171,7 @@ def _descend_by_rule(
             update(room.W[k, :H], dW[k - near], n, k * H, memory.W)
 
 
-@njit()
+@njit(inline="always")
 def _output(room: Room, x: Array, b_prime: Array, first: int, last: int, scale: Any, kind: int) -> tuple[float, float]:
     """Make da_z of a_z in some columns; return the sums of the losses and of the magnitudes."""
     loss, magnitude = 0.0, 0.0
@@ -188,7 +188,7 @@ def descend_bias(bias: Array, gradient: Array, lr: Any) -> None:
         bias[j] -= lr * gradient[j]
 
 
-@njit()
+@njit(inline="always")
 def _step(
     team: Team, room: Room, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, memory: Memory | None,
     plain: bool | None, s: int, kind: int, width: int,
