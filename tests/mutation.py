@@ -32,7 +32,9 @@ KILLED = "test_killed_at_any_moment_and_resumed_ends_in_the_same_bits"  # takes 
 LIMIT = 120  # seconds for the tests of one change; who takes longer is noticed
 
 TESTS = {  # the module: its tests, the quickest first; then what to run of the table of all layers
-    **{f"{name}.py": f"test_{name}.py" for name in ("activations", "corruption", "gradcheck", "losses")},
+    **{f"{name}.py": f"test_{name}.py" for name in ("activations", "gradcheck", "losses")},
+    "corruption/draws": "test_draws.py",
+    "corruption/": "test_corruption.py",
     **{f"{name}.py": f"test_{name}.py" for name in ("initializers", "schedules", "rbm")},
     "floors/spectrum": "floors/test_linear_codes.py floors/test_slips.py floors/test_survey.py",
     "floors/examples": "floors/test_slips.py floors/test_survey.py floors/test_linear_codes.py",

@@ -13,13 +13,14 @@ from scratchdae.arguments import Array
 
 def _twins() -> dict[str, ModuleType]:
     """Import the twins; return them by the name of their reference."""
-    from scratchdae.kernels import autoencoder
+    from scratchdae.kernels import autoencoder, corruption
     from scratchdae.kernels.layers import activation, correlation, lstm, pooling, upsampling
     from scratchdae.kernels.machine import announcement
 
     announcement.install()
     return {
         "scratchdae.autoencoder": autoencoder,
+        "scratchdae.corruption.processes": corruption,
         "scratchdae.layers.activation": activation,
         "scratchdae.layers.correlation": correlation,
         "scratchdae.layers.lstm": lstm,

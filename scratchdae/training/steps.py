@@ -29,7 +29,9 @@ class Model(Protocol):
 
     def loss_and_grads(
         self, params: Params, x: Array, target: Array, rng: np.random.Generator | None, /
-    ) -> tuple[np.inexact, Params]: ...  # the generator is given in training: noise and dropout draw from it
+    ) -> tuple[np.inexact, Params]: ...  # the generator is given in training: noise and dropout draw from it; the
+
+    # batch is overwritten afterwards
 
 
 class Step(NamedTuple):
