@@ -8,7 +8,8 @@ from collections.abc import Callable
 from types import ModuleType
 
 from scratchdae import backend
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, Params
+from scratchdae.optimizers import Optimizer
 
 
 def _twins() -> dict[str, ModuleType]:
@@ -41,3 +42,15 @@ def perceptron_steps() -> Callable[..., tuple[Array, int]] | None:
     from scratchdae.kernels.perceptron import steps
 
     return steps
+
+
+def rule_steps(optimizer: Optimizer) -> Callable[..., tuple[Array, Params]] | None:
+    """Return the compiled steps of a tied autoencoder by a rule that remembers; None where there are none of its."""
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    from scratchdae.kernels import update
+    from scratchdae.kernels.autoencoder.steps import rule_steps
+
+    return rule_steps if update.known(optimizer) else None

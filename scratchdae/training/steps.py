@@ -34,6 +34,9 @@ class Model(Protocol):
     # batch is overwritten afterwards
 
 
+Take = Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
+
+
 class Step(NamedTuple):
     """A way to take steps."""
 
@@ -43,7 +46,7 @@ class Step(NamedTuple):
     # take(run, x_tilde, targets, lr, l2) -> (losses, culprit), with batches along the first axis. The culprit is the
     # loss or the first gradient that is not finite, by name; then the step that belongs to the last loss, and those
     # after it, were not taken.
-    take: Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
+    take: Take
 
 
 def choose(model: Model, optimizer: Optimizer, name: str) -> Step:
@@ -84,22 +87,52 @@ def _perceptron(model: Model, optimizer: Optimizer, chosen: backend.Choice, aske
     if fast is None:
         return None
 
-    def take(run: Run, x: Array, labels: Array, lr: float, l2: float) -> tuple[Array, str | None]:
+    def take(run: Run, x: Array, labels: Array, lr: float, l2: float) -> Array:
+        weights, biases = ([run.params[f"{name}.{array}"] for name in dense] for array in ("W", "b"))
+        losses, taken = fast(weights, biases, x, labels, lr, l2)
+        return losses[:taken]
+
+    return Step(chosen.name, f"{chosen.reason}; all layers fused", TOGETHER, _while_certain(take, general))
+
+
+def _remembering(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
+    """Tied weights by momentum, RMSprop, Adam and the like, which have compiled steps as a whole."""
+    del asked
+    config = model.config
+    if chosen.name != "numba" or config["model"] != "autoencoder" or not config["tied"]:
+        return None
+    fast, general = kernels.rule_steps(optimizer), _general(model, optimizer, backend.choose("numpy"), "numpy")
+    options = {name: config[name] for name in ("loss", "output", "reduction")}
+    if fast is None:
+        return None
+
+    def take(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> Array:
+        losses, run.optimizer_state = fast(
+            run.params, run.optimizer_state, optimizer, x_tilde, target, lr, l2=l2, **options
+        )
+        return losses
+
+    return Step(chosen.name, f"{chosen.reason}; the update fused", TOGETHER, _while_certain(take, general))
+
+
+def _while_certain(fast: Callable[[Run, Array, Array, float, float], Array], general: Step) -> Take:
+    """Take fast steps, which return the losses of those that they took; where they stop, the general step decides."""
+
+    def take(run: Run, x: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
         losses, done = np.empty(len(x)), 0
         while done < len(x):
-            weights, biases = ([run.params[f"{name}.{array}"] for name in dense] for array in ("W", "b"))
-            found, taken = fast(weights, biases, x[done:], labels[done:], lr, l2)
-            losses[done : done + taken] = found[:taken]
-            done += taken
+            found = fast(run, x[done:], target[done:], lr, l2)
+            losses[done : done + len(found)] = found
+            done += len(found)
             if done < len(x):  # what may not be finite
                 one = slice(done, done + 1)
-                losses[one], culprit = general.take(run, x[one], labels[one], lr, l2)
+                losses[one], culprit = general.take(run, x[one], target[one], lr, l2)
                 done += 1
                 if culprit is not None:
                     return losses[:done], culprit
         return losses, None
 
-    return Step(chosen.name, f"{chosen.reason}; all layers fused", TOGETHER, take)
+    return take
 
 
 def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step:
@@ -130,6 +163,7 @@ def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: 
 MAKERS: tuple[Callable[[Model, Optimizer, backend.Choice, str], Step | None], ...] = (
     _autoencoder,
     _perceptron,
+    _remembering,
     _general,
 )
 
