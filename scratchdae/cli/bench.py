@@ -13,6 +13,7 @@ from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, Competitor, jax_
 from scratchdae.benchmark.works import KINDS, PIXELS, examples
 from scratchdae.benchmark.works.work import Setting
 from scratchdae.blas_threads import environment, limited
+from scratchdae.cli import bench_rungs
 from scratchdae.cli.results import origin, writable_folder, write_numbers
 
 _ROUNDS = {"small": 5, "full": 7}
@@ -32,9 +33,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--scale", action="store_true", help="instead: seconds of an epoch against its images")
     parser.add_argument(
         "--work",
-        choices=tuple(KINDS),
+        choices=(*KINDS, "rungs"),
         help="an autoencoder's steps on images; on a hidden layer's outputs; steps of a 784-1000-1000-1000-10 network "
-        "with labels (pixels)",
+        "with labels; rungs: the ladder from the NumPy step to fit (pixels)",
     )
     parser.add_argument(
         "--grid",
@@ -44,6 +45,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--peers", metavar="NAME,...", help=f"of {','.join(PEERS)} (all)")
     parser.add_argument("--threads", type=int, metavar="N", help="for everyone (as many as processors)")
     parser.add_argument("--rounds", type=int, metavar="N", help="(small 5, full 7, --scale 3)")
+    bench_rungs.add(parser)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(float32)")
     parser.add_argument("--data", choices=examples.DATA, default="digits", help="(digits)")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="(runs/bench)")
@@ -55,7 +57,12 @@ def run(options: argparse.Namespace) -> int:
     if options.rounds is not None:
         integer("rounds", options.rounds)
     writable_folder("--out", options.out)
-    measured = _memory if options.memory else _scale if options.scale else _compare
+    if options.work == "rungs" and not (options.memory or options.scale):
+        _refuse(options, "--work rungs", "grid", "peers")
+        measured = bench_rungs.climb
+    else:
+        _refuse(options, "anything but --work rungs", "rung")
+        measured = _memory if options.memory else _scale if options.scale else _compare
     with limited(threads), environment(jax_scan.environment(threads)):
         return measured(options, threads)
 
