@@ -56,7 +56,7 @@ def _draw(params: Params, x: Array, batch_size: int, dtype: Any) -> Drawn:
     return Drawn(params=params, inputs=np.concatenate(inputs), targets=np.concatenate(targets), x=x)
 
 
-def prepare(setting: Setting, data: Dataset, steps: int = STEPS) -> Drawn:
+def prepare(setting: Setting, data: Dataset, steps: int) -> Drawn:
     """Draw first parameters and batches, always the same for a setting: as many as asked for, or as there are."""
     B, H, dtype = setting.batch_size, setting.n_hidden, setting.dtype
     x = np.ascontiguousarray(data.x_train[: min(steps, len(data.x_train) // B) * B].reshape(-1, data.x_train[0].size))

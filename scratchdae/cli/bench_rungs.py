@@ -26,7 +26,7 @@ def climb(options: argparse.Namespace, threads: int) -> int:
     chosen = [rungs.RUNGS[choice("--rung", name, RUNGS)] for name in dict.fromkeys(names)]
     setting = Setting("rungs", rungs.HIDDEN, rungs.BATCH_SIZE, options.dtype)
     about = {**origin(options, threads), "data": options.data, "dtype": options.dtype}
-    work = rungs.prepare(setting, examples.load(options.data))
+    work = rungs.prepare(setting, examples.load(options.data), rungs.STEPS)
     found, weights = about["machine"], work.params["W"]
     load = "" if found["load_before"] is None else f", load {found['load_before']:.1f} before"
     _say("machine", f"{found['processor']}, {found['processors']} processors{load}")
