@@ -43,6 +43,11 @@ class Evidence:
         return not self.base.finite or self.base.score > ONE + 0.05
 
     @property
+    def roomy(self) -> bool:
+        """Whether the code holds as many numbers as an example: poolings with so many channels need not lose any."""
+        return self.anatomy.code is not None and self.anatomy.code >= self.x.shape[1]
+
+    @property
     def close(self) -> bool:
         """Whether it is about where the best linear network is."""
         return self.share < 0.15
@@ -134,8 +139,7 @@ class Evidence:
         """Whether nothing keeps it from copying: it is as wide as its input, and its noise is weak or none."""
         judge, noise = self.expected.reference, self.anatomy.noise
         weak = noise.kind == "none" or (noise.kind == judge.kind and noise.level < 0.5 * judge.level)
-        wide = self.anatomy.code is not None and self.anatomy.code >= self.x.shape[1]
-        return wide and weak and judge.kind != "none" and self.share > 0.05
+        return self.roomy and weak and judge.kind != "none" and self.share > 0.05
 
     @property
     def narrow(self) -> bool:

@@ -31,7 +31,7 @@ def test_q4b_takes_steps_that_are_too_short(keras):
         return model
 
     x = np.random.default_rng(0).random((6000, 2)).astype(np.float32)
-    report = doctor.examine(build, None, x, batch_size=128, steps=300, budget_s=200)
+    report = doctor.examine(build, None, x, batch_size=128, steps=300, budget_s=1500)
     assert report.verdict == "cause", str(report)
     assert report.causes[0].id == "F01"
     assert report.prescription[0].name == "lr_up"
@@ -66,7 +66,7 @@ def convolutional(keras, shape, code=None):
 
 def test_q2a_is_saturated(keras):
     x = (datasets.digits().x_train[:700].reshape(-1, 28, 28, 1) / 255).astype(np.float32)
-    report = doctor.examine(convolutional(keras, (28, 28, 1)), None, x, batch_size=32, steps=60, budget_s=300)
+    report = doctor.examine(convolutional(keras, (28, 28, 1)), None, x, batch_size=32, steps=60, budget_s=1500)
     assert report.verdict == "cause", str(report)
     assert report.causes[0].id == "F15"
     assert report.prescription[0].proved
@@ -74,7 +74,7 @@ def test_q2a_is_saturated(keras):
 
 def test_q3a_cannot_reach_its_targets(keras):
     x = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3)).astype(np.float32)
-    report = doctor.examine(convolutional(keras, (32, 32, 3), 32), None, x, batch_size=32, steps=25, budget_s=300)
+    report = doctor.examine(convolutional(keras, (32, 32, 3), 32), None, x, batch_size=32, steps=25, budget_s=1500)
     assert report.verdict == "cause", str(report)
     assert report.causes[0].id == "F14"
     assert report.prescription[0].name in ("scale_to_unit", "standardise_data", "linear_output")
