@@ -57,12 +57,11 @@ def run(options: argparse.Namespace) -> int:
     if options.rounds is not None:
         integer("rounds", options.rounds)
     writable_folder("--out", options.out)
-    if options.work == "rungs" and not (options.memory or options.scale):
-        _refuse(options, "--work rungs", "grid", "peers")
-        measured = bench_rungs.climb
-    else:
-        _refuse(options, "anything but --work rungs", "rung")
-        measured = _memory if options.memory else _scale if options.scale else _compare
+    rungs = options.work == "rungs"
+    mode = "--memory" if options.memory else "--scale" if options.scale else f"--work {options.work or 'pixels'}"
+    _refuse(options, mode, *(("grid", "peers") if rungs else ("rung",)))
+    measured = bench_rungs.climb if rungs else _compare
+    measured = _memory if options.memory else _scale if options.scale else measured
     with limited(threads), environment(jax_scan.environment(threads)):
         return measured(options, threads)
 
