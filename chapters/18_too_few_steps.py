@@ -1,22 +1,22 @@
 # %% [markdown]
-# # Ten epochs of four steps are forty steps: most of what "fails to train" has only begun
+# # Ten epochs of four steps are forty steps: most of what fails to train has only begun
 #
 # The loss has fallen in every epoch, and after the last one it is still far too high: 0.28, where always answering the
-# mean gives 0.085. Noise is blamed, the width of the code is blamed, the optimizer is blamed. Nobody has looked at
-# the slope of the curve at its end: it still falls by nearly one per cent a step.
+# mean gives 0.085. Noise is blamed, the width of the code is blamed, the optimizer is blamed. Look at the slope of the
+# curve at its end: it still falls by nearly one per cent a step.
 #
 # *Failure modes: F04 · networks: Q1a, Q4b · advice: anneal the noise, count iterations*
 
 # %% [markdown]
 # ## The claim
 #
-# Two much-read questions, two counts.
+# Two questions, two counts.
 #
-# 1. A denoiser "fails to train" on 100 rows of 10 uniform numbers, code of 5, ReLU, linear output, Adam, 10 epochs. The
+# 1. A denoiser fails to train on 100 rows of 10 uniform numbers, code of 5, ReLU, linear output, Adam, 10 epochs. The
 #    answer: its noise, 0.2 of the data's standard deviation, is excessive; anneal it from 5 % down to 1–2 %. On trial:
 #    in batches of 32 that is 40 steps; no noise and no annealing changes anything; more steps do.
-# 2. A linear autoencoder 2–2–2, Adam at 1e-5, batches of 128, is said to pass 1e-5 "in under 450 iterations". On trial:
-#    that is true of epochs, and not of steps.
+# 2. A linear autoencoder 2–2–2, Adam at 1e-5, batches of 128, is said to pass 1e-5 in fewer than 450 iterations. (What
+#    an iteration is, the answer does not say.) On trial: that is true of epochs, and not of steps.
 #
 # Early in training Adam moves each weight by $lr$ a step, so the loss falls by $lr\sum|g|$ a step (chapter 17). Where
 # the slope of the loss at the end is still that, a run has not failed; it has stopped.
@@ -130,7 +130,8 @@ print(f"{ENOUGH_EPOCHS} epochs, by noise: { {name: round(float(v), 4) for name, 
 # %% [markdown]
 # ### The linear network: iterations of what?
 #
-# An "iteration" of the posted code is a pass through the data. With 30,000 rows it has 235 steps.
+# The answer does not say. Its code, which was posted for another network, counts passes through the data; with 30,000
+# rows one has 235 steps.
 
 
 # %%
@@ -287,7 +288,7 @@ for ax in (noise_ax, more, pair_ax):
 #
 # **450 iterations.** True of epochs, with all three seeds here: 331, 252 and 298 of them. That is 59,000 to 78,000
 # steps. After 450 *steps* the loss has gone from 0.424 to 0.405. How many epochs are needed depends on the first
-# weights, and on the number of rows, which nobody who reports epochs reports.
+# weights, and on the number of rows, so that a count of epochs says little without it.
 
 # %% [markdown]
 # ## Exercises

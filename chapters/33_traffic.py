@@ -164,8 +164,8 @@ for name, ratio in dearer.items():
 # %% [markdown]
 # ## The run: what can be left out
 #
-# Images drawn independently, so that the $n$ of a group are; of each exactly $\nu D$ pixels destroyed, every one with
-# probability $\nu$. With $p_k$ the share of images in which pixel $k$ is zero already,
+# The embedded digits, which a program draws, chosen independently, so that the $n$ of a group are; of each exactly
+# $\nu D$ pixels destroyed, every one with probability $\nu$. With $p_k$ the share of them in which pixel $k$ is zero,
 #
 # $$ q_k = 1 - (1 - p_k)(1 - \nu), \qquad \text{left out} = \frac1D \sum_k q_k^n. \qquad (1) $$
 #

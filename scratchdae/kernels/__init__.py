@@ -84,3 +84,18 @@ def rule_steps(optimizer: Optimizer) -> Callable[..., tuple[Array, Params]] | No
     from scratchdae.kernels.autoencoder.steps import rule_steps
 
     return rule_steps if update.known(optimizer) else None
+
+
+def updates(optimizer: Optimizer, params: Params) -> Callable[..., Params] | None:
+    """Return the compiled update of a rule, in place; None where there is none, or so few parameters are not worth it.
+
+    It is called with the rule, parameters, gradients, state, lr and l2, and returns the state to go on with.
+    """
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    from scratchdae.kernels import update
+
+    many = sum(value.size for value in params.values()) >= update.MANY
+    return update.step if many and update.known(optimizer) else None

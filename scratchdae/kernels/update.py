@@ -15,17 +15,20 @@ A rule is compiled when it is first used, and no other with it.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 from numba.extending import overload
 
 from scratchdae.arguments import Array, Params
+from scratchdae.kernels.machine import threads
 from scratchdae.kernels.machine.jit import njit
 from scratchdae.optimizers import SGD, Adagrad, Adam, AdamW, Optimizer, RMSprop
 from scratchdae.optimizers.rule import Rule
 
 _FAST = {"contract", "nsz"}
+_LEAST = 65536  # parameters that are worth a thread
+MANY = 100_000  # parameters of a model whose update takes longer than to call what is compiled
 
 
 class Velocity(NamedTuple):
@@ -111,6 +114,11 @@ def _compiled_update(w: Array, g: Array, n: Array, at: int, kept: Any) -> Any:
     return _ROWS[kept.instance_class]
 
 
+@njit()
+def _update_part(w: Array, g: Array, n: Array, kept: Any, begin: int, end: int) -> None:
+    update(w[begin:end], g[begin:end], n, begin, kept)
+
+
 def _numbers_of_velocity(rule: SGD, lr: float, t: Array) -> list[Any]:
     fast = np.where(t == 1, 1.0, 1 - rule.dampening)
     inner, outer = (lr, 1.0) if rule.momentum_lr == "inside" else (1.0, lr)
@@ -173,3 +181,13 @@ def kept(rule: Rule, state: Params, name: str) -> Any:
 def after(state: Params, steps: int) -> Params:
     """Return the state, whose arrays the steps have changed in place, with those steps counted."""
     return {name: np.array(value + steps) if name == "step" else value for name, value in state.items()}
+
+
+def step(rule: Optimizer, params: Params, grads: Params, state: Params, lr: float, l2: float) -> Params:
+    """Take a step with the parameters of any model, in place; return the state to go on with."""
+    found = numbers(cast(Rule, rule), lr, l2, state, 1, next(iter(params.values())).dtype)
+    for name, value in params.items():
+        g, n = np.ascontiguousarray(grads[name], value.dtype), found[int(value.ndim < 2), 0]
+        ends = threads.parts(value.size, _LEAST)
+        threads.run(_update_part, *ends, value.reshape(-1), g.reshape(-1), n, kept(cast(Rule, rule), state, name))
+    return after(state, 1)

@@ -55,10 +55,14 @@ def choose(model: Model, optimizer: Optimizer, name: str) -> Step:
     return next(step for make in MAKERS if (step := make(model, optimizer, chosen, name)) is not None)
 
 
+def _is_plain(optimizer: Optimizer) -> bool:
+    return type(optimizer) is SGD and not optimizer.momentum and not optimizer.weight_decay
+
+
 def _autoencoder(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
     """Many steps of plain gradient descent in one call: the reference's, or its twin's."""
     del asked
-    if model.config["model"] != "autoencoder" or optimizer != SGD():
+    if model.config["model"] != "autoencoder" or not _is_plain(optimizer):
         return None
     steps = backend.loops(autoencoder, chosen.name).sgd_steps
     options = {name: model.config[name] for name in ("loss", "output", "reduction")}
@@ -76,7 +80,7 @@ def _autoencoder(model: Model, optimizer: Optimizer, chosen: backend.Choice, ask
 def _perceptron(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
     """Sigmoid layers under a softmax, which have compiled steps as a whole."""
     config = model.config
-    if chosen.name != "numba" or optimizer != SGD() or config["model"] != "sequential":
+    if chosen.name != "numba" or not _is_plain(optimizer) or config["model"] != "sequential":
         return None
     kinds = [layer["layer"] for layer in config["layers"]]
     alternating = len(kinds) % 2 == 1 and kinds == [("Dense", "Sigmoid")[i % 2] for i in range(len(kinds))]
@@ -138,8 +142,12 @@ def _while_certain(fast: Callable[[Run, Array, Array, float, float], Array], gen
 def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step:
     """Gradients, and an update rule: what every model can do."""
     what = f"{type(model).__name__} with {optimizer}"
+    update = kernels.updates(optimizer, model.params) if chosen.name == "numba" else None
     if model.config["model"] == "sequential":
-        name, reason = chosen.name, f"{chosen.reason}; the loops of layers that have a twin"
+        twins = "the loops of layers that have a twin"
+        name, reason = chosen.name, f"{chosen.reason}; {twins if update is None else twins + ', and the update'}"
+    elif update is not None:
+        name, reason = chosen.name, f"{chosen.reason}; the update"
     elif asked == "numba":
         raise ValueError(f"backend must be 'auto' or 'numpy' for {what}, which has no compiled twin, found 'numba'")
     else:
@@ -151,6 +159,9 @@ def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: 
         culprit = _culprit(float(value), grads)
         if culprit is not None:
             return np.array([float(value)]), culprit
+        if update is not None:
+            run.optimizer_state = update(optimizer, run.params, grads, run.optimizer_state, lr, l2)
+            return np.array([float(value)]), None
         if l2:
             decay = l2_penalty(run.params, l2)[1]
             grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}

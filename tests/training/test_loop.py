@@ -130,6 +130,36 @@ def test_uint8_images_are_scaled_a_few_batches_at_a_time(monkeypatch):
     assert max(largest) == 16
 
 
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_what_an_example_becomes_does_not_depend_on_its_stretch(backend, x, monkeypatch):
+    if backend == "numba":
+        require("numba")
+    weights = []
+    for together in (1, 2, 256):
+        monkeypatch.setattr(batches, "TOGETHER", together)
+        trained = model()
+        fit(trained, x, epochs=3, lr=0.1, batch_size=4, corruption=Corruption("salt_and_pepper", 0.4), backend=backend)
+        weights.append(trained.params)
+    assert equal(weights[0], weights[1])
+    assert equal(weights[0], weights[2])
+
+
+def test_targets_keep_to_their_examples(x):
+    """A target that says which example it belongs to."""
+    seen = []
+
+    class Spy(DenoisingAutoencoder):
+        def loss_and_grads(self, params, x_tilde, t, rng=None):
+            seen.append((x_tilde.copy(), t.copy()))
+            return super().loss_and_grads(params, x_tilde, t, rng)
+
+    spy = Spy(12, 8, streams(3).initialisation, loss="squared_error", dtype=np.float64)
+    fit(spy, x, x + 1, epochs=2, lr=1e-3, batch_size=5, optimizer=Plain(), backend="numpy")
+    assert len(seen) == 10
+    for x_tilde, t in seen:
+        np.testing.assert_array_equal(t, x_tilde + 1)
+
+
 def test_memory_maps_are_read_without_a_copy(tmp_path):
     import tracemalloc
 
