@@ -36,7 +36,7 @@
 # 1. The gradient derived below is right to the last digit that float64 has. The complex step (Squire and Trapp, *Using
 #    complex variables to estimate derivatives of real functions*, SIAM Review 1998) can show it, because it does not
 #    subtract; a central difference cannot see past about $10^{-10}$.
-# 2. "The loss goes down" is no evidence for a gradient, and "it goes down less far than it should" is hard to see
+# 2. A loss that goes down is no evidence for a gradient, and that it goes down less far than it should is hard to see
 #    without the right one beside it.
 
 # %%
@@ -144,7 +144,7 @@ def no_encoder_part(params, x_tilde, x):
 
 
 def clean_input(params, x_tilde, x):
-    """Broken: x for x_tilde in (12). Without corruption nobody would notice."""
+    """Broken: x for x_tilde in (12). Without corruption it makes no difference."""
     loss, y, da_z, _, da_y = pieces(params, x_tilde, x)
     return loss, gradients(da_z.T @ y + x.T @ da_y, da_y, da_z)
 
@@ -305,10 +305,10 @@ named = {variant: {row.name for row in report.rows if not row.ok} for variant, r
 # %% [markdown]
 # ## The trap
 #
-# Every variant now trains on the embedded digits, from the same first weights, on the same batches and with the same
-# destroyed pixels. After each epoch we measure the cross-entropy of reconstructing 1,000 digits that were not trained
-# on, half of whose pixels are destroyed, always the same ones. Two levels to hold it against: the best *constant*
-# picture, which is the mean, has the loss $\sum_k H_b(\bar x_k)$ with the binary entropy
+# Every variant now trains on the embedded digits, which a program draws, from the same first weights, on the same
+# batches and with the same destroyed pixels. After each epoch we measure the cross-entropy of reconstructing 1,000
+# digits that were not trained on, half of whose pixels are destroyed, always the same ones. Two levels to hold it
+# against: the best *constant* picture, which is the mean, has the loss $\sum_k H_b(\bar x_k)$ with the binary entropy
 # $H_b(p) = -p\log p - (1-p)\log(1-p)$; and because some grey levels lie strictly between 0 and 1, no reconstruction at
 # all can go below the mean of $\sum_k H_b(x_k)$.
 
@@ -501,7 +501,7 @@ for ax in (left, centre, trap):
 # (8) and $q$ the encoder's (12), leaving out $p$ gives $\langle p + q, q\rangle = \|q\|^2 + \langle p, q\rangle$:
 # positive unless the two parts are strongly opposed, and nothing opposes them. The table that the script prints has the
 # measured cosines: 0.98 for `clean_input` at the first weights, 0.97 without the encoder's part, and still 0.45 without
-# the decoder's. The biases are right in all three. That is all that "the loss goes down" tells: an angle below 90°.
+# the decoder's. The biases are right in all three. That is all that a falling loss tells: an angle below 90°.
 #
 # **Why it ends higher.** Descent along $d$ rests where the *expected* $d$ vanishes, not where $\nabla L$ does. With
 # `clean_input`, $d = \nabla_W L + (x - \tilde x)^\top da_y$. The second term exists on destroyed components only; it
@@ -511,8 +511,8 @@ for ax in (left, centre, trap):
 #
 # **Why the missing slope looks like a learning rate.** $y(1 - y) \le 1/4$, and much less where a unit saturates.
 # Without it the encoder's part is at least four times too large, and at the shared learning rate the loss is NaN within
-# an epoch. Whoever divides the rate by ten, as everybody would, is rewarded: now it trains. (So its curve is at another
-# learning rate than the rest, and compares with them only as a user would compare.)
+# an epoch. Whoever divides the rate by ten, a natural thing to do, is rewarded: now it trains. (So its curve is at
+# another learning rate than the rest, and compares with them only as a user would compare.)
 #
 # **Why the factor 1/2 is different.** It is a learning rate half as large, no more: the same path, slower. It is still
 # a wrong gradient of the loss that is reported, and the check says so (all three parameters, error 1 in units of

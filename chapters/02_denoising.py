@@ -6,7 +6,7 @@
 # with half of the pixels knocked out. You look at its filters, and most of them are static.
 #
 # Nothing is broken in the usual sense. The network solves the task it was given, which was to say what it is shown.
-# This chapter measures the copying, repairs it by destroying inputs, and asks of each popular explanation whether it is
+# This chapter measures the copying, repairs it by destroying inputs, and asks of five explanations whether they are
 # true. (One of them is not.)
 
 # %% [markdown]
@@ -15,8 +15,9 @@
 # Vincent, Larochelle, Bengio and Manzagol (ICML 2008), section 2.3: replace the input $x$ by a copy $\tilde x$ with a
 # fraction $\nu$ of its components set to 0, and ask for the *clean* $x$. To put a missing component back the code has
 # to hold the dependencies between components, so that even an overcomplete code learns something. Their figure 3 shows
-# the filters (the columns of our $W$) for $\nu = 0$, 0.25 and 0.5, and single units followed from the same first
-# weights: the more is destroyed, the less the filters look like static, the larger and more structured they are.
+# the filters (the columns of our $W$) for growing $\nu$, and single units followed from the same first weights: without
+# noise many of *their* filters are nearly even grey patches; the more is destroyed, the more distinct and the less
+# local they are. (Static at $\nu = 0$ is what *this* copier shows. It comes from its first weights: claim 5.)
 #
 # Five claims are on trial, each with a number:
 #
@@ -53,9 +54,9 @@ TEST_NUS = (0.25, 0.5)  # fractions destroyed in the held-out images
 # %% [markdown]
 # ## The run
 #
-# Four networks with tied weights, sigmoid units and the paper's cross-entropy, on the embedded digits. They see the
-# same images in the same order. The first three begin with the same weights, bit for bit. The fourth begins with the
-# same weights divided by four; it is there for the fifth claim.
+# Four networks with tied weights, sigmoid units and the paper's cross-entropy, on the embedded digits, which a program
+# draws (the paper has MNIST). They see the same images in the same order. The first three begin with the same weights,
+# bit for bit. The fourth begins with the same weights divided by four; it is there for the fifth claim.
 
 # %%
 data = digits()
@@ -461,7 +462,7 @@ ax.grid(alpha=0.3)
 #
 # **Why it costs on clean images.** A network that has seen half of the world destroyed treats every dark pixel as
 # perhaps destroyed. Given a clean image it still smooths: its error there is seven times that of the copier. Which one
-# is "better" depends on what it is for, and a low reconstruction error alone says nothing about features.
+# is better depends on what it is for, and a low reconstruction error alone says nothing about features.
 #
 # **What does not hold.** Claim 5. Start from weights a quarter as large and the same noise-free network grows filters
 # that are *smoother* than the denoiser's (0.58 against 0.39 in full), because there is less static to look through. Yet

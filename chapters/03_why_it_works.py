@@ -327,7 +327,7 @@ with_, without = ([curved[kind, start] for start in STARTS] for kind in ("noise"
 for start, ours, broken in zip(STARTS, with_, without, strict=True):
     assert ours["cosine"] > 0.97, f"first weights {start}: the arrows do not point home, cosine {ours['cosine']:.3f}"
     assert ours["removed"] > 0.7, f"first weights {start}: one step removes only {ours['removed']:.2f} of the distance"
-    assert ours["score_error"] < 0.27 < broken["score_error"], f"first weights {start}: no better at the score"
+    assert ours["score_error"] < 0.3 < broken["score_error"], f"first weights {start}: no better at the score"
     assert broken["error_on_curve"] < ours["error_on_curve"] / 2, "on the curve itself the copier should be the better"
     assert ours["chain_90%"] < 0.6, f"first weights {start}: the chain leaves the curve, {ours['chain_90%']:.2f} sigma"
     assert broken["chain_90%"] > 1.2, f"first weights {start}: the copier's chain should not find the curve"
@@ -468,7 +468,7 @@ chapter.finish(figure, numbers)
 # The arrows climb the density of the *noisy* data (Tweedie's formula). Without noise the loss sees $r$ on the curve
 # only, where $r(x)=x$ is best; beside it any $r$ is as good as any other, so the answer is what the first weights left.
 # It need not be the identity: these copiers push points away, leave them where they are or pull them in. One that
-# happens to pull in ("1, b = 0") is luck, not learning.
+# happens to pull in (the one from 1, b = 0) is luck, not learning.
 #
 # **b.** One step with the exact conditional carries $q(x)$ to $\sum_{\tilde x}p(x'\mid\tilde x)\,q(\tilde x)=q(x')$,
 # and the flow $q(x)\,T(x'\mid x)=\sum_{\tilde x}q(\tilde x)\,p(x\mid\tilde x)\,p(x'\mid\tilde x)$ is symmetric: the

@@ -1,33 +1,36 @@
 # %% [markdown]
 # # A loss means nothing until you know its floor, and the floor can be measured before training
 #
-# Two runs are on your screen. The first has settled at 0.050, and no learning rate, optimizer or number of epochs moves
-# it. The second has come down to 0.043 and looks better. Which one is failing?
+# Two runs are on your screen, on different data. The first has settled at 0.050, and no learning rate, optimizer or
+# number of epochs moves it. The second has come down to 0.043. Which one is failing?
 #
-# The second. The first has reached the least loss that its data and its code allow; nothing is wrong with it. The
-# second has 61 % of its way before it. The loss alone cannot say so: it lacks the two numbers that it has to be read
-# between. Both can be computed from the data in a second, before anything is trained.
+# The second. The first has reached the least loss that its data and its linear code allow; nothing is wrong with it.
+# The second has more than half of its way before it. The two losses cannot say so, nor can they be compared with each
+# other: each lacks the two numbers that it has to be read between. Both can be computed from the data in a second,
+# before anything is trained.
 #
 # *Failure modes: F19, F23, H1 · networks: Q1a, Q4a, Q4f · advice: know what loss to expect*
 
 # %% [markdown]
 # ## The claim
 #
-# A loss $L$ lies between two numbers.
+# A loss $L$ is read between two numbers.
 #
 # - The **ceiling** is the best constant: what the output's biases reach when the input is ignored. For the squared
 #   error it is the variance, for cross-entropy the binary entropy of each column's mean.
-# - The **floor** is what no weights can beat: the entropy of the targets, what $k$ units can carry (Eckart and Young
-#   1936), what noise has destroyed (Wiener 1949), what the output cannot reach.
+# - Below it stands a **floor**, of one of two kinds. A *bound* no weights can beat, in any network: the entropy of the
+#   targets, what the output cannot reach. A *linear reference* is what the best linear map leaves: through $k$ units
+#   (Eckart and Young 1936), or of noise (Wiener 1949). It bounds linear networks; others may go below it, and do.
 #
 # The number to report is the **relative excess**, $(L - \text{floor}) / (\text{ceiling} - \text{floor})$: 1 has learned
-# nothing, 0 has learned all there is. It does not depend on the reduction or on the units, so runs on different data
-# can be compared. Four claims are on trial.
+# nothing, 0 has reached the floor, which is all there is if that is a bound. It does not depend on the reduction or on
+# the units, so that runs on different data can be set side by side, as their losses cannot. Four claims are on trial.
 #
 # 1. The floors of three very different data sets, computed in one call, agree with closed forms where these exist.
-# 2. Networks trained on them land on their floors, and none lands below.
-# 3. Read by the loss, the runs come out in the wrong order; read by the excess, the one that fails stands out.
-# 4. The floor of linear codes is a floor for *linear* codes. A deeper network may go below it, and on digits it does.
+# 2. Linear networks trained on them land on their floors, and none lands below.
+# 3. The losses of different data have no order that means anything; by the excess, the run that fails stands out.
+# 4. What a linear code leaves is a bound for *linear* codes, and a reference level for others. A deeper network may go
+#    below it, and on digits it does.
 #
 # At the prompt the same numbers, as a table and a figure, for your own file:
 #
@@ -64,7 +67,8 @@ K_DEEP, WIDE = 8, 64 if chapter.quick else 128  # code and hidden layers of the 
 # ## The floors, in one call
 #
 # Uniform noise is what people feed a network to try it out. The mixtures are 100 columns made of 8 hidden ones, plus a
-# tenth of noise of their own: what one column lost, others still tell. The digits are real images.
+# tenth of noise of their own: what one column lost, others still tell. The digits are those embedded in the package,
+# 28×28 images that a program draws.
 
 # %%
 rng = np.random.default_rng([chapter.seed, 4])
@@ -187,7 +191,7 @@ assert excess["digits, repaired"] < 0.02 * broken, (
     f"the repair must take it away, left {excess['digits, repaired']:.4f}"
 )
 
-# 3. By the loss the failing run is the better one; by the excess it is not.
+# 3. The failing run has the lower loss, which means nothing, since the data differ; the excess tells.
 assert runs["digits, small steps"][0] < runs["uniform noise"][0], f"the failing run must have the lower loss: {runs}"
 assert broken > 40 * excess["uniform noise"], f"the excess must tell them apart, found {excess}"
 
@@ -248,13 +252,14 @@ for row, run in enumerate(order):
     right.barh(row, excess[run], color=color, hatch=hatch, edgecolor="white")
     right.text(max(excess[run], 0) + 0.02, row, f"{excess[run]:.4f}", va="center")
 left.set_yticks(range(len(order)), order)
-left.set(xlabel="squared error per component", title="Read by the loss, the broken run beats two sound ones")
+left.set(xlabel="squared error per component")
+left.set_title("Losses of different data, each with its own floor:\nthey have no order")
 left.legend(loc="lower right")
 right.axvline(0, color="black", linewidth=3)
 right.axvline(1, color="black", linestyle=":")
 right.text(0.99, -0.45, "best constant", ha="right", fontsize=9)
 right.set(xlabel="relative excess: (loss − floor) / (constant − floor)", xlim=(-0.9, 1.25),
-          title="Read by the relative excess, only one has far to go")  # fmt: skip
+          title="Read by the relative excess,\nonly one has far to go")  # fmt: skip
 for ax in (left, right):
     ax.grid(axis="x", alpha=0.3)
 
@@ -283,10 +288,10 @@ for ax in (left, right):
 # **Why the ratio.** Another reduction multiplies $L$, floor and ceiling by the same $D$; another unit of the data, by
 # the same square. Both cancel.
 #
-# **What does not follow.** $L_k$ bounds linear codes. The digits lie near a curved surface, on which 8 numbers say more
-# than 8 projections do: the deeper network's excess is below zero. A negative excess has two other causes, which look
-# alike and are not good news: components fitted to few rows (compare with held-out rows), and a floor that was computed
-# for other data (scaled or corrupted otherwise).
+# **What does not follow.** $L_k$ bounds linear codes only. The digits lie near a curved surface, on which 8 numbers say
+# more than 8 projections do: the deeper network's excess is below zero. A negative excess has two other causes, which
+# look alike and are not good news: components fitted to few rows (compare with held-out rows), and a floor that was
+# computed for other data (scaled or corrupted otherwise).
 
 # %% [markdown]
 # ## Exercises
@@ -296,10 +301,10 @@ for ax in (left, right):
 #    $(1 - 32/100)/12 = 0.0567$ at best. On the training rows less: `floors.sample_pca` says how much. The components
 #    that were fitted to these rows are no better than any others on new ones.
 #
-# 2. *A loss of 0.03 with the reduction "sum over an example" is reported for 784 pixels. Is that good?*
+# 2. *A loss of 0.03, summed over an example, is reported for 784 pixels. Is that good?*
 #
 #    Per component it is $0.03/784$, below anything here, so either it is nearly the identity (a wide code without
-#    noise), or the reduction was named wrongly. The floor decides: compute it, then ask what the code is.
+#    noise), or the reduction was named wrongly. The floors decide: compute them, then ask what the code is.
 #
 # 3. *The relative excess of a run is 1.02 after a hundred epochs. What do you look at first?*
 #

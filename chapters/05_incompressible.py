@@ -5,14 +5,15 @@
 # little, and stays. You widen the code: it falls a little further and stays there. You change the learning rate, the
 # optimizer, the depth; nothing changes but the third digit. The reconstruction is grey, for every input.
 #
-# *Failure modes: F23 · networks: Q3b, Q4a, Q4f · advice: "widen the code", "redundant columns compress"*
+# *Failure modes: F23 · networks: Q3b, Q4a, Q4f · advice: widen the code, redundant columns compress*
 
 # %% [markdown]
 # ## The claim
 #
-# Two much-read questions train on noise: one asks why its loss does not decrease (random integers from 0 to 255, a
-# convolutional network with a code of 8 or 32 numbers), the other why it cannot reach zero (uniform numbers, six layers
-# of 100). The answers say that independent columns cannot be compressed and redundant ones can. On trial:
+# Two questions train on noise: one why the loss does not decrease (Q3; random integers from 0 to 255, a convolutional
+# network with a code of 8 or 32 numbers, both of its answer), the other why it cannot reach zero (Q4a; uniform numbers,
+# six layers of 100). The latter's answer says that independent columns cannot be compressed and redundant ones can. On
+# trial:
 #
 # 1. for $d$ independent columns of variance $\sigma^2$ a code of $k$ numbers leaves $(1 - k/d)\,\sigma^2$, and deep
 #    networks do hardly better than linear ones;
@@ -222,7 +223,8 @@ for name, relu in (("uniform", True), ("uniform", False), ("10 factors", True), 
 print(f"floor of a last sigmoid {sigmoid_floor():.3e}")
 
 # %% [markdown]
-# **The test for your own data**: shuffle every column, train again. Here on digits of 14×14 pixels with a linear code.
+# **The test for your own data**: shuffle every column, train again. Here on the embedded digits, which a program draws,
+# in 14×14 pixels, with a linear code.
 
 # %%
 CODE = 20
@@ -382,7 +384,7 @@ for panel in (ax, own, conv, wide):
 #
 # **Codes of 8, 32 and 512 on noise.** They end at the constant, as claimed. For 8 and 32 that is the line, to within
 # its width here. For 512 it is not: the line would be far lower (the script prints it, "best linear"). Pooling and ten
-# or thirty epochs stop it, not the data. "All widths end at the constant" is true of these runs and no law.
+# or thirty epochs stop it, not the data. That all widths end at the constant is true of these runs and no law.
 #
 # **Eight blocks, code of 8.** Eight numbers suffice, and a good part remains. The code ends in a ReLU, and a unit that
 # is negative for every image carries nothing. Blocks are independent of each other, so they too obey the line, with the
@@ -394,8 +396,8 @@ for panel in (ax, own, conv, wide):
 # pre-activation has the sign of its weights' sum, more or less, for all rows alike. Those on the wrong side give
 # nothing, and the others pass their sum on. The network is nearly a linear one, as wide as its narrowest layer of
 # living units: 74 of 100 here, and the line for these is 26 % of the variance. The loss ends above it. Independent
-# columns cannot afford that; mixtures of 10 do not notice. So "redundant columns compress, independent ones do not" is
-# true, and the bottleneck is one that nobody asked for.
+# columns cannot afford that; mixtures of 10 do not notice. So it is true that redundant columns compress and
+# independent ones do not, and the bottleneck is one that nobody asked for.
 
 # %% [markdown]
 # ## Exercises

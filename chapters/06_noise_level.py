@@ -4,14 +4,14 @@
 # A denoising autoencoder does not get below 0.2 on data of variance 0.08, and the noise is blamed. Another trains
 # beautifully, its loss is a hundredth of that, and what it denoises comes back with the noise in it.
 #
-# *Failure modes: F17, F18 · networks: Q1a · advice: "the noise is excessive", "anneal it from 5 % of std to 1–2 %"*
+# *Failure modes: F17, F18 · networks: Q1a · advice: the noise is excessive, anneal it from 5 % of std to 1–2 %*
 
 # %% [markdown]
 # ## The claim
 #
-# "Why is the denoising autoencoder failing to train?" asks a much-read question, about 100 rows of 10 uniform columns,
-# noise of 0.2 times the standard deviation, and 10 epochs. It is answered that such noise is excessive, and that it
-# should be annealed from 5 % of the standard deviation to 1 or 2 %. On trial:
+# An answer to the question "Why is the denoising autoencoder failing to train?" gives as its example 100 rows of 10
+# uniform columns, noise of 0.2 times their standard deviation, and 10 epochs (Q1a). It calls such noise excessive, and
+# advises to anneal it from 5 % of the standard deviation to 1 or 2 %. On trial:
 #
 # 1. 0.2 standard deviations are too much, and annealing repairs it;
 # 2. noise has a floor in closed form, Wiener's, and too strong means that this floor is near the variance;
@@ -233,8 +233,8 @@ for seed in range(chapter.seed, chapter.seed + 3):
     print(f"seed {seed}:", ", ".join(f"{name} {value:.4f}" for name, value in ends[-1].items()))
 
 # %% [markdown]
-# **Digits** with noise of 20 % of the range, one hidden ReLU layer wider than the image; the same network without
-# noise, and with the noise annealed to zero. All three are asked to remove 20 %.
+# **The embedded digits**, which a program draws, with noise of 20 % of the range, one hidden ReLU layer wider than the
+# image; the same network without noise, and with the noise annealed to zero. All three are asked to remove 20 %.
 
 # %%
 data = digits()

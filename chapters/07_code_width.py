@@ -5,19 +5,20 @@
 # patience nor a better optimizer sharpens them. *Perfect*: the loss goes to zero, and the code turns out to be good for
 # nothing; whatever you show the network comes back, static included.
 #
-# *Failure modes: F19, F20 · networks: none · advice: "widen the code", "capacity balance", "too wide means identity"*
+# *Failure modes: F19, F20 · networks: none · advice: widen the code, capacity balance, too wide means identity*
 
 # %% [markdown]
 # ## The claim
 #
-# The width of the code is blamed in three of four much-read questions, as too small or as too large. On trial:
+# Answers to three of the four questions (Q1, Q2, Q3) blame the width of the code, as too small or as too large. On
+# trial:
 #
 # 1. a linear code of $k$ numbers leaves $\tfrac1d\sum_{i>k}\lambda_i$, the variance along the trailing eigenvectors,
 #    and nothing along the leading ones (Eckart and Young 1936; Baldi and Hornik 1989);
-# 2. "double the code: if the loss falls, it was too narrow";
-# 3. "too wide means identity", so the code says nothing new;
-# 4. "learning the identity gives little improvement of the training loss";
-# 5. "keep encoder and decoder in balance": equal capacity on both sides is best.
+# 2. double the code: if the loss falls, it was too narrow;
+# 3. a code that is too wide learns the identity, and so says nothing new (Q1, Q2, Q3);
+# 4. learning the identity improves the training loss but little (Q3);
+# 5. encoder and decoder should be in balance (Q2): equal capacity on both sides is best.
 
 # %%
 from functools import cache
@@ -187,7 +188,8 @@ for name in (WITHOUT, WITH, CODE_8):
 print(f"closed forms: copying leaves {S**2:.4f} of the noise, Wiener {wide['wiener']:.4f}")
 
 # %% [markdown]
-# **Does the code say anything new?** A linear classifier (least squares) is fitted to codes of digits.
+# **Does the code say anything new?** A linear classifier (least squares) is fitted to codes of the embedded digits,
+# which a program draws.
 
 
 # %%
@@ -423,15 +425,15 @@ for panel in (ax, test, static, clean, labelling, sides):
 #
 # **Wide.** From $k = d$ on the identity has rank enough, and zero is the least loss. Where $C$ is invertible the
 # product of a *linear* network's two matrices must be $I$ for that. So it *does* learn the identity, and the advice
-# that this gives "little improvement of the training loss" has it backwards: no training loss is lower.
+# that this improves the training loss but little has it backwards: no training loss is lower.
 #
 # With noise $x + s\,\epsilon$ in the input the best product is no longer $I$ but $C\,(C + s^2 I)^{-1}$, with the gain
 # $\lambda_i/(\lambda_i + s^2)$ along each eigenvector, and $\tfrac1d\sum_i \lambda_i s^2/(\lambda_i + s^2)$ is left.
 # The identity leaves $s^2$; a projection on the first $k$ leaves $\tfrac1d\sum_{i>k}\lambda_i + s^2 k/d$. Static with
-# covariance $I$ comes back with the error $0$, $\tfrac1d\sum_i (s^2/(\lambda_i + s^2))^2$ or $1 - k/d$. "Too wide means
-# identity" is true of training without noise, and only of it.
+# covariance $I$ comes back with the error $0$, $\tfrac1d\sum_i (s^2/(\lambda_i + s^2))^2$ or $1 - k/d$. That too wide
+# a code learns the identity is true of training without noise, and only of it.
 #
-# **"Double the code."** It is not the test that it is taken for. The code stopped early improves as well: twice the
+# **Doubling the code** is not the test that it is taken for. The code stopped early improves as well: twice the
 # code is twice the paths along which a gradient flows, and it trains faster. What tells the two apart is *more steps*,
 # which leave a narrow code where it is, and the closed form, on which the doubled code has to land.
 #
@@ -453,7 +455,7 @@ for panel in (ax, test, static, clean, labelling, sides):
 #    a full-width denoiser leave as much?*
 #
 #    $(1 + 1)/8 = 1/4$, or $2/4$ a component. With $s^2 = 1$: $\tfrac14(4/5 + 2/3 + 1/2 + 1/2) = 0.617$, more already;
-#    with $s^2 = 0.7$ it is 0.50.
+#    with $s^2 = 0.7$ it is 0.484, and 2/4 at $s^2 = 0.73$.
 #
 # 2. *A deep network without any nonlinearity, 32-64-4-64-32. What is its loss?*
 #

@@ -5,9 +5,9 @@
 # value that neither time nor another learning rate nor more filters in the encoder will move. You draw the difference
 # between picture and reconstruction, and it is an outline drawing: the inside of every shape is gone, its edges remain.
 #
-# Poolings are the suspect, and often wrongly. People count them, find "too aggressive downsampling", and take one out.
-# This chapter counts something else: the *numbers* that the code has at each place. It computes the loss that a grid
-# can reach, shows a network standing on it, and then measures three networks that were said to suffer from it.
+# Poolings are the suspect, and often wrongly. People count them, find the downsampling too aggressive, and take one
+# out. This chapter counts something else: the *numbers* that the code has at each place. It computes the loss that a
+# grid can reach, shows a network standing on it, and then measures three networks that were said to suffer from it.
 #
 # *Failure modes: F21 · networks: Q1b, Q2a, Q2b · advice: fewer poolings, more channels, a wider code*
 
@@ -17,12 +17,12 @@
 # 1. A network that ends by repeating each of its numbers over a block of $k \times k$ pixels cannot get below the
 #    variance *within* the blocks, whatever stands before it. What it leaves has mean 0 in every block: edges.
 # 2. One pooling fewer repairs it. So do more numbers at each place of the same grid.
-# 3. Much-read answers say that this network fails from "too aggressive downsampling" (Q2a: Conv32, pool, Conv16, pool,
-#    ConvT16, up, ConvT32, up, Conv1, sigmoid, on 28×28 digits), and that this one works because it downsamples less
-#    (Q2b: Conv64, Conv32, pool, ConvT32, up, Conv64, Conv1, sigmoid).
-# 4. Another: this denoiser for 256×256×3 fails for the 16 units of its code and wants a wider one (Q1b: Conv16, pool,
-#    Conv32, pool, Dense16, Dense 128·128, reshape 128×128×1, ConvT32 with stride 2, ConvT16 with stride 2, ConvT3,
-#    sigmoid).
+# 3. An answer (to Q2) says that this network may fail from overly aggressive downsampling (Q2a: Conv32, pool, Conv16,
+#    pool, ConvT16, up, ConvT32, up, Conv1, sigmoid, on 28×28 images), and that this one improves on it by downsampling
+#    less and by a larger bottleneck (Q2b: Conv64, Conv32, pool, ConvT32, up, Conv64, Conv1, sigmoid).
+# 4. Another (to Q1): this denoiser for 256×256×3 fails for the 16 units of its code and wants a wider one (Q1b: Conv16,
+#    pool, Conv32, pool, Dense16, Dense 128·128, reshape 128×128×1, ConvT32 with stride 2, ConvT16 with stride 2,
+#    ConvT3, sigmoid).
 
 # %%
 import matplotlib.pyplot as plt
@@ -63,9 +63,10 @@ NOISE = 0.1  # standard deviation, of Q1b
 #
 # ### The grid and nothing else
 #
-# The encoder of the broken network has two convolutions with ReLU and two poolings, and could say what it likes. Its
-# code has one number at each of 7×7 places, and the decoder repeats it. `one_pooling_fewer` changes the grid to 14×14.
-# `more_channels` keeps the 7×7 grid; every place has C numbers, and each of them scales a 4×4 pattern that is learnt.
+# On the embedded digits, which a program draws. The encoder of the broken network has two convolutions with ReLU and
+# two poolings, and could say what it likes. Its code has one number at each of 7×7 places, and the decoder repeats it.
+# `one_pooling_fewer` changes the grid to 14×14. `more_channels` keeps the 7×7 grid; every place has C numbers, and each
+# of them scales a 4×4 pattern that is learnt.
 
 
 # %%
@@ -107,7 +108,7 @@ def patches(images, k):
 
 
 def train(layers, seed, x=None, *, loss="squared_error", lr=LR, epochs=EPOCHS, batch_size=BATCH_SIZE):
-    """Train on digits, and return the network."""
+    """Train on the embedded digits, and return the network."""
     network = Sequential(layers, (28, 28, 1), streams(seed).initialisation, loss=loss, dtype=np.float32)
     x = x_train if x is None else x
     fit(network, x, epochs=epochs, lr=lr, batch_size=batch_size, optimizer=Adam(), seed=seed, progress=False)

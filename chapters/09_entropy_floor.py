@@ -14,12 +14,14 @@
 # %% [markdown]
 # ## The claim
 #
-# A much-read question posts the network and asks why its loss will not reach zero; the answers advise other
-# activations, and "mean squared error for continuous data, cross-entropy for binary data". On trial:
+# Somebody asked why an autoencoder cannot reach zero loss. The answer boils the question down to this network (Q4c),
+# reports that it does not get below about 0.5, and that on random bits it does (Q4d); and it advises the squared error
+# for continuous data and cross-entropy for binary data. On trial:
 #
 # 1. With targets in $[0, 1]$ the least cross-entropy is their mean binary entropy $H_b(x) = -x\ln x - (1-x)\ln(1-x)$
 #    (Shannon 1948), reached by $z = x$ and by nothing else. For uniform targets it is exactly ½ nat.
-# 2. The posted network cannot quite be perfect. The best $\sigma(wx + c)$ is not the identity; it stays at 0.50495.
+# 2. The posted network, as Q4c is called here, cannot quite be perfect. The best $\sigma(wx + c)$ is not the identity;
+#    it stays at 0.50495.
 # 3. Random bits have entropy 0 as targets: there the same network converges to 0.
 # 4. The advice is half right. Cross-entropy is a proper loss on all of $[0, 1]$: its minimiser is that of the squared
 #    error wherever the network can reach it. What misleads is the number, not the loss. So subtract the floor.
@@ -53,7 +55,7 @@ N_DIGITS, HIDDEN, DIGIT_EPOCHS, DIGIT_BATCH = (800, 60, 15, 20) if chapter.quick
 # %% [markdown]
 # ## The run
 #
-# `posted` is the network of the question. `with_tiny_steps` is the broken run beside which it has to be judged: the
+# `posted` is the network of that answer. `with_tiny_steps` is the broken run beside which it has to be judged: the
 # same seed and a hundredth of the learning rate. On the posted network itself three things are tried, one at a time:
 # ten times the learning rate, a network that can be nearly the identity, and the same data rounded to 0 and 1. The
 # suite runs all of it for three seeds.
@@ -158,8 +160,8 @@ for a in SHAPES:
 # %% [markdown]
 # ## The advice
 #
-# "Mean squared error for continuous, cross-entropy for binary." Grey levels are continuous. The same network is trained
-# on digits once with each loss, and both are judged by both.
+# The squared error for continuous data, cross-entropy for binary: grey levels are continuous. The same network is
+# trained on the embedded digits, which a program draws, once with each loss, and both are judged by both.
 
 # %%
 images = to_float(digits().x_train[:N_DIGITS]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(N_DIGITS, -1)
@@ -322,7 +324,7 @@ bars.legend(loc="upper right")
 # The first term is a property of the data. For uniform $x$, $\int_0^1 -u\ln u\,du = \tfrac14$, twice: ½ nat. For
 # $x \sim \mathrm{Beta}(a, b)$ with mean $m$, $E[x \ln x] = m\,[\psi(a+1) - \psi(a+b+1)]$, because $x$ times the density
 # is $m$ times that of $\mathrm{Beta}(a+1, b)$, under which $E \ln x$ is that bracket. As $a = b \to 0$ targets become
-# bits and the floor goes to 0: the only case in which "loss" and "error" are the same word.
+# bits and the floor goes to 0: the only case in which a loss is all error.
 #
 # **0.50495.** The identity needs the pre-activation $\ln x/(1-x)$, which is steep at both ends. Linear layers offer a
 # straight line. At the best one, $5.20\,(x - ½)$, the mean divergence is 0.00495. It is all that the posted network has
@@ -342,7 +344,7 @@ bars.legend(loc="upper right")
 # %% [markdown]
 # ## Exercises
 #
-# 1. *The posted script sums over the two columns. Where does it stop? And in bits per component?*
+# 1. *A script sums over the two columns. Where does it stop? And in bits per component?*
 #
 #    At $2 \cdot ½ = 1$ nat an example; $½/\ln 2 = 0.7213$ bits per component.
 #

@@ -5,7 +5,7 @@
 # has not seen, and what comes back is hardly better than the mean: new digits return as other digits. No learning rate
 # helps, and none should: training works.
 #
-# *Failure modes: H2 · advice: "more data", "regularise", "add noise", "stop early"*
+# *Failure modes: H2 · advice: more data, regularise, add noise, stop early*
 
 # %% [markdown]
 # ## The claim
@@ -18,7 +18,7 @@
 # 2. even a *linear* code goes under it, by exactly as much as Marchenko and Pastur's law of sample eigenvalues says;
 # 3. the sign that tells this from everything else: trained on columns shuffled one by one, in which there is nothing
 #    to learn, the same network has the same training loss;
-# 4. "more data" repairs it. So does, it is said, each of noise, weight decay and early stopping.
+# 4. more data repair it. So does, it is said, each of noise, weight decay and early stopping.
 
 # %%
 import matplotlib.pyplot as plt
@@ -172,7 +172,8 @@ for n in LINEAR_ROWS:
     )
 
 # %% [markdown]
-# **Digits**: 14×14 pixels, a code of 8, trained on 30 images or on 2000, for the same number of steps.
+# **The embedded digits**, which a program draws: 14×14 pixels, a code of 8, trained on 30 images or on 2000, for the
+# same number of steps.
 
 # %%
 data = digits()

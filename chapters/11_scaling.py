@@ -10,8 +10,9 @@
 # %% [markdown]
 # ## The claim
 #
-# From the much-read question why the training loss is not decreasing (Q3), whose data are integers from 0 to 255. (That
-# its output cannot reach them is another matter, for the next chapter: here the output is linear throughout.) On trial:
+# From an answer to the question why the training loss is not decreasing (Q3), with integers from 0 to 255 for data.
+# (That its output cannot reach them is another matter, for the next chapter: here the output is linear throughout.) On
+# trial:
 #
 # 1. data 255 times as large have a curvature $255^2 = 65{,}025$ times as large, and so the largest stable learning rate
 #    is 65,025 times smaller;
@@ -102,8 +103,8 @@ print(f"largest eigenvalue, 0 to 255 over [0, 1]: {largest['0 to 255'] / largest
 # %% [markdown]
 # ### A network
 #
-# Digits of 14×14 pixels, a 196-64-32-64-196 network with a linear output. Losses are divided by the variance of the
-# targets, so that they compare: 1 is the best constant image.
+# The embedded digits, which a program draws, in 14×14 pixels; a 196-64-32-64-196 network with a linear output. Losses
+# are divided by the variance of the targets, so that they compare: 1 is the best constant image.
 
 # %%
 grey = digits().x_train[:N].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(N, -1)  # 0 to 255
@@ -394,7 +395,7 @@ for ax in axes.flat:
 # **Momentum.** For the network the factor 65,025 is only nearly right: the curvature at the first weights grows
 # 56,605 times, because the part that belongs to the biases does not grow as fast. Where it blows up is less regular
 # still: a quadratic would at 9.3, the network on [0, 1] does at 64. But the remedy is good enough to tell the cause:
-# *divide the learning rate by 65,025, and the unscaled data train as the scaled ones do*, to 0.489 against 0.499. "NaN"
+# *divide the learning rate by 65,025, and the unscaled data train as the scaled ones do*, to 0.489 against 0.499. NaN
 # is what happens to two of the three seeds; the third ends at 1.6e78 times the variance, which in float32 would be
 # infinite. A rate too high (F02) is cured in the same way. What makes it this failure is that the factor is known
 # beforehand.
@@ -402,7 +403,7 @@ for ax in axes.flat:
 # **Adam with ReLU.** A ReLU network without biases is homogeneous: $f(cx) = c f(x)$. The right weights for $255x$ are
 # the right weights for $x$, and Adam's step does not depend on the gradient's scale. Hence 0.350 and 0.348.
 #
-# **Adam with tanh.** The popular explanation is saturation, and saturated it is, 98 % of the first layer. But with the
+# **Adam with tanh.** Saturation would explain it, and saturated it is, 98 % of the first layer. But with the
 # inputs scaled and the targets not, 0 % are saturated and the loss is the same, 1.495; with the targets scaled and the
 # inputs not, 98 % are saturated and it learns, to 0.561. It is the *targets*. The codes are bounded by 1, so the last
 # weights must grow to the size of the targets, and Adam moves them by no more than about $10^{-3}$ a step: 0.45 in 400

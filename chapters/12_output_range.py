@@ -10,19 +10,20 @@
 # %% [markdown]
 # ## The claim
 #
-# A much-read question asks why the training loss is not decreasing (Q3). Its first network (Q3a) ends in a sigmoid and
-# is asked for integers from 0 to 255. A sigmoid reaches 1. Let $[l, h]$ be the closure of what the last activation can
-# give. Then no weights, no optimizer and no patience get below the **range floor**
+# An answer to the question why the training loss is not decreasing (Q3) shows three networks. The first (Q3a) ends in a
+# sigmoid and is asked for integers from 0 to 255. A sigmoid reaches 1. Let $[l, h]$ be the closure of what the last
+# activation can give. Then no weights, no optimizer and no patience get below the **range floor**
 #
 # $$ E\bigl[\operatorname{dist}(x, [l, h])^2\bigr], \tag{1} $$
 #
 # which needs nothing but the data. On trial:
 #
 # 1. Q3a's plateau is (1). It is at most 0.587 % below the loss of an output of ½: that is all there is to learn;
-# 2. the advice "sigmoid or tanh outside, by range" is right about *which* outputs fail, and (1) says by how much;
-# 3. the advice "use a loss that suits the data" (absolute error, say) does not help here;
+# 2. the advice to put a sigmoid or a tanh outside, by the range, is right about *which* outputs fail, and (1) says by
+#    how much;
+# 3. the advice to use a loss that suits the data (absolute error, say) does not help here;
 # 4. ReLU for the output (Q3c) is fine on data in [0, 1]; it fails on signed data, and where it is dead;
-# 5. "look at *how* it does not decrease": a plateau is not a diagnosis. Its height is.
+# 5. the advice to look at *how* it does not decrease: a plateau is not a diagnosis. Its height is.
 
 # %%
 import matplotlib.pyplot as plt
@@ -64,8 +65,8 @@ OUTPUTS = {  # the last layer, and the closure of its range
 #
 # Q3a as posted: 32×32×3, two convolutions with pooling, 32 numbers, and back; Adam, squared error, ten epochs in
 # batches of 32. The posted data are independent random integers, in which there is nothing to compress (F23), so that
-# no repair could be seen. A second set has structure: digits, each in a random ink on a random paper, in integers from
-# 0 to 255. (How many images were posted is not known: 320 here, 1,000 with `--full`.)
+# no repair could be seen. A second set has structure: the embedded digits, which a program draws, each in a random ink
+# on a random paper, in integers from 0 to 255. (1,000 images were posted. Here they are 320, 1,000 with `--full`.)
 
 
 # %%
@@ -343,18 +344,19 @@ for name in ("noise", "posters", "excess"):
 # output of 1 costs 21452.8471, and the run stops at 21452.847.
 #
 # **Which plateau is it?** The same network on the same data, divided by 255, stops as flatly, at 5462 in the same
-# units. That is the best constant, 5448, because independent noise cannot be compressed (F23). Both curves "do not
-# decrease". What tells them apart is a number: compute (1), the variance, $E[x^2]$ and $E[(1 - x)^2]$ before training,
+# units. That is the best constant, 5448, because independent noise cannot be compressed (F23). Neither curve
+# decreases. What tells them apart is a number: compute (1), the variance, $E[x^2]$ and $E[(1 - x)^2]$ before training,
 # and see which one the loss has found. (The latter two are those of an output that is all black or all white though it
 # could be otherwise: F15, the next chapter.)
 #
-# **The advice.** "By range" is right: of the eight pairs with a sigmoid or a tanh in the figure, the four with a floor
-# under a tenth of the variance learn, the other four end at their floor or a little above. But no tanh is needed for
-# signed data, nor a sigmoid for [0, 1]: a linear output learns on all four scalings, 0 to 255 included. "A loss that
-# suits the data" changes the floor to $E[\operatorname{dist}]$, no more. Ten times the learning rate arrives sooner.
+# **The advice.** To choose by the range is right: of the eight pairs with a sigmoid or a tanh in the figure, the four
+# with a floor under a tenth of the variance learn, the other four end at their floor or a little above. But no tanh is
+# needed for signed data, nor a sigmoid for [0, 1]: a linear output learns on all four scalings, 0 to 255 included. A
+# loss that suits the data changes the floor to $E[\operatorname{dist}]$, no more. Ten times the learning rate arrives
+# sooner.
 #
 # **ReLU at the output** has the range $[0, \infty)$ and so the floor $E[\min(x, 0)^2]$: 0 on [0, 1], 0.48 of the
-# variance on [−1, 1]. The claim "fine on [0, 1]" holds for Q3c, where a unit of the output is a channel, shared by all
+# variance on [−1, 1]. That it is fine on [0, 1] holds for Q3c, where a unit of the output is a channel, shared by all
 # pixels. In the dense network it does not: 10 % of the pixels are dead at the end, each at exactly $E[x^2]$, and they
 # make up 74 % of the loss, which is 3.9 times that of the linear output. A pixel whose pre-activation is negative on
 # all images has no gradient (F13).

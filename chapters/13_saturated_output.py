@@ -3,8 +3,8 @@
 #
 # You train a convolutional autoencoder on digits. For a few steps the loss falls, then it stands, to four digits, for
 # as long as you care to wait. Every reconstruction is black. (On a light background it is white.) A wider code gives
-# the same number, and so do, most of the time, another optimizer, another batch size and another loss "against
-# outliers". The filters look alive, the gradients are there, only very small.
+# the same number, and so do, most of the time, another optimizer, another batch size and another loss, against
+# outliers. The filters look alive, the gradients are there, only very small.
 #
 # Look at the number. If it is the mean square of your pixels, $E[x^2]$, the network answers 0 everywhere. The *best*
 # constant picture, the mean, would do much better. No bottleneck can push a network above its best constant: a code of
@@ -16,18 +16,20 @@
 # %% [markdown]
 # ## The claim
 #
-# A much-read question posts this network for 28×28 digits (Q2a): Conv32, pool, Conv16, pool, ConvT16, up, ConvT32, up,
-# Conv1, all 3×3 with `same` padding and ReLU, a sigmoid at the end, squared error, Adam with its defaults. The answer:
-# "too aggressive downsampling". The code has 7·7·16 = 784 numbers, as many as the picture has pixels.
+# An answer to the question why a convolutional autoencoder fails to train shows this network for 28×28 images (Q2a):
+# Conv32, pool, Conv16, pool, ConvT16, up, ConvT32, up, Conv1, all 3×3 with `same` padding and ReLU, a sigmoid at the
+# end, squared error, Adam with its defaults. It might fail, it is said, from overly aggressive downsampling. The code
+# has 7·7·16 = 784 numbers, as many as the picture has pixels.
 #
 # 1. It fails, and what fails is the output: its pre-activations run to $-100$, where the slope of the sigmoid, a factor
 #    of the squared error's gradient, is $e^{-100}$. The hidden units are alive.
 # 2. Each of these repairs it, with the same bottleneck: cross-entropy computed from the pre-activations; an output bias
 #    of $\operatorname{logit}(\bar x)$ to begin with; no sigmoid.
 # 3. A learning rate of 1e-4 is said to repair it as well.
-# 4. Six popular pieces of advice for this question: ReLU inside and sigmoid or tanh outside, by the range; Adam or
+# 4. Six pieces of advice from the same answer: ReLU inside and sigmoid or tanh outside, by the range; Adam or
 #    RMSprop; another batch size; absolute error against outliers; capacity; depth.
-# 5. The network that "works" (Q2b: Conv64, Conv32, pool, ConvT32, up, Conv64, Conv1) works because it keeps more.
+# 5. The network that is shown as the improved one (Q2b: Conv64, Conv32, pool, ConvT32, up, Conv64, Conv1) is better
+#    because it keeps more.
 
 # %%
 import matplotlib.pyplot as plt
@@ -55,7 +57,8 @@ EVERY = 10 if chapter.quick else 5  # steps between two points of a curve
 # %% [markdown]
 # ## The run
 #
-# The embedded digits, first weights after Glorot and zero biases, as Keras has them. Everybody draws the same batches.
+# The embedded digits, which a program draws; first weights after Glorot and zero biases, as Keras has them. All
+# variants draw the same batches.
 
 
 # %%

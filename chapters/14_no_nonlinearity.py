@@ -2,7 +2,7 @@
 # # Without a nonlinearity a deep autoencoder is PCA, however many layers you add
 #
 # The autoencoder learns something, then stops. You add two layers; it stops at the same loss. Four more: the same, to
-# two digits. Somewhere an activation was left out, or "linear" was a default.
+# two digits. Somewhere an activation was left out, or the default was `linear`.
 #
 # *Failure modes: F22 · networks: Q4b · advice: add nonlinearity; add layers*
 
@@ -15,8 +15,8 @@
 #
 # $$ \text{mean squared error per component} \ \ge\ \frac1d \sum_{i > k} \lambda_i. \tag{1} $$
 #
-# The much-read question why the training loss is not decreasing (Q3) gets the advice to add nonlinearity, and much-used
-# advice is to add layers. On trial:
+# Who asks why the training loss is not decreasing (Q3) is advised to add nonlinearity, and told that the encoder may be
+# too shallow. On trial:
 #
 # 1. (1) bounds linear networks of every depth, and they reach it; more layers change nothing;
 # 2. a nonlinearity gets below (1) where the data lie on a curve, in the same number of units and steps;
@@ -145,7 +145,7 @@ for name, losses in flat.items():
 # %% [markdown]
 # ### Digits
 #
-# 14×14 pixels, 196-64-k-64-196, without and with LeakyReLU.
+# Those embedded in the package, which a program draws: 14×14 pixels, 196-64-k-64-196, without and with LeakyReLU.
 
 # %%
 images = to_float(digits().x_train[:N]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(N, -1)
@@ -262,16 +262,18 @@ for ax in (curves, depth_panel, plane_panel, digit_panel):
 # the network is $xM + c$ with $M$ the product of all matrices, of rank at most $k$, the narrowest width. The best $c$
 # makes the means agree. What is left is to choose $M$ of rank $k$ so that $E\lVert(x - \mu)(I - M)\rVert^2$ is least,
 # and by the theorem of Eckart and Young it is the projection on the $k$ eigenvectors with the largest eigenvalues; the
-# variance in the others is lost, which is (1). Depth is not in it. Every stationary point that is not the best one is a
-# saddle (Baldi and Hornik), which is why these networks arrive: within 2e-5 of the floor for all three seeds, within
-# 5e-6 with 4, 6 and 10 layers. The composed map has the singular values 1 and 0, a projection.
+# variance in the others is lost, which is (1). Depth is not in it. Nor in this: every minimum is a best one, and all
+# other stationary points are saddles, for one hidden layer (Baldi and Hornik 1989) and for any number (Kawaguchi, *Deep
+# learning without poor local minima*, 2016; in deep networks some saddles are flat). So these networks arrive: within
+# 2e-5 of the floor for all three seeds, within 5e-6 with 4, 6 and 10 layers. The composed map has the singular values 1
+# and 0, a projection.
 #
 # **How to know it in a network that you did not write.** An affine map takes middles to middles. Take pairs of examples
 # and compare the answer to their middle with the middle of their answers: here they differ by 4e-16 without, by 0.44
 # with tanh. It also finds a network with ReLUs that are active on every example, which is as linear.
 #
 # **The repair** is one argument. On the arc the loss goes to 0.007, 0.016 and 0.005 of the floor, on digits to between
-# 0.65 and 0.79 of it for codes of 4 to 16. The new floor is 0 for the arc; nobody knows the one for digits.
+# 0.65 and 0.79 of it for codes of 4 to 16. The new floor is 0 for the arc; the one for digits is not known.
 #
 # **The neighbour.** At its plateau a code that is too narrow (F19) looks the same: loss on the line of PCA, whatever
 # the depth. Put in the nonlinearity, and nothing happens: on the plane the tanh network ends at 1.001 of the floor. (It

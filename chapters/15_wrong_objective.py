@@ -17,12 +17,13 @@
 # 1. **A noisy target.** If the target carries independent noise of variance $s^2$, the reported loss is $s^2$ too high
 #    and the network is as good as ever. If it is the *input's own* noise, because the noisy array was passed as its own
 #    target, the reported loss goes to 0 and the clean error to $s^2$: the network copies noise.
-# 2. **Too much L2.** A much-read question has this network with an L2 penalty of 0.001 on every kernel, Adam at 1e-4
-#    and a batch of 128 (Q2c: Conv64, Conv32, pool, ConvT32, up, Conv64, Conv1, sigmoid, on 28×28 digits). Its reported
-#    loss is mostly penalty, and its error is worse than without.
+# 2. **Too much L2.** An answer to the question why a convolutional autoencoder fails to train shows this network:
+#    Conv64, Conv32, pool, ConvT32, up, Conv64, Conv1, sigmoid, on 28×28 images, with an L2 penalty of 0.001 on every
+#    kernel but the last, Adam at 1e-4 and a batch of 128 (Q2c). Its reported loss is mostly penalty, and its error is
+#    worse than without.
 # 3. **Corruption left on** when the network is evaluated: a dropout or noise layer still in training mode.
 # 4. **Outliers**: with the squared error, a few per cent of absurd targets pull every reconstruction towards them.
-#    "Take the absolute error against outliers."
+#    The same answer says that the absolute error may be more robust.
 
 # %%
 import matplotlib.pyplot as plt
@@ -143,7 +144,8 @@ for name, by_noise in targets.items():
 # %% [markdown]
 # ### 2. Too much L2
 #
-# First a linear autoencoder with a code of K units, for which the penalised minimum is known, then Q2c as posted.
+# First a linear autoencoder with a code of K units, for which the penalised minimum is known, then Q2c, on the embedded
+# digits, which a program draws. (Its last kernel is penalised too, here: a sixtieth of the first penalty.)
 
 
 # %%
@@ -446,11 +448,13 @@ if q2c:
 #
 # $$
 # p = \max(0,\; 1 - D\, l_2 / \lambda), \qquad
-# \text{data error } \frac1D \sum_i \min(\lambda_i,\; (D\, l_2)^2 / \lambda_i).
+# \text{data error } \frac1D \Bigl[\,\sum_{i \le K} \min(\lambda_i,\; (D\, l_2)^2 / \lambda_i)
+#    + \sum_{i > K} \lambda_i\Bigr].
 # $$
 #
-# A component with $\lambda < D\, l_2$ is given up altogether. The penalty counts once, the mean squared error is
-# divided by $D$: the same coefficient is sixteen times as strong for sixteen columns with the mean as with the sum.
+# The second sum is what a code of $K$ units leaves in any case. A component with $\lambda < D\, l_2$ is given up
+# altogether. The penalty counts once, the mean squared error is divided by $D$: the same coefficient is sixteen times
+# as strong for sixteen columns with the mean as with the sum.
 #
 # **Q2c.** Glorot's uniform weights of a kernel with $C$ inputs and $F$ filters have $\sum W^2 = 2CF/(C + F)$ on
 # average, whatever the kernel's size, so the penalty begins at $0.001 \cdot 121 = 0.121$, which is more than all the
@@ -480,8 +484,9 @@ if q2c:
 #
 # 2. *At which coefficient does the linear autoencoder give up its weakest component, and what is the data error there?*
 #
-#    At $l_2 = \lambda_K / D$. Then $(D\, l_2)^2/\lambda_K = \lambda_K$: the two branches of the minimum meet, and the
-#    error has no jump, only a kink. The figure shows one for each component.
+#    At $l_2 = \lambda_K / D$. There $(D\, l_2)^2/\lambda_K = \lambda_K$: the two branches of the minimum meet, so that
+#    from there on the weakest component is lost as those beyond $K$ are, and the error has no jump, only a kink. The
+#    figure shows one for each component.
 #
 # 3. *What does the absolute error cost where there are no outliers, but normal noise in the target?*
 #

@@ -13,9 +13,10 @@
 # %% [markdown]
 # ## The claim
 #
-# A much-read question shows a denoiser for sequences of 50 steps with 5 features, LSTM 32 – LSTM 16 – repeat – LSTM 16
-# – LSTM 32 – Dense 5, with rectifiers in the cells. Its answer says that Adam with the learning rate 1e-6 is
-# "non-functional", that 1e-3 works, and that RMSprop beats Adam. On trial:
+# An answer to the question why a denoising autoencoder fails to train shows one for sequences of 50 steps with 5
+# features (Q1c): LSTM 32 – LSTM 16 – repeat – LSTM 16 – LSTM 32 – Dense 5, with rectifiers in the cells. Adam with the
+# learning rate 1e-6, it says, is "more or less non-functional", 1e-3 works, and RMSprop did much better than Adam. On
+# trial:
 #
 # 1. **Too low.** Ten times the learning rate, with the same seed, reaches the same place in a tenth of the steps. Adam
 #    moves no weight by more than $lr\,(1-\beta_1)/\sqrt{1-\beta_2}$ a step, and by about $lr \cdot T$ in $T$ steps.
@@ -256,7 +257,8 @@ print(f"heavy ball, limit {heavy_limit:.3f}; 3 % above: {heavy_growth:.5f}, {gro
 # %% [markdown]
 # ## Too high for the noise: the same denoiser on minibatches
 #
-# Now real minibatches of 10 digits with fresh noise. The learning rate, 1.5, is a third of the limit above.
+# Now minibatches of 10 of the embedded digits, which a program draws, with fresh noise. The learning rate, 1.5, is a
+# third of the limit above.
 
 
 # %%
@@ -508,7 +510,7 @@ for ax in (low, sweep, high, plate):
 # 2. *The data are in 0 … 255 instead of 0 … 1. What happens to $2/h_{\max}$, and what to Adam?*
 #
 #    $h$ has the squared unit of the input: the limit falls by 65,025. Adam's steps do not change, since its quotient
-#    has no unit. That is half of why people say that Adam "just works"; chapter 19 has the other half.
+#    has no unit. That is half of why Adam asks for so little care; chapter 19 has the other half.
 #
 # 3. *Run the chapter with `--full` and look at `largest` and `final` of the race.*
 #

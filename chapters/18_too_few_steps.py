@@ -1,9 +1,9 @@
 # %% [markdown]
-# # Ten epochs of four steps are forty steps: most of what "fails to train" has only begun
+# # Ten epochs of four steps are forty steps: most of what fails to train has only begun
 #
 # The loss has fallen in every epoch, and after the last one it is still far too high: 0.28, where always answering the
-# mean gives 0.085. Noise is blamed, the width of the code is blamed, the optimizer is blamed. Nobody has looked at
-# the slope of the curve at its end: it still falls by nearly one per cent a step.
+# mean gives 0.085. Noise is blamed, the width of the code is blamed, the optimizer is blamed. Look at the slope of the
+# curve at its end: it still falls by nearly one per cent a step.
 #
 # *Failure modes: F04 · networks: Q1a, Q4b, Q4e · advice: anneal the noise, count iterations*
 
@@ -12,11 +12,11 @@
 #
 # Three posted networks, three counts.
 #
-# 1. A denoiser "fails to train" on 100 rows of 10 uniform numbers, code of 5, ReLU, linear output, Adam, 10 epochs. The
+# 1. A denoiser fails to train on 100 rows of 10 uniform numbers, code of 5, ReLU, linear output, Adam, 10 epochs. The
 #    answer: its noise, 0.2 of the data's standard deviation, is excessive; anneal it from 5 % down to 1–2 %. On trial:
 #    in batches of 32 that is 40 steps; no noise and no annealing changes anything; more steps do.
 # 2. A linear autoencoder 2–2–2 (Q4b), Adam at 1e-5, batches of 128, is said to pass 1e-5 in fewer than 450 iterations.
-#    On trial: that is true of epochs, and not of steps.
+#    (What an iteration is, the answer does not say.) On trial: that is true of epochs, and not of steps.
 # 3. A 10–10–10–10–10 network with two leaky rectifiers and a linear code (Q4e), on 30,000 rows of 10 uniform numbers,
 #    passes 1e-5 after 310 epochs. On trial: so it does, with every seed. But 310 epochs of 300 rows leave more than a
 #    thousand times as much; and 1,000 rows need about as many steps, which are 15 to 30 times as many epochs.
@@ -137,7 +137,8 @@ print(f"{ENOUGH_EPOCHS} epochs, by noise: { {name: round(float(v), 4) for name, 
 # %% [markdown]
 # ### The linear network: iterations of what?
 #
-# An "iteration" of the posted code is a pass through the data. With 30,000 rows it has 235 steps.
+# The answer does not say. Its code, which was posted for another network, counts passes through the data; with 30,000
+# rows one has 235 steps.
 
 
 # %%
@@ -349,7 +350,7 @@ for ax in (noise_ax, more, pair_ax, leaky_ax):
 #
 # **450 iterations.** True of epochs, with all three seeds here: 331, 252 and 298 of them. That is 59,000 to 78,000
 # steps. After 450 *steps* the loss has gone from 0.424 to 0.405. How many epochs are needed depends on the first
-# weights, and on the number of rows, which nobody who reports epochs reports.
+# weights, and on the number of rows, so that a count of epochs says little without it.
 #
 # **310 epochs (Q4e).** True, with room to spare: 47, 33 and 29 epochs of 30,000 rows (nine seeds that were tried once
 # needed 29 to 142). That is 7,000 to 11,000 steps. The same number of epochs of 300 rows is 930 steps, and the loss

@@ -2,7 +2,8 @@
 # # First fast, then crawling: data away from zero cost 1 + 3d, and centring them costs one line
 #
 # In the first step the loss drops by three quarters. Then it crawls. It is not noise: the curve is smooth. It is not a
-# rate too low: with twice the rate it explodes. It is not the floor: a hundred times as many steps do get there.
+# rate too low: at a little over twice the rate it explodes. It is not the floor: a hundred times as many steps do get
+# there.
 #
 # *Failure modes: F05 · advice: plain gradient descent against adaptive, Adam or RMSprop*
 
@@ -10,7 +11,8 @@
 # ## The claim
 #
 # Gradient descent on a quadratic needs about as many steps as its *condition number*, the largest curvature over the
-# smallest. Much-read answers advise Adam or RMSprop, and to compare them with plain gradient descent. On trial:
+# smallest. Who asks why an autoencoder does not train is advised to take Adam or RMSprop in place of plain gradient
+# descent (Q2, Q3). On trial:
 #
 # 1. uniform data in $[0, 1]^d$, not centred, have the condition number $1 + 3d$; centred, they have 1;
 # 2. what repairs it: centring, whitening, momentum ($\sqrt{1 + 3d}$ in place of $1 + 3d$), RMSprop, Adam;
@@ -149,8 +151,9 @@ print(f"  computed {[round(float(n), 1) for n in predicted_steps.values()]}")
 # Comparing rules at one rate compares rates. So each rule gets its best of several rates, and besides, the rate that
 # libraries give it by default. Two networks with a code of 16: a linear one, whose floor is exact (the trailing
 # eigenvalues of the covariance), and a deep one with ReLUs, which may go below that floor. Their loss is given as
-# excess over it, in floors. Raw digits are in 0 … 1; centred ones have the mean picture subtracted; the whitened
-# input consists of their 64 leading components, scaled to variance 1, and the target is the centred picture.
+# excess over it, in floors. Raw digits, the embedded ones that a program draws, are in 0 … 1; centred ones have the
+# mean picture subtracted; the whitened input consists of their 64 leading components, scaled to variance 1, and the
+# target is the centred picture.
 
 # %%
 images = to_float(digits().x_train[:N_TRAIN]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
@@ -301,9 +304,9 @@ for ax in (run_ax, size_ax, race_ax):
 # $\frac{d-1}{d}(1 - 1/\kappa)^{2t}$, whose logarithm falls by $2/\kappa$ a step. The large eigenvalue says nothing that
 # one would want to know: it says that all numbers are positive.
 #
-# What tells it from its neighbours: a rate too low gets better with a higher rate, this diverges at twice the rate; a
-# floor does not move, this does; and subtracting the mean, which changes nothing about what there is to learn, makes it
-# seven hundred times as fast.
+# What tells it from its neighbours: a rate too low gets better with a higher rate, this diverges beyond twice the rate,
+# $2/h_{\max}$; a floor does not move, this does; and subtracting the mean, which changes nothing about what there is to
+# learn, makes it seven hundred times as fast.
 #
 # The heavy ball turns $\kappa$ into its root. RMSprop and Adam divide each weight's gradient by its own size. That
 # would undo a bad scaling of single columns; here the bad direction is $(1, 1, \dots, 1)$, across all columns, and no

@@ -2,22 +2,24 @@
 # # Gradients that are never zeroed make training swing for ever, with a period that can be computed
 #
 # The loss falls quickly, almost to zero. Then it rises again, falls, rises, and so on to the end of time. A smaller
-# learning rate makes the swings slower, not smaller. It looks like a learning rate that is too high, and everybody says
-# so; but at a tenth of it the loss still comes back up, only later.
+# learning rate makes the swings slower, not smaller. It looks like a learning rate that is too high; but at a tenth of
+# it the loss still comes back up, only later.
 #
 # *Failure modes: F07 · networks: Q4b · advice: lower the learning rate when the loss oscillates*
 
 # %% [markdown]
 # ## The claim
 #
-# In PyTorch `loss.backward()` *adds* to the gradients that are there; `optimizer.zero_grad()` empties them. The loop of
-# a much-read question (a linear autoencoder 2–2–2 on uniform data, squared error, Adam, batches of 128), as it is often
-# copied, lacks that line. So the $t$-th step applies not the gradient but the sum of all gradients so far. On trial:
+# In PyTorch `loss.backward()` *adds* to the gradients that are there; `optimizer.zero_grad()` empties them. The loop
+# that was posted in answer to the question why an autoencoder cannot reach zero loss, as it circulates, lacks that
+# line. So the $t$-th step applies not the gradient but the sum of all gradients so far. Here it trains that answer's
+# smallest network (Q4b: linear 2–2–2, uniform data, squared error, batches of 128). On trial, none of it claimed there:
 #
 # 1. plain gradient descent then follows $x_{t+1} = 2x_t - x_{t-1} - lr\,h\,x_t$ in each direction of curvature $h$: an
 #    oscillation without damping, of period $2\pi/\arccos(1 - lr\,h/2)$;
-# 2. two consecutive applied gradients differ by exactly the fresh one. Nothing else does that;
-# 3. the posted loop "diverges"; with the missing line, and Adam at 1e-3, 25 epochs suffice for 9.4e-6.
+# 2. two consecutive applied gradients differ by exactly the fresh one, as they do under no rule with less than momentum
+#    1;
+# 3. without the line the network does not train, with it Adam at 1e-3 passes 1e-5, the answer's goal, in 25 epochs.
 
 # %%
 import matplotlib.pyplot as plt
@@ -37,6 +39,7 @@ EPOCHS = 12 if chapter.quick else 25
 LR, DESCENT_LR = 1e-3, 0.1  # Adam's, and that of plain gradient descent on the same network
 SWING_LR = 0.05  # of gradient descent on the linear layer
 SWING_STEPS = 500
+GOAL = 1e-5  # the tolerance of the posted loop
 
 # %% [markdown]
 # ## The run: the loop, by hand
@@ -47,7 +50,7 @@ SWING_STEPS = 500
 
 # %%
 def posted_loop(params, gradient, rule, lr, steps):
-    """Broken: as it circulates. Each backward pass adds to the gradients, and nobody empties them."""
+    """Broken: as it circulates. Each backward pass adds to the gradients, and nothing empties them."""
     total = {name: np.zeros_like(value) for name, value in params.items()}
     state = rule.init(params)
     for step in range(steps):
@@ -213,6 +216,7 @@ for seed in SEEDS:
     )
     end = repaired[seed]["losses"][-1]
     assert end < 1e-4 * ends[seed], f"with the missing line it must converge, found {end:.1e}"
+    assert chapter.quick or end < GOAL, f"and within {EPOCHS} epochs pass {GOAL:g}, found {end:.1e}"
     gone = posted_descent[seed][-1]
     assert not np.isfinite(gone), f"plain gradient descent must diverge in the posted loop, found {gone:.3g}"
     assert zeroed_descent[seed][-1] < constant, f"and learn in the zeroed one, found {zeroed_descent[seed][-1]:.3g}"
@@ -241,7 +245,7 @@ run_ax.semilogy(epochs, repaired[chapter.seed]["losses"], "o--", color=BLUE, mar
 run_ax.axhline(constant, color="black", linestyle=":", linewidth=1)
 run_ax.text(EPOCHS, 2.5, "dotted: best constant, 1/12", ha="right")
 run_ax.set(xlabel="epoch", ylabel="mean squared error", ylim=(1e-12, 10))
-run_ax.set_title("The posted network and loop, Adam at 1e-3:\none missing line keeps it at the constant, or worse")
+run_ax.set_title("2–2–2 in the posted loop, Adam at 1e-3:\none missing line keeps it at the constant, or worse")
 run_ax.legend(loc="lower left")
 
 shown = slice(0, 161, 4)
@@ -273,7 +277,7 @@ rule_ax.axhline(2.0**-53, color="black", linestyle="--", linewidth=1)
 rule_ax.text(steps[-1], 2.0**-53 * 1.5, "float64: 2⁻⁵³", ha="right", va="bottom")
 rule_ax.set(xlabel="step", ylabel="max |applied − previous − fresh| / max |applied|", ylim=(1e-19, 1e4))
 rule_ax.set_title(
-    "Two applied gradients differ by exactly the fresh one:\nonly this bug does that, however else a loss may swing"
+    "Two applied gradients differ by exactly the fresh one:\nof these four runs in one only, however else they swing"
 )
 rule_ax.legend(loc="center right")
 for ax in (run_ax, swing_ax, rule_ax):
@@ -293,17 +297,17 @@ for ax in (run_ax, swing_ax, rule_ax):
 # $2\pi/\sqrt{lr\,h}$, so that a tenth of the learning rate makes it $\sqrt{10}$ times as long. Beyond $lr\,h = 4$
 # there is no such $\omega$, and the swing grows.
 #
-# It is also the heavy ball with $\beta = 1$, the one momentum that every library refuses, because nothing would ever
-# fade.
+# It is also the heavy ball with $\beta = 1$, in which nothing ever fades. PyTorch, Keras and optax take that momentum
+# without a word; this library refuses it.
 #
-# **What is true of "it diverges".** Of plain gradient descent, all of it: with two layers, batches and the rate 0.1 the
-# loss is `nan` within three epochs, while the zeroed loop learns. Batch noise is summed up too, so the swing gains
-# energy step by step, until the curvature at its turning points, which is not constant in a product of two layers, is
-# too large. With Adam, as posted, it does *not* diverge: its steps have at most a few learning rates whatever the
-# gradient is. The loss wanders between 0.04 and 0.97 with seed 0, around the best constant, for as long as one looks.
-# And with the line put in, 9.4e-6 is passed in epoch 11, 10 and 8 with seeds 0, 1 and 2; after 25 epochs round-off is
-# all that is left (8.6e-31). How many epochs it takes says more about the number of rows, 30,000 here, than about the
-# network.
+# **Does it diverge?** Plain gradient descent does: with two layers, batches and the rate 0.1 the loss is `nan` within
+# three epochs, while the zeroed loop learns. Batch noise is summed up too, so the swing gains energy step by step,
+# until the curvature at its turning points, which is not constant in a product of two layers, is too large. With Adam
+# it does *not* diverge: its steps have at most a few learning rates whatever the gradient is. The loss wanders around
+# the best constant, from half of it to ten times as much with seed 0, for as long as one looks. And with the line put
+# in, 1e-5 is passed in about ten epochs, and after 25 round-off is all that is left. How many epochs it takes says more
+# about the number of rows, 30,000 here, than about the network. (The answer reports 310 epochs for its larger network.
+# Which optimizer and rate it took is lost.)
 #
 # **The advice** to lower the learning rate helps a loss that swings because the rate is too high (chapter 17). Here it
 # stretches the swing. That is a test by itself: at a tenth of the rate an overshoot disappears, a bug does not.
@@ -340,7 +344,10 @@ chapter.finish(
         "not_zeroed": {str(seed): run["losses"] for seed, run in broken.items()},
         "not_zeroed_last_five_epochs": {str(seed): end for seed, end in ends.items()},
         "zeroed": {str(seed): run["losses"] for seed, run in repaired.items()},
-        "first_epoch_below_9.4e-6": {str(s): int(np.argmax(run["losses"] < 9.4e-6)) for s, run in repaired.items()},
+        "first_epoch_below_1e-5": {
+            str(seed): int(np.argmax(run["losses"] < GOAL)) if run["losses"][-1] < GOAL else None
+            for seed, run in repaired.items()
+        },
         "plain_descent_zeroed": {str(seed): losses for seed, losses in zeroed_descent.items()},
         "plain_descent_not_zeroed_finite_epochs": {
             str(seed): int(np.isfinite(losses).sum()) - 1 for seed, losses in posted_descent.items()

@@ -14,10 +14,11 @@
 # %% [markdown]
 # ## The claim
 #
-# A much-read answer to "why is my training loss not decreasing?" lists *initial weights* and leaves it at that. The
-# quantitative version is due to Glorot and Bengio (*Understanding the difficulty of training deep feedforward neural
-# networks*, AISTATS 2010) and He et al. (*Delving deep into rectifiers*, ICCV 2015). Let the weights of a layer be
-# independent with mean 0 and variance $v$, and the units rectifiers. Then the second moment $q = E[y^2]$ obeys
+# An answer to the question why the training loss of an autoencoder does not decrease (Q3) lists *initial weights*, says
+# that poor ones make gradients vanish or explode, and leaves it at that. The quantitative version is due to Glorot and
+# Bengio (*Understanding the difficulty of training deep feedforward neural networks*, AISTATS 2010) and He et al.
+# (*Delving deep into rectifiers*, ICCV 2015). Let the weights of a layer be independent with mean 0 and variance $v$,
+# and the units rectifiers. Then the second moment $q = E[y^2]$ obeys
 #
 # $$ q_{\ell} = \tfrac12\, n\, v\, q_{\ell-1} \qquad\Longrightarrow\qquad q_L = (n v / 2)^L\, q_0. \qquad (1) $$
 #
@@ -89,9 +90,9 @@ for name, factor in per_layer.items():
     print(f"{NAMES[name]:<13} second moment per layer {factor:6.4f}, expected {FACTORS[name]:.4f}")
 
 # %% [markdown]
-# Now training. The digits, reduced to 14×14 pixels, go through five layers of 128 rectifiers to a linear output. The
-# weights are all $N(0, \sigma^2)$, drawn with one seed: what is called broken and what is called repaired are *the
-# same numbers times a factor*. Nothing else is changed.
+# Now training. The embedded digits, which a program draws, reduced to 14×14 pixels, go through five layers of 128
+# rectifiers to a linear output. The weights are all $N(0, \sigma^2)$, drawn with one seed: what is called broken and
+# what is called repaired are *the same numbers times a factor*. Nothing else is changed.
 
 
 # %%
@@ -290,7 +291,7 @@ for ax in (signal, course, scale, equal):
 # Eckart and Young none can beat the first principal component. Its error is 0.0426; 32 and 64 equal units end at
 # 0.0450 and 0.0455.
 #
-# **What does not hold as it is often put.** "Use He with rectifiers": over these 30 epochs the factor 1/2, which is
+# **He's weights are not always the better ones** for rectifiers: over these 30 epochs the factor 1/2, which is
 # Glorot's, ends at 0.0046 and He's at 0.0090. He's keeps the signal, but also begins with a first loss of 0.34 that
 # must be unlearnt first. And no standard deviation is good or bad by itself: 0.1 means a factor 2.56 at width 512 and
 # a harmless 0.64 at width 128.
@@ -300,7 +301,7 @@ for ax in (signal, course, scale, equal):
 #
 # 1. *For which width is $N(0, 0.1^2)$ He's initialisation? And $N(0, 0.01^2)$?*
 #
-#    $2/n = v$: $n = 200$ and $n = 20{,}000$. "Small random numbers" are a statement about a width.
+#    $2/n = v$: $n = 200$ and $n = 20{,}000$. To ask for small random numbers is a statement about a width.
 #
 # 2. *Find the factor for leaky rectifiers of slope $\alpha$.*
 #

@@ -3,7 +3,7 @@
 #
 # The sequence autoencoder trains for a while. Then the loss is 10²⁸, or `nan`, from one batch to the next. Sometimes
 # it comes back, sometimes never. Nothing in the data changed, the weights just before were of ordinary size, and with
-# shorter sequences everything is fine. "Exploding gradients: clip them", says every answer. You clip them, and the
+# shorter sequences everything is fine. Exploding gradients are clipped, one reads. You clip them, and the
 # next run is `nan` at the same batch.
 #
 # *Failure modes: F12 · networks: Q1c · advice: learning rate, RMSprop against Adam, clipping*
@@ -11,9 +11,9 @@
 # %% [markdown]
 # ## The claim
 #
-# The network is the one posted with a much-read question, "why is the denoising autoencoder failing to train?": 50
-# steps of 5 features, LSTM 32 – LSTM 16 – repeat 50 times – LSTM 16 – LSTM 32 – 5 outputs a step, the cells rectified
-# (`relu` where an LSTM has `tanh`). Its answers say: the learning rate $10^{-3}$ works, and RMSprop beats Adam.
+# The network is from an answer to the question why a denoising autoencoder fails to train (Q1c): 50 steps of 5
+# features, LSTM 32 – LSTM 16 – repeat 50 times – LSTM 16 – LSTM 32 – 5 outputs a step, the cells rectified (`relu`
+# where an LSTM has `tanh`). It says that the learning rate $10^{-3}$ works, and that RMSprop did much better than Adam.
 #
 # A cell is $c_t = f \odot c_{t-1} + i \odot \phi(W_g^\top x_t + U_g^\top h_{t-1})$, $h_t = o \odot \phi(c_t)$. With
 # $\phi = \tanh$, $|i \odot \phi| \le 1$, so $|c_t| \le t$ whatever the weights (1). A rectifier sets no such bound.
@@ -288,12 +288,12 @@ for ax in (through_time, by_length, course):
 #
 # **The truth about the advice.** $10^{-3}$ works, as said, in the sense that it does not explode within 80 epochs on
 # three seeds; yet it only reaches 0.0590, 0.0608 and 0.0596, where the best constant has 0.0605. (In a longer run on
-# another draw of the data it jumped to $2 \cdot 10^7$ and came back.) "RMSprop beats Adam" depends on whose RMSprop:
-# the first step is $1/\sqrt{1 - \text{decay}}$ times the rate. With the decay 0.9, as in Keras and optax, that is
-# 3.2, and after 80 epochs it is a little behind Adam: 0.0609, 0.0612, 0.0609. After 300 (`--full`) it is ahead on two
-# seeds of three: 0.0605, 0.0586, 0.0563 against 0.0521, 0.0608, 0.0607, so three seeds do not decide it. With the 0.99
-# of PyTorch it is 10, and the losses peak at $2 \cdot 10^{14}$, 2.9 and $5 \cdot 10^9$. The remedy that costs nothing
-# is to leave the cell its tanh.
+# another draw of the data it jumped to $2 \cdot 10^7$ and came back.) Whether RMSprop beats Adam depends on whose
+# RMSprop: the first step is $1/\sqrt{1 - \text{decay}}$ times the rate. With the decay 0.9, as in Keras and optax, that
+# is 3.2, and after 80 epochs it is a little behind Adam: 0.0609, 0.0612, 0.0609. After 300 (`--full`) it is ahead on
+# two seeds of three: 0.0605, 0.0586, 0.0563 against 0.0521, 0.0608, 0.0607, so three seeds do not decide it. With the
+# 0.99 of PyTorch it is 10, and the losses peak at $2 \cdot 10^{14}$, 2.9 and $5 \cdot 10^9$. The remedy that costs
+# nothing is to leave the cell its tanh.
 
 # %% [markdown]
 # ## Exercises

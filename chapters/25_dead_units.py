@@ -89,9 +89,10 @@ for width in widths:
     )
 
 # %% [markdown]
-# **One step.** A digit autoencoder, 196 – 128 rectifiers – 196. The same images three ways: ink is 1 on 0, ink is 0 on
-# 1, and centred. (2) says, for each unit, from which learning rate on a single step kills it. The targets are the same
-# as the inputs; their variance, and so the best constant, is the same in all three.
+# **One step.** An autoencoder of the embedded digits, which a program draws: 196 – 128 rectifiers – 196. The same
+# images three ways: ink is 1 on 0, ink is 0 on 1, and centred. (2) says, for each unit, from which learning rate on a
+# single step kills it. The targets are the same as the inputs; their variance, and so the best constant, is the same in
+# all three.
 
 # %%
 images = to_float(digits().x_train[:N_TRAIN]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)

@@ -14,9 +14,11 @@
 # %% [markdown]
 # ## The claim
 #
-# "The loss stalls with large gradients" is how a wrong backward pass is described, and "check the gradient, a relative
-# error of 1e-2 is fine" is the usual advice. Chapter 1 derives the gradient and shows how the complex step works. Here
-# nine mistakes are planted in it, each as one writes it; most are in the encoder's half. Three claims are on trial.
+# A loss that stalls while the gradients are large is a sign of a wrong backward pass, and a gradient check is the
+# remedy. To which tolerance? The notes of Stanford's course CS231n call a gradient probably wrong above a relative
+# error of 1e-2, doubtful above 1e-4, good below 1e-7; it is easy to stop at the first of these. Chapter 1 derives the
+# gradient and shows how the complex step works. Here nine mistakes are planted in it, each as one writes it; most are
+# in the encoder's half. Three claims are on trial.
 #
 # 1. A falling loss says nothing: with $d$ in place of the gradient $g$, a small step changes the loss by
 #    $-\eta\,\langle g, d\rangle$, so any $d$ within 90° of $g$ trains.
@@ -63,7 +65,7 @@ def first_weights(sigma, n=D):
 #
 # The parts that all variants share, the right gradient, and the nine wrong ones. The numbers are those of
 # `scratchdae/autoencoder.py`: (8) the decoder's part of $dW$, (10) the slope of the hidden units, (12) the encoder's
-# part.
+# part. They train on the embedded digits, which a program draws, averaged to 14×14 pixels.
 
 
 # %%

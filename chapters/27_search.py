@@ -14,16 +14,16 @@
 # %% [markdown]
 # ## The claim
 #
-# A much-read question about a denoiser that stands still (an LSTM with Adam at a learning rate of $10^{-6}$) was
-# answered: search a grid of learning rates and batch sizes, and prefer RMSprop to Adam. Five claims about searching are
-# on trial:
+# An answer to the question why a denoising autoencoder fails to train shows one that stands still (Q1c: an LSTM with
+# Adam at a learning rate of $10^{-6}$), and reports that a grid search over learning rates and batch sizes, and RMSprop
+# in place of Adam, mended it. Five claims about searching are on trial:
 #
 # 1. it finds the learning rate: too low and too high are plain to see, and closed forms say where they begin;
 # 2. losses under different noise must not be compared: a search over the noise has to be told what the network is for;
 # 3. it cannot repair an impossible task: on independent columns the best cell is no better than the constant;
 # 4. one run a cell cannot rank neighbours: the spread between seeds says which differences are real, and the lowest of
 #    $n$ numbers is too good to be true by a known amount;
-# 5. "RMSprop beats Adam".
+# 5. RMSprop beats Adam.
 
 # %%
 from math import comb, erfc, sqrt
@@ -61,9 +61,10 @@ LOST = 1e9  # times the variance: a loss like that is on its way to infinity
 # %% [markdown]
 # ## The run
 #
-# Digits of 14×14 pixels, a code of 16 tanh units, a linear output, squared error: small enough that a training takes
-# a fortieth of a second. Every cell of the grid starts from the same weights and sees the same images in the same
-# order. Every error is divided by the variance of the data, so that 1 is what the mean picture leaves.
+# The embedded digits, which a program draws, in 14×14 pixels, a code of 16 tanh units, a linear output, squared error:
+# small enough that a training takes a fortieth of a second. Every cell of the grid starts from the same weights and
+# sees the same images in the same order. Every error is divided by the variance of the data, so that 1 is what the mean
+# picture leaves.
 
 # %%
 data = digits()
@@ -463,7 +464,7 @@ curve.grid(alpha=0.3)
 # **RMSprop and Adam.** Each at its best rate, Adam is better here, by 0.0096 ± 0.0022. Repeated seeds establish that;
 # one run each would have reversed it one time in seven. The next learning rate of the grid costs more than five times
 # as much. And at a shared rate either can be made to win: at $10^{-3}$ and batch 16 RMSprop leaves 0.57 and Adam 0.66,
-# at $10^{-1.5}$ it is 2.34 and 0.50. "Beats" means nothing before each has had its own search.
+# at $10^{-1.5}$ it is 2.34 and 0.50. To beat means nothing before each has had its own search.
 
 # %% [markdown]
 # ## Exercises

@@ -17,8 +17,8 @@
 # noise gives *less local* filters, from blobs to strokes to whole characters.
 #
 # Chapter 02 asked this of clean digits and could not confirm that filters grow. Here are two of the paper's harder
-# problems, made from the embedded digits: digits turned by any angle (rot), and digits on uniform noise (bg-rand). On
-# trial, each with a number, for $\nu = 0$, 0.1, 0.25, 0.5 and several seeds:
+# problems, made from the embedded digits, which a program draws: digits turned by any angle (rot), and digits on
+# uniform noise (bg-rand). On trial, each with a number, for $\nu = 0$, 0.1, 0.25, 0.5 and several seeds:
 #
 # 1. with more corruption a filter keeps less of its first weights;
 # 2. what it has become is larger: weights agree over a larger patch;

@@ -47,10 +47,11 @@ NONE = "no pretraining"
 # %% [markdown]
 # ## The run
 #
-# Digits turned by any angle, a hard problem with few labels: averages over 2×2 pixels, all of the training digits for
-# pretraining, a few hundred of them with labels for fine-tuning. Two layers of sigmoids, a softmax on top. Everything
-# but $\nu$ is equal: for a seed all networks begin with the same weights and see the same examples in the same order.
-# Early stopping watches the validation error. The test digits are drawn afresh for each seed.
+# The embedded digits, which a program draws, turned by any angle: a hard problem with few labels: averages over 2×2
+# pixels, all of the training digits for pretraining, a few hundred of them with labels for fine-tuning. Two layers of
+# sigmoids, a softmax on top. Everything but $\nu$ is equal: for a seed all networks begin with the same weights and see
+# the same examples in the same order. Early stopping watches the validation error. The test digits are drawn afresh for
+# each seed.
 
 
 # %%

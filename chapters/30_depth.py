@@ -2,7 +2,7 @@
 # # Pretraining pays more with depth, and not because it fits better: at an equal training loss it errs less
 #
 # One hidden layer gives 37 % errors. You add a second, a third, a fourth: 37 %, 37 %, 40 %. Depth does nothing for
-# you, although everybody says it should. Given time, the training loss goes to 0 with any number of layers, so nothing
+# you. Given time, the training loss goes to 0 with any number of layers, so nothing
 # is wrong with the optimisation. You remember that the first deep networks were pretrained, and that some of them were
 # shown noise.
 #
@@ -51,9 +51,10 @@ SPECS = {
 # %% [markdown]
 # ## The run
 #
-# Rotated digits with few labels, as in chapter 29. Greedy training makes the comparison cheap and exact: the layers of
-# a stack of two are the first two of the stack of four. For a seed all three methods begin with the same weights, and
-# fine-tuning is the same for all: same rate, same epochs, same order, early stopping on the same validation digits.
+# Rotated digits (the embedded ones, which a program draws) with few labels, as in chapter 29. Greedy training makes the
+# comparison cheap and exact: the layers of a stack of two are the first two of the stack of four. For a seed all three
+# methods begin with the same weights, and fine-tuning is the same for all: same rate, same epochs, same order, early
+# stopping on the same validation digits.
 
 
 # %%

@@ -2,7 +2,7 @@
 # # A gradient check cannot tell you that the loss is wrong; a reference can, and names what is wrong with it
 #
 # Your gradients agree with your loss to the last digit, training runs, and still the numbers are not the paper's: the
-# learning rate that works there crawls here, or the loss stops at 16.118, or at 100, and nothing moves any more. Every
+# learning rate that works there crawls here, or single pixels cost 15.94, or 100, and nothing moves any more. Every
 # check that compares an implementation with itself passes.
 #
 # *Failure modes: F08 wrong backward, F24 wrong objective, F25 cross-entropy on probabilities · advice: check your
@@ -11,12 +11,12 @@
 # %% [markdown]
 # ## The claim
 #
-# Three of the most used implementations of these losses do, on purpose or not, something else than the paper:
+# PyTorch, Keras and scikit-learn do, on purpose or not, something else than the paper:
 #
 # 1. PyTorch's `BCELoss` averages over all $B \cdot D$ entries, where the paper sums over $D$; and it cuts logarithms
 #    off at $-100$, so that a confident mistake costs 100 and has no gradient;
 # 2. Keras' `BinaryCrossentropy` clips probabilities to $[10^{-7}, 1 - 10^{-7}]$: no entry can cost more than
-#    $-\log 10^{-7} = 16.118$, and beyond $|a| = 16.118$ its gradient is exactly zero;
+#    $-\log 10^{-7} = 16.118$, in single precision 15.942 where the target is 0, and beyond its gradient is exactly 0;
 # 3. scikit-learn's `MLPRegressor` halves the squared error and averages it over the outputs too, but its gradient is
 #    that of the half summed over them: loss and gradient differ by the number of outputs, $D$.
 #
@@ -38,6 +38,7 @@ SIZES = (2, 8, 32) if chapter.quick else (2, 4, 8, 16, 32, 64, 128)  # outputs D
 SHOWN = np.linspace(-5, 45, 201 if chapter.quick else 1001)  # pre-activations of the first two
 EPSILON = 1e-7  # Keras' keras.config.epsilon()
 TORCH_EPSILON = float(np.float32(1e-12))  # PyTorch divides by at least this, a constant of single precision
+ONE_FROM = 24 * np.log(2)  # 16.6355: a sigmoid is exactly 1 from here on in float32, from 53 ln 2 = 36.74 in float64
 
 # %% [markdown]
 # ## The run: an implementation, asked in ten lines
@@ -89,7 +90,8 @@ class BinaryCrossentropy:
         if conventions["loss"] != "cross_entropy":
             raise Unsupported("only the cross-entropy")
         x, z = inputs["target"], sigmoid(inputs["a"])
-        p = np.clip(z, EPSILON, 1 - EPSILON)
+        low = z.dtype.type(EPSILON)
+        p = np.clip(z, low, 1 - low)
         by = x.size if conventions["reduction"] == "mean" else len(x)
         losses = -(x * np.log(p) + (1 - x) * np.log(1 - p))
         dz = np.where(p == z, (p - x) / (p * (1 - p)), 0) / by  # a clip passes no gradient
@@ -118,13 +120,14 @@ for report in reports.values():
 # %% [markdown]
 # Three further measurements, to see with one's own eyes what the explainer says: the loss of one entry and its
 # gradient as the prediction becomes ever more confident and ever more wrong, and how far scikit-learn's gradient is
-# from the slope of its own loss.
+# from the slope of its own loss. The frozen cases are in double precision, so that a mistake stands out; the first two
+# are measured in float32, in which PyTorch and Keras train unless they are told otherwise.
 
 
 # %%
 def entry(adapter, a):
     """Return loss and gradient of one entry with target 0."""
-    case = {"a": np.array([[a]]), "target": np.array([[0.0]])}
+    case = {"a": np.array([[a]], np.float32), "target": np.zeros((1, 1), np.float32)}
     answer = adapter.loss(case, {"loss": "cross_entropy", "reduction": "paper"})
     return float(answer["loss"]), float(answer["d_a"][0, 0])
 
@@ -168,14 +171,15 @@ assert named("BinaryCrossentropy", "cross_entropy_paper") is None, "unsaturated,
 assert named("BinaryCrossentropy", "cross_entropy_extreme") == [{"clipped_probabilities"}]
 assert named("MLPRegressor", "squared_error_paper") == [{"loss_factor:1/2D", "gradient_factor:1/2"}]
 
-far = SHOWN > 37  # a float64 sigmoid is 1 from 53 ln 2 = 36.74
-assert np.all(curves["BCELoss"][0][far] == 100), "a hopeless prediction costs 100"
-assert np.all(curves["BCELoss"][1][far] == 0), "and has no gradient"
-beyond = -np.log(EPSILON) < SHOWN
-cap = -np.log(1 - (1 - EPSILON))
-assert np.allclose(curves["BinaryCrossentropy"][0][beyond], cap, rtol=1e-12), "no entry costs more than 16.118"
+beyond = SHOWN > ONE_FROM
+assert np.all(curves["BCELoss"][0][beyond] == 100), "a hopeless prediction costs 100"
+assert np.all(curves["BCELoss"][1][beyond] == 0), "and has no gradient"
+before = curves["BCELoss"][0][~beyond].max()
+assert before < 16, f"just before it costs 15.94 at most, found {before:.3f}"
+cap = 23 * np.log(2)  # 1 − 1e-7 is rounded to 1 − 2⁻²³
+assert np.allclose(curves["BinaryCrossentropy"][0][beyond], cap, rtol=1e-6), "no entry costs more than 15.942"
 assert np.all(curves["BinaryCrossentropy"][1][beyond] == 0), "and beyond nothing moves"
-assert np.allclose(curves["mine"][0], np.logaddexp(0, SHOWN), rtol=1e-14)
+assert np.allclose(curves["mine"][0], np.logaddexp(0, SHOWN), rtol=1e-6)
 assert np.all(curves["mine"][1][beyond] > 0.9999999), "from the pre-activations the gradient stays 1"
 assert np.allclose(ratios, SIZES, rtol=1e-8), f"the gradient is D times the slope, found {ratios}"
 
@@ -195,11 +199,14 @@ for name, (color, line, width) in styles.items():
         ax.plot(SHOWN, values, line, color=color, linewidth=width, label=labels[name])
 loss_ax.axhline(cap, color=GREY, linewidth=0.8)
 loss_ax.text(45, cap + 1.5, f"{cap:.3f}", ha="right", color=GREY)
+for ax in (loss_ax, slope_ax):
+    ax.axvline(ONE_FROM, color=GREY, linewidth=0.8)
+slope_ax.text(ONE_FROM + 0.7, 0.5, "24 ln 2: from here on\nthe sigmoid is 1", color=GREY)
 loss_ax.set(xlabel="pre-activation a, target 0", ylabel="loss of the entry (nats)")
-loss_ax.set_title("Confidently wrong: one loss goes on,\none jumps to 100, one stops at 16.118")
+loss_ax.set_title("Confidently wrong, in float32: one loss goes on,\none jumps to 100, one stops at 15.942")
 slope_ax.set(xlabel="pre-activation a, target 0", ylabel="gradient with respect to a")
 slope_ax.set_title("What the mistake is punished with:\n1, or nothing at all")
-loss_ax.legend(loc="upper left")
+loss_ax.legend(loc="center right", bbox_to_anchor=(1, 0.72))
 ratio_ax.loglog(SIZES, SIZES, color=GREY, linewidth=1, label="D")
 ratio_ax.loglog(SIZES, ratios, "o", color=ORANGE, markersize=8, label="measured")
 ratio_ax.set(xlabel="outputs D", ylabel="gradient along v / slope of the loss along v")
@@ -237,8 +244,8 @@ chapter.finish(
 # content.
 #
 # **A clip is a plateau.** $\min(\max(z, \epsilon), 1 - \epsilon)$ has derivative zero outside. An output that has
-# saturated on the wrong side is the one that needs a gradient most, and it gets none: chapter 13 shows a network that
-# dies of it. From the pre-activation the gradient is $s(a) - x$, which tends to 1 where the mistake is largest.
+# saturated on the wrong side is the one that needs a gradient most, and it gets none: chapter 16 shows a network that
+# is paralysed by it. From the pre-activation the gradient is $s(a) - x$, which tends to 1 where the mistake is largest.
 #
 # **Loss and gradient are two programs.** scikit-learn's loss is $\frac{1}{2BD}\sum (z - x)^2$, the delta of its
 # backward pass $(z - x)/B$, that of $\frac{1}{2B}\sum (z - x)^2$. The optimizer sees only the second, so it trains.

@@ -72,7 +72,7 @@ def uniform(n, d, part):
 
 
 def small_digits(n, part):
-    """Return the embedded digits in 16×16, averaged over 2×2."""
+    """Return the embedded digits, which a program draws, in 16×16, averaged over 2×2."""
     x = to_float(digits().x_train if part == 0 else digits().x_test, np.float32)[:n].reshape(-1, 28, 28)
     x = np.pad(x, ((0, 0), (2, 2), (2, 2)))
     return x.reshape(-1, 16, 2, 16, 2).mean(axis=(2, 4))[..., None]

@@ -74,10 +74,15 @@ def cross_entropy(a_z: Array, x: Array, reduction: str = "paper") -> tuple[np.in
 
 def cross_entropy_over(a_z: Array, x: Array, n: int) -> tuple[np.inexact, Array]:
     """Do what `cross_entropy` does, unchecked."""
+    return cross_entropy_alone(a_z, x, n), (sigmoid(a_z) - x) / n
+
+
+def cross_entropy_alone(a_z: Array, x: Array, n: int) -> np.inexact:
+    """Return the loss without its gradient, which takes a quarter of the time of an evaluation."""
     positive = a_z.real >= 0
     rest = np.log1p(np.exp(np.where(positive, -a_z, a_z)))  # softplus(-|a|)
-    loss = ((positive - x) * a_z + rest).sum() / n  # two terms that are never negative: nothing cancels
-    return loss, (sigmoid(a_z) - x) / n
+    loss: np.inexact = ((positive - x) * a_z + rest).sum() / n  # two terms, never negative: nothing cancels
+    return loss
 
 
 def squared_error(z: Array, x: Array, reduction: str = "paper") -> tuple[np.inexact, Array]:

@@ -32,7 +32,9 @@ KILLED = "test_killed_at_any_moment_and_resumed_ends_in_the_same_bits"  # takes 
 LIMIT = 120  # seconds for the tests of one change; who takes longer is noticed
 
 TESTS = {  # the module: its tests, the quickest first; then what to run of the table of all layers
-    **{f"{name}.py": f"test_{name}.py" for name in ("activations", "corruption", "gradcheck", "losses")},
+    **{f"{name}.py": f"test_{name}.py" for name in ("activations", "gradcheck", "losses")},
+    "corruption/draws": "test_draws.py",
+    "corruption/": "test_corruption.py",
     **{f"{name}.py": f"test_{name}.py" for name in ("initializers", "schedules", "rbm")},
     "floors/spectrum": "floors/test_linear_codes.py floors/test_slips.py floors/test_survey.py",
     "floors/examples": "floors/test_slips.py floors/test_survey.py floors/test_linear_codes.py",
@@ -63,7 +65,8 @@ TESTS = {  # the module: its tests, the quickest first; then what to run of the 
     "training/options": "training/test_loop.py test_malformed.py",
     "training/stopping": "models/test_stack.py",
     "training/evaluation": "training/test_loop.py test_malformed.py models/test_stack.py training/test_checkpoint.py",
-    "training/steps": "training/test_loop.py kernels/test_perceptron_steps.py training/test_checkpoint.py",
+    "training/steps": "training/test_loop.py kernels/test_perceptron_steps.py kernels/test_rule_steps.py "
+                      "kernels/test_updates.py",
     "training/loop": "training/test_loop.py test_malformed.py training/test_checkpoint.py",
     "training/state": "training/test_loop.py training/test_checkpoint.py models/test_sequential.py",
     "training/": "training/test_loop.py training/test_checkpoint.py",

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from scratchdae import DenoisingAutoencoder, fit
-from scratchdae.corruption import CORRUPTIONS, Corruption, bernoulli_mask, exact_mask, gaussian, masking
+from scratchdae.corruption import CORRUPTIONS, Corruption, bernoulli_mask, draws, exact_mask, gaussian, masking
 from scratchdae.schedules import Geometric, Linear
 
 
@@ -319,13 +319,12 @@ def test_bernoulli_mask_is_binomial(rng):
     assert not bernoulli_mask((3, 4), 0.0, rng).any()
 
 
-def test_a_draw_of_exactly_zero_is_not_below_a_probability_of_zero():
-    class Zeros(np.random.Generator):
-        def random(self, size=None, dtype=np.float64, out=None):
-            return np.zeros(size, dtype)
-
-    assert not bernoulli_mask((3, 4), 0.0, Zeros(np.random.PCG64())).any()
-    assert bernoulli_mask((3, 4), 0.1, Zeros(np.random.PCG64())).all()
+@pytest.mark.parametrize(
+    ("drawn", "nu", "destroyed"), [(0, 0.0, 0), (0, 1e-12, 1), (2**32 - 1, 1.0, 1), (2**31, 0.5, 0)]
+)
+def test_the_least_and_the_largest_draw_are_on_the_right_side_of_a_probability(drawn, nu, destroyed, monkeypatch):
+    monkeypatch.setattr(draws, "halves", lambda keys, n: np.full((len(keys), n), drawn, np.uint32))
+    assert (bernoulli_mask((3, 4), nu, np.random.default_rng(0)) == destroyed).all()
 
 
 def test_salt_and_pepper_tosses_a_fair_coin(rng):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_STYLES = {  # colour, marker, line: any one of the three tells them apart
+STYLES = {  # colour, marker, line: any one of the three tells them apart
     SUBJECT: (BLUE, "o", "-"),
     "torch-inplace": (ORANGE, "s", "--"),
     "torch": ("#b8860b", "D", "-."),
@@ -50,7 +50,7 @@ def _panel(ax: "Axes", result: Result, H: int) -> None:
         f"{result.kind.work.cost.replace(', ', ',' + chr(10))}"
     )
     plots.floor_line(ax, result.dense(settings[0]), color=GREY, linewidth=1.6, linestyle=(0, (1, 1)), label=limit)
-    for name, (colour, marker, line) in _STYLES.items():
+    for name, (colour, marker, line) in STYLES.items():
         rows = [row for s in settings for row in result.rows if row.name == name and row.setting == s and row.rates]
         if rows:
             plots.points(

@@ -16,7 +16,7 @@ import numpy as np
 from scratchdae.arguments import Params, integer
 from scratchdae.benchmark.competitors import Competitor, Trainer
 from scratchdae.benchmark.competitors.competitor import one_line
-from scratchdae.benchmark.works.work import VALIDATED_STEPS, Setting, Work
+from scratchdae.benchmark.works.work import VALIDATED_STEPS, Batches, Setting, Work
 
 # Of the largest change of a parameter. Found: 5e-6 and 1e-14 for the autoencoder; up to 1e-4 and 2e-12 for the deep
 # network, whose weights change so little in a few steps of large batches that their own rounding is as large as that.
@@ -64,7 +64,7 @@ class Row:
 
 
 @dataclass
-class _Candidate:
+class Candidate:
     """A competitor on its way through the rounds."""
 
     competitor: Competitor
@@ -115,16 +115,12 @@ def update_error(found: Params, expected: Params, before: Params) -> float:
     return float(np.max(errors))
 
 
-def reference_params(work: Work) -> Params:
+def reference_params(work: Batches) -> Params:
     """Take the first steps with the NumPy reference in float64."""
-    exact = work.first(VALIDATED_STEPS).astype("float64")
-    params = exact.copy_params()
-    for inputs, targets in zip(exact.inputs, exact.targets, strict=True):
-        exact.sgd_step(params, inputs, targets, exact.lr)
-    return params
+    return work.first(VALIDATED_STEPS).astype("float64").reference()
 
 
-def validate(competitor: Competitor, work: Work, expected: Params, threads: int) -> float:
+def validate(competitor: Competitor, work: Batches, expected: Params, threads: int) -> float:
     """Let a competitor take the first steps, and return its `update_error` from what `reference_params` expects."""
     work = work.first(VALIDATED_STEPS)
     trainer = competitor.prepare(work, threads)
@@ -138,7 +134,7 @@ def measure(
     """Check every competitor, then time those that are right; one row each, in their order."""
     integer("rounds", rounds)
     expected = reference_params(work)
-    candidates = [_Candidate(competitor) for competitor in competitors]
+    candidates = [Candidate(competitor) for competitor in competitors]
     for one in candidates:
         one.attempt("validated", one.check, work, expected, threads)
     for one in candidates:
@@ -152,16 +148,21 @@ def measure(
     return tuple(one.row(setting) for one in candidates)
 
 
-def _time(trainer: Trainer) -> tuple[float, float, int]:
-    """Return the seconds of some stretches by the clock and by the processors, and how many stretches it were.
+def settle(trainer: Trainer) -> None:
+    """Take steps that are not counted, before those that are.
 
-    Steps that are not counted go before: they bring W back into the caches that another competitor has filled, and
-    the idle threads of that competitor, which go on asking for work for a while, have gone to sleep by then.
+    They bring W back into the caches that another competitor has filled, and the idle threads of that competitor, which
+    go on asking for work for a while, have gone to sleep by then.
     """
     ready = time.perf_counter() + _SETTLE
     trainer.step()
     while time.perf_counter() < ready:
         trainer.step()
+
+
+def _time(trainer: Trainer) -> tuple[float, float, int]:
+    """Return the seconds of some stretches by the clock and by the processors, and how many stretches it were."""
+    settle(trainer)
     stretches, processor, start = 0, time.process_time(), time.perf_counter()
     while not stretches or time.perf_counter() - start < _AT_LEAST:
         trainer.stretch()

@@ -20,13 +20,23 @@ from scratchdae.floors.denoising import LARGEST_NOISE
 
 _ALIKE = 0.8  # of what shuffled columns leave: from here on, dependence is not worth speaking of
 _UNITS = {"squared_error": "squared units", "absolute_error": "units of the data", "cross_entropy": "nats"}
+_BOUNDS = {  # what a floor of this kind bounds
+    "constant": "constants",
+    "entropy": "any model",
+    "range": "any model",
+    "code": "linear codes",
+    "gaussian": "linear denoisers",
+    "masking": "linear denoisers",
+    "pooling": "pooling and repeating",
+}
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     parser.description = (
-        "Compute the least loss that the data, the noise or the architecture allows: of a constant, of the "
-        "entropy, of an output's range, of linear codes and denoisers, of average pooling. All are means over "
-        "elements; the loss with the reduction 'paper' is D times that."
+        "Compute what loss to expect of your data. Two are bounds for every model: the entropy and the output's "
+        "range. The others are levels to compare with, what the best constant, linear code, linear denoiser or "
+        "average pooling leaves; a nonlinear model may go below. All are means over elements; the loss with the "
+        "reduction 'paper' is D times that."
     )
     parser.epilog = (
         "FILE is a .npy, .npz or IDX file (plain or gzip), a folder of images, or digits. Report what your "
@@ -123,11 +133,12 @@ def _table(examples: Examples, found: Survey) -> list[str]:
         if not rows:
             continue
         title = f"{loss.replace('_', ' ')}, {unit}"
-        lines += ["", f"{title:<{width}}  {'per component':>13}  {'per example':>11}  of the constant"]
+        lines += ["", f"{title:<{width}}  {'per component':>13}  {'per example':>11}  of the constant  bounds"]
         for floor in rows:
             share = found.share(floor)
             percent = "-" if share is None else f"{100 * share:.4g} %"
-            lines.append(f"{floor.name:<{width}}  {floor.value:>13.6g}  {floor.value * found.d:>11.6g}  {percent:>15}")
+            row = f"{floor.name:<{width}}  {floor.value:>13.6g}  {floor.value * found.d:>11.6g}  {percent:>15}"
+            lines.append(f"{row}  {_BOUNDS[floor.kind]}")
     lines += ["", *_advice(found), *(f"left out: {reason}" for reason in found.left_out)]
     return lines
 
@@ -139,7 +150,9 @@ def _advice(found: Survey) -> list[str]:
         return ["every example is the same: there is nothing to learn, and the best constant has loss 0"]
     lines = [
         f"a model that learned nothing ends at a squared error of {constant:.6g}; "
-        "report the rest as (loss - floor) / (constant - floor)"
+        "report the rest as (loss - floor) / (constant - floor)",
+        "no weights get below what bounds any model; the other floors are levels to compare with, and nonlinear models "
+        "may go below them",
     ]
     k = int(np.argmax(found.shuffled <= constant / 2))
     left, shuffled = found.codes[k] / constant, found.shuffled[k] / constant

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from scratchdae import backend
+from scratchdae import backend, kernels
 from scratchdae.arguments import integer
 from scratchdae.cli import pictures, reading, training_data
 from scratchdae.cli.results import writable_folder
@@ -54,7 +54,7 @@ def train(options: argparse.Namespace, out: Path, threads: str) -> None:
     _say("backend", f"{chosen.name} ({chosen.reason}){compiling}, {threads}")
 
     before = epochs_done(out) if options.resume else 0
-    history, seconds = _fit(model, data, training, out, options)
+    history, *seconds = _fit(model, data, training, out, options)
     _report(model, data, history, before, seconds, options)
     _draw(model, data, corruption, history, out, options)
     _say("pictures", ", ".join(str(out / name) for name in pictures.NAMES))
@@ -86,8 +86,9 @@ def _fit(
     training: Training,
     out: Path,
     options: argparse.Namespace,
-) -> tuple[History, float]:
-    start = time.perf_counter()
+) -> tuple[History, float, float]:
+    """Train; return the history, and the seconds of training and of compiling before."""
+    start, compiled = time.perf_counter(), kernels.seconds_compiling()
     history = fit(
         model,
         data.train,
@@ -98,7 +99,8 @@ def _fit(
         resume=options.resume,
         progress=not options.no_progress,
     )
-    return history, time.perf_counter() - start
+    compiled = kernels.seconds_compiling() - compiled
+    return history, time.perf_counter() - start - compiled, compiled
 
 
 def _report(
@@ -106,17 +108,16 @@ def _report(
     data: TrainingData,
     history: History,
     before: int,
-    seconds: float,
+    seconds: list[float],  # of training, of compiling
     options: argparse.Namespace,
 ) -> None:
     trained = len(history) - before
     if trained:
-        rate = trained * len(data.train) / seconds
-        since = f", after {before} before" if before else ""
-        _say(
-            "trained",
-            f"{trained} epoch{'s' if trained > 1 else ''}{since}, in {seconds:.1f} s: {rate:,.0f} examples a second",
-        )
+        took, compiled = seconds
+        rate = trained * len(data.train) / took
+        text = f"{trained} epoch{'s' if trained > 1 else ''}{f', after {before} before' if before else ''}"
+        besides = f"; compiled in {compiled:.1f} s before, once" if compiled else ""
+        _say("trained", f"{text}, in {took:.1f} s: {rate:,.0f} examples a second{besides}")
     else:
         _say("trained", f"nothing was left to train: the run has {before} epoch{'s' if before > 1 else ''}")
     kept = _kept(history, options)

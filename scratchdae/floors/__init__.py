@@ -4,6 +4,13 @@ Data are matrices of finite floats, one example a row. A floor is the mean over 
 (in squared units of the data), absolute error per component, or nats per component, as the reduction ``"mean"`` of
 `scratchdae.losses` gives it; times D it is the reduction ``"paper"``. What a loss means is where it lies between the
 floor and the best constant: `relative_excess`.
+
+Two things are called a floor here. A *bound* holds for every model, whatever its weights: the entropy of the targets
+(`cross_entropy`, `beta_cross_entropy`), of independent bits after masking (`masking_binary`), the range of the output
+(`output_range`). A *linear reference* is what the best linear map leaves: a code (`linear_codes`, `pca`, `independent`,
+`sample_pca`), a denoiser (`wiener`, `masking`). It bounds models that are linear, and `average_pooling` those that pool
+and repeat; any other model may go below, so for it they are levels to compare with. (For normal data `wiener` of full
+rank is a bound too.)
 """
 
 from scratchdae.floors.constants import best_constant, constant, relative_excess

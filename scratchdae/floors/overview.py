@@ -20,11 +20,15 @@ LARGEST_MASKED = 2000  # columns; beyond, a covariance of D×D for every level t
 
 @dataclass(frozen=True)
 class Floor:
-    """One floor, and what it is the floor of."""
+    """One floor, and what it is the floor of.
+
+    Of the kinds only entropy and range bound every model; code, gaussian, masking and pooling are what the best linear
+    code, linear denoiser, or pooling and repeating leaves, and other models may go below.
+    """
 
     kind: str  # constant, entropy, range, code, gaussian, masking or pooling
     name: str  # what it is, for people
-    loss: str  # the loss that it bounds, as `scratchdae.losses.LOSSES` names it
+    loss: str  # the loss that it is about, as `scratchdae.losses.LOSSES` names it
     value: float  # the mean over elements
     level: float | None = None  # units of the code, standard deviation or fraction of the noise, side of the block
 

@@ -55,8 +55,8 @@ def linear_codes(values: npt.ArrayLike) -> Array:
     """Return the least squared error of a linear code of k units, for every k, from the eigenvalues.
 
     ``(1/D) Σ_{i>k} λ_i`` (Eckart and Young 1936): the k units that keep most are the projections on the first k
-    eigenvectors. A linear autoencoder reaches it but cannot go below, however many linear layers it has (Baldi and
-    Hornik 1989).
+    eigenvectors. A linear autoencoder cannot go below, however many layers it has, and every minimum of its loss is
+    there (one hidden layer: Baldi and Hornik 1989; more: Kawaguchi 2016). A nonlinear one may go below.
 
     Parameters
     ----------

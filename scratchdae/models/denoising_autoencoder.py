@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae import arguments, autoencoder
+from scratchdae import arguments, autoencoder, losses
 from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array, Params, flag, generator, integer, matrix, pair, precision, shapes, unit_interval
 from scratchdae.initializers import Initializer, get, sigmoid_uniform, zeros
@@ -135,7 +135,10 @@ class DenoisingAutoencoder:
         """Evaluate the loss alone, of inputs (B, D), clean or corrupted, and clean targets whose range was checked."""
         W = autoencoder.check_params(params)
         x_tilde, x = pair("x_tilde", x_tilde, "x", x, W.shape[0], W.dtype)
-        return autoencoder.output_loss(autoencoder.forward(params, x_tilde)[0], x, **self.options)[0]
+        a_z = autoencoder.forward(params, x_tilde)[0]
+        if self.options["loss"] == "cross_entropy":
+            return losses.cross_entropy_alone(a_z, x, len(x) if self.options["reduction"] == "paper" else x.size)
+        return autoencoder.output_loss(a_z, x, **self.options)[0]
 
     def encode(self, x: Array) -> Array:
         """Return the hidden representation (B, H) of clean inputs (B, D)."""

@@ -9,7 +9,7 @@ not.
 import json
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -17,10 +17,10 @@ import numpy as np
 
 from scratchdae import atomic
 from scratchdae.arguments import Array, Params, flags, function, json_value, path, shown
-from scratchdae.datasets import to_float
 from scratchdae.losses import l2_penalty
 from scratchdae.training import checkpoint, steps
-from scratchdae.training.evaluation import check_data, gather, mean_loss
+from scratchdae.training.batches import Batches
+from scratchdae.training.evaluation import check_data, mean_loss
 from scratchdae.training.generators import streams
 from scratchdae.training.history import History, Record
 from scratchdae.training.options import Training
@@ -29,8 +29,6 @@ from scratchdae.training.steps import Model, Step
 
 if TYPE_CHECKING:
     from tqdm import tqdm
-
-STRETCH_SIZE = 2**19  # numbers of input in the batches whose steps are taken in one call
 
 
 class NonFiniteError(ArithmeticError):
@@ -134,7 +132,7 @@ def fit(
         },
         "backend": step.name,
     }
-    run = _begin(model, training, step, config)
+    run, batches = _begin(model, training, step, config), Batches(x, target, training, model.dtype, step.name)
     with atomic.locked(out, folder=True):
         if out is not None:
             _begin_in(Path(out), run, resume)
@@ -146,7 +144,7 @@ def fit(
         try:
             with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below
                 while len(run.history) < training.epochs and not run.stalled(training.patience):
-                    record = _one_epoch(model, run, step, x, target, training, bar)
+                    record = _one_epoch(run, step, batches, len(x), training, bar)
                     if validation is not None:
                         record |= _validate(model, run, validation, training, corrupt_validation, error)
                     _refuse_nonfinite(record)
@@ -197,28 +195,22 @@ def _begin(model: Model, training: Training, step: Step, config: dict[str, Any])
     return Run(config, params, state, streams(training.seed), history, keep_best=training.patience is not None)
 
 
-def _one_epoch(
-    model: Model, run: Run, step: Step, x: Array, target: Array, training: Training, bar: "tqdm[Any]"
-) -> Record:
+def _one_epoch(run: Run, step: Step, batches: Batches, n: int, training: Training, bar: "tqdm[Any]") -> Record:
     """Take a step for every batch; record the mean of their losses, each weighted by its examples."""
     epoch, total, done = len(run.history), 0.0, 0
     lr, corruption = training.rate(epoch), training.corruption
-    together = max(1, min(step.together, STRETCH_SIZE // (training.batch_size * max(1, x[0].size))))
-    for index in _stretches(len(x), training.batch_size, together, run.streams.shuffling):
-        clean = _batched(to_float(x[index.ravel()], model.dtype), index)
-        t = clean if target is x else _batched(gather(target, index.ravel(), model), index)
-        x_tilde = clean
-        if corruption:
-            x_tilde = np.stack([corruption.corrupt(batch, run.streams.corruption, epoch) for batch in clean])
-        losses, culprit = step.take(run, x_tilde, t, lr, training.l2)
-        if culprit is not None:
-            _report_nonfinite(losses[-1], culprit, epoch, done + len(losses), lr)
-        total += float(np.sum(losses)) * index.shape[1]
-        done += len(losses)
-        bar.update(index.size)
+    for x_tilde, t in batches.of_epoch(epoch, run.streams):
+        for first in range(0, len(t), step.together):
+            together = slice(first, first + step.together)
+            losses, culprit = step.take(run, x_tilde[together], t[together], lr, training.l2)
+            if culprit is not None:
+                _report_nonfinite(losses[-1], culprit, epoch, done + len(losses), lr)
+            total += float(np.sum(losses)) * t.shape[1]
+            done += len(losses)
+            bar.update(len(losses) * t.shape[1])
     return {
         "epoch": epoch + 1,
-        "loss": total / len(x),
+        "loss": total / n,
         "penalty": float(l2_penalty(run.params, training.l2)[0]) if training.l2 else 0.0,
         "validation_loss": None,
         "validation_error": None,
@@ -243,19 +235,6 @@ def _validate(
         "validation_loss": mean_loss(model, *validation, run.params, noise),
         "validation_error": None if error is None else float(error(model, *validation, params=run.params)),
     }
-
-
-def _stretches(n: int, batch_size: int, together: int, rng: np.random.Generator) -> Iterator[Array]:
-    """Shuffle the examples; yield the indices of some batches at a time (S, B), the last, shorter batch by itself."""
-    order, whole = rng.permutation(n), n // batch_size
-    for batch in range(0, whole, together):
-        yield order[batch * batch_size : min(batch + together, whole) * batch_size].reshape(-1, batch_size)
-    if n % batch_size:
-        yield order[None, whole * batch_size :]
-
-
-def _batched(examples: Array, index: Array) -> Array:
-    return examples.reshape(*index.shape, *examples.shape[1:])
 
 
 def _refuse_nonfinite(record: Record) -> None:

@@ -29,7 +29,12 @@ class Model(Protocol):
 
     def loss_and_grads(
         self, params: Params, x: Array, target: Array, rng: np.random.Generator | None, /
-    ) -> tuple[np.inexact, Params]: ...  # the generator is given in training: noise and dropout draw from it
+    ) -> tuple[np.inexact, Params]: ...  # the generator is given in training: noise and dropout draw from it; the
+
+    # batch is overwritten afterwards
+
+
+Take = Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
 
 
 class Step(NamedTuple):
@@ -41,7 +46,7 @@ class Step(NamedTuple):
     # take(run, x_tilde, targets, lr, l2) -> (losses, culprit), with batches along the first axis. The culprit is the
     # loss or the first gradient that is not finite, by name; then the step that belongs to the last loss, and those
     # after it, were not taken.
-    take: Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
+    take: Take
 
 
 def choose(model: Model, optimizer: Optimizer, name: str) -> Step:
@@ -50,10 +55,14 @@ def choose(model: Model, optimizer: Optimizer, name: str) -> Step:
     return next(step for make in MAKERS if (step := make(model, optimizer, chosen, name)) is not None)
 
 
+def _is_plain(optimizer: Optimizer) -> bool:
+    return type(optimizer) is SGD and not optimizer.momentum and not optimizer.weight_decay
+
+
 def _autoencoder(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
     """Many steps of plain gradient descent in one call: the reference's, or its twin's."""
     del asked
-    if model.config["model"] != "autoencoder" or optimizer != SGD():
+    if model.config["model"] != "autoencoder" or not _is_plain(optimizer):
         return None
     steps = backend.loops(autoencoder, chosen.name).sgd_steps
     options = {name: model.config[name] for name in ("loss", "output", "reduction")}
@@ -71,7 +80,7 @@ def _autoencoder(model: Model, optimizer: Optimizer, chosen: backend.Choice, ask
 def _perceptron(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
     """Sigmoid layers under a softmax, which have compiled steps as a whole."""
     config = model.config
-    if chosen.name != "numba" or optimizer != SGD() or config["model"] != "sequential":
+    if chosen.name != "numba" or not _is_plain(optimizer) or config["model"] != "sequential":
         return None
     kinds = [layer["layer"] for layer in config["layers"]]
     alternating = len(kinds) % 2 == 1 and kinds == [("Dense", "Sigmoid")[i % 2] for i in range(len(kinds))]
@@ -82,29 +91,63 @@ def _perceptron(model: Model, optimizer: Optimizer, chosen: backend.Choice, aske
     if fast is None:
         return None
 
-    def take(run: Run, x: Array, labels: Array, lr: float, l2: float) -> tuple[Array, str | None]:
+    def take(run: Run, x: Array, labels: Array, lr: float, l2: float) -> Array:
+        weights, biases = ([run.params[f"{name}.{array}"] for name in dense] for array in ("W", "b"))
+        losses, taken = fast(weights, biases, x, labels, lr, l2)
+        return losses[:taken]
+
+    return Step(chosen.name, f"{chosen.reason}; all layers fused", TOGETHER, _while_certain(take, general))
+
+
+def _remembering(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
+    """Tied weights by momentum, RMSprop, Adam and the like, which have compiled steps as a whole."""
+    del asked
+    config = model.config
+    if chosen.name != "numba" or config["model"] != "autoencoder" or not config["tied"]:
+        return None
+    fast, general = kernels.rule_steps(optimizer), _general(model, optimizer, backend.choose("numpy"), "numpy")
+    options = {name: config[name] for name in ("loss", "output", "reduction")}
+    if fast is None:
+        return None
+
+    def take(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> Array:
+        losses, run.optimizer_state = fast(
+            run.params, run.optimizer_state, optimizer, x_tilde, target, lr, l2=l2, **options
+        )
+        return losses
+
+    return Step(chosen.name, f"{chosen.reason}; the update fused", TOGETHER, _while_certain(take, general))
+
+
+def _while_certain(fast: Callable[[Run, Array, Array, float, float], Array], general: Step) -> Take:
+    """Take fast steps, which return the losses of those that they took; where they stop, the general step decides."""
+
+    def take(run: Run, x: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
         losses, done = np.empty(len(x)), 0
         while done < len(x):
-            weights, biases = ([run.params[f"{name}.{array}"] for name in dense] for array in ("W", "b"))
-            found, taken = fast(weights, biases, x[done:], labels[done:], lr, l2)
-            losses[done : done + taken] = found[:taken]
-            done += taken
+            found = fast(run, x[done:], target[done:], lr, l2)
+            losses[done : done + len(found)] = found
+            done += len(found)
             if done < len(x):  # what may not be finite
                 one = slice(done, done + 1)
-                losses[one], culprit = general.take(run, x[one], labels[one], lr, l2)
+                losses[one], culprit = general.take(run, x[one], target[one], lr, l2)
                 done += 1
                 if culprit is not None:
                     return losses[:done], culprit
         return losses, None
 
-    return Step(chosen.name, f"{chosen.reason}; all layers fused", TOGETHER, take)
+    return take
 
 
 def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step:
     """Gradients, and an update rule: what every model can do."""
     what = f"{type(model).__name__} with {optimizer}"
+    update = kernels.updates(optimizer, model.params) if chosen.name == "numba" else None
     if model.config["model"] == "sequential":
-        name, reason = chosen.name, f"{chosen.reason}; the loops of layers that have a twin"
+        twins = "the loops of layers that have a twin"
+        name, reason = chosen.name, f"{chosen.reason}; {twins if update is None else twins + ', and the update'}"
+    elif update is not None:
+        name, reason = chosen.name, f"{chosen.reason}; the update"
     elif asked == "numba":
         raise ValueError(f"backend must be 'auto' or 'numpy' for {what}, which has no compiled twin, found 'numba'")
     else:
@@ -116,6 +159,9 @@ def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: 
         culprit = _culprit(float(value), grads)
         if culprit is not None:
             return np.array([float(value)]), culprit
+        if update is not None:
+            run.optimizer_state = update(optimizer, run.params, grads, run.optimizer_state, lr, l2)
+            return np.array([float(value)]), None
         if l2:
             decay = l2_penalty(run.params, l2)[1]
             grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}
@@ -128,6 +174,7 @@ def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: 
 MAKERS: tuple[Callable[[Model, Optimizer, backend.Choice, str], Step | None], ...] = (
     _autoencoder,
     _perceptron,
+    _remembering,
     _general,
 )
 

@@ -61,7 +61,9 @@ def test_a_small_training_leaves_six_files_and_says_what_it_did(tmp_path, capsys
     assert f"training {last['loss']:.6g} (corrupted inputs)" in said
     assert f"validation {last['validation_loss']:.6g} (clean inputs)" in said
     assert f"test {test:.6g} (clean inputs); nats per example" in said
-    assert re.search(r"trained   2 epochs, in [\d.]+ s: [\d,]+ examples a second\n", said)
+    assert re.search(
+        r"trained   2 epochs, in [\d.]+ s: [\d,]+ examples a second(; compiled in [\d.]+ s before, once)?\n", said
+    )
     for name in pictures.NAMES:
         assert str(out / name) in said
         assert min(picture_size(out / name)) > 150

@@ -28,7 +28,8 @@ BROKEN = [
     (autoencoder, "sigmoid", lambda a: a, "autoencoder"),
     (losses.LOSSES, "huber", lambda a, x, reduction, delta: losses.squared_error(a, x, reduction), "loss"),
     (activations.ACTIVATIONS, "tanh", activations.ACTIVATIONS["sigmoid"], "activation"),
-    (reference_draws, "masking", lambda x, nu, rng: x, "corruption"),
+    (reference_draws, "destroy", lambda x, mask, to: x, "corruption"),
+    (reference_draws, "disturb", lambda x, sigma, noise: x, "corruption"),
     (Dropout, "_scaled", lambda self, x, kept: x * kept, "layer"),
     (SGD, "update", lambda self, params, grads, state, lr: (params, state), "optimizer"),
     (SGD, "update", lambda self, params, grads, state, lr: (params, state), "stack"),
@@ -48,9 +49,10 @@ def test_notices_when_the_library_is_broken(place, name, other, group, monkeypat
     assert "disagrees" in statuses
 
 
-@pytest.mark.parametrize("process", [corruption.bernoulli_masking, corruption.gaussian])
-def test_replays_draws_through_the_doors_of_the_library(process):
-    x, mask = np.full((2, 3), 0.5), np.array([[True, False, True], [False, False, True]])
-    found = process(x, 0.25, reference_draws.replay(uniforms=[~mask], normals=[mask * 1.0]))
-    expected = np.where(mask, 0, x) if process is corruption.bernoulli_masking else x + 0.25 * mask
-    np.testing.assert_array_equal(found, expected)
+@pytest.mark.parametrize("process", [*corruption.CORRUPTIONS.values()][:4])
+def test_hands_its_draws_to_what_the_processes_call(process, monkeypatch):
+    name = "disturb" if process is corruption.gaussian else "destroy"
+    assert getattr(reference_draws, name) is getattr(corruption.processes, name)
+    monkeypatch.setattr(corruption.processes, name, lambda x, *_: x + 1)
+    x = np.full((2, 3), 0.5)
+    np.testing.assert_array_equal(process(x, 0.25, np.random.default_rng(0)), x + 1)

@@ -19,6 +19,34 @@ for dtype in (np.int64, np.uint64):  # two compilations
 """
 
 
+BAR = (
+    """
+import sys
+from tqdm import tqdm
+from scratchdae import kernels
+
+bar, said = tqdm(total=1, file=sys.stdout), []
+bar.set_description = said.append
+before = kernels.seconds_compiling()
+"""
+    + PROGRAM
+    + """
+print("", before, kernels.seconds_compiling() > 0, said, sep="|")
+"""
+)
+
+
+def test_a_progress_bar_says_it_while_it_lasts_and_the_time_is_taken(tmp_path):
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment.pop("NUMBA_DISABLE_JIT", None)
+    runs = [
+        subprocess.run([sys.executable, "-c", BAR], capture_output=True, text=True, env=environment) for _ in range(2)
+    ]
+    assert runs[0].stdout.split("|", 1)[1].splitlines()[0].endswith("0.0|True|['compiling', '', 'compiling', '']")
+    assert runs[1].stdout.split("|", 1)[1].splitlines()[0].endswith("0.0|False|[]")
+    assert "compiling the core" not in runs[0].stderr
+
+
 def test_it_is_said_once_and_only_when_it_happens(tmp_path):
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     environment.pop("NUMBA_DISABLE_JIT", None)

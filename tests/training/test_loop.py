@@ -17,9 +17,10 @@ from scratchdae import (
     fit,
     streams,
 )
+from scratchdae.corruption import processes
 from scratchdae.optimizers import SGD
 from scratchdae.schedules import Geometric, Linear
-from scratchdae.training import evaluation, loop, steps
+from scratchdae.training import batches, evaluation, loop, steps
 from scratchdae.training.options import FORESEEN
 from scratchdae.training.state import fingerprint
 
@@ -47,7 +48,7 @@ def test_every_example_is_visited_once_an_epoch(x, batch_size, monkeypatch):
     steps = autoencoder.sgd_steps
 
     def spy(params, x_tilde, target, *rates, **options):
-        seen.extend(target)
+        seen.extend(target.copy())  # it is overwritten by the next stretch
         return steps(params, x_tilde, target, *rates, **options)
 
     monkeypatch.setattr(autoencoder, "sgd_steps", spy)
@@ -115,16 +116,48 @@ def test_same_seed_same_bits_and_separate_streams(x):
 
 
 def test_uint8_images_are_scaled_a_few_batches_at_a_time(monkeypatch):
-    monkeypatch.setattr(loop, "STRETCH_SIZE", 2 * 8 * 12)  # numbers in two batches
+    monkeypatch.setattr(batches, "STRETCH_SIZE", 2 * 8 * 12)  # numbers in two batches
     images = np.random.default_rng(0).integers(0, 256, (40, 12), dtype=np.uint8)
     whole, batched = model(np.float32), model(np.float32)
     fit(whole, (images / np.float32(255)).astype(np.float32), epochs=2, lr=0.1, batch_size=8, backend="numpy")
     largest = []
-    convert = loop.to_float
-    monkeypatch.setattr(loop, "to_float", lambda a, dtype: largest.append(len(a)) or convert(a, dtype))
+    prepare = processes.prepare
+    monkeypatch.setattr(
+        processes, "prepare", lambda x, rows, *rest: largest.append(len(rows)) or prepare(x, rows, *rest)
+    )
     fit(batched, images, epochs=2, lr=0.1, batch_size=8, backend="numpy")
     np.testing.assert_allclose(batched.params["W"], whole.params["W"], rtol=1e-6)
     assert max(largest) == 16
+
+
+@pytest.mark.parametrize("backend", ["numpy", "numba"])
+def test_what_an_example_becomes_does_not_depend_on_its_stretch(backend, x, monkeypatch):
+    if backend == "numba":
+        require("numba")
+    weights = []
+    for together in (1, 2, 256):
+        monkeypatch.setattr(batches, "TOGETHER", together)
+        trained = model()
+        fit(trained, x, epochs=3, lr=0.1, batch_size=4, corruption=Corruption("salt_and_pepper", 0.4), backend=backend)
+        weights.append(trained.params)
+    assert equal(weights[0], weights[1])
+    assert equal(weights[0], weights[2])
+
+
+def test_targets_keep_to_their_examples(x):
+    """A target that says which example it belongs to."""
+    seen = []
+
+    class Spy(DenoisingAutoencoder):
+        def loss_and_grads(self, params, x_tilde, t, rng=None):
+            seen.append((x_tilde.copy(), t.copy()))
+            return super().loss_and_grads(params, x_tilde, t, rng)
+
+    spy = Spy(12, 8, streams(3).initialisation, loss="squared_error", dtype=np.float64)
+    fit(spy, x, x + 1, epochs=2, lr=1e-3, batch_size=5, optimizer=Plain(), backend="numpy")
+    assert len(seen) == 10
+    for x_tilde, t in seen:
+        np.testing.assert_array_equal(t, x_tilde + 1)
 
 
 def test_memory_maps_are_read_without_a_copy(tmp_path):

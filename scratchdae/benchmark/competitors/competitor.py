@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from scratchdae.arguments import Array, Params
-from scratchdae.benchmark.works.work import Work
+from scratchdae.benchmark.works.work import Batches
 
 
 class Trainer(Protocol):
@@ -19,6 +19,16 @@ class Trainer(Protocol):
     def stretch(self) -> None: ...  # a step on each batch in turn; likewise
 
     def params(self) -> Params: ...  # as NumPy arrays
+
+
+class EpochTrainer(Trainer, Protocol):
+    """A trainer that goes through all examples as well; its steps are those that its epoch takes."""
+
+    def corrupt(self, x: Array) -> Array: ...  # what its epoch does to a batch, of NumPy arrays
+
+    def ready(self, n: int) -> None: ...  # compiles what an epoch of n examples needs
+
+    def epoch(self, n: int) -> None: ...  # of the first n examples, whole batches; shuffled, corrupted, done at return
 
 
 class BatchTrainer(ABC):
@@ -52,19 +62,20 @@ class Competitor:
     name: str  # on the command line and in the table
     about: str  # in words
     packages: tuple[str, ...]  # what must be installed
-    # trainers[type](work, threads) makes a trainer, of each type of work that the library can do ...
-    trainers: Mapping[type[Work], Callable[[Work, int], Trainer]]
-    cannot: Mapping[type[Work], str] = field(default_factory=dict)  # ... and why it cannot do the others
+    # trainers[type](work, threads) makes a trainer, of each type of work that the library can do; for an `Epoch` an
+    # `EpochTrainer`.
+    trainers: Mapping[type[Batches], Callable[[Any, int], Trainer]]
+    cannot: Mapping[type[Batches], str] = field(default_factory=dict)  # and why it cannot do others
     gemm: Gemm | None = None  # of the library's own BLAS; None where it brings none that another competitor has not
 
-    def prepare(self, work: Work, threads: int) -> Trainer:
+    def prepare(self, work: Batches, threads: int) -> Any:
         """Make a trainer, ready to be timed, of work of a type that it can do."""
         return self.trainers[type(work)](work, threads)
 
-    def reason_to_leave_out(self, work: type[Work]) -> str | None:
+    def reason_to_leave_out(self, work: type[Batches]) -> str | None:
         """Tell why it cannot take part here, None if it can; its library is imported to find out."""
         if work not in self.trainers:
-            return self.cannot[work]
+            return self.cannot.get(work, "it is not written here for this work")
         missing = [package for package in self.packages if importlib.util.find_spec(package) is None]
         if missing:
             return f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not installed"

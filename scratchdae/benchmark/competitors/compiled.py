@@ -7,23 +7,24 @@ from scratchdae.arguments import Array, Params
 from scratchdae.benchmark.works import finetuning as finetuning_work
 from scratchdae.benchmark.works.work import Work
 
+# steps(params, inputs, targets, lr) takes a step on each batch, in place, and says how many it took.
+Steps = Callable[[Params, Array, Array, float], int]
+
 
 class CompiledTrainer:
     """A trainer that takes many steps in a call."""
 
-    # sgd_steps(params, inputs, targets, lr) takes a step on each batch, in place, and says how many it took.
-    def __init__(self, work: Work, sgd_steps: Callable[[Params, Array, Array, float], int]) -> None:
+    def __init__(self, work: Work, sgd_steps: Steps) -> None:
         self._params, self._work, self._sgd_steps = work.copy_params(), work, sgd_steps
 
     def step(self) -> None:
-        self._take(1)
+        self._take(self._work.inputs[:1], self._work.targets[:1])
 
     def stretch(self) -> None:
-        self._take(len(self._work.inputs))
+        self._take(self._work.inputs, self._work.targets)
 
-    def _take(self, steps: int) -> None:
-        work = self._work
-        taken = self._sgd_steps(self._params, work.inputs[:steps], work.targets[:steps], work.lr)
+    def _take(self, inputs: Array, targets: Array) -> None:
+        taken, steps = self._sgd_steps(self._params, inputs, targets, self._work.lr), len(inputs)
         if taken < steps:  # it would be timed on less than the others
             raise FloatingPointError(f"step {taken + 1} of {steps} was not taken: a number may not be finite")
 
@@ -31,16 +32,21 @@ class CompiledTrainer:
         return self._params
 
 
-def denoising(work: Work, threads: int) -> CompiledTrainer:
-    """Prepare the steps of the denoising autoencoder."""
-    del threads  # numba was bounded by the environment, before it was loaded
+def denoising_steps() -> Steps:
+    """Return the steps of the denoising autoencoder."""
     compiled = backend.loops(autoencoder, "numba").sgd_steps
 
     def _steps(params: Params, x_tilde: Array, x: Array, lr: float) -> int:
         losses, finite = compiled(params, x_tilde, x, lr)
         return len(losses) if finite else len(losses) - 1
 
-    return CompiledTrainer(work, _steps)
+    return _steps
+
+
+def denoising(work: Work, threads: int) -> CompiledTrainer:
+    """Prepare the steps of the denoising autoencoder."""
+    del threads  # numba was bounded by the environment, before it was loaded
+    return CompiledTrainer(work, denoising_steps())
 
 
 def finetuning(work: Work, threads: int) -> CompiledTrainer:

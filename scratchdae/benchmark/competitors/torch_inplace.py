@@ -10,13 +10,13 @@ from typing import Any
 from scratchdae.arguments import Params
 from scratchdae.benchmark.competitors.competitor import BatchTrainer
 from scratchdae.benchmark.works.finetuning import layers
-from scratchdae.benchmark.works.work import Work
+from scratchdae.benchmark.works.work import Batches
 
 
 class InplaceTrainer(BatchTrainer):
     """Tensors, and the loop over them; the step belongs to a model."""
 
-    def __init__(self, work: Work, threads: int) -> None:
+    def __init__(self, work: Batches, threads: int) -> None:
         import torch
 
         torch.set_num_threads(threads)

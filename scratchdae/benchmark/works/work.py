@@ -34,11 +34,8 @@ class Setting:
 
 
 @dataclass(frozen=True, eq=False)
-class Work(ABC):
-    """Where everyone begins, the batches that everyone sees, and the step that everyone takes on each."""
-
-    about: ClassVar[Mapping[str, str]]  # model, loss and optimizer
-    cost: ClassVar[str]  # what `operations` counts, in words
+class Batches(ABC):
+    """Where everyone begins, and the batches that everyone sees."""
 
     params: Params  # the first ones; they are copied, never changed
     inputs: Array  # (S, B, D), a batch a step
@@ -46,13 +43,8 @@ class Work(ABC):
     lr: float = LR
 
     @abstractmethod
-    def sgd_step(self, params: Params, inputs: Array, targets: Array, lr: float) -> object:
-        """Take a step of the NumPy reference, in the arrays' dtype; those of `params` are overwritten or replaced."""
-
-    @staticmethod
-    @abstractmethod
-    def operations(sizes: tuple[int, ...]) -> int:
-        """Count a sample's operations in products if no zero is left out; an addition and a multiplication are two."""
+    def reference(self) -> Params:
+        """Take a step on each batch with the NumPy reference, in the arrays' dtype, and return the parameters."""
 
     @property
     def samples(self) -> int:
@@ -72,6 +64,29 @@ class Work(ABC):
         params = {name: value.astype(dtype) for name, value in self.params.items()}
         targets = self.targets.astype(dtype) if self.targets.dtype.kind == "f" else self.targets
         return replace(self, params=params, inputs=self.inputs.astype(dtype), targets=targets)
+
+
+@dataclass(frozen=True, eq=False)
+class Work(Batches):
+    """And the step that everyone takes on each."""
+
+    about: ClassVar[Mapping[str, str]]  # model, loss and optimizer
+    cost: ClassVar[str]  # what `operations` counts, in words
+
+    @abstractmethod
+    def sgd_step(self, params: Params, inputs: Array, targets: Array, lr: float) -> object:
+        """Take a step of the NumPy reference, in the arrays' dtype; those of `params` are overwritten or replaced."""
+
+    @staticmethod
+    @abstractmethod
+    def operations(sizes: tuple[int, ...]) -> int:
+        """Count a sample's operations in products if no zero is left out; an addition and a multiplication are two."""
+
+    def reference(self) -> Params:
+        params = self.copy_params()
+        for inputs, targets in zip(self.inputs, self.targets, strict=True):
+            self.sgd_step(params, inputs, targets, self.lr)
+        return params
 
 
 # Draws parameters and batches, given sizes, (S, B), dtype, data and rng.

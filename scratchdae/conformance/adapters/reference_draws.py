@@ -1,6 +1,7 @@
 """What a case gives as drawn (masks, coins, noise, units to keep) the library draws itself.
 
-A generator that hands out those very draws takes the place of NumPy's: the processes run as they do in training.
+Corruptions first draw and then change the batch; that second half is handed a case's draws. For layers a generator that
+hands out those very draws takes the place of NumPy's, and they run as they do in training.
 """
 
 from collections.abc import Iterable, Mapping
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from scratchdae.arguments import Array, Params
-from scratchdae.corruption import gaussian, masking, salt_and_pepper
+from scratchdae.corruption.processes import destroy, disturb
 
 
 class _Replay(np.random.Generator):
@@ -30,16 +31,10 @@ def replay(uniforms: Iterable[Array] = (), normals: Iterable[Array] = ()) -> np.
 
 
 def corrupt(inputs: Params, conventions: Mapping[str, Any]) -> Array:
-    """Corrupt a batch by the library's processes, an example at a time: their exact count is one for a whole batch."""
+    """Corrupt a batch by the library's processes."""
     x, corruption = inputs["x"], conventions["corruption"]
     if corruption == "none":
         return x
     if corruption == "gaussian":
-        return gaussian(x, conventions["sigma"], replay(normals=[inputs["noise"]]))
-    process, rows = {"masking": masking, "salt_and_pepper": salt_and_pepper}[corruption], []
-    for i in range(len(x)):
-        mask = inputs["mask"][i : i + 1]  # the smallest uniforms are destroyed; heads are below 1/2
-        draws = [~mask] if mask.any() else []  # nothing is drawn where nothing is destroyed
-        draws += [~inputs["coin"][i : i + 1]] if "coin" in inputs else []
-        rows.append(process(x[i : i + 1], mask.mean(), replay(uniforms=draws)))
-    return np.concatenate(rows)
+        return disturb(x, conventions["sigma"], inputs["noise"])
+    return destroy(x, inputs["mask"], inputs["coin"] if corruption == "salt_and_pepper" else 0)

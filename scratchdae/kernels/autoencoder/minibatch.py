@@ -1,13 +1,15 @@
 """Steps on batches of several examples, for tied weights, without a gradient of W in memory.
 
 What it does differently from `scratchdae.autoencoder.sgd_steps`: the reference makes five products, each a pass over W
-or its gradient, and a dozen passes over what lies between them. Here W is read three times and written once a step:
+or its gradient, and a dozen passes over what lies between them. Here W is read in three phases a step:
 
 1. encode: a_y = x̃ W. Inputs that are zero in all of four examples are neither read nor multiplied, if at least half
    of the inputs are zero; lists of fewer zeros cost more than they save.
 2. decode: a block of rows of W gives a_z, loss and da_z, and while it is still in the cache, its part of dy.
-3. update: each row of W takes its decoder's part, equation (8), and its encoder's part, (12), straight into the
-   registers that hold it. dW never exists; zeros of x̃ are left out here too.
+3. update: each row of W takes its decoder's part, equation (8), and then its encoder's part, (12), straight into the
+   registers that hold it. dW never exists; zeros of x̃ are left out here too. (To take both in one go, a block of rows
+   at a time, has been tried: it was no faster at H = 500 and 1000.) A rule that remembers something, such as
+   Adam, needs the sum of both: dW of a few rows at a time, whose step follows while it is in the cache.
 
 Each thread owns some rows of W, which stay in the cache of its core from step to step. What is summed over rows (a_y
 and dy) each thread sums over its own; the threads meet, and each adds up some of the columns.
@@ -37,10 +39,11 @@ from scratchdae.kernels.machine.products import (
     store,
     sum_products,
 )
-from scratchdae.kernels.machine.registers import lanes
-from scratchdae.kernels.machine.team import Team, add, add_parts, share, total, wait
+from scratchdae.kernels.machine.registers import Rows, lanes
+from scratchdae.kernels.machine.team import Team, add, add_parts, copy, share, total, wait
 from scratchdae.kernels.machine.zeros import Lists, list_used, of_thread, some
 from scratchdae.kernels.rule import Rule
+from scratchdae.kernels.update import update
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 _BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
@@ -62,6 +65,17 @@ class Room(NamedTuple):
     inputs: Lists  # listed inputs, of another: (threads, groups of examples, ...)
     pixels: Lists  # and the same by groups of rows of W
     panel: Array  # (threads, numbers of a panel)
+    dW: Array  # (threads, some rows, H): a gradient on the way to a rule that remembers
+
+
+class Memory(NamedTuple):
+    """A rule that remembers, see `update`; None stands for the plain rule."""
+
+    numbers: Array  # (2, S, n): of every step, for weights and for biases
+    columns: int  # H
+    W: Any
+    b: Any
+    b_prime: Any
 
 
 @njit()
@@ -94,7 +108,7 @@ def _look_over(row: Array) -> tuple[float, int]:
     return float(magnitude), int(used)
 
 
-@njit()
+@njit(inline="always")
 def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tuple[float, bool]:
     """Copy a thread's columns of x̃ (B, D) if most are not zero, or list them; return their Σ|x̃|, and whether copied."""
     pitch, found, used, B = room.W.shape[1], 0.0, 0, len(x)
@@ -102,14 +116,15 @@ def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tup
         magnitude, n = _look_over(x[i, begin:stop])
         found, used = found + magnitude, used + n
     if 2 * used > B * (stop - begin):
-        room.x[:B, begin:stop] = x[:, begin:stop]
+        for i in range(B):
+            copy(room.x[i, begin:stop], x[i, begin:stop])
         return found, True
     list_used(of_thread(room.inputs, team.rank), x, 0, -(-B // ROWS), begin, stop, pitch)
     list_used(room.pixels, x.T, begin // ROWS, -(-stop // ROWS), 0, B, pitch)
     return found, False
 
 
-@njit()
+@njit(inline="always")
 def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: int, width: int) -> None:
     """Sum x̃ W, of equation (1), over a thread's rows of W."""
     sums, one = rows(room.parts[team.rank], 0, 0), room.W.dtype.type(1)
@@ -123,19 +138,41 @@ def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: i
 
 
 @njit()
-def _descend_encoder(room: Room, dense: bool, begin: int, end: int, B: int, lr: Any, width: int) -> None:
-    """Update some rows of W with the encoder's part of the gradient, equation (12)."""
-    one = room.W.dtype.type(1)
-    W, da_y, update = rows(room.W, begin, 0), rows(room.da_y, 0, 0), Update(False, one, -lr, one)
-    groups = (end - begin) // ROWS
+def _encoder_part(room: Room, to: Rows, dense: bool, begin: int, end: int, B: int, update: Update, width: int) -> None:
+    """Sum the encoder's part of the gradient of some rows of W, equation (12)."""
+    da_y, groups = rows(room.da_y, 0, 0), (end - begin) // ROWS
     if dense:
-        sum_products(W, down(rows(room.x, 0, begin)), da_y, None, B, groups, update, width)
+        sum_products(to, down(rows(room.x, 0, begin)), da_y, None, B, groups, update, width)
     else:
         lists = some(room.pixels, begin // ROWS, end // ROWS)
-        sum_products(W, listed(lists), da_y, lists, lists.places.shape[1], groups, update, width)
+        sum_products(to, listed(lists), da_y, lists, lists.places.shape[1], groups, update, width)
 
 
-@njit()
+@njit(inline="always")
+def _descend(room: Room, dense: bool, begin: int, end: int, B: int, rule: Rule, width: int) -> None:
+    """Take a plain step with some rows of W."""
+    W, one = rows(room.W, begin, 0), room.W.dtype.type(1)
+    da_z, groups, now = down(rows(room.da_z, 0, begin)), (end - begin) // ROWS, descend(rule.lr, rule.decay, one)
+    sum_products(W, da_z, rows(room.y, 0, 0), None, B, groups, now, width)  # (8)
+    _encoder_part(room, W, dense, begin, end, B, Update(False, one, -rule.lr, one), width)
+
+
+@njit(inline="always")
+def _descend_by_rule(
+    room: Room, dW: Array, memory: Memory, s: int, dense: bool, begin: int, end: int, stop: int, B: int, width: int
+) -> None:
+    """Take a step with some rows of W, a block at a time; those from `stop` on are padding."""
+    to, y, n, one, H = rows(dW, 0, 0), rows(room.y, 0, 0), memory.numbers[0, s], room.W.dtype.type(1), memory.columns
+    for near in range(begin, end, len(dW)):
+        far = min(near + len(dW), end)
+        da_z, groups = down(rows(room.da_z, 0, near)), (far - near) // ROWS
+        sum_products(to, da_z, y, None, B, groups, store(True, one), width)  # (8)
+        _encoder_part(room, to, dense, near, far, B, store(False, one), width)
+        for k in range(near, min(far, stop)):
+            update(room.W[k, :H], dW[k - near], n, k * H, memory.W)
+
+
+@njit(inline="always")
 def _output(room: Room, x: Array, b_prime: Array, first: int, last: int, scale: Any, kind: int) -> tuple[float, float]:
     """Make da_z of a_z in some columns; return the sums of the losses and of the magnitudes."""
     loss, magnitude = 0.0, 0.0
@@ -152,12 +189,13 @@ def descend_bias(bias: Array, gradient: Array, lr: Any) -> None:
         bias[j] -= lr * gradient[j]
 
 
-@njit()
+@njit(inline="always")
 def _step(
-    team: Team, room: Room, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, width: int
-) -> tuple[float, bool]:
-    """Take a step; return its loss, and whether it was taken."""
-    (B, D), lr, one, pitch, lane = x.shape, rule.lr, room.W.dtype.type(1), room.W.shape[1], lanes(room.W)
+    team: Team, room: Room, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, memory: Memory | None,
+    plain: bool | None, s: int, kind: int, width: int,
+) -> tuple[float, bool]:  # fmt: skip
+    """Take a step, the one of number s; return its loss, and whether it was taken."""
+    (B, D), one, pitch, lane = x.shape, room.W.dtype.type(1), room.W.shape[1], lanes(room.W)
     groups, sums, y = -(-B // ROWS), rows(room.parts[team.rank], 0, 0), rows(room.y, 0, 0)
     begin, end = share(team, len(room.W) // ROWS, ROWS)  # of this thread's rows, padding included
     stop = min(end, D)
@@ -197,24 +235,30 @@ def _step(
     bound = total(team, OUTPUTS) + total(team, INPUTS) * total(team, HIDDEN)
     if not (np.isfinite(loss) and bound < rule.limit):
         return loss, False
-    W, da_z, update = rows(room.W, begin, 0), rows(room.da_z, 0, begin), descend(lr, rule.decay, one)
-    sum_products(W, down(da_z), y, None, B, (end - begin) // ROWS, update, width)  # (8)
-    _descend_encoder(room, dense, begin, end, B, lr, width)
-    descend_bias(room.b[0, first:last], db, lr)
     db_prime[:] = 0
     for i in range(B):
-        add(db_prime, room.da_z[i, begin:stop])
-    descend_bias(b_prime[begin:stop], db_prime, lr)
+        add(db_prime, room.da_z[i, begin:stop])  # (7)
+    if plain is not None:
+        _descend(room, dense, begin, end, B, rule, width)
+        descend_bias(room.b[0, first:last], db, rule.lr)
+        descend_bias(b_prime[begin:stop], db_prime, rule.lr)
+    if memory is not None:
+        _descend_by_rule(room, room.dW[team.rank], memory, s, dense, begin, end, stop, B, width)
+        n, last = memory.numbers[1, s], min(last, memory.columns)
+        update(room.b[0, first:last], db, n, first, memory.b)
+        update(b_prime[begin:stop], db_prime, n, begin, memory.b_prime)
     return loss, True
 
 
 @njit()
 def steps(
-    team: Team, room: Room, W: Array, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, kind: int, losses: Array
-) -> int:
+    team: Team, room: Room, W: Array, b_prime: Array, x_tilde: Array, x: Array, rule: Rule, memory: Memory | None,
+    plain: bool | None, kind: int, losses: Array,
+) -> int:  # fmt: skip
     """Take a step on each batch (S, B, D), as one thread of a team, in place; `room` holds b, padded.
 
-    It stops before the first that might not be finite, and returns how many were taken.
+    It stops before the first that might not be finite, and returns how many were taken. One of `memory` and `plain` is
+    None, and what belongs to it is not compiled.
     """
     if not wait(team):
         return 0
@@ -224,7 +268,7 @@ def steps(
     room.da_z[:, begin:end] = 0
     room.x[:, begin:end] = 0
     for s in range(len(x)):
-        losses[s], certain = _step(team, room, b_prime, x_tilde[s], x[s], rule, kind, width)
+        losses[s], certain = _step(team, room, b_prime, x_tilde[s], x[s], rule, memory, plain, s, kind, width)
         if not certain:
             break
         taken += 1

@@ -8,7 +8,7 @@ without a home, every process compiles.
 import hashlib
 from collections.abc import Callable
 from contextlib import suppress
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import numba
 from numba.core.caching import FunctionCache
 
 _Cache: Any = FunctionCache  # has no types
+_njit: Any = partial(numba.njit, nogil=True, no_cfunc_wrapper=True)  # nobody calls a kernel from C
 
 
 @lru_cache(maxsize=1)
@@ -47,7 +48,7 @@ def njit(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """Compile a function without the interpreter's lock, at its first call for each kind of arguments."""
 
     def compiled(function: Callable[..., Any]) -> Any:
-        dispatcher = numba.njit(nogil=True, **options)(function)
+        dispatcher = _njit(**options)(function)
         if not numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
             with suppress(RuntimeError):  # there is nowhere to keep it
                 dispatcher._cache = _Mended(function)

@@ -164,15 +164,16 @@ def add(total: Array, part: Array) -> None:
 
 
 @njit()
-def _copy(total: Array, part: Array) -> None:
-    for j in range(len(total)):
-        total[j] = part[j]
+def copy(to: Array, row: Array) -> None:
+    """Copy a row: written as ``to[:] = row``, numba would compile a message for rows that differ in length as well."""
+    for j in range(len(to)):
+        to[j] = row[j]
 
 
 @njit()
 def add_parts(total: Array, parts: Array, at: int) -> None:
     """Write the sum of what all threads have summed into their rows of `parts`, from a column on."""
-    _copy(total, parts[0, at : at + len(total)])
+    copy(total, parts[0, at : at + len(total)])
     for rank in range(1, len(parts)):
         add(total, parts[rank, at : at + len(total)])
 
