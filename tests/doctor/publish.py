@@ -124,7 +124,7 @@ def main():
     table = confusion(mine)
     found = {
         "commands": [
-            "python tests/doctor/evaluate.py --split held_out --who doctor --out RESULTS.jsonl --budget-s 120 --workers 2",
+            "python tests/doctor/evaluate.py --split held_out --who doctor --out RESULTS.jsonl --budget-s 120",
             "python tests/doctor/evaluate.py --split held_out --who fixed,random,rules --only 80 --out RESULTS.jsonl",
             "python tests/doctor/publish.py RESULTS.jsonl",
         ],
