@@ -27,7 +27,7 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, evaluate, fit, floors
+from scratchdae import Sequential, evaluate, fit, floors, posted
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, redundant_columns, to_float, uniform
 from scratchdae.layers import Conv2D, Conv2DTranspose, Dense, Flatten, MaxPool2D, ReLU, Reshape, Sigmoid, UpSampling2D
@@ -178,8 +178,7 @@ for name, code in (*(("noise", code) for code in NOISE_CODES), ("8 blocks", 8), 
 # %%
 def posted_six(relu):
     """Return six dense layers of 100 with a sigmoid at the end, with ReLUs between them as posted or without."""
-    hidden = [layer for _ in range(5) for layer in ([Dense(100), ReLU()] if relu else [Dense(100)])]
-    return [*hidden, Dense(100), Sigmoid()]
+    return [layer for layer in posted.NETWORKS["q4a"].layers() if relu or layer != ReLU()]
 
 
 def sigmoid_floor():

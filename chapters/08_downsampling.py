@@ -29,6 +29,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from scratchdae import Sequential, fit, floors, plots, streams
+from scratchdae import posted as networks
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
 from scratchdae.layers import (
@@ -36,11 +37,8 @@ from scratchdae.layers import (
     Conv2D,
     Conv2DTranspose,
     Dense,
-    Flatten,
-    MaxPool2D,
     ReLU,
     Reshape,
-    Sigmoid,
     UpSampling2D,
 )
 from scratchdae.optimizers import Adam
@@ -199,19 +197,8 @@ print("pixels shuffled:", ", ".join(f"{name} {value:.4f}" for name, value in shu
 # %%
 def q2a(code, poolings=2):
     """Return Q2a with `code` channels; with one pooling its code lies on a 14×14 grid."""
-    pool, up = ([MaxPool2D()], [UpSampling2D()]) if poolings == 2 else ([], [])
-    return [
-        *(Conv2D(32), ReLU(), MaxPool2D(), Conv2D(code), ReLU(), *pool),
-        *(Conv2DTranspose(16), ReLU(), *up, Conv2DTranspose(32), ReLU(), UpSampling2D(), Conv2D(1), Sigmoid()),
-    ]
-
-
-def q2b():
-    """Return Q2b."""
-    return [
-        *(Conv2D(64), ReLU(), Conv2D(32), ReLU(), MaxPool2D()),
-        *(Conv2DTranspose(32), ReLU(), UpSampling2D(), Conv2D(64), ReLU(), Conv2D(1), Sigmoid()),
-    ]
+    layers = networks.NETWORKS["q2a"].layers(code)
+    return layers if poolings == 2 else layers[:5] + layers[6:8] + layers[9:]
 
 
 def loss_of(layers, loss, epochs):
@@ -224,7 +211,7 @@ POSTED_EPOCHS = 1 if chapter.quick else 2
 posted = {"Q2a as posted, 7×7×16": loss_of(q2a(16), "squared_error", POSTED_EPOCHS)}
 from_logits = {(7, 16): loss_of(q2a(16), "cross_entropy", POSTED_EPOCHS)}
 if not chapter.quick:
-    posted["Q2b as posted, 14×14×32"] = loss_of(q2b(), "squared_error", 1)
+    posted["Q2b as posted, 14×14×32"] = loss_of(networks.NETWORKS["q2b"].layers(), "squared_error", 1)
     from_logits |= {(7, C): loss_of(q2a(C), "cross_entropy", POSTED_EPOCHS) for C in (1, 4)}
     from_logits |= {(14, C): loss_of(q2a(C, 1), "cross_entropy", POSTED_EPOCHS) for C in (1, 4)}
 for name, error in posted.items():
@@ -239,24 +226,19 @@ for (side, C), error in sorted(from_logits.items()):
 
 
 # %%
-def q1b(side, units, last_stride):
-    """Return Q1b for images of a side; as posted the second transposed convolution has stride 2 as well."""
-    half = side // 2
-    return [
-        *(Conv2D(16), ReLU(), MaxPool2D(), Conv2D(32), ReLU(), MaxPool2D(), Flatten(), Dense(units), ReLU()),
-        *(Dense(half * half), ReLU(), Reshape((half, half, 1)), Conv2DTranspose(32, stride=2), ReLU()),
-        *(Conv2DTranspose(16, stride=last_stride), ReLU(), Conv2DTranspose(3), Sigmoid()),
-    ]
+def q1b(side, units):
+    """Return Q1b for images of a side, with its last stride put right; posted: 256, 16 units and a stride of 2."""
+    return networks.NETWORKS["q1b"].layers(units, side, last_stride=1)
 
 
 def dense_decoder(side, units):
     """Repaired: the encoder and the number of units of Q1b; they are linear, and so is the way to the picture."""
-    return [*q1b(side, units, 1)[:8], Dense(side * side * 3), Reshape((side, side, 3))]
+    return [*q1b(side, units)[:8], Dense(side * side * 3), Reshape((side, side, 3))]
 
 
 def q1b_as_posted():
     """Broken: 128 × 128 doubled twice is 512 × 512, and the target has 256 × 256."""
-    return Sequential(q1b(256, UNITS, 2), (256, 256, 3), streams(chapter.seed).initialisation, dtype=np.float32)
+    return networks.NETWORKS["q1b"].model(chapter.seed, np.float32)
 
 
 try:
@@ -313,8 +295,8 @@ colour, denoised = (
     {RANK: linear.reshape(colour_test.shape)},
 )
 candidates = {
-    f"Q1b, {UNITS} units": q1b(SIDE, UNITS, 1),
-    f"Q1b, {WIDER} units": q1b(SIDE, WIDER, 1),
+    f"Q1b, {UNITS} units": q1b(SIDE, UNITS),
+    f"Q1b, {WIDER} units": q1b(SIDE, WIDER),
     f"{UNITS} units, dense decoder": dense_decoder(SIDE, UNITS),
 }
 for name, layers in ({} if chapter.quick else candidates).items():  # --quick has no time to train them

@@ -34,6 +34,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from scratchdae import Sequential, evaluate, fit, floors, losses, streams
+from scratchdae import posted as networks
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import bernoulli, digits, to_float, uniform
 from scratchdae.layers import Dense, ReLU, Sigmoid
@@ -71,7 +72,7 @@ def train(x, layers, lr, epochs, loss="cross_entropy", batch_size=BATCH):
 
 def posted(x, lr=LR):
     """The posted network: linear 2-2-2, a sigmoid, cross-entropy."""
-    return train(x, [Dense(2), Dense(2), Sigmoid()], lr, EPOCHS)
+    return train(x, networks.NETWORKS["q4c"].layers(), lr, EPOCHS)
 
 
 def with_tiny_steps(x):

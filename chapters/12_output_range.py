@@ -29,21 +29,15 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, fit, floors, streams
+from scratchdae import Sequential, fit, floors, posted, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits
 from scratchdae.layers import (
-    Conv2D,
-    Conv2DTranspose,
     Dense,
-    Flatten,
     Identity,
-    MaxPool2D,
     ReLU,
-    Reshape,
     Sigmoid,
     Tanh,
-    UpSampling2D,
 )
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
@@ -86,22 +80,8 @@ def posters(n, side, rng):
 
 
 def network(output, seed, loss="squared_error"):
-    """Build the posted network, with this for its last activation."""
-    side = SIDE // 4
-    layers = [
-        Conv2D(2 * WIDTH),
-        ReLU(),
-        MaxPool2D(),
-        Conv2D(WIDTH),
-        ReLU(),
-        MaxPool2D(),
-        Flatten(),
-        Dense(CODE),
-        ReLU(),
-    ]
-    layers += [Dense(side * side * WIDTH), ReLU(), Reshape((side, side, WIDTH))]
-    layers += [Conv2DTranspose(WIDTH), ReLU(), UpSampling2D(), Conv2DTranspose(2 * WIDTH), ReLU(), UpSampling2D()]
-    layers += [Conv2DTranspose(3), OUTPUTS[output][0]]
+    """Build the posted network (--quick: a smaller one), with this for its last activation."""
+    layers = posted.NETWORKS["q3a"].layers(CODE, OUTPUTS[output][0], SIDE, WIDTH)
     first = streams(seed).initialisation
     return Sequential(layers, (SIDE, SIDE, 3), first, loss=loss, dtype=np.float32)
 

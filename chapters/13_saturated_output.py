@@ -35,10 +35,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, floors, layer_statistics, plots, streams
+from scratchdae import Sequential, floors, layer_statistics, plots, posted, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
-from scratchdae.layers import Conv2D, Conv2DTranspose, MaxPool2D, ReLU, Sigmoid, Tanh, UpSampling2D
+from scratchdae.layers import Conv2D, ReLU, Sigmoid, Tanh
 from scratchdae.optimizers import SGD, Adam, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
 
@@ -64,10 +64,7 @@ EVERY = 10 if chapter.quick else 5  # steps between two points of a curve
 # %%
 def encoder_decoder(code=16):
     """Return Q2a up to its output: a code of 7 × 7 × `code` numbers."""
-    return [
-        *(Conv2D(32), ReLU(), MaxPool2D(), Conv2D(code), ReLU(), MaxPool2D()),
-        *(Conv2DTranspose(16), ReLU(), UpSampling2D(), Conv2DTranspose(32), ReLU(), UpSampling2D(), Conv2D(1)),
-    ]
+    return posted.NETWORKS["q2a"].layers(code)[:-1]
 
 
 def broken():
@@ -88,10 +85,7 @@ def one_pooling_fewer():
 
 def posted_as_working():
     """Q2b: a code of 14 × 14 × 32 numbers, eight times the picture."""
-    return [
-        *(Conv2D(64), ReLU(), Conv2D(32), ReLU(), MaxPool2D()),
-        *(Conv2DTranspose(32), ReLU(), UpSampling2D(), Conv2D(64), ReLU(), Conv2D(1), Sigmoid()),
-    ]
+    return posted.NETWORKS["q2b"].layers()
 
 
 def pictures(x):

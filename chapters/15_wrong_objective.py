@@ -29,10 +29,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, fit, floors, streams
+from scratchdae import Sequential, fit, floors, posted, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, redundant_columns, to_float
-from scratchdae.layers import Conv2D, Conv2DTranspose, Dense, GaussianNoise, MaxPool2D, ReLU, Sigmoid, UpSampling2D
+from scratchdae.layers import Dense, GaussianNoise
 from scratchdae.losses import l2_penalty
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
@@ -171,14 +171,6 @@ for l2, results in penalised.items():
     )
 
 
-def q2b():
-    """Return the layers that Q2b and Q2c have in common."""
-    return [
-        *(Conv2D(64), ReLU(), Conv2D(32), ReLU(), MaxPool2D()),
-        *(Conv2DTranspose(32), ReLU(), UpSampling2D(), Conv2D(64), ReLU(), Conv2D(1), Sigmoid()),
-    ]
-
-
 def pictures(x):
     """Return grey levels in [0, 1] as images of one channel."""
     return to_float(x, np.float32).reshape(-1, 28, 28, 1)
@@ -186,7 +178,7 @@ def pictures(x):
 
 data = digits()
 q2c = {}
-network = Sequential(q2b(), (28, 28, 1), streams(chapter.seed).initialisation, dtype=np.float32)
+network = posted.NETWORKS["q2c"].model(chapter.seed, np.float32)
 channels = ((1, 64), (64, 32), (32, 32), (32, 64), (64, 1))
 first_penalty = {
     "measured": float(l2_penalty(network.params, Q2C_L2)[0]),
@@ -195,7 +187,7 @@ first_penalty = {
 if not chapter.quick:
     images, held_out = pictures(data.x_train[:Q2C_N]), pictures(data.x_test[:200])
     for l2 in (Q2C_L2, 0.0):
-        network = Sequential(q2b(), (28, 28, 1), streams(chapter.seed).initialisation, dtype=np.float32)
+        network = posted.NETWORKS["q2c"].model(chapter.seed, np.float32)
         options = {"epochs": Q2C_EPOCHS, "lr": Q2C_LR, "batch_size": Q2C_BATCH, "optimizer": Adam.of("keras")}
         history = fit(network, images, l2=l2, seed=chapter.seed, progress=False, **options)
         error = mean_square(network.predict(held_out).astype(np.float64) - held_out)

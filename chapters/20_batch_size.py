@@ -305,7 +305,7 @@ for ax in (noise_ax, update_ax, end_ax):
 # so that only $lr/B$ counts. The noise floor of chapter 17, $lr\,s^2/(2B(2 - lr\,h))$, depends on the same quotient.
 # Hence the rule $lr \propto B$, in both directions. It ends where $lr\,h$ is no longer small, and not at once. At the
 # rates of the rule batches of 100 end within a per cent of batches of 10, batches of 1,000 with about a sixth more
-# excess; at four times these rates batches of 1,000 end at 24 nats, where batches of 10 end at 7.8.
+# excess; at four times these rates batches of 1,000 end at 21 to 24 nats, where batches of 10 end below 8.
 #
 # What tells a batch too large from a network that cannot: draw the loss against $lr \cdot$ updates, not against epochs.
 # The failed run lies on the curve of the good one, near its beginning. And ten times the epochs at the same rate end,

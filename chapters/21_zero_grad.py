@@ -25,10 +25,9 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Sequential, floors, streams
+from scratchdae import floors, posted, streams
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import uniform
-from scratchdae.layers import Dense
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 
@@ -81,7 +80,7 @@ def flat(arrays):
 
 def train(seed, loop, rule, lr, epochs=EPOCHS):
     """Train the posted network; return its loss by epoch, and by how much applied gradients miss the sum rule."""
-    network = Sequential([Dense(2), Dense(2)], (2,), streams(seed).initialisation)
+    network = posted.NETWORKS["q4b"].model(seed)
     x, shuffling = uniform(N, 2, np.random.default_rng([seed, 1])), streams(seed).shuffling
     batches = -(-N // BATCH_SIZE)
     fresh_gradients, order = [], None

@@ -288,10 +288,9 @@ depth_axis.plot(depths[-1], last[PRETRAINED, chapter.seed], "D", color=BLUE, mar
 depth_axis.axhline(constant, color="black", linestyle="--", linewidth=1)
 depth_axis.axhline(floor, color="black", linestyle=":", linewidth=1)
 depth_axis.set(xlabel="hidden layers", ylabel=f"cross-entropy after {EPOCHS} epochs (nats per pixel)", xticks=depths)
-deep = (by_depth[HE][-1] - floor) / (constant - floor)
 depth_axis.set_title(
-    "It is depth times a small factor, not depth: with factor 1\n"
-    f"five layers train too, to {over_one[HE][-1]:.1f} times the excess of one, {deep:.0%} of the constant's"
+    "Depth times a small factor does it, not depth: with factor 1\n"
+    f"five layers train too, to {over_one[HE][-1]:.1f} times the excess of one"
 )
 depth_axis.legend()
 for ax in (signals, course, depth_axis):

@@ -30,10 +30,10 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import NonFiniteError, Sequential, fit, floors
+from scratchdae import NonFiniteError, Sequential, fit, floors, posted
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import sinusoids
-from scratchdae.layers import LSTM, Dense, RepeatVector, lstm_forward
+from scratchdae.layers import lstm_forward
 from scratchdae.optimizers import SGD, Adam, Clipped, RMSprop
 from scratchdae.plots import BLUE, GREY, ORANGE
 
@@ -57,19 +57,8 @@ constant = floors.constant(x.reshape(N_SERIES, -1))
 
 def network(activation, seed, dtype=np.float32, steps=STEPS):
     """Build the posted network, for sequences of so many steps; its cells are rectified, or have their tanh."""
-    return Sequential(
-        [
-            LSTM(32, return_sequences=True, activation=activation),
-            LSTM(16, activation=activation),
-            RepeatVector(steps),
-            LSTM(16, return_sequences=True, activation=activation),
-            LSTM(32, return_sequences=True, activation=activation),
-            Dense(FEATURES),
-        ],
-        (steps, FEATURES),
-        np.random.default_rng(seed),
-        dtype=dtype,
-    )
+    layers = posted.NETWORKS["q1c"].layers(steps=steps, activation=activation)
+    return Sequential(layers, (steps, FEATURES), np.random.default_rng(seed), dtype=dtype)
 
 
 # %% [markdown]

@@ -7,7 +7,7 @@
 #
 # Someone else has a deep and very narrow network that is dead before the first step, whatever the initialisation.
 #
-# *Failure modes: F13 · networks: Q4e, width 2 and depth 10 · advice: LeakyReLU, He's weights, smaller steps*
+# *Failure modes: F13 · networks: width 2 and depth 10 · advice: LeakyReLU, He's weights, smaller steps*
 
 # %% [markdown]
 # ## The claim
@@ -32,9 +32,7 @@
 # have one sign, and a large $\eta$ takes all examples to the negative side *together*. On centred data the signs
 # differ.
 #
-# A much-read answer to "why can't this autoencoder reach zero loss?" (Q4e) uses `LeakyReLU(0.1)` in a 10-10-10-10-10
-# network and reports a mean squared error of $10^{-5}$ in 310 epochs. Leaky units, He's weights, smaller steps: what
-# does each repair?
+# Leaky units, He's weights, smaller steps: what does each repair?
 
 # %%
 import matplotlib.pyplot as plt
@@ -58,8 +56,8 @@ EPOCHS = 12 if chapter.quick else 20
 LR, SMALL_LR = 5.0, 0.1  # of plain gradient descent; the loss is averaged over pixels
 SEEDS = [chapter.seed] if chapter.quick else [chapter.seed, chapter.seed + 1, chapter.seed + 2]
 
-N_ROWS, COLUMNS = 1000, 10  # of Q4e
-EPOCHS_Q4E = 60 if chapter.quick else 310
+N_ROWS, COLUMNS = 1000, 10  # of the network whose layers are as wide as its data
+EPOCHS_TENS = 60 if chapter.quick else 310
 
 # %% [markdown]
 # ## The run
@@ -209,13 +207,13 @@ for (run, seed), row in results.items():
         print(f"{run:<26} seed {seed}: loss {last:.5f}, dead {row['dead']:3d}, |dW| of layer 1 {row['gradient']:.1e}")
 
 # %% [markdown]
-# **Q4e**, as asked: uniform data of 10 independent columns, four layers of 10 with leaky rectifiers between them,
-# Adam. The number of examples and the batch size are not given; 1,000 and 32 are ours. Beside it, the same with
-# rectifiers.
+# **No unit to spare**: uniform data of 10 independent columns, four layers of 10 with a leaky rectifier after each but
+# the last, Adam. (This is not Q4e, which was posted with 10-10-10-10-10 and `LeakyReLU(0.1)`: that has two of them, its
+# code is linear, and it is in chapter 18.) Beside it, the same with rectifiers.
 
 
 # %%
-def posted(activation, seed):
+def ten_wide(activation, seed):
     """Train 10-10-10-10-10; return the losses, the dead units of each hidden layer, and the lost directions."""
     scale = "lecun_uniform(0.5773502691896258)"  # ±1/√n, a common default
     hidden = [layer for _ in range(3) for layer in (Dense(COLUMNS, scale), activation)]
@@ -223,7 +221,7 @@ def posted(activation, seed):
     history = fit(
         model,
         rows,
-        epochs=EPOCHS_Q4E,
+        epochs=EPOCHS_TENS,
         lr=0.001,
         batch_size=32,
         optimizer=Adam(),
@@ -245,18 +243,18 @@ def posted(activation, seed):
 
 rows = uniform(N_ROWS, COLUMNS, np.random.default_rng([chapter.seed, 26]))
 row_floors = floors.pca(rows)
-q4e = {
-    (name, seed): posted(activation, seed)
+tens = {
+    (name, seed): ten_wide(activation, seed)
     for name, activation in (("leaky", LeakyReLU(0.1)), ("ReLU", ReLU()))
     for seed in SEEDS
 }
 print()
-for (name, seed), row in q4e.items():
+for (name, seed), row in tens.items():
     below = np.flatnonzero(row["losses"] < 1e-5)
     row["epoch_of_1e-5"] = int(below[0]) + 1 if len(below) else None
     row["floor"] = float(row_floors[COLUMNS - max(row["dead"])])
     print(
-        f"Q4e, {name:<5} seed {seed}: last loss {row['last']:.3g}, 1e-5 at epoch {row['epoch_of_1e-5']}, "
+        f"tens, {name:<5} seed {seed}: last loss {row['last']:.3g}, 1e-5 at epoch {row['epoch_of_1e-5']}, "
         f"dead {row['dead']}, floor of that {row['floor']:.4f}, directions kept {row['rank']}"
     )
 
@@ -288,17 +286,18 @@ for seed in SEEDS:
     assert slower["dead"] < HIDDEN / 2, f"seed {seed}: small steps must spare the units, dead {slower['dead']}"
     assert slower["losses"][-1] > 0.9 * constant, f"seed {seed}: but get nowhere, found {slower['losses'][-1]:.4f}"
     assert results[LEAKY, seed]["stopped"], f"seed {seed}: leaky units must diverge at that rate"
-for (name, seed), row in q4e.items():
-    if name == "ReLU":
-        assert row["last"] >= row["floor"], f"seed {seed}: {row['dead']} dead, {row['last']:.4f} < {row['floor']:.4f}"
-last_q4e = {name: float(np.mean([q4e[name, seed]["last"] for seed in SEEDS])) for name in ("leaky", "ReLU")}
-assert last_q4e["leaky"] < last_q4e["ReLU"], f"Q4e: leaky units must do better on average, found {last_q4e}"
+for (name, seed), row in tens.items():
+    if name == "ReLU" and max(row["dead"]) > 0 and not chapter.quick:  # which stops before it is there
+        ratio = row["last"] / row["floor"]
+        assert abs(ratio - 1) < 0.1, f"seed {seed}: {row['dead']} dead must cost their floor, found {ratio:.3f} of it"
+last_tens = {name: float(np.mean([tens[name, seed]["last"] for seed in SEEDS])) for name in ("leaky", "ReLU")}
+assert last_tens["leaky"] < last_tens["ReLU"], f"leaky units must do better on average, found {last_tens}"
 
 # %% [markdown]
 # ## The figure
 
 # %%
-figure, ((birth, step), (course, posted_axis)) = plt.subplots(2, 2, figsize=(14, 11), layout="constrained")
+figure, ((birth, step), (course, tens_axis)) = plt.subplots(2, 2, figsize=(14, 11), layout="constrained")
 
 for width, marker, color in zip(widths, "o^s", (ORANGE, BLUE, GREY), strict=True):
     birth.plot(layers, bound[width], "--", color=color, linewidth=1)
@@ -342,23 +341,21 @@ course.set_title(
 )
 course.legend()
 
-epochs = np.arange(1, EPOCHS_Q4E + 1)
-for (name, seed), row in q4e.items():
+epochs = np.arange(1, EPOCHS_TENS + 1)
+for (name, seed), row in tens.items():
     color, style = (BLUE, "-") if name == "leaky" else (ORANGE, "--")
     label = f"{name}, seed {seed}: {row['rank']} directions kept"
-    posted_axis.semilogy(epochs, row["losses"], style, color=color, linewidth=1 + seed - chapter.seed, label=label)
+    tens_axis.semilogy(epochs, row["losses"], style, color=color, linewidth=1 + seed - chapter.seed, label=label)
 for k in range(COLUMNS - 4, COLUMNS):
-    posted_axis.axhline(row_floors[k], color="black", linestyle=":", linewidth=0.8)
-posted_axis.text(1, row_floors[COLUMNS - 1] * 0.9, "floors with 1, 2, 3, 4 directions lost", va="top")
-posted_axis.axhline(1e-5, color=GREY, linewidth=1)
-posted_axis.text(1, 1.1e-5, "the error reported, 1e-5", va="bottom")
-posted_axis.set(xlabel="epoch", ylabel="squared error per number, training data")
-posted_axis.set_title(
+    tens_axis.axhline(row_floors[k], color="black", linestyle=":", linewidth=0.8)
+tens_axis.text(1, row_floors[COLUMNS - 1] * 0.9, "floors with 1, 2, 3, 4 directions lost", va="top")
+tens_axis.set(xlabel="epoch", ylabel="squared error per number, training data")
+tens_axis.set_title(
     "10-10-10-10-10: each lost direction costs a tenth of the\nvariance; leaky units lose fewer, and not always none"
 )
-posted_axis.set_ylim(1e-10, 1)  # room for the legend
-posted_axis.legend(loc="lower left", fontsize=9)
-for ax in (birth, step, course, posted_axis):
+tens_axis.set_ylim(1e-10, 1)  # room for the legend
+tens_axis.legend(loc="lower left", fontsize=9)
+for ax in (birth, step, course, tens_axis):
     ax.grid(alpha=0.3)
 
 # %% [markdown]
@@ -386,11 +383,13 @@ for ax in (birth, step, course, posted_axis):
 # in the first epoch. The dead rectifiers had at least kept it finite: their dying was the symptom. *He's weights*:
 # were there from the start. *Centred data*: one subtraction, same rate, same rectifiers, no dead unit, 0.0065.
 #
-# **Q4e.** The posted result is one of our three (and of nine, with seeds 1 and 2): $10^{-5}$ after 201 epochs; the
-# other two stop at 0.0074 and 0.0148, one and two tenths of the variance. With rectifiers 1, 4 and 3 dead units in
-# one layer leave at most 9, 6 and 7 directions, and the losses 0.0072, 0.0311 and 0.0229 lie within 3 % of the best
-# that so many principal components allow: 0.0071, 0.0304, 0.0224. So the leaky unit helps here because width and data
-# are equal, and not one direction can be spared. That is not general advice.
+# **No unit to spare.** After 310 epochs, 9,920 steps, one of the three leaky networks is below $10^{-5}$, since epoch
+# 201; the other two are at 0.0074 and 0.0148, one and two tenths of the variance: as many directions of the data do not
+# get through. They are not lost for good. That is a saddle, and leaky units leave it: three other runs of this network,
+# with batches of 128, were below $10^{-5}$ after 10,000 to 28,000 steps. Dead rectifiers do not come back: 1, 4 and 3
+# of them in one layer leave at most 9, 6 and 7 directions, and the losses 0.0072, 0.0311 and 0.0229 lie within 3 % of
+# the best that so many principal components allow: 0.0071, 0.0304, 0.0224. So the leaky unit helps here because width
+# and data are equal, and not one direction can be spared. That is not general advice.
 
 # %% [markdown]
 # ## Exercises
@@ -427,9 +426,9 @@ chapter.finish(
             | {key: row[key] for key in ("dead", "gradient", "stopped")}
             for (run, seed), row in results.items()
         ],
-        "q4e": [
+        "ten_wide": [
             {"units": name, "seed": seed} | {key: value for key, value in row.items() if key != "losses"}
-            for (name, seed), row in q4e.items()
+            for (name, seed), row in tens.items()
         ],
     },
 )

@@ -9,7 +9,7 @@
 # over a function that builds your model, and your data. The answer has a cause, the numbers before and after, and how
 # often the repair was rerun; or it says that nothing is wrong; or that it does not know.
 #
-# *Failure modes: F01, F04, F14, F15, F21, F23, H1 · networks: Q1a, Q2a, Q3a, Q4b, Q4c · advice: Adam at 1e-3 and He's
+# *Failure modes: F01, F04, F14, F15, F23, H1 · networks: Q1a, Q2a, Q3a, Q4b, Q4c · advice: Adam at 1e-3 and He's
 # weights whatever the symptom, less downsampling, scale the data, ten times the learning rate*
 
 # %% [markdown]
@@ -37,10 +37,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 
 from scratchdae import Corruption, Sequential, Training, fit, streams
+from scratchdae import posted as table
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, to_float
 from scratchdae.doctor import examine
-from scratchdae.layers import Conv2D, Conv2DTranspose, Dense, MaxPool2D, ReLU, Sigmoid, UpSampling2D
+from scratchdae.layers import Dense, ReLU, Sigmoid
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, GREY, ORANGE
 
@@ -96,15 +97,12 @@ def q1a(lr=1e-3):
     """10 uniform columns with noise of 0.2 standard deviations, Dense 5 ReLU, Dense 10, 10 epochs of 4 steps."""
     x = uniform(100, 10, 0)
     noise = Corruption("gaussian", float(0.2 * x.std()))
-    return patient([Dense(5), ReLU(), Dense(10)], (10,), lr, 32, corruption=noise), x, uniform(N_HELD_OUT, 10, 1)
+    return patient(table.NETWORKS["q1a"].layers(), (10,), lr, 32, corruption=noise), x, uniform(N_HELD_OUT, 10, 1)
 
 
 def q2a():
     """Conv32-pool-Conv16-pool-ConvT16-up-ConvT32-up-Conv1, a sigmoid at the end, squared error."""
-    layers = [
-        *(Conv2D(32), ReLU(), MaxPool2D(), Conv2D(16), ReLU(), MaxPool2D(), Conv2DTranspose(16), ReLU()),
-        *(UpSampling2D(), Conv2DTranspose(32), ReLU(), UpSampling2D(), Conv2D(1), Sigmoid()),
-    ]
+    layers = table.NETWORKS["q2a"].layers()
     return patient(layers, (16, 16, 1), 1e-3, 4), small_digits(N_DIGITS, 0), small_digits(100, 1)
 
 
@@ -117,12 +115,12 @@ def q3a(scale=1.0):
 
 def q4b():
     """Linear 2-2-2 on uniform columns, Adam at 1e-5."""
-    return patient([Dense(2), Dense(2)], (2,), 1e-5, 128), uniform(N_PAIRS, 2, 0), uniform(N_HELD_OUT, 2, 1)
+    return patient(table.NETWORKS["q4b"].layers(), (2,), 1e-5, 128), uniform(N_PAIRS, 2, 0), uniform(N_HELD_OUT, 2, 1)
 
 
 def q4c():
     """Q4b with a sigmoid and cross-entropy, which stays near 0.5."""
-    build = patient([Dense(2), Dense(2), Sigmoid()], (2,), 3e-2, 128, loss="cross_entropy")
+    build = patient(table.NETWORKS["q4c"].layers(), (2,), 3e-2, 128, loss="cross_entropy")
     return build, uniform(2 * N_PAIRS, 2, 0), uniform(N_HELD_OUT, 2, 1)
 
 
@@ -272,8 +270,8 @@ if not chapter.quick:
     assert abs(found / black - 1) < 0.02, f"Q2a must be all black, {black:.3f}, found {found:.3f}"
     named = [cause.id for cause in reports["Q2a"].causes]
     assert "F15" in named, f"Q2a: saturation must be named, found {named}"
-    pooling = [share for name, share in tried["Q2a"] if name.startswith("fewer_pools")]
-    assert all(abs(share / black - 1) < 0.02 for share in pooling), f"less pooling alone must stay black: {pooling}"
+    roomy = [name for name, _ in tried["Q2a"] if name.startswith("fewer_pools")]
+    assert not roomy, f"Q2a: a code as wide as its input is no bottleneck, and must not be suspected, found {roomy}"
     assert first_cause(reports["Q4b"]) == "F01", f"Q4b: the rate must be named, found {reports['Q4b'].causes}"
     hand["Q4b, as posted"] = by_hand(networks["Q4b"], STEPS["Q4b"])
 for name, report in reports.items():
@@ -323,7 +321,7 @@ WORDS = {
 }
 SHORT = {
     "F01": "learning rate too low", "F04": "stopped too early", "F14": "output cannot reach the targets",
-    "F15": "output saturated", "F21": "too much downsampling", "F23": "cannot be compressed",
+    "F15": "output saturated", "F23": "cannot be compressed",
     "H1": "nothing is wrong: entropy floor", "": "does not know",
 }  # fmt: skip
 LEAST = 0.008  # where what is smaller is drawn
@@ -398,25 +396,23 @@ ax.grid(alpha=0.3, axis="x")
 # helps, because with data on both sides of 0 the sigmoid has to go as well, and that is what helps. So a change has to
 # be suspected, too: 99 % of Q2a's outputs are saturated, and that speaks for F15.
 #
-# **One cause can hide another.** Less downsampling is the posted advice for Q2a. Alone it leaves the same 196 %, the
-# black picture, to three digits. The output repaired alone leaves 73 to 90 %. Both together, two poolings out, leave
-# 14 %. The doctor finds this by building on the better half of a repair. It names the saturated output first, because
-# without it the other half does nothing.
+# **What it does not suspect.** Less downsampling is the posted advice for Q2a. But its code holds as many numbers as a
+# picture, so that poolings with so many channels need not lose any (chapter 08), and a constant goes through any
+# bottleneck: whatever is worse than the constant fails by something else. The doctor does not try it. The output
+# repaired alone leaves 73 to 90 % here; that is where 100 steps get, and no longer a black picture.
 #
-# **Why untested advice is worth little.** Of the single changes that were tried, 4 of 14 go half of the way on Q1a, 4
+# **Why untested advice is worth little.** Of the single changes that were tried, 5 of 15 go half of the way on Q1a, 4
 # of 18 on Q2a, 3 of 14 on Q3a, 3 of 10 on Q4b, and no change is on all four lists. Adam at 1e-3 is what three of the
 # four do already; on Q4b it leaves 28 %. He's weights are on no list. Ten times the rate helps on Q1a, does nothing on
 # Q2a and Q3a, and too little on Q4b.
 #
-# **Where it may name a neighbour.** Chapter 18 says that the 40 steps of Q1a are too few. With 23 seeds of 28 the
-# doctor says so too (F04). With 5 it says that the rate is too low (F01). In 40 steps nobody can tell these apart,
+# **Where it may name a neighbour.** Chapter 18 says that the 40 steps of Q1a are too few. With seed 0 the doctor says
+# so too (F04); with some other seeds it says that the rate is too low (F01). In 40 steps nobody can tell these apart,
 # because Adam moves a weight by about
 #
 # $$ |\Delta w| \approx lr \cdot T, $$
 #
-# and only the product counts: ten times the rate leaves 102 %, ten times the steps 94 %. On Q2a it names the saturated
-# output first with most seeds, but with seed 71 the conditioning (F05), because centring the data, which takes the
-# sigmoid away as well, left least of all.
+# and only the product counts: ten times the rate leaves 101 %, ten times the steps 94 %.
 #
 # **What is left: Q3a, scaled.** There is nothing to learn, and a person sees it from $1 - k/d = 0.99$. A linear code
 # would leave 99.7 % of new pictures, the mean of 300 pictures alone leaves $1 + 1/300 = 100.3$ %, and the network 100.5

@@ -1,7 +1,8 @@
 """Denoising autoencoders from scratch in NumPy, readable like the paper (Vincent et al. 2008, 2010).
 
 to read      autoencoder (begin here), losses, corruption, rbm, layers, optimizers, activations, initializers, schedules
-to build     DenoisingAutoencoder, Sequential, RestrictedBoltzmannMachine, LayerSpec, load_model
+to build     DenoisingAutoencoder, Sequential, RestrictedBoltzmannMachine, LayerSpec, load_model,
+             posted (the networks that people asked about)
 to train     fit, Training, Corruption, GrowingPatience, History, NonFiniteError, pretrain, finetune, streams,
              datasets, backend (NumPy or compiled)
 to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics, doctor (why a training fails)
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
         finetune,
         layer_statistics,
         load_model,
+        posted,
         pretrain,
     )
     from scratchdae.training import (
@@ -71,7 +73,7 @@ __version__ = "0.1.0"
 
 __all__ = [  # noqa: RUF022  # in the order of the map above
     "autoencoder", "losses", "corruption", "rbm", "layers", "optimizers", "activations", "initializers", "schedules",
-    "DenoisingAutoencoder", "Sequential", "RestrictedBoltzmannMachine", "LayerSpec", "load_model",
+    "DenoisingAutoencoder", "Sequential", "RestrictedBoltzmannMachine", "LayerSpec", "load_model", "posted",
     "fit", "Training", "Corruption", "GrowingPatience", "History", "NonFiniteError", "pretrain", "finetune", "streams",
     "datasets", "backend",
     "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics", "doctor",
@@ -83,7 +85,7 @@ _HOMES = {
     "corruption": ["Corruption"],
     "models": [
         "DenoisingAutoencoder", "LayerSpec", "RestrictedBoltzmannMachine", "Sequential", "finetune", "layer_statistics",
-        "load_model", "pretrain",
+        "load_model", "posted", "pretrain",
     ],
     "training": [
         "GrowingPatience", "History", "NonFiniteError", "Training", "classification_error", "evaluate", "fit",

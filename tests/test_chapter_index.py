@@ -17,7 +17,7 @@ FAILURES = [*(f"F{number:02}" for number in range(1, 26)), "H1", "H2"]
 NETWORKS = [
     f"Q{question}{letter}" for question, letters in enumerate(("abc", "abc", "abc", "abcdefg"), 1) for letter in letters
 ]
-PAPER = ("01_autoencoder", "02_denoising", "03_why_it_works")  # are about the paper, and have no header
+PAPER = ("01_autoencoder", "02_denoising", "03_why_it_works", "33_traffic")  # are about no failure: have no header
 
 ID = re.compile(r"\b(?:F\d\d|H\d|Q\d[a-z])\b")
 HEADER = re.compile(r"^# \*(Failure modes: .+?)\*$", re.MULTILINE | re.DOTALL)

@@ -12,7 +12,7 @@ from scratchdae.benchmark.competitors import PEERS, SCRATCHDAE, jax_scan
 from scratchdae.benchmark.works import EPOCHS, KINDS, PIXELS, examples
 from scratchdae.benchmark.works.work import Setting
 from scratchdae.blas_threads import environment, limited
-from scratchdae.cli import bench_fit
+from scratchdae.cli import bench_fit, bench_rungs
 from scratchdae.cli.bench_fit import about_run, introduce, peers, say, write
 from scratchdae.cli.results import writable_folder
 
@@ -34,10 +34,10 @@ def add(parser: argparse.ArgumentParser) -> None:
     what.add_argument("--scale", action="store_true", help="instead: seconds of an epoch against its images")
     parser.add_argument(
         "--work",
-        choices=(*KINDS, *EPOCHS),
+        choices=(*KINDS, *EPOCHS, "rungs"),
         help="an autoencoder's steps on images; on a hidden layer's outputs; steps of a 784-1000-1000-1000-10 network "
         "with labels; fit...: epochs, from bytes to trained weights, of that autoencoder (by SGD or Adam), of that "
-        "network, of a convolutional and a recurrent one (pixels)",
+        "network, of a convolutional and a recurrent one; rungs: the ladder from the NumPy step to fit (pixels)",
     )
     parser.add_argument(
         "--grid",
@@ -48,6 +48,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--threads", type=int, metavar="N", help="for everyone (as many as processors)")
     parser.add_argument("--rounds", type=int, metavar="N", help="(small 5, full 7, --scale 3; fit...: 3, 5)")
     bench_fit.add(parser)
+    bench_rungs.add(parser)
     parser.add_argument("--dtype", choices=("float32", "float64"), default="float32", help="(float32)")
     parser.add_argument("--data", choices=examples.DATA, default="digits", help="(digits)")
     parser.add_argument("--out", type=Path, default=Path("runs/bench"), metavar="DIR", help="(runs/bench)")
@@ -59,11 +60,12 @@ def run(options: argparse.Namespace) -> int:
     if options.rounds is not None:
         integer("rounds", options.rounds)
     writable_folder("--out", options.out)
-    epochs = options.work in EPOCHS
-    if not epochs:
-        mode = "--memory" if options.memory else "--scale" if options.scale else f"--work {options.work or 'pixels'}"
-        _refuse(options, mode, "cells", "samples", "resume")
-    measured = _memory if options.memory else _scale if options.scale else bench_fit.compare if epochs else _compare
+    epochs, rungs = options.work in EPOCHS, options.work == "rungs"
+    mode = "--memory" if options.memory else "--scale" if options.scale else f"--work {options.work or 'pixels'}"
+    others = () if epochs else ("cells", "samples", "resume")
+    _refuse(options, mode, *others, *(("grid", "peers") if rungs else ("rung",)))
+    measured = bench_rungs.climb if rungs else bench_fit.compare if epochs else _compare
+    measured = _memory if options.memory else _scale if options.scale else measured
     with limited(threads), environment(jax_scan.environment(threads)):
         return measured(options, threads)
 

@@ -2,6 +2,36 @@
 
 A twin is never read first and never right by itself: it runs the tests of its reference. Importing this package
 imports no compiler; asking `scratchdae.backend` for a twin does.
+
+The ladder from the NumPy step of a tied autoencoder to the fastest one, an idea a rung. Each is checked and timed by
+``scratchdae bench --work rungs --rung NAME``, all of them without ``--rung``. What is said to be read and written is
+arrays as large as W, in one step; chapter 33 counts them.
+
+numpy
+    `scratchdae.autoencoder`. An operation after the other on whole arrays: 10 are read and 5 written. There are six
+    products, and between them a dozen passes over the smaller arrays, each with a temporary of its own.
+compiled
+    `autoencoder.general`. The same formulas. What lies between two products is one pass; the gradient of W is summed
+    where it is, the input's is left out: 8 and 4. The products are still those of the BLAS.
+fused
+    `autoencoder.minibatch`. The gradient of W never exists. Rows of W are used while they are near: to encode; to
+    decode and, a block at a time, to take the gradient back; to be updated in the registers, by the decoder's part and
+    then by the encoder's: 4 and 2. A call copies W in and out, 2 and 2 more. The products are our own, of blocks that
+    stay in registers and caches: `machine.tile`, `panels` and `products`. Here no input is zero.
+zeros
+    `machine.zeros`. Inputs that are zero in all of four examples, and for the update in four neighbouring rows of W,
+    are neither read nor multiplied. It concerns two of the five products.
+team
+    `machine.team`. Each thread owns rows of W, which stay in the cache of its core. The threads meet after each phase;
+    who is early asks in a loop, which takes less than a microsecond where to wake a thread takes many.
+together
+    `autoencoder.steps`. Many steps in a call: arguments are checked, threads called and W copied once.
+fit
+    `corruption`. `fit` itself, from rows of bytes. They are scaled and corrupted by all threads, in one pass, while
+    they are in the nearest cache; a key for each example says what is destroyed, whoever draws it.
+
+Beside the ladder: one example at a time, in a single pass over W (`autoencoder.online`); rules that remember, such as
+Adam (`update`); sigmoid layers under a softmax (`perceptron`); the loops of layers (`layers`).
 """
 
 import sys

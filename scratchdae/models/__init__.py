@@ -1,5 +1,6 @@
 """What can be trained: an autoencoder, a network of layers, a Boltzmann machine, and stacks of them."""
 
+from scratchdae.models import posted
 from scratchdae.models.boltzmann import RestrictedBoltzmannMachine
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.models.layer_spec import LayerSpec
@@ -16,5 +17,6 @@ __all__ = [
     "finetune",
     "layer_statistics",
     "load_model",
+    "posted",
     "pretrain",
 ]

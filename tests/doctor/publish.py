@@ -124,8 +124,8 @@ def main():
     table = confusion(mine)
     found = {
         "commands": [
-            "python tests/doctor/evaluate.py --split held_out --who doctor,fixed,random,rules --out RESULTS.jsonl "
-            "--budget-s 120 --workers 2",
+            "python tests/doctor/evaluate.py --split held_out --who doctor --out RESULTS.jsonl --budget-s 120 --workers 2",
+            "python tests/doctor/evaluate.py --split held_out --who fixed,random,rules --only 80 --out RESULTS.jsonl",
             "python tests/doctor/publish.py RESULTS.jsonl",
         ],
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared; Python {platform.python_version()}",

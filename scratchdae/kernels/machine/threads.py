@@ -7,8 +7,9 @@ where a sum is taken over them: the same bits come out on one core and on eight.
 
 import os
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import lru_cache, partial
 from typing import Any
 
@@ -17,6 +18,17 @@ import numba
 # How many threads numba may use, asked anew at every call, without having it start its own.
 count: Callable[[], int] = partial(getattr, numba.config, "NUMBA_NUM_THREADS")
 _PARTS = 4  # a thread's: another program on one of the cores then delays a quarter of its share, not all of it
+
+
+@contextmanager
+def counted(threads: int) -> Iterator[None]:
+    """Take so many threads while the block runs, whatever numba was told: the ladder of the benchmark compares them."""
+    global count
+    before, count = count, lambda: threads
+    try:
+        yield
+    finally:
+        count = before
 
 
 @lru_cache(maxsize=1)
