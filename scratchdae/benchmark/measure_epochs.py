@@ -28,7 +28,7 @@ from scratchdae.benchmark.works.epoch import Epoch, EpochSetting
 
 SECONDS = 0.3  # that an epoch is to take, which has only as many examples then
 _PROGRESS = 0.03  # of what the reference's epoch took off the loss, that another's may have more or less
-_MASKS = 200  # examples at most of which the masks are counted
+_MASKS = 200  # examples of which the masks are counted
 _ERRORS = 6.0  # standard errors that a count may be away from its mean
 
 
@@ -157,9 +157,8 @@ def check_epoch(trainer: EpochTrainer, work: Epoch, expected: Expected) -> None:
 
 def check_corruption(trainer: EpochTrainer, work: Epoch) -> None:
     """Refuse masks that destroy another share, some components more than others, or the same twice."""
-    shape = min(_MASKS, max(2, work.batch_size)), *work.x.shape[1:]
-    clean = np.ones(shape, work.model.dtype)
-    drawn = np.stack([trainer.corrupt(clean[: work.batch_size]) for _ in range(-(-shape[0] // work.batch_size))])
+    clean = np.ones((min(work.batch_size, _MASKS), *work.x.shape[1:]), work.model.dtype)
+    drawn = np.stack([trainer.corrupt(clean) for _ in range(-(-_MASKS // len(clean)))])
     changes = (drawn - 1).reshape(-1, clean[0].size)  # (examples, D)
     if work.corruption is None:
         if changes.any():
