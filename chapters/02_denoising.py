@@ -472,8 +472,8 @@ ax.grid(alpha=0.3)
 # $\nu = 0.25$ and $0.5$ with seed 0, from 21 to 22 with seed 1, from 25 to 22 with seed 2. With only a *quarter*
 # destroyed the 28×28 copiers are not as bad: the one from small weights beats the constant clearly, and the other is
 # level with it, since at this resolution a pixel's neighbours nearly determine it. The network trained at $\nu = 0.25$
-# beats, at its own level, the linear guess with the same aim, but not the one made for destroyed pixels only (0.0117
-# against 0.0115). And a denoiser is made for its level: trained at 0.25 and given 0.5, it does worse than a line.
+# beats, at its own level, the linear guess with the same aim, and is level with the one made for destroyed pixels only
+# (0.0117 both). And a denoiser is made for its level: trained at 0.25 and given 0.5, it does worse than a line.
 
 # %% [markdown]
 # ## Exercises
@@ -503,7 +503,7 @@ ax.grid(alpha=0.3)
 #
 #    The linear guess is computed for the level of the test, the network was trained for another. What a dark pixel
 #    means depends on $\nu$: it is destroyed with probability $\nu / (\nu + (1 - \nu)\,P(\text{dark}))$, by Bayes' rule.
-#    One who learnt that the dark is mostly true answers too darkly: 0.38 where it was bright, against 0.69.
+#    One who learnt that the dark is mostly true answers too darkly: 0.39 where it was bright, against 0.68.
 #
 # 5. *Make the layer narrow, 20 hidden units, without noise. Does it copy?*
 #

@@ -475,7 +475,7 @@ chapter.finish(figure, numbers)
 # chain is reversible. A mean in place of the sample breaks this. The mean of points spread by $\sigma$ along an arc of
 # radius $R$ lies $\sigma^2/2R$ inside it, and near an end of the curve it lies inwards of the end, so the chain of
 # means hardly visits the ends: the outer 5 % of the curve get 0.3 % of its samples, 0.5 % of the trained model's and
-# 5.1 % of the exact chain's. Independent output bits break it too: when all copies of a coin are destroyed they should
+# 4.8 % of the exact chain's. Independent output bits break it too: when all copies of a coin are destroyed they should
 # come back equal, and cannot. The paper claims one step from training points, not a chain; that step pays a like price,
 # 0.125 in total variation against 0.141 for the chain.
 #
