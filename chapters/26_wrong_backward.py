@@ -359,7 +359,7 @@ for ax in (course, promise, errors, scales):
 #
 # **What it does not see.** If $d = Pg$ with a projection $P$, then $\langle g, Pg\rangle = \langle Pg, Pg\rangle$ and
 # $R = 1$. `biases_not_summed` is nearly that: one example of 300 is almost nothing, the biases hardly move, and $R$ is
-# 0.9996. Its curve cannot be told from the right one either (0.1690 against 0.1687). A *random* direction sees it,
+# 0.9988. Its curve cannot be told from the right one either (0.1685 against 0.1681). A *random* direction sees it,
 # $\langle g, v\rangle$ against $\langle d, v\rangle$, and so does the complex step, which names `b` and `b_prime`.
 #
 # **Large gradients?** At the last step the true gradient is 6.5 times as long without the decoder's part, 7 times
@@ -367,9 +367,9 @@ for ax in (course, promise, errors, scales):
 # description that opens this chapter fits three mistakes of nine.
 #
 # **A loss convicts nobody.** At this learning rate two wrong gradients are *ahead*: without $y(1 - y)$ the encoder
-# learns at least four times as fast (0.1651), and with $x$ for $\tilde x$ it sees more ink (0.1683). The repair shows
+# learns at least four times as fast (0.1641), and with $x$ for $\tilde x$ it sees more ink (0.1676). The repair shows
 # when the right gradient takes over at the last step: 50 steps later the loss is lower than with 50 more wrong ones,
-# for every variant but `biases_not_summed` (without the decoder's part 0.1863 against 0.1954).
+# for every variant but `biases_not_summed` (without the decoder's part 0.1859 against 0.1951).
 #
 # **The tolerance.** The encoder's part is $\tilde x^\top [(da_z W) \odot y \odot (1 - y)]$: proportional to $W$. The
 # decoder's part, $da_z^\top y$, and $db'$ are not. So every mistake in the encoder's half has an error in proportion
@@ -383,8 +383,8 @@ for ax in (course, promise, errors, scales):
 #
 # 1. *Someone forgets to update $b'$ altogether. What do $R$, the complex step and the curve say?*
 #
-#    $R = 1$, exactly: a projection. The complex step names `b_prime`. The curve says nothing: 0.16869 at the end,
-#    against 0.16868 with the right gradient. The hidden units supply the mean.
+#    $R = 1$, exactly: a projection. The complex step names `b_prime`. The curve says nothing: it ends where
+#    that of the right gradient ends. The hidden units supply the mean.
 #
 # 2. *The loss has a penalty $\lambda \sum W^2$, the gradient does not. What is $R$?*
 #

@@ -37,10 +37,13 @@ Adam (`update`); sigmoid layers under a softmax (`perceptron`); the loops of lay
 import sys
 from collections.abc import Callable
 from types import ModuleType
+from typing import TYPE_CHECKING
 
 from scratchdae import backend
 from scratchdae.arguments import Array, Params
-from scratchdae.optimizers import Optimizer
+
+if TYPE_CHECKING:
+    from scratchdae.optimizers import Optimizer
 
 
 def _twins() -> dict[str, ModuleType]:
@@ -81,7 +84,7 @@ def perceptron_steps() -> Callable[..., tuple[Array, int]] | None:
     return steps
 
 
-def rule_steps(optimizer: Optimizer) -> Callable[..., tuple[Array, Params]] | None:
+def rule_steps(optimizer: "Optimizer") -> Callable[..., tuple[Array, Params]] | None:
     """Return the compiled steps of a tied autoencoder by a rule that remembers; None where there are none of its."""
     import numba
 
@@ -93,7 +96,7 @@ def rule_steps(optimizer: Optimizer) -> Callable[..., tuple[Array, Params]] | No
     return rule_steps if update.known(optimizer) else None
 
 
-def updates(optimizer: Optimizer, params: Params) -> Callable[..., Params] | None:
+def updates(optimizer: "Optimizer", params: Params) -> Callable[..., Params] | None:
     """Return the compiled update of a rule, in place; None where there is none, or so few parameters are not worth it.
 
     It is called with the rule, parameters, gradients, state, lr and l2, and returns the state to go on with.

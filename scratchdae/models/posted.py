@@ -67,12 +67,12 @@ class Posted:
         return fed, x
 
 
-def dense_denoiser(code: int = 5) -> list[Layer]:
+def _dense_denoiser(code: int = 5) -> list[Layer]:
     """Return Q1a."""
     return [Dense(code), ReLU(), Dense(10)]
 
 
-def picture_denoiser(code: int = 16, side: int = 256, last_stride: int = 2) -> list[Layer]:
+def _picture_denoiser(code: int = 16, side: int = 256, last_stride: int = 2) -> list[Layer]:
     """Return Q1b: half the side, doubled twice, is twice the side; with a last stride of 1 it fits."""
     half = side // 2
     return [
@@ -82,7 +82,7 @@ def picture_denoiser(code: int = 16, side: int = 256, last_stride: int = 2) -> l
     ]
 
 
-def sequence_denoiser(units: int = 32, steps: int = 50, activation: str = "relu") -> list[Layer]:
+def _sequence_denoiser(units: int = 32, steps: int = 50, activation: str = "relu") -> list[Layer]:
     """Return Q1c: its cells have ReLU in place of both tanh, its gates are sigmoids."""
     return [
         LSTM(units, return_sequences=True, activation=activation),
@@ -94,7 +94,7 @@ def sequence_denoiser(units: int = 32, steps: int = 50, activation: str = "relu"
     ]
 
 
-def two_poolings(code: int = 16) -> list[Layer]:
+def _two_poolings(code: int = 16) -> list[Layer]:
     """Return Q2a, whose code has so many channels on a 7×7 grid."""
     return [
         *(Conv2D(32), ReLU(), MaxPool2D(), Conv2D(code), ReLU(), MaxPool2D()),
@@ -103,7 +103,7 @@ def two_poolings(code: int = 16) -> list[Layer]:
     ]
 
 
-def one_pooling() -> list[Layer]:
+def _one_pooling() -> list[Layer]:
     """Return Q2b, which Q2c is with an L2 penalty."""
     return [
         *(Conv2D(64), ReLU(), Conv2D(32), ReLU(), MaxPool2D()),
@@ -111,7 +111,7 @@ def one_pooling() -> list[Layer]:
     ]
 
 
-def dense_code(code: int = 32, output: Layer = Sigmoid(), side: int = 32, width: int = 16) -> list[Layer]:  # noqa: B008  # frozen
+def _dense_code(code: int = 32, output: Layer = Sigmoid(), side: int = 32, width: int = 16) -> list[Layer]:  # noqa: B008  # frozen
     """Return Q3a; `width` is the number of channels next to the code, twice as many outside."""
     quarter = side // 4
     return [
@@ -122,22 +122,22 @@ def dense_code(code: int = 32, output: Layer = Sigmoid(), side: int = 32, width:
     ]
 
 
-def six_layers() -> list[Layer]:
+def _six_layers() -> list[Layer]:
     """Return Q4a: no layer is narrower than the data."""
     return [*(layer for _ in range(5) for layer in (Dense(100), ReLU())), Dense(100), Sigmoid()]
 
 
-def linear_pair(*output: Layer) -> list[Layer]:
+def _linear_pair(*output: Layer) -> list[Layer]:
     """Return Q4b, and Q4c with a sigmoid at the output."""
     return [Dense(2), Dense(2), *output]
 
 
-def leaky(code: int = 10) -> list[Layer]:
+def _leaky(code: int = 10) -> list[Layer]:
     """Return Q4e: two leaky rectifiers, and a code that is linear."""
     return [Dense(10), LeakyReLU(0.1), Dense(code), Dense(10), LeakyReLU(0.1), Dense(10)]
 
 
-def bottleneck(code: int = 1) -> list[Layer]:
+def _bottleneck(code: int = 1) -> list[Layer]:
     """Return a linear bottleneck for the data of Q4f, which names no network."""
     return [Dense(code), Dense(10)]
 
@@ -175,34 +175,34 @@ _OF_PAIR = ("epochs", "first_weights")
 _NOTHING_SAID = ("rows", "layers", "code", "optimizer", "lr", "batch_size", "epochs", "first_weights")
 
 NETWORKS: dict[str, Posted] = {
-    "q1a": Posted(dense_denoiser, (10,), _uniform(10), 100, 2, 5, Training(10, 1e-3, 32, KERAS), noise=0.2),
-    "q1b": Posted(picture_denoiser, (256, 256, 3), _uniform(256, 256, 3), 20, 9, 16, Training(20, 1e-3, 32, KERAS),
+    "q1a": Posted(_dense_denoiser, (10,), _uniform(10), 100, 2, 5, Training(10, 1e-3, 32, KERAS), noise=0.2),
+    "q1b": Posted(_picture_denoiser, (256, 256, 3), _uniform(256, 256, 3), 20, 9, 16, Training(20, 1e-3, 32, KERAS),
                   (*_DATA, "noise"), noise=0.2),
-    "q1c": Posted(sequence_denoiser, (50, 5), _series, 200, 2, 16, Training(100, 1e-6, 32, KERAS), (*_DATA, "noise"),
+    "q1c": Posted(_sequence_denoiser, (50, 5), _series, 200, 2, 16, Training(100, 1e-6, 32, KERAS), (*_DATA, "noise"),
                   noise=0.2, working_lr=1e-3),
-    "q2a": Posted(two_poolings, _ONE_PICTURE, _digits, 4000, 6, 784, Training(100, 1e-3, 32, KERAS), _DATA),
-    "q2b": Posted(one_pooling, _ONE_PICTURE, _digits, 4000, 5, 6272, Training(200, 1e-3, 64, KERAS), _DATA),
-    "q2c": Posted(one_pooling, _ONE_PICTURE, _digits, 4000, 5, 6272, Training(200, 1e-4, 128, KERAS, l2=0.001), _DATA,
+    "q2a": Posted(_two_poolings, _ONE_PICTURE, _digits, 4000, 6, 784, Training(100, 1e-3, 32, KERAS), _DATA),
+    "q2b": Posted(_one_pooling, _ONE_PICTURE, _digits, 4000, 5, 6272, Training(200, 1e-3, 64, KERAS), _DATA),
+    "q2c": Posted(_one_pooling, _ONE_PICTURE, _digits, 4000, 5, 6272, Training(200, 1e-4, 128, KERAS, l2=0.001), _DATA,
                   unpenalised=("conv2d_4.W",)),
-    "q3a": _DENSE_CODE(dense_code, draw=_grey_levels(1), code=32),
-    "q3b": _DENSE_CODE(partial(dense_code, code=8), draw=_grey_levels(255), code=8),
-    "q3c": _DENSE_CODE(partial(dense_code, output=ReLU()), draw=_grey_levels(255), code=32),
-    "q4a": Posted(six_layers, (100,), _uniform(100), 30_000, 6, 100, Training(500, 1e-3, 128, KERAS),
+    "q3a": _DENSE_CODE(_dense_code, draw=_grey_levels(1), code=32),
+    "q3b": _DENSE_CODE(partial(_dense_code, code=8), draw=_grey_levels(255), code=8),
+    "q3c": _DENSE_CODE(partial(_dense_code, output=ReLU()), draw=_grey_levels(255), code=32),
+    "q4a": Posted(_six_layers, (100,), _uniform(100), 30_000, 6, 100, Training(500, 1e-3, 128, KERAS),
                   ("loss", "optimizer", "lr", "batch_size")),
     # Below 1e-5 in fewer than 450 iterations; what an iteration is, the post does not say.
-    "q4b": _PAIR(linear_pair, draw=_uniform(2), training=Training(450, 1e-5, 128, PYTORCH), assumed=_OF_PAIR),
-    "q4c": _PAIR(partial(linear_pair, Sigmoid()), draw=_uniform(2), training=Training(450, 1e-4, 128, PYTORCH),
+    "q4b": _PAIR(_linear_pair, draw=_uniform(2), training=Training(450, 1e-5, 128, PYTORCH), assumed=_OF_PAIR),
+    "q4c": _PAIR(partial(_linear_pair, Sigmoid()), draw=_uniform(2), training=Training(450, 1e-4, 128, PYTORCH),
                  assumed=_OF_PAIR, loss="cross_entropy"),
-    "q4d": _PAIR(partial(linear_pair, Sigmoid()), draw=_bits, training=Training(450, 1e-4, 128, PYTORCH),
+    "q4d": _PAIR(partial(_linear_pair, Sigmoid()), draw=_bits, training=Training(450, 1e-4, 128, PYTORCH),
                  assumed=_OF_PAIR, loss="cross_entropy"),
     # Below 1e-5 after 310 epochs. The loop, as it circulates, has lost its optimizer and its batches, and calls no
     # zero_grad.
-    "q4e": Posted(leaky, (10,), _uniform(10), 30_000, 3, 10, Training(310, 1e-3, 128, PYTORCH),
+    "q4e": Posted(_leaky, (10,), _uniform(10), 30_000, 3, 10, Training(310, 1e-3, 128, PYTORCH),
                   ("optimizer", "lr", "batch_size", "first_weights")),
     # Columns that repeat one number can be compressed, independent ones cannot.
-    "q4f": Posted(bottleneck, (10,), _repeated, 5000, 1, 1, Training(100, 1e-2, 64, PYTORCH),
+    "q4f": Posted(_bottleneck, (10,), _repeated, 5000, 1, 1, Training(100, 1e-2, 64, PYTORCH),
                   (*_NOTHING_SAID, "loss", "columns")),
     # Cross-entropy on the logit scale, to reach extremely small losses: advice about Q4d.
-    "q4g": _PAIR(partial(linear_pair, Sigmoid()), draw=_bits, training=Training(450, 1e-4, 128, PYTORCH),
+    "q4g": _PAIR(partial(_linear_pair, Sigmoid()), draw=_bits, training=Training(450, 1e-4, 128, PYTORCH),
                  assumed=("data", *_NOTHING_SAID), loss="cross_entropy"),
 }  # fmt: skip

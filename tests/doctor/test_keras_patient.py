@@ -1,10 +1,7 @@
 """A training in Keras as a patient: broken in one way, it is told which; what is seen of models; what a change does."""
 
-import os
-
 import numpy as np
 import pytest
-from optional_packages import require
 from small_trainings import Few, curved, named_and_repaired, unit
 
 from scratchdae.doctor.examination import examine_patient
@@ -14,21 +11,11 @@ from scratchdae.doctor.remedies import REMEDIES
 
 X = curved()
 D = X.shape[1]
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own, on torch
+pytestmark = [
+    pytest.mark.usefixtures("keras"),  # in single precision
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras' own, on torch
+]
 COMPILED = {}  # models that are compiled, for all tests
-
-
-@pytest.fixture(autouse=True)
-def keras():
-    """Keras in single precision, on JAX or on the backend that it was imported with."""
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    if os.environ["KERAS_BACKEND"] == "jax":
-        require("jax")
-    keras = require("keras")
-    before = keras.config.floatx()
-    keras.config.set_floatx("float32")
-    yield keras
-    keras.config.set_floatx(before)
 
 
 def patient_of(build, x, batch_size=32, step=None):

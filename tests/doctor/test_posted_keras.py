@@ -1,27 +1,14 @@
 """The doctor on three of the posted networks in Keras, as posted: nothing but a compiled model and the data."""
 
-import os
-
 import numpy as np
 import pytest
-from optional_packages import require
 
 from scratchdae import datasets, doctor
 
-pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # Keras' own, on torch
-
-
-@pytest.fixture(autouse=True)
-def keras():
-    """Keras in single precision, on JAX or on the backend that it was imported with."""
-    os.environ.setdefault("KERAS_BACKEND", "jax")
-    if os.environ["KERAS_BACKEND"] == "jax":
-        require("jax")
-    keras = require("keras")
-    before = keras.config.floatx()
-    keras.config.set_floatx("float32")
-    yield keras
-    keras.config.set_floatx(before)
+pytestmark = [
+    pytest.mark.usefixtures("keras"),  # in single precision
+    pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning"),  # Keras' own, on torch
+]
 
 
 def test_q4b_takes_steps_that_are_too_short(keras):

@@ -150,9 +150,9 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (lambda **given: plots.reconstructions(axes(), **given), {"corrupted": X, "reconstructed": X, "clean": X, "image_shape": (2, 2), "n": 3}),
 ]  # fmt: skip
 INSIDE = {
-    "protocols and records": "Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Survey ThreePartDataset Unsupported",
+    "protocols and records": "Posted Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Survey ThreePartDataset Unsupported",
     "activations, which compute on whatever NumPy does": "identity identity_derivative leaky_relu leaky_relu_derivative relu relu_derivative sigmoid sigmoid_derivative softmax softmax_backward softplus softplus_derivative tanh tanh_derivative",
-    "behind a check": "absolute_error_over backward check_batch check_options check_params named cross_entropy_over divisor draw fans free_energy_grads gibbs_step gradients huber_over output_loss softmax_cross_entropy_over squared_error_over bernoulli_mask exact_mask global_norm taylor_order",
+    "behind a check": "cross_entropy_alone absolute_error_over backward check_batch check_options check_params named cross_entropy_over divisor draw fans free_energy_grads gibbs_step gradients huber_over output_loss softmax_cross_entropy_over squared_error_over bernoulli_mask exact_mask global_norm taylor_order",
     "without arguments, or like a row": "Flatten Identity MaxPool2D ReLU Sigmoid Softplus Tanh digits he_uniform glorot_normal lecun_normal lecun_uniform sigmoid_uniform beta_cross_entropy best_constant permute_features project_to_curve redundant_columns sample_pca",
     "the doctor, which tests/doctor gives broken trainings and curves": "examine from_history watch",
     "networks and folders, fuzzed by files and the command line": "fetch_larochelle fetch_mnist freeze_digits larochelle_original locate_mnist mnist",

@@ -281,7 +281,8 @@ def test_it_learns_the_digits(epochs):
     x, t, x_valid, t_valid = data.x_train[:2000], data.t_train[:2000], data.x_train[2000:3000], data.t_train[2000:3000]
     layers, _ = pretrain(x, [LayerSpec(100, nu=0.2, lr=0.05, epochs=epochs)] * 2)
     network, _ = finetune(layers, x, t, epochs=15, lr=0.2, validation=(x_valid, t_valid), patience=4)
-    assert classification_error(network, data.x_test, data.t_test) < 0.06  # found 0.040 to 0.048; chance is 0.9
+    error = classification_error(network, data.x_test, data.t_test)
+    assert error < 0.075  # found 0.035 to 0.060 with eight seeds; chance is 0.9
 
 
 # Stopping and going on
