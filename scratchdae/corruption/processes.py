@@ -36,7 +36,7 @@ def bernoulli_mask(shape: tuple[int, ...], nu: float, rng: np.random.Generator) 
     """Choose each component independently with probability `nu`, of 32 bits: True is destroyed."""
     shape, least = sides("shape", shape), below(nu)
     drawn = draws.halves(draws.keys(shape[0], generator("rng", rng)), math.prod(shape[1:]))
-    return np.asarray(drawn < least).reshape(shape)
+    return np.asarray(drawn < np.uint64(least)).reshape(shape)  # of 64 bits: 2³² is one too many for 32
 
 
 def destroy(x: Array, mask: Array, to: Array | int = 0) -> Array:

@@ -34,6 +34,9 @@ Beside the ladder: one example at a time, in a single pass over W (`autoencoder.
 Adam (`update`); sigmoid layers under a softmax (`perceptron`); the loops of layers (`layers`).
 """
 
+import contextlib
+import importlib
+import io
 import sys
 from collections.abc import Callable
 from types import ModuleType
@@ -46,8 +49,16 @@ if TYPE_CHECKING:
     from scratchdae.optimizers import Optimizer
 
 
+def _without_streams() -> None:
+    """Import what numba imports when it first compiles: with NumPy 2.0 that fails where there is no standard error."""
+    if sys.stderr is None:
+        with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(ImportError):
+            importlib.import_module("scipy.linalg")
+
+
 def _twins() -> dict[str, ModuleType]:
     """Import the twins; return them by the name of their reference."""
+    _without_streams()
     from scratchdae.kernels import autoencoder, corruption
     from scratchdae.kernels.layers import activation, correlation, lstm, pooling, upsampling
     from scratchdae.kernels.machine import announcement
