@@ -468,8 +468,8 @@ ax.grid(alpha=0.3)
 # that are *smoother* than the denoiser's (0.58 against 0.39 in full), because there is less static to look through. Yet
 # it still leaves destroyed pixels dark, and with half destroyed it is worse than the mean picture. Look at what a
 # network does to a destroyed pixel, not at how its filters please. Four more qualifications. That filters become
-# *larger* with more noise we could not confirm: the extent of the largest filters went from 20 to 23 pixels between
-# $\nu = 0.25$ and $0.5$ with seed 0, from 21 to 22 with seed 1, from 25 to 22 with seed 2. With only a *quarter*
+# *larger* with more noise we could not confirm: the extent of the largest filters went from 23 to 24 pixels between
+# $\nu = 0.25$ and $0.5$ with seed 0, from 23 to 21 with seed 1, from 23 to 24 with seed 2. With only a *quarter*
 # destroyed the 28×28 copiers are not as bad: the one from small weights beats the constant clearly, and the other is
 # level with it, since at this resolution a pixel's neighbours nearly determine it. The network trained at $\nu = 0.25$
 # beats, at its own level, the linear guess with the same aim, and is level with the one made for destroyed pixels only

@@ -354,7 +354,7 @@ for ax in (course, promise, errors, scales):
 # believes $d$ to be the gradient expects $\eta\,\langle d, d\rangle$. The quotient is $R$. A factor 1/2 gives 2, a
 # wrong sign $-1$, a sum in place of a mean over $D$ pixels $1/D$. For the others it begins within two percent of
 # 1, save for `no_decoder_part` and `no_slope`, and moves away as training goes on: for `clean_input` from 0.99 to
-# 0.30. The reason is that training drives $d$ to zero, not $g$; what is left of $d$ is more and more what is wrong
+# 0.33. The reason is that training drives $d$ to zero, not $g$; what is left of $d$ is more and more what is wrong
 # with it.
 #
 # **What it does not see.** If $d = Pg$ with a projection $P$, then $\langle g, Pg\rangle = \langle Pg, Pg\rangle$ and
