@@ -35,7 +35,6 @@ Adam (`update`); sigmoid layers under a softmax (`perceptron`); the loops of lay
 """
 
 import contextlib
-import importlib
 import io
 import sys
 from collections.abc import Callable
@@ -53,7 +52,7 @@ def _without_streams() -> None:
     """Import what numba imports when it first compiles: with NumPy 2.0 that fails where there is no standard error."""
     if sys.stderr is None:
         with contextlib.redirect_stderr(io.StringIO()), contextlib.suppress(ImportError):
-            importlib.import_module("scipy.linalg")
+            import scipy.linalg  # noqa: F401
 
 
 def _twins() -> dict[str, ModuleType]:
