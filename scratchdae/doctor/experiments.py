@@ -115,7 +115,7 @@ class Experiments:
             tried = sorted((c for c in self.order if c.name == name), key=lambda c: c.factor or 0)
             while tried and (tried[-1].factor or 0) < furthest and self.score(tried[-1]) == min(map(self.score, tried)):
                 better = self.helps(tried[-1]) or self.score(tried[-1]) < NEARER * self.before
-                good = WELL if name == "widen_code" else self.good  # what is good for a narrow code is not for a wide one
+                good = WELL if name == "widen_code" else self.good  # a wide one is to leave less than a narrow one can
                 if not better or self.score(tried[-1]) < good:
                     break
                 following = Change(name, (tried[-1].factor or by) * by)
