@@ -100,6 +100,13 @@ def power(rng, n):
     return np.clip(use + sun + 0.03 * rng.standard_normal((n, 24)), 0, 1)
 
 
+def beacons(rng, n):
+    """Walk about a room with twenty-eight beacons: how strong each is heard at a place."""
+    at, beacon = rng.uniform(0, 1, (n, 1, 2)), rng.uniform(-0.1, 1.1, (28, 2))
+    near = np.exp(-((at - beacon) ** 2).sum(2) / (2 * 0.2**2))
+    return np.clip(0.05 + 0.85 * near + 0.02 * rng.standard_normal((n, 28)), 0, 1)
+
+
 def baskets(rng, n):
     """Fill baskets: each of six habits puts its own third of thirty-two goods in, and forgets some."""
     habit, goods = rng.random((n, 6)) < 0.35, rng.random((6, 32)) < 0.33
@@ -161,17 +168,6 @@ def pens(rng, n):
     return np.stack([x + slant * y, y], 2) + 0.04 * rng.standard_normal((n, 13, 2))
 
 
-def batteries(rng, n):
-    """Empty a battery and fill it again: voltage, current and heat at eleven instants, from nought to one."""
-    t = np.linspace(0, 1, 11)
-    turn, load = rng.uniform(0.3, 0.7, (n, 1)), rng.uniform(0.3, 1, (n, 1))
-    charge = np.clip(1 - load * np.minimum(t, turn) * 1.5 + 1.2 * load * np.maximum(t - turn, 0), 0, 1)
-    current = np.where(t < turn, 0.5 - 0.45 * load, 0.5 + 0.35 * load)
-    heat = rng.uniform(0, 0.4, (n, 1)) + 0.5 * load * (1 - np.exp(-3 * t))
-    seen = np.stack([charge, current, heat], 2) + 0.02 * rng.standard_normal((n, 11, 3))
-    return np.clip(seen, 0, 1)
-
-
 def triangles(rng, n):
     """Draw independent columns with a triangular margin."""
     return rng.triangular(0, 0.3, 1, (n, 14))
@@ -204,7 +200,7 @@ FAMILIES = {
     "hills": Family(hills, "conv", "unit", 6),
     "ratings": Family(ratings, "dense", "unit", 4),
     "power": Family(power, "dense", "unit", 6),
-    "batteries": Family(batteries, "recurrent", "unit", 4),
+    "beacons": Family(beacons, "dense", "unit", 2),
     "baskets": Family(baskets, "dense", "binary", 7),
     "motifs": Family(motifs, "dense", "binary", 8),
     "triangles": Family(triangles, "floor", "unit", 5),
