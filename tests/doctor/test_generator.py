@@ -155,7 +155,7 @@ def test_the_truth_is_whole(split, well, ill):
     assert {cause["id"] for line in failing for cause in line["training"]["causes"]} == set(INJECTIONS)
 
 
-@pytest.mark.parametrize("others", itertools.combinations(LEAST, 2))
+@pytest.mark.parametrize("others", list(itertools.combinations(LEAST, 2)))
 def test_two_splits_have_nothing_in_common(others):
     one, other = (importlib.import_module(f"families_{split}") for split in others)
     assert not set(one.FAMILIES) & set(other.FAMILIES)
