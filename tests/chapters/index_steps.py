@@ -66,7 +66,7 @@ def entropy(p):
 
 
 def output_range(p):
-    return "12" if p.loss == "squared_error" and 0 < range_floor(p) * 0.95 < p.final < 1.05 * range_floor(p) else None
+    return "12" if p.loss == "squared_error" and range_floor(p) > 0.9 * p.final > 0 else None
 
 
 def dead_units(p):
@@ -77,12 +77,8 @@ def unscaled(p):
     return "11" if np.abs(p.x).max() > 10 and further(on(p, scaled), p) else None
 
 
-def off_centre(p, least=1.0):
-    return "19" if about_the_mean(p.x) > least and further(on(p, standardised), p) else None
-
-
-def far_off_centre(p):
-    return off_centre(p, 100.0)
+def off_centre(p):
+    return "19" if about_the_mean(p.x) > 100 and further(on(p, standardised), p) else None
 
 
 def rate(p):
@@ -140,14 +136,16 @@ class _:
 
 @steps_of("The loss stays at the constant: every answer is the mean")
 class _:
-    def one(p):
+    one = output_range
+
+    def two(p):
         return "05" if shuffled_codes(p) else "06" if noise_floor(p) > 0.95 * p.constant else None
 
-    two = dead_units
-    three = fading
-    four = far_off_centre
+    three = dead_units
+    four = fading
+    five = off_centre
 
-    def five(p):
+    def six(p):
         return "17" if tenfold(p) else "18" if more_steps(p) else None
 
 
@@ -160,8 +158,8 @@ class _:
         return "13" if min(abs(p.final / black - 1), abs(p.final / white - 1)) < 0.02 and saturated(p) else None
 
     three = unscaled
-    four = rate
-    five = off_centre
+    four = off_centre
+    five = rate
 
 
 @steps_of("A sequence network stays at the mean")
@@ -239,9 +237,9 @@ class _:
         return "11" if np.isclose(p.x.max(), 1 / 255, rtol=0.1) else None
 
     def two(p):
-        if p.output is not ReLU or p.answers.any():
+        if p.output is not ReLU or (p.answers > 0).mean() > 0.05:
             return None
-        return "25" if dead(replace(p, layers=p.layers)) and hidden_dead(p) else "12" if p.t.min() < 0 else None
+        return "25" if hidden_dead(p) else "12" if p.t.min() < 0 else None
 
     def three(p):
         if not saturated(p):
@@ -259,7 +257,7 @@ def hidden_dead(p):
 class _:
     one = dead_units
     two = fading
-    three = far_off_centre
+    three = off_centre
 
     def four(p):
         same = on(p, shuffled)
@@ -315,7 +313,9 @@ class _:
     def one(p):
         return "26" if abs(promise(p) - 1) > 0.01 else None
 
-    two = unscaled
+    def two(p):
+        return unscaled(p) or off_centre(p)
+
     three = rate
 
     def four(p):

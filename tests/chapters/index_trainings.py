@@ -117,6 +117,12 @@ def out_of_range():
 
 
 @cache
+def faint_range():
+    """Values of some tens on both sides of 0 under a sigmoid: what it can reach is hardly better than the mean."""
+    return replace(out_of_range_signed(), x=7.5 * out_of_range_signed().x - 1.8, epochs=100)
+
+
+@cache
 def out_of_range_signed():
     """Standardised data under a sigmoid."""
     x = (MIXED - MIXED.mean(axis=0)) / MIXED.std(axis=0)
@@ -246,6 +252,11 @@ def hardly_varying():
     """84 columns about 1.109 that vary by hundredths."""
     x = 1.109 + 0.02 * (redundant_columns(200, 84, 4, np.random.default_rng(3))[0] - 0.5)
     return Patient((Dense(16), ReLU(), Dense(84)), x, 100, 0.2, first=times(0.1, "dense_2.W"), at_mean=True)
+
+
+@cache
+def hardly_varying_at_first():
+    return replace(hardly_varying(), at_mean=False, options={"batch_size": 20}, epochs=20, lr=0.01)
 
 
 @cache
