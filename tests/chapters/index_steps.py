@@ -162,7 +162,7 @@ class _:
     five = rate
 
 
-@steps_of("A sequence network stays at the mean")
+@steps_of("A sequence network (LSTM) stays at the mean")
 class _:
     def one(p):
         return "24" if p.run.losses.max() > 10 * p.run.losses[0] else None
@@ -319,7 +319,7 @@ class _:
     three = rate
 
     def four(p):
-        large = conditioning(p.x) > 10 * conditioning(p.x - p.x.mean(axis=0))
+        large = conditioning(p.x) > 10 * conditioning(standardised(p.x))
         return "19" if large and further(on(p, standardised), p) else None
 
     def five(p):

@@ -9,6 +9,7 @@ import pytest
 from index_patients import ADAM, Patient, standardised
 from index_steps import first_with_an_arrow
 from index_trainings import watched
+from test_index_arrows import SHOWS
 
 from scratchdae import posted
 from scratchdae.datasets import digits, redundant_columns, to_float, uniform
@@ -100,7 +101,7 @@ REPORTS = [
     (cepstral_coefficients, BELOW, "12"),
     (grey_levels_under_a_cross_entropy, "The loss reaches 0.5 and stops", "09"),
     (noise_pictures, AT, "05"),
-    (recurrent_at_a_millionth, "A sequence network stays at the mean", "17"),
+    (recurrent_at_a_millionth, "A sequence network (LSTM) stays at the mean", "17"),
     (convolutional_and_black, BLACK, "13"),
     (worse_in_training, "Validation loss is below training loss", "15"),
 ]
@@ -108,5 +109,7 @@ REPORTS = [
 
 @pytest.mark.parametrize(("report", "symptom", "chapter"), REPORTS, ids=lambda value: getattr(value, "__name__", value))
 def test_a_report_is_led_to_its_cause(report, symptom, chapter):
-    _, chapters = first_with_an_arrow(symptom, report())
+    brought = report()
+    assert SHOWS[symptom](brought), "it does not show the symptom"
+    _, chapters = first_with_an_arrow(symptom, brought)
     assert chapters == {chapter}
