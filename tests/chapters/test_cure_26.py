@@ -50,6 +50,7 @@ def test_pytorch(x):
         assert (abs(found["ratio"] - 1) > 0.05) is wrong, found["ratio"]
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")  # of Keras' own configuration
 def test_keras(x):
     keras = trainings.single_keras(pytest)
 
