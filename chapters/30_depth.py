@@ -281,9 +281,8 @@ chapter.finish(
     figure,
     {
         "runs": [
-            {
-                **{"method": method, "hidden_layers": depth, "seed": seed},
-                "test_error": error[method, depth, seed],
+            {"method": method, "hidden_layers": depth, "seed": seed, "test_error": error[method, depth, seed]}
+            | {
                 "validation_error": min(history[method, depth, seed]["validation_error"]),
                 "last_training_loss": history[method, depth, seed]["loss"][-1],
             }
