@@ -259,7 +259,7 @@ promise.set_title("After training R is not 1, but for the biases")
 # ## The cure in Keras
 #
 # ```python
-# step, weights, whole = 1.0, model.get_weights(), {"batch_size": len(x), "verbose": 0}
+# step, weights, whole = 0.01, model.get_weights(), {"batch_size": len(x), "verbose": 0}
 # model.compile(keras.optimizers.SGD(step), "mse")
 # before = model.evaluate(x, x, **whole)
 # model.fit(x, x, epochs=1, **whole)

@@ -53,7 +53,7 @@ def test_keras(rows):
 
     def train(model, x):
         model.compile(keras.optimizers.Adam(5e-3), "mse")
-        model.fit(x, x, epochs=STEPS // 2, batch_size=32, verbose=0)
+        model.fit(x, x, epochs=250, batch_size=32, verbose=0)
         return model
 
     half = [layers.Dense(WIDTH, "relu"), layers.Dense(CODE)]
