@@ -21,6 +21,7 @@ PAPER = ("01_autoencoder", "02_denoising", "03_why_it_works", "33_traffic")  # a
 
 ID = re.compile(r"\b(?:F\d\d|H\d|Q\d[a-z])\b")
 HEADER = re.compile(r"^# \*(Failure modes: .+?)\*$", re.MULTILINE | re.DOTALL)
+ARROW = re.compile(r"→ \[(\d\d)\]")  # of the index, from what a measurement says to a chapter
 LINK = re.compile(r"\]\(([^)\s]+)\)")
 
 
@@ -47,6 +48,23 @@ def table(heading):
 def linked(cell):
     """Return the chapters that a cell links to, by stem."""
     return {Path(target).stem for target in LINK.findall(cell)}
+
+
+def symptoms():
+    """Return the numbered steps of every symptom of the index, each on one line."""
+    section = (FOLDER / "README.md").read_text(encoding="utf-8").partition("## By symptom\n")[2].partition("\n## ")[0]
+    found = {}
+    for part in section.split("\n### ")[1:]:
+        symptom, _, steps = part.partition("\n")
+        numbered = [" ".join(step.split()) for step in re.split(r"^\d\. ", steps, flags=re.MULTILINE)[1:]]
+        assert re.findall(r"^(\d)\. ", steps, re.MULTILINE) == [str(k + 1) for k in range(len(numbered))], symptom
+        found[symptom] = numbered
+    return found
+
+
+def anchor(heading):
+    """Return the name that a code host gives to a heading."""
+    return re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
 
 
 HEADERS = {chapter.stem: header(chapter) for chapter in CHAPTERS}
@@ -94,9 +112,8 @@ def test_every_chapter_is_in_the_table_with_its_title_and_its_figure():
     assert rows == expected
 
 
-@pytest.mark.parametrize("heading", ["By symptom", "By advice"])
-def test_every_row_names_chapters_that_exist_and_says_something(heading):
-    rows = table(heading)
+def test_every_piece_of_advice_names_chapters_that_exist_and_says_what_came_of_it():
+    rows = table("By advice")
     stems = {chapter.stem for chapter in CHAPTERS}
     assert len(rows) >= 15
     for row in rows:
@@ -107,12 +124,27 @@ def test_every_row_names_chapters_that_exist_and_says_something(heading):
         assert len(said.split()) >= 5, first
 
 
+SYMPTOMS = symptoms()
+
+
+def test_the_table_of_symptoms_leads_to_the_list_of_each_in_order():
+    rows = table("By symptom")
+    assert [row[0] for row in rows] == [f"[{symptom}](#{anchor(symptom)})" for symptom in SYMPTOMS]
+    assert len(rows) >= 30
+
+
 def test_every_chapter_but_those_of_the_paper_is_reached_from_a_symptom():
-    reached = set().union(*(linked(" ".join(row)) for row in table("By symptom")))
+    reached = set().union(*(linked(row[1]) for row in table("By symptom")))
     assert set(HEADERS) - set(PAPER) <= reached
 
 
-def test_the_outcomes_of_a_measurement_lead_to_the_candidates_of_its_row_and_to_all_of_them():
-    for symptom, candidates, measurement in table("By symptom"):
-        outcomes = " ".join(re.findall(r"→ (\d\d(?:, \d\d)*)", measurement))
-        assert set(re.findall(r"\d\d", outcomes)) == {stem[:2] for stem in linked(candidates)}, symptom
+@pytest.mark.parametrize("symptom", SYMPTOMS)
+def test_the_steps_of_a_symptom_are_short_and_lead_to_the_chapters_of_its_row_and_to_all_of_them(symptom):
+    (row,) = [row for row in table("By symptom") if row[0].startswith(f"[{symptom}]")]
+    steps = SYMPTOMS[symptom]
+    assert set().union(*map(linked, steps)) == linked(row[1])
+    for step in steps:
+        assert ARROW.findall(step), step
+        assert len(step.split()) <= 50, step
+        assert all(stem.startswith(number) for number, stem in re.findall(r"\[(\d\d)\]\(([^)]+)\)", step)), step
+        assert len(LINK.findall(step)) == len(ARROW.findall(step)), f"a link without its arrow: {step}"

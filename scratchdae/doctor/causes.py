@@ -223,7 +223,7 @@ CAUSES: dict[str, Cause] = {
     ),
     "F21": Cause(
         "too much downsampling",
-        lambda e: 0.75 * (1 - 0.3 * e.saturation) if e.pooled and not e.roomy and e.share > 0.05 else 0.0,
+        lambda e: 0.6 * (1 - 0.3 * e.saturation) if e.pooled and not e.roomy and e.share > 0.05 else 0.0,
         (BIT("fewer_pools", 1), BIT("fewer_pools", 2)),
         "F21",
         "08",

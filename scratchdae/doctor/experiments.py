@@ -5,19 +5,20 @@ from collections.abc import Iterable
 
 from scratchdae.doctor.causes import CAUSES
 from scratchdae.doctor.evidence import Evidence
-from scratchdae.doctor.laboratory import MOST, Laboratory, OutOfBudget, asked, clearly_better
+from scratchdae.doctor.laboratory import MOST, SEEN, Laboratory, OutOfBudget, asked, clearly_better
 from scratchdae.doctor.patient import Change
 
 SUSPECTED = 0.3  # from here on a cause is tried although the training seems in order
 TRIED = 0.09  # from here on where it is not
-CERTAIN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
 DOUBTED = 0.25  # a suspicion too weak for what helps but does not heal
 SURE = 0.5  # a suspicion so strong that a cure for it ends the search
 LEARNED = 0.9  # of the variance: who leaves more has learned nothing worth the name
+WELL = 0.1  # of the variance: who leaves less has learned well
 NEARER = 0.7  # of what was unexplained: no repair, but the right way
 MOVES = 3e-3  # of its size: what a weight moves in a step of a training that gets somewhere
 FURTHEST = 1e4  # times the user's learning rate
 WIDEST = 64  # times the user's batch
+FURTHER = (("lr_up", 10, FURTHEST), ("lr_down", 10, FURTHEST), ("larger_batch", 8, WIDEST), ("widen_code", 4, 16))
 DEAR = {"more_steps", "smaller_batch"}  # they take many times as long
 SPEED = {"lr_up", "lr_down", "more_steps", "smaller_batch", "larger_batch", "adam"}  # two of these are one cause
 PLAUSIBLE = 0.5  # how much speaks for the rate, the number of steps, the optimizer, the batch, at the least
@@ -97,7 +98,7 @@ class Experiments:
                 raise OutOfBudget
             self.order.append(change)
             self.laboratory.run((change,))
-            if self.speaks_for[change][1] > CERTAIN and self.score(change) < self.good:
+            if self.speaks_for[change][1] > SEEN and self.score(change) < self.good:
                 break
 
     def _answered(self) -> bool:
@@ -109,12 +110,13 @@ class Experiments:
         return after < LEARNED or after < self.evidence.expected.linear + 0.1
 
     def _go_further(self) -> None:
-        """Go on with a learning rate or a larger batch in the direction that helped, for as long as it helps."""
-        for name, by, furthest in (("lr_up", 10, FURTHEST), ("lr_down", 10, FURTHEST), ("larger_batch", 8, WIDEST)):
+        """Go on with a rate, a larger batch or a wider code in the direction that helped, for as long as it helps."""
+        for name, by, furthest in FURTHER:
             tried = sorted((c for c in self.order if c.name == name), key=lambda c: c.factor or 0)
             while tried and (tried[-1].factor or 0) < furthest and self.score(tried[-1]) == min(map(self.score, tried)):
                 better = self.helps(tried[-1]) or self.score(tried[-1]) < NEARER * self.before
-                if not better or self.score(tried[-1]) < self.good:
+                good = WELL if name == "widen_code" else self.good  # a wide one is to leave less than a narrow one can
+                if not better or self.score(tried[-1]) < good:
                     break
                 following = Change(name, (tried[-1].factor or by) * by)
                 self.speaks_for[following] = self.speaks_for[tried[0]]

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from scratchdae.doctor.patient import CannotChange, Change, Noise, Outcome, Patient, UsersError
 
 MOST = 10.0  # shares of the variance: who leaves more, or what is not finite, is no worse
+SEEN = 0.9  # so much speaks for what was seen directly: where that is the cure, nothing else is tried
 CLOSED = 0.75  # of the gap, by which a change restores health
 
 
@@ -16,9 +17,10 @@ def clearly_better(before: float, after: float, suspicion: float = 0.5) -> bool:
 
 
 def asked(after: float, suspicion: float) -> float:
-    """Return how much an unexplained share must fall to count."""
-    doubt = 1 - suspicion
-    return 0.03 + 0.05 * doubt + (0.3 + 0.5 * doubt) * after
+    """Return how much an unexplained share must fall to count: less for what was seen directly, more for a guess."""
+    if suspicion > SEEN:
+        return 0.03 + 0.33 * after
+    return 0.05 + (0.4 + 1.1 * (1 - suspicion)) * after
 
 
 class OutOfBudget(Exception):

@@ -106,6 +106,17 @@ def rule_steps(optimizer: "Optimizer") -> Callable[..., tuple[Array, Params]] | 
     return rule_steps if update.known(optimizer) else None
 
 
+def batch_losses() -> Callable[..., Array] | None:
+    """Return the compiled losses of a tied autoencoder, batch by batch; None where numba is told not to compile."""
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    from scratchdae.kernels.autoencoder.steps import batch_losses
+
+    return batch_losses
+
+
 def updates(optimizer: "Optimizer", params: Params) -> Callable[..., Params] | None:
     """Return the compiled update of a rule, in place; None where there is none, or so few parameters are not worth it.
 

@@ -9,12 +9,13 @@ from scratchdae.kernels.machine.jit import njit
 
 
 class Rule(NamedTuple):
-    """Numbers of W's type but the last."""
+    """Numbers of W's type but the last two."""
 
     lr: Any
     decay: Any  # of the weights: a gradient of decay · W
     scale: Any  # the factor before the loss
     limit: float  # nothing that is computed may come near to it, or the step is left to the reference
+    learns: bool = True  # or only the losses are wanted, of batches of several examples
 
 
 @njit(fastmath={"reassoc", "contract", "arcp", "nsz"})

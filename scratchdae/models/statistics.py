@@ -1,11 +1,12 @@
 """What each layer of a network is doing on a batch: the numbers that tell one failure from another.
 
-A saturated unit has an activation whose slope is near zero, a dead one is active on no example; a vanishing signal
-shows in the gradients from layer to layer, a wrong learning rate in the ratio of update to weight (about 1e-3 is
-healthy).
+A saturated unit has an activation whose slope is near zero, a dead one is active on no example; a network that gives
+the same answer to every input has units that do not differ between examples, however much they differ from each other;
+a vanishing signal shows in the gradients from layer to layer, a wrong learning rate in the ratio of update to weight
+(about 1e-3 is healthy).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -25,7 +26,12 @@ class LayerStatistics:
     name : str
         The layer.
     mean, std : float
-        Of its outputs, over units and examples.
+        Of its outputs, over units and examples together.
+    varies : float
+        Standard deviation of an output over the examples, in the mean over units (of an image: entries); 0 where the
+        layer gives the same for every input.
+    of_input : float or None
+        `varies` over that of the network's input; None where the input itself is the same for every example.
     saturated : float or None
         Fraction of outputs whose slope is under one per cent of the largest; None where the layer is no sigmoid or
         tanh.
@@ -45,6 +51,8 @@ class LayerStatistics:
     name: str
     mean: float
     std: float
+    varies: float
+    of_input: float | None
     saturated: float | None
     dead: int | None
     signal: float | None
@@ -57,7 +65,7 @@ class LayerTable(list[LayerStatistics]):
     """The statistics of all layers, from the input to the output; it prints as a table."""
 
     def __str__(self) -> str:
-        heads = ("layer", "mean", "std", "saturated", "dead", "signal", "gradient", "weight", "update")
+        heads = ("layer", *(field.name for field in fields(LayerStatistics)[1:]))
         rows = [heads, *((row.name, *map(_cell, list(vars(row).values())[1:])) for row in self)]
         widths = [max(len(row[k]) for row in rows) for k in range(len(heads))]
         return "\n".join(
@@ -112,6 +120,7 @@ def layer_statistics(
     params = network.check_params(network.params if params is None else params)
     updated = None if updated is None else network.check_params(updated, "updated")
     rng = None if rng is None else generator("rng", rng)
+    input_varies = _varies(np.asarray(x))
     outputs, caches = [], []
     for name, layer in zip(network.names, network.layers, strict=True):
         x, cache = layer.forward(network.own(params, name), x, rng)
@@ -128,6 +137,7 @@ def layer_statistics(
             name,
             network.layers[index],
             outputs[index],
+            input_varies,
             signals.get(index),
             grads.get(index, {}),
             network.own(params, name),
@@ -138,7 +148,14 @@ def layer_statistics(
 
 
 def _describe(
-    name: str, layer: Layer, output: Array, signal: float | None, grads: Params, params: Params, updated: Params | None
+    name: str,
+    layer: Layer,
+    output: Array,
+    input_varies: float,
+    signal: float | None,
+    grads: Params,
+    params: Params,
+    updated: Params | None,
 ) -> LayerStatistics:
     weight = _norm(params) if params else None
     update = None
@@ -152,10 +169,13 @@ def _describe(
     elif isinstance(layer, ReLU):
         active = (output > 0).reshape(-1, output.shape[-1]) if output.ndim > 2 else output > 0  # a channel is a unit
         dead = int((~active.any(axis=0)).sum())
+    varies = _varies(output)
     return LayerStatistics(
         name,
         float(output.mean()),
         float(output.std()),
+        varies,
+        varies / input_varies if input_varies else None,
         saturated,
         dead,
         signal,
@@ -163,6 +183,11 @@ def _describe(
         weight,
         update,
     )
+
+
+def _varies(output: Array) -> float:
+    first = output[:1]  # taken away before the mean is, so that what is the same for every example gives 0 exactly
+    return float((output - first).std(axis=0).mean())
 
 
 def _norm(arrays: Params) -> float:

@@ -1,5 +1,6 @@
 """Loss and error over a whole data set, some examples at a time, and what data must be before anything begins."""
 
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
@@ -76,8 +77,9 @@ def mean_loss(
     params: Params,
     noise: tuple[Corruption, int, np.random.Generator] | None = None,
     checked: bool = True,
+    look: Callable[[Params, Array, Array], float] | None = None,
 ) -> float:
-    """As `evaluate`, of data that were checked before, or are checked as they come."""
+    """As `evaluate`, of data that were checked before, or are checked as they come; by `look`, if there is one."""
     total = 0.0
     for rows in _parts(x, len(x)):
         clean = to_float(x[rows], model.dtype)
@@ -88,7 +90,7 @@ def mean_loss(
         if noise is not None:
             corruption, epoch, rng = noise
             noisy = corruption.corrupt(clean, rng, epoch)
-        total += float(model.loss(params, noisy, t)) * len(clean)
+        total += float((look or model.loss)(params, noisy, t)) * len(clean)
     return total / len(x)
 
 

@@ -146,7 +146,7 @@ def fit(
                 while len(run.history) < training.epochs and not run.stalled(training.patience):
                     record = _one_epoch(run, step, batches, len(x), training, bar)
                     if validation is not None:
-                        record |= _validate(model, run, validation, training, corrupt_validation, error)
+                        record |= _validate(model, run, step, validation, training, corrupt_validation, error)
                     _refuse_nonfinite(record)
                     run.record(record)
                     if on_epoch is not None:
@@ -222,6 +222,7 @@ def _one_epoch(run: Run, step: Step, batches: Batches, n: int, training: Trainin
 def _validate(
     model: Model,
     run: Run,
+    step: Step,
     validation: tuple[Array, Array],
     training: Training,
     corrupt: bool,
@@ -232,7 +233,7 @@ def _validate(
     if corrupt and training.corruption:
         noise = (training.corruption, epoch, streams(training.seed).validation)
     return {
-        "validation_loss": mean_loss(model, *validation, run.params, noise),
+        "validation_loss": mean_loss(model, *validation, run.params, noise, look=step.look),
         "validation_error": None if error is None else float(error(model, *validation, params=run.params)),
     }
 

@@ -35,6 +35,8 @@ class Model(Protocol):
 
 
 Take = Callable[[Run, Array, Array, float, float], tuple[Array, str | None]]
+Look = Callable[[Params, Array, Array], float]
+LOOKED = 100  # examples whose loss is found together
 
 
 class Step(NamedTuple):
@@ -47,6 +49,7 @@ class Step(NamedTuple):
     # loss or the first gradient that is not finite, by name; then the step that belongs to the last loss, and those
     # after it, were not taken.
     take: Take
+    look: Look | None = None  # a faster way to the mean loss of some examples than the model's own, if there is one
 
 
 def choose(model: Model, optimizer: Optimizer, name: str) -> Step:
@@ -74,7 +77,25 @@ def _autoencoder(model: Model, optimizer: Optimizer, chosen: backend.Choice, ask
         last = len(losses) - 1
         return losses, _culprit(losses[-1], model.loss_and_grads(run.params, x_tilde[last], target[last], None)[1])
 
-    return Step(chosen.name, chosen.reason, TOGETHER, take)
+    return Step(chosen.name, chosen.reason, TOGETHER, take, _looking(model) if chosen.name == "numba" else None)
+
+
+def _looking(model: Model) -> Look | None:
+    """Find the mean loss of examples by tied weights with the compiled way forward."""
+    options, fast = {name: model.config[name] for name in ("loss", "output", "reduction")}, kernels.batch_losses()
+    if fast is None or not model.config["tied"]:
+        return None
+
+    def look(params: Params, x_tilde: Array, target: Array) -> float:
+        S, (n, D) = len(x_tilde) // LOOKED, x_tilde.shape
+        found, whole = np.zeros(0), S * LOOKED
+        if S:
+            sides = S, LOOKED, D
+            found = fast(params, x_tilde[:whole].reshape(sides), target[:whole].reshape(sides), **options)
+        rest = float(model.loss(params, x_tilde[whole:], target[whole:])) if whole < n else 0.0
+        return float((found.sum() * LOOKED + rest * (n - whole)) / n)
+
+    return look
 
 
 def _perceptron(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
@@ -116,7 +137,9 @@ def _remembering(model: Model, optimizer: Optimizer, chosen: backend.Choice, ask
         )
         return losses
 
-    return Step(chosen.name, f"{chosen.reason}; the update fused", TOGETHER, _while_certain(take, general))
+    return Step(
+        chosen.name, f"{chosen.reason}; the update fused", TOGETHER, _while_certain(take, general), _looking(model)
+    )
 
 
 def _while_certain(fast: Callable[[Run, Array, Array, float, float], Array], general: Step) -> Take:

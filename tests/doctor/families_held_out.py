@@ -1,237 +1,280 @@
-"""The held-out half: families, networks and severities that neither other half has. Nothing is tuned on it."""
-
-import functools
+"""The held-out half: families, networks and severities that no other part has. Nothing is tuned on it."""
 
 import numpy as np
 from twins import Family
 
-from scratchdae.datasets import digits
+
+def embeddings(rng, n):
+    """Place words of nine subjects in six dimensions; vectors of one length in twenty-four columns."""
+    subject = rng.standard_normal((9, 6))[rng.integers(0, 9, n)]
+    word = subject + 0.6 * rng.standard_normal((n, 6))
+    x = word @ rng.standard_normal((6, 24)) + 0.3 * rng.standard_normal((n, 24))
+    return 4.2 * x / np.linalg.norm(x, axis=1, keepdims=True)
 
 
-def waves(rng, n):
-    """Add up three tones of fixed pitch with random strengths and phases, at thirty-two instants."""
-    t, pitch = np.linspace(0, 1, 32), np.array([1.0, 2.3, 4.1])[:, None]
-    strength, phase = rng.gamma(3.0, 0.35, (n, 3, 1)), rng.uniform(0, 2 * np.pi, (n, 3, 1))
-    return (strength * np.sin(2 * np.pi * pitch * t + phase)).sum(1) + 0.1 * rng.standard_normal((n, 32))
+def outlines(rng, n):
+    """Sample the outline of an ellipse of any place, axes and tilt at thirteen points of the plane."""
+    angle = 2 * np.pi * np.arange(13) / 13
+    tilt, long, short = (rng.uniform(low, high, (n, 1)) for low, high in ((0, np.pi), (0.9, 1.8), (0.3, 0.9)))
+    u, v = long * np.cos(angle), short * np.sin(angle)
+    across, up = np.cos(tilt) * u - np.sin(tilt) * v, np.sin(tilt) * u + np.cos(tilt) * v
+    at = 0.5 * rng.standard_normal((2, n, 1))
+    return np.concatenate([across + at[0], up + at[1]], 1) + 0.06 * rng.standard_normal((n, 26))
 
 
-def heavy(rng, n):
-    """Rotate three factors with heavy tails into eighteen columns."""
-    turned = np.linalg.qr(rng.standard_normal((18, 18)))[0][:3] * np.array([[3.0], [2.2], [1.5]])
-    return rng.standard_t(5, (n, 3)) @ turned + 0.25 * rng.standard_normal((n, 18))
+def returns(rng, n):
+    """Let a market and four sectors move twenty stocks, on calm and on wild days."""
+    wild = rng.choice([0.6, 1.0, 1.7], (n, 1), p=[0.4, 0.4, 0.2])
+    market, sector = rng.standard_normal((n, 1)), 0.7 * rng.standard_normal((n, 4)).repeat(5, 1)
+    return wild * (market * rng.uniform(0.4, 1.2, 20) + sector + 0.35 * rng.standard_normal((n, 20)))
 
 
-def caps(rng, n):
-    """Scatter on the unit sphere of five dimensions around six directions; fourteen columns see it."""
-    at = rng.standard_normal((6, 5))[rng.integers(0, 6, n)] + 0.5 * rng.standard_normal((n, 5))
-    at /= np.linalg.norm(at, axis=1, keepdims=True)
-    return 1.5 * at @ rng.standard_normal((5, 14)) / 1.5 + 0.1 * rng.standard_normal((n, 14))
+def customers(rng, n):
+    """Fill a table in: five numbers, standardised, beside three one-hot categories, as six kinds of people would."""
+    kind = rng.integers(0, 6, n)
+    numbers = 0.9 * rng.standard_normal((6, 5))[kind] + 0.8 * rng.standard_normal((n, 2)) @ rng.standard_normal((2, 5))
+    numbers = (numbers + 0.2 * rng.standard_normal((n, 5))) / 1.4
+    table = [numbers]
+    for choices in (3, 4, 6):
+        usual = rng.integers(0, choices, 6)[kind]
+        table.append(np.eye(choices)[np.where(rng.random(n) < 0.08, rng.integers(0, choices, n), usual)])
+    return np.concatenate(table, 1)
 
 
-def surface(rng, n):
-    """Bend a square quadratically into fifteen columns."""
-    u, v = rng.uniform(-1, 1, (2, n))
-    terms = np.stack([u, v, 2 * u * v, 1.5 * (u * u - 1 / 3), 1.5 * (v * v - 1 / 3)], 1)
-    return terms @ rng.standard_normal((5, 15)) + 0.05 * rng.standard_normal((n, 15))
+def gait(rng, n):
+    """Cut windows of thirty samples from somebody walking: a cadence, its double, a lean and a tremor."""
+    t = np.linspace(0, 1, 30)
+    cadence, phase = rng.uniform(1.3, 1.7, (n, 1)), rng.uniform(0, 2 * np.pi, (n, 1))
+    strong, second, lean = rng.uniform(0.7, 1.5, (n, 1)), rng.uniform(0, 0.7, (n, 1)), 0.4 * rng.standard_normal((n, 1))
+    turn = 2 * np.pi * cadence * t + phase
+    return lean + strong * np.cos(turn) + second * np.cos(2 * turn + 1) + 0.1 * rng.standard_normal((n, 30))
 
 
-def tree(rng, n):
-    """Let sixteen leaves of a tree inherit from the branches they hang on."""
-    value = np.zeros((n, 1))
-    for spread in (0.8, 0.8, 0.6, 0.3):
-        value = np.repeat(value, 2, 1)
-        value = value + spread * rng.standard_normal(value.shape)
-    return value
+def arm(rng, n):
+    """Bend an arm of three joints; its joints' places and directions in sixteen columns."""
+    angle = np.cumsum(rng.uniform(-1.1, 1.1, (n, 3)), 1)
+    direction = np.concatenate([np.cos(angle), np.sin(angle)], 1)
+    reach = np.concatenate([np.cumsum(np.cos(angle), 1), np.cumsum(np.sin(angle), 1)], 1)
+    seen = np.concatenate([direction, 0.6 * reach], 1) @ rng.standard_normal((12, 16)) / 1.6
+    return seen - seen.mean(0) + 0.06 * rng.standard_normal((n, 16))
 
 
-def groups(rng, n):
-    """Switch groups of three atoms on together; each atom has a weight of its own."""
-    on = (rng.random((n, 4)) < 0.4).repeat(3, 1) * rng.normal(0.5, 0.9, (n, 12))
-    return on @ rng.standard_normal((12, 30)) * 0.55
+def heartbeats(rng, n):
+    """Trace a heartbeat of three waves, each of its own height, place and width, at thirty-six samples."""
+    t, beat = np.arange(36), np.zeros((n, 36))
+    for at, wide, height in ((8, 2.2, 0.9), (17, 1.1, 3.2), (27, 3.0, 1.4)):
+        place = at + rng.uniform(-1, 1, (n, 1))
+        beat += height * rng.uniform(0.4, 1.6, (n, 1)) * np.exp(-0.5 * ((t - place) / (wide * 1.3)) ** 2)
+    drift = 0.5 * rng.standard_normal((n, 1)) + 0.5 * rng.standard_normal((n, 1)) * (t - 18) / 18
+    return beat - 0.7 + drift + 0.08 * rng.standard_normal((n, 36))
 
 
-def poisson(rng, n):
-    """Count events whose rates three gammas share; the roots of the counts."""
-    rates = rng.gamma(1.5, 4.0, (n, 3)) @ rng.dirichlet(np.full(24, 0.6), 3) * 14
-    return np.sqrt(rng.poisson(rates)) / 2
+def substances(rng, n):
+    """Mix the spectra of five substances with four peaks each over a sloping background; forty-five channels."""
+    grid = np.arange(45)
+    at, wide, high = rng.uniform(3, 42, (5, 4, 1)), rng.uniform(1, 3, (5, 4, 1)), rng.uniform(0.5, 2, (5, 4, 1))
+    pure = (high / (1 + ((grid - at) / wide) ** 2)).sum(1)
+    slope = rng.uniform(0, 1, (n, 2)) @ np.stack([grid / 45, 1 - grid / 45])
+    return rng.gamma(1.2, 0.6, (n, 5)) @ pure + slope + 0.08 * np.abs(rng.standard_normal((n, 45)))
 
 
-def growth(rng, n):
-    """Grow from a start to a plateau along twenty-two days."""
-    day = np.linspace(0, 1, 22)
-    onset, rate = rng.uniform(0.15, 0.85, (n, 1)), rng.uniform(6, 25, (n, 1))
-    low, high = rng.uniform(0, 0.25, (n, 1)), rng.uniform(0.5, 1, (n, 1))
-    curve = low + (high - low) / (1 + np.exp(-rate * (day - onset)))
-    return np.clip(curve + 0.02 * rng.standard_normal((n, 22)), 0, 1)
+def transcripts(rng, n):
+    """Count the transcripts of twenty-six genes in cells of any size between five types; logarithms."""
+    share = rng.dirichlet(np.full(5, 0.5), n) @ rng.dirichlet(np.full(26, 0.4), 5)
+    return 0.6 * np.log1p(rng.poisson(share * rng.lognormal(6.2, 0.5, (n, 1))))
 
 
-def answers(rng, n):
-    """Answer six questions of three or four choices, one-hot, as one of seven profiles mostly would."""
-    profile, out = rng.integers(0, 7, n), []
-    for choices in (3, 4, 3, 4, 4, 3):
-        usual = rng.integers(0, choices, 7)[profile]
-        said = np.where(rng.random(n) < 0.1, rng.integers(0, choices, n), usual)
-        out.append(np.eye(choices)[said])
-    return np.concatenate(out, 1)
+def ratings(rng, n):
+    """Rate twenty-two films by four tastes, in five steps from nought to one."""
+    liked = rng.standard_normal((n, 4)) @ rng.standard_normal((4, 22)) + 0.5 * rng.standard_normal(22)
+    return np.clip(np.round(2 + 1.1 * liked), 0, 4) / 4
 
 
-def grains(rng, n):
-    """Draw a smooth random field on a torus of 9 by 9 pixels, squashed."""
-    out = rng.standard_normal((n, 9, 9))
-    for _ in range(5):
-        out = out / 3 + sum(np.roll(out, shift, axis) for shift in (-1, 1) for axis in (1, 2)) / 6
-    return (1 / (1 + np.exp(-2.5 * out / out.std())))[:, None]
+def power(rng, n):
+    """Use power for twenty-four hours: by night, two peaks that move, and the sun in between."""
+    hour, use = np.arange(24), 0.1 + 0.15 * rng.random((n, 1))
+    for at, spread, wide in ((7.5, 0.9, 1.6), (19, 1.2, 2.2)):
+        place = at + spread * rng.standard_normal((n, 1))
+        use = use + rng.uniform(0.1, 0.7, (n, 1)) * np.exp(-0.5 * ((hour - place) / wide) ** 2)
+    sun = rng.choice([0.0, 0.3], (n, 1)) * np.exp(-0.5 * ((hour - 13) / 2.5) ** 2)
+    return np.clip(use + sun + 0.03 * rng.standard_normal((n, 24)), 0, 1)
 
 
-def annuli(rng, n):
-    """Draw a ring of any place, radius and brightness on 10 by 10 pixels."""
-    y, x = np.mgrid[:10, :10]
-    top, left = rng.uniform(3.5, 5.5, (2, n, 1, 1))
-    away = np.hypot(y - top, x - left) - rng.uniform(1.5, 4, (n, 1, 1))
-    return (rng.uniform(0.6, 1, (n, 1, 1)) * np.exp(-0.5 * (away / 0.8) ** 2))[:, None]
+def beacons(rng, n):
+    """Walk about a room with twenty-eight beacons: how strong each is heard at a place."""
+    at, beacon = rng.uniform(0, 1, (n, 1, 2)), rng.uniform(-0.1, 1.1, (28, 2))
+    near = np.exp(-((at - beacon) ** 2).sum(2) / (2 * 0.2**2))
+    return np.clip(0.05 + 0.85 * near + 0.02 * rng.standard_normal((n, 28)), 0, 1)
 
 
-@functools.cache
-def small_digits():
-    """Give the embedded digits for training, on 7 by 7 pixels in a row."""
-    x = digits().x_train.reshape(-1, 28, 28) / 255.0
-    return np.minimum(1.7 * x.reshape(-1, 7, 4, 7, 4).mean((2, 4)), 1).reshape(-1, 49)
+def baskets(rng, n):
+    """Fill baskets: each of six habits puts its own third of thirty-two goods in, and forgets some."""
+    habit, goods = rng.random((n, 6)) < 0.35, rng.random((6, 32)) < 0.33
+    taken = (habit[:, :, None] & goods & (rng.random((n, 6, 32)) < 0.95)).any(1)
+    return taken | (rng.random((n, 32)) < 0.015)
 
 
-def numerals(rng, n):
-    """Take some of the embedded digits."""
-    x = small_digits()
-    return x[rng.permutation(len(x))[:n]]
+def motifs(rng, n):
+    """Write nine letters of four, one-hot: five motifs, read forwards or backwards, with mutations."""
+    motif = rng.integers(0, 4, (5, 9))[rng.integers(0, 5, n)]
+    motif = np.where(rng.random((n, 1)) < 0.5, motif, 3 - motif[:, ::-1])
+    letters = np.where(rng.random((n, 9)) < 0.07, rng.integers(0, 4, (n, 9)), motif)
+    return np.eye(4)[letters].reshape(n, 36)
 
 
-def springs(rng, n):
-    """Let two masses on springs swing from any start: two places and two speeds at eleven instants."""
-    k = np.array([[2.0, -0.8], [-0.8, 1.2]])
-    place, speed, out = 0.9 * rng.standard_normal((n, 2)), 0.9 * rng.standard_normal((n, 2)), []
-    for _ in range(11):
-        for _ in range(4):
-            speed = speed - 0.1 * (place @ k + 0.15 * speed)
-            place = place + 0.1 * speed
-        out.append(np.concatenate([place, speed], 1))
-    return np.stack(out, 1) + 0.05 * rng.standard_normal((n, 11, 4))
+def discs(rng, n):
+    """Draw a disc of any colour on a ground of any colour: 8 by 8 pixels in three channels."""
+    y, x = np.mgrid[:8, :8]
+    top, left = rng.uniform(2.5, 4.5, (2, n, 1, 1))
+    inside = 1 / (1 + np.exp(2.5 * (np.hypot(y - top, x - left) - rng.uniform(1.5, 3, (n, 1, 1)))))[:, None]
+    disc, ground = rng.random((2, n, 3, 1, 1))
+    return inside * disc + (1 - inside) * ground
 
 
-def bounces(rng, n):
-    """Let a ball bounce between two walls under a slow drift; its place and its height at twelve instants."""
-    t = np.arange(12)[:, None]
-    at, speed = rng.uniform(0, 4, (n, 1, 1)), rng.uniform(0.15, 0.45, (n, 1, 1))
-    place = np.abs((at + speed * t) % 4 - 2) - 1
-    height, rise = rng.uniform(-0.5, 0.5, (n, 1, 1)), rng.uniform(0, 0.35, (n, 1, 1))
-    return 1.3 * np.concatenate([place, height + rise * t - 0.03 * t * t], 2) + 0.03 * rng.standard_normal((n, 12, 2))
+def lines(rng, n):
+    """Draw a straight line with soft edges right across 11 by 11 pixels, thin or thick."""
+    y, x = np.mgrid[:11, :11] - 5.0
+    angle, away = rng.uniform(0, np.pi, (n, 1, 1)), rng.uniform(-3, 3, (n, 1, 1))
+    distance = np.abs(x * np.cos(angle) + y * np.sin(angle) - away)
+    return (rng.uniform(0.5, 1, (n, 1, 1)) / (1 + np.exp(2 * (distance - rng.uniform(0.8, 2, (n, 1, 1))))))[:, None]
 
 
-def lamps(rng, n):
-    """Switch three lamps on one after the other and off together; nine instants of a machine's day, few misread."""
-    t, on = np.arange(9)[:, None], rng.integers(0, 5, (n, 1, 1))
-    lamps = (t >= on + np.array([0, 1, 2])) & (t < on + rng.integers(3, 7, (n, 1, 1)))
-    return lamps ^ (rng.random((n, 9, 3)) < 0.02)
+def hills(rng, n):
+    """Light a slope with a hill or a hollow on it; 10 by 10 pixels."""
+    y, x = np.mgrid[:10, :10] / 9 - 0.5
+    slope = rng.uniform(-0.45, 0.45, (2, n, 1, 1))
+    top, left = rng.uniform(-0.3, 0.3, (2, n, 1, 1))
+    hill = rng.uniform(-0.6, 0.6, (n, 1, 1)) * np.exp(-((y - top) ** 2 + (x - left) ** 2) / 0.06)
+    return np.clip(0.5 + slope[0] * y + slope[1] * x + hill, 0, 1)[:, None]
 
 
-def waits(rng, n):
-    """Draw independent waiting times."""
-    return rng.exponential(0.8, (n, 13))
+def tanks(rng, n):
+    """Let three tanks run into one another while two valves are now and then turned; ten readings."""
+    level, valve, out = 1.4 * rng.standard_normal((n, 3)), rng.standard_normal((n, 2)), []
+    for _ in range(10):
+        out.append(level)
+        valve = np.where(rng.random((n, 2)) < 0.06, rng.standard_normal((n, 2)), valve)
+        flow = 0.25 * level
+        level = level - flow + np.stack([0.5 * valve[:, 0], flow[:, 0] + 0.4 * valve[:, 1], flow[:, 1]], 1)
+    return np.stack(out, 1) + 0.06 * rng.standard_normal((n, 10, 3))
 
 
-def rare(rng, n):
-    """Draw independent bits that are seldom on."""
-    return rng.random((n, 22)) < 0.25
+def pens(rng, n):
+    """Move a pen along figures of eight of any size, slant, place and start; thirteen places in the plane."""
+    t = 2 * np.pi * np.arange(13) / 13 + rng.uniform(0, 2 * np.pi, (n, 1))
+    wide, tall, slant = rng.uniform(0.5, 1.6, (n, 1)), rng.uniform(0.3, 1.2, (n, 1)), rng.uniform(-0.6, 0.6, (n, 1))
+    x = wide * np.sin(t) + 0.4 * rng.standard_normal((n, 1))
+    y = tall * np.sin(2 * t) + 0.4 * rng.standard_normal((n, 1))
+    return np.stack([x + slant * y, y], 2) + 0.04 * rng.standard_normal((n, 13, 2))
 
 
-def laplace(rng, n):
-    """Draw independent columns with two-sided exponential margins."""
-    return rng.laplace(0.0, 0.8, (n, 11))
+def triangles(rng, n):
+    """Draw independent columns with a triangular margin."""
+    return rng.triangular(0, 0.3, 1, (n, 14))
+
+
+def hashes(rng, n):
+    """Draw independent bits, a little more of them off than on."""
+    return rng.random((n, 26)) < 0.42
+
+
+def tails(rng, n):
+    """Draw independent columns with heavy tails."""
+    return 0.8 * rng.standard_t(6, (n, 12))
 
 
 FAMILIES = {
-    "waves": Family(waves, "dense", "signed", 6),
-    "heavy": Family(heavy, "dense", "signed", 3),
-    "grains": Family(grains, "conv", "unit", 12),
-    "caps": Family(caps, "dense", "signed", 5),
-    "springs": Family(springs, "recurrent", "signed", 5),
-    "surface": Family(surface, "dense", "signed", 2),
-    "tree": Family(tree, "dense", "signed", 7),
-    "annuli": Family(annuli, "conv", "unit", 10),
-    "groups": Family(groups, "dense", "signed", 11),
-    "poisson": Family(poisson, "dense", "positive", 4),
-    "bounces": Family(bounces, "recurrent", "signed", 5),
-    "growth": Family(growth, "dense", "unit", 4),
-    "answers": Family(answers, "dense", "binary", 7),
-    "numerals": Family(numerals, "dense", "unit", 14),
-    "lamps": Family(lamps, "recurrent", "binary", 5),
-    "waits": Family(waits, "floor", "positive", 5),
-    "rare": Family(rare, "floor", "binary", 6),
-    "laplace": Family(laplace, "floor", "signed", 4),
+    "embeddings": Family(embeddings, "dense", "signed", 7),
+    "outlines": Family(outlines, "dense", "signed", 6),
+    "discs": Family(discs, "conv", "unit", 9),
+    "returns": Family(returns, "dense", "signed", 5),
+    "tanks": Family(tanks, "recurrent", "signed", 6),
+    "customers": Family(customers, "dense", "signed", 7),
+    "gait": Family(gait, "dense", "signed", 6),
+    "lines": Family(lines, "conv", "unit", 13),
+    "arm": Family(arm, "dense", "signed", 5),
+    "heartbeats": Family(heartbeats, "dense", "signed", 7),
+    "pens": Family(pens, "recurrent", "signed", 6),
+    "substances": Family(substances, "dense", "positive", 6),
+    "transcripts": Family(transcripts, "dense", "positive", 5),
+    "hills": Family(hills, "conv", "unit", 6),
+    "ratings": Family(ratings, "dense", "unit", 4),
+    "power": Family(power, "dense", "unit", 6),
+    "beacons": Family(beacons, "dense", "unit", 2),
+    "baskets": Family(baskets, "dense", "binary", 7),
+    "motifs": Family(motifs, "dense", "binary", 8),
+    "triangles": Family(triangles, "floor", "unit", 5),
+    "hashes": Family(hashes, "floor", "binary", 6),
+    "tails": Family(tails, "floor", "signed", 4),
 }
 
 OPTIONS = {
-    "n": [700, 900, 1400, 1800, 2200],
-    "widths": [[28], [44], [80], [52, 26], [34, 18], [24, 24, 16]],
-    "wide": [90],
-    "act": ["relu", "relu", "relu", "selu", "mish", "leaky", "tanh", "elu", "hardswish", "sigmoid"],
-    "channels": [[9], [8, 4], [6, 6, 6], [4, 12]],
-    "kernel": [3, 3, 5],
-    "down": ["max", "stride", "average"],
-    "up": ["resize", "transpose"],
-    "conv_code": [True, False],
-    "cell": ["lstm", "gru", "gru", "rnn"],
-    "cell_width": [11, 18],
-    "batch": [12, 24, 40, 80],
-    "steps": [180, 280, 380, 480],
-    "rates": {"adam": [1.5e-3, 4e-3, 6e-3], "adamw": [2e-3, 7e-3], "nadam": [2e-3, 5e-3], "adamax": [6e-3, 1.2e-2],
-              "rmsprop": [1.2e-3, 4e-3], "nesterov": [0.04, 0.12], "momentum": [0.15], "sgd": [0.4, 1.2]},
-    "optimizers": ["adam", "adam", "adam", "adamw", "nadam", "adamax", "rmsprop", "nesterov", "momentum", "sgd"],
-    "losses": ["mse", "mse", "mse", "huber", "l1"],
-    "noise": [["none", 0.0], ["none", 0.0], ["gaussian", 0.1], ["gaussian", 0.25], ["gaussian", 0.35],
-              ["masking", 0.12], ["masking", 0.35], ["salt", 0.08], ["salt", 0.25]],
-    "wide_noise": [["gaussian", 0.5], ["gaussian", 0.75], ["masking", 0.45]],
-    "norm": [None, None, None, None, "batch", "layer"],
-    "module": ["encoder_decoder", "functional", "sequential"],
-    "noise_style": ["dropout", "torch", "bernoulli", "numpy"],
-    "loss_style": ["function", "module", "hand"],
+    "n": [750, 1100, 1500, 1900, 2400],
+    "widths": [[26], [42], [68], [96], [46, 32], [38, 22], [50, 34, 18], [27, 27, 27]],
+    "wide": [120],
+    "act": ["relu", "relu", "relu", "gelu", "leaky", "silu", "tanh", "tanh", "elu", "selu", "softplus", "sigmoid"],
+    "channels": [[7], [11], [5, 8], [10, 5], [9, 9], [4, 6, 8]],
+    "kernel": [3, 3, 5, 7],
+    "down": ["average", "max", "stride"],
+    "up": ["transpose", "resize"],
+    "conv_code": [True, True, False],
+    "cell": ["gru", "lstm", "lstm", "rnn"],
+    "cell_width": [13, 17, 22],
+    "batch": [14, 28, 36, 50, 72],
+    "steps": [230, 320, 420, 520],
+    "rates": {"adam": [2.5e-3, 3.5e-3, 7e-3, 9e-3], "adamw": [4e-3, 8e-3], "nadam": [3e-3, 7e-3],
+              "adamax": [8e-3, 1.5e-2], "rmsprop": [1.5e-3, 2.5e-3], "nesterov": [0.06, 0.16],
+              "momentum": [0.08, 0.25], "sgd": [0.7, 0.9, 1.8]},
+    "optimizers": ["adam", "adam", "adam", "adam", "adamw", "nadam", "adamax", "rmsprop", "nesterov", "momentum",
+                   "sgd"],
+    "losses": ["mse", "mse", "mse", "mse", "huber", "l1"],
+    "noise": [["none", 0.0], ["none", 0.0], ["gaussian", 0.12], ["gaussian", 0.22], ["gaussian", 0.45],
+              ["masking", 0.1], ["masking", 0.18], ["masking", 0.28], ["salt", 0.06], ["salt", 0.12], ["salt", 0.18]],
+    "wide_noise": [["gaussian", 0.55], ["gaussian", 0.65], ["gaussian", 0.85], ["masking", 0.42], ["masking", 0.55]],
+    "norm": [None, None, None, None, "layer", "batch"],
+    "module": ["functional", "sequential", "encoder_decoder"],
+    "noise_style": ["numpy", "torch", "dropout", "bernoulli"],
+    "loss_style": ["module", "hand", "function"],
 }  # fmt: skip
 
 SEVERITIES = {
-    "F01": [5, 15, 50, 200, 2000],
-    "F02": [20, 70, 150, 300],
-    "F03": [5, 12, 30],
-    "F04": [4, 8, 15, 40],
-    "F05": [(0.05, 0), (0.015, 0), (0.02, 1), (0.04, 4), (0.01, 6)],
-    "F06": [("small", 1), ("small", 4), ("large", 12), ("large", 40)],
+    "F01": [4, 8, 25, 80, 400, 5000],
+    "F02": [12, 40, 80, 250, 700],
+    "F03": [6, 9, 15, 18],
+    "F04": [6, 12, 25, 60],
+    "F05": [(0.08, 0), (0.04, 0), (0.012, 0), (0.025, 1.5), (0.015, 3), (0.006, 7)],
+    "F06": [("small", 1), ("small", 5), ("large", 14), ("large", 25), ("large", 60)],
     "F07": [1],
-    "F08": [("sign", 0), ("rolled", 0), ("scale", 0.05), ("scale", 3e-4), ("scale", -0.1)],
-    "F09": [("normal", 0.03), ("normal", 2e-3), ("normal", 3e-4), ("constant", 0.2), ("constant", 0.02)],
-    "F10": [5, 12, 40, 80],
-    "F11": [2, 8, 12],
-    "F12": [(2, 4), (4, 3), (6, 5), (8, 4)],
-    "F13": [0.7, 1.5, 4, 8],
-    "F14": ["sigmoid", "tanh", "relu", 4, 15, 50],
-    "F15": [(4, 1), (10, 1), (30, 1), (0, 80), (3, 20)],
-    "F16": [(40, 0), (500, 0), (2000, 0), (0.02, 0), (1, 6), (1, 20), (10, 60)],
-    "F17": [1.7, 4, 6, 12],
-    "F18": [0.4, 0.2, 0.0],
+    "F08": [("sign", 0), ("rolled", 0), ("scale", 0.02), ("scale", 2e-3), ("scale", 1e-5), ("scale", -0.5)],
+    "F09": [("normal", 0.02), ("normal", 5e-3), ("normal", 5e-4), ("normal", 3e-5), ("constant", 0.3),
+            ("constant", 5e-3)],
+    "F10": [6, 15, 25, 50],
+    "F11": [2, 11, 14],
+    "F12": [(2, 5), (3, 4), (5, 5), (7, 4)],
+    "F13": [0.4, 0.9, 2.5, 6, 12],
+    "F14": ["sigmoid", "tanh", "relu", "softplus", 6, 30, 200],
+    "F15": [(5, 1), (12, 1), (20, 1), (0, 40), (0, 120), (2, 15)],
+    "F16": [(15, 0), (60, 0), (300, 0), (5000, 0), (0.005, 0), (1, 7), (1, 40), (25, 150)],
+    "F17": [1.3, 2.5, 7, 10, 18],
+    "F18": [0.25, 0.08, 0.0],
     "F19": [1, 2],
-    "F20": [1, 2, 5],
+    "F20": [1, 2, 6],
     "F21": [1, 2],
     "F22": [1],
-    "F23": [0.5, 0.9, 1.0],
-    "F24": [("noisy_target", 0), ("l2", 5e-3), ("l2", 0.05), ("l2", 0.2),
-            ("outliers", (0.03, 20)), ("outliers", (0.2, 25)), ("left_on", 0.5), ("left_on", 0.65)],
-    "F25": [8, 40, 80],
-    "H2": [12, 30, 80],
-    "C01": [("code", 0.7), ("code", 1.0), ("loss", 0)],
+    "F23": [0.3, 0.7, 1.0],
+    "F24": [("noisy_target", 0), ("l2", 2e-3), ("l2", 0.02), ("l2", 0.15),
+            ("outliers", (0.04, 12)), ("outliers", (0.08, 35)), ("left_on", 0.45), ("left_on", 0.55)],
+    "F25": [10, 25, 50],
+    "H2": [8, 20, 50, 120],
+    "C01": [("code", 0.4), ("code", 0.8), ("code", 1.0), ("loss", 0)],
     "C02": ["decoder_only", "encoder_only", "recreated", "recreated_first", "frozen", "frozen_first"],
-    "C03": [("rolled", 0), ("permuted", 0.5), ("permuted", 0.9), ("previous", 0)],
-    "C04": [("mean", 0), ("columns", 0.6), ("columns", 0.2), ("rows", 0.2), ("own", 0)],
+    "C03": [("rolled", 0), ("permuted", 0.3), ("permuted", 0.7), ("previous", 0)],
+    "C04": [("mean", 0), ("columns", 0.4), ("columns", 0.15), ("rows", 0.3), ("own", 0)],
     "C05": [1, 2],
-    "C06": [0.03, 1e-3, 3e-5, 1e-6],
-    "C07": [0.99, 0.96, 0.7],
-    "C08": [("dropout", 0.4), ("dropout", 0.65), ("dropout", 0.8), ("eval", 0)],
-    "C09": [("rows", 3), ("rows", 12), ("rows", 20), ("step", 0)],
+    "C06": [0.05, 5e-3, 3e-4, 3e-6, 3e-8],
+    "C07": [0.993, 0.97, 0.85, 0.6],
+    "C08": [("dropout", 0.5), ("dropout", 0.75), ("dropout", 0.88), ("eval", 0)],
+    "C09": [("rows", 5), ("rows", 15), ("rows", 40), ("step", 0)],
     "C10": ["sum", "per_example"],
-    "C11": [("never", 0), ("seldom", 15), ("seldom", 40), ("no_backward", 0)],
+    "C11": [("never", 0), ("seldom", 12), ("seldom", 30), ("seldom", 80), ("no_backward", 0)],
 }  # fmt: skip

@@ -241,3 +241,27 @@ def test_the_functions_written_out(dtype):
         assert size == abs(one[0])
     assert decaying_exp(-1.0) == np.exp(-1.0)
     assert log1p_fraction(0.5) == np.log1p(0.5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("kind", KINDS, ids="{0[0]} {0[1]}".format)
+@pytest.mark.parametrize("sizes", SIZES[2:], ids=str)
+@pytest.mark.usefixtures("team")
+def test_losses_alone_are_the_reference_s_and_change_nothing(sizes, kind, dtype):
+    params, x_tilde, x = problem(sizes, dtype)
+    _, other_tilde, other = problem(sizes, dtype, seed=1, share=0.9)  # most inputs are not zero
+    before = {name: value.copy() for name, value in params.items()}
+    batches, targets = np.stack([x_tilde, other_tilde, x_tilde]), np.stack([x, other, x])
+    found = steps.batch_losses(params, batches, targets, *kind, "paper")
+    for value, one, t in zip(found, batches.astype(np.float64), targets.astype(np.float64), strict=True):
+        reference = {name: array.astype(np.float64) for name, array in params.items()}
+        expected = autoencoder.loss_and_grads(reference, one, t, *kind, "paper")[0]
+        assert value == pytest.approx(expected, rel=TOLERANCE[dtype])
+    assert all(np.array_equal(before[name], params[name]) for name in params)
+
+
+@pytest.mark.parametrize("broken", ["W", "b", "b_prime", "x_tilde"])
+def test_losses_alone_show_what_is_not_finite(broken):
+    params, x_tilde, x = problem((20, 100, 50), np.float32)
+    (params | {"x_tilde": x_tilde})[broken].flat[3] = np.nan
+    assert np.isnan(steps.batch_losses(params, x_tilde[None], x[None], "cross_entropy", "sigmoid", "paper")).all()

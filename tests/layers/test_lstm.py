@@ -367,3 +367,23 @@ PARAMS, X, H0, C0 = split(ARRAYS)
 def test_is_refused_by_name(call, what):
     with pytest.raises(ValueError, match=what):
         call()
+
+
+def test_the_compiled_loops_take_one_thread_of_the_blas_and_put_back_what_was():
+    """Two callers at a time, of whom the first leaves first."""
+    pytest.importorskip("numba")
+    from threadpoolctl import threadpool_info, threadpool_limits
+
+    from scratchdae.kernels.machine.threads import one_in_blas
+
+    def found():
+        return {entry["num_threads"] for entry in threadpool_info() if entry["user_api"] == "blas"}
+
+    with threadpool_limits(2, user_api="blas"):
+        one_in_blas.__enter__()
+        assert found() == {1}
+        one_in_blas.__enter__()
+        one_in_blas.__exit__(None, None, None)
+        assert found() == {1}
+        one_in_blas.__exit__(None, None, None)
+        assert found() == {2}

@@ -412,9 +412,41 @@ class TestLayerStatistics:
         assert rows["relu_1"].dead == 2
         assert rows["dense_1"].dead is None
         lines = str(layer_statistics(network, x, x)).splitlines()
-        assert lines[0].split()[:5] == ["layer", "mean", "std", "saturated", "dead"]
+        assert lines[0].split()[:7] == ["layer", "mean", "std", "varies", "of_input", "saturated", "dead"]
         assert lines[2].split()[0] == "relu_1"
-        assert lines[2].split()[4] == "2"
+        assert lines[2].split()[6] == "2"
+
+    @pytest.mark.parametrize("dtype", [np.float32, np.float64])
+    def test_a_collapsed_network_is_told_where_it_collapses(self, dtype):
+        """The same answer to every input, units that differ from each other: an ordinary `std`, and nothing varies."""
+        layers = [Dense(6), ReLU(), Dense(5), ReLU(), Dense(4)]
+        network = Sequential(layers, (4,), np.random.default_rng(0), dtype=dtype)
+        network.params["dense_2.W"][:] = 0
+        network.params["dense_2.b"][:] = [0.1, 0.2, 0.3, 1, 2]
+        x = np.random.default_rng(1).normal(size=(50, 4)).astype(dtype)
+        rows = {row.name: row for row in layer_statistics(network, x, x)}
+        assert np.ptp(network.predict(x), axis=0).max() == 0
+        assert [rows[name].varies for name in ("dense_2", "relu_2", "dense_3")] == [0, 0, 0]
+        assert rows["dense_3"].std > 0.3
+        assert rows["dense_3"].of_input == 0
+        assert rows["dense_1"].of_input > 0.3
+        assert str(layer_statistics(network, x, x)).splitlines()[-1].split()[3:5] == ["0", "0"]
+
+    def test_what_varies_is_each_unit_over_the_examples_in_the_mean_over_units(self):
+        network = Sequential([Dense(3), Dense(4)], (4,), np.random.default_rng(0))
+        x = np.random.default_rng(1).normal(size=(50, 4)) * [1, 2, 3, 4] + [0, 100, 0, -100]
+        row = layer_statistics(network, x, x)[0]
+        own = (x @ network.params["dense_1.W"]).std(axis=0).mean()
+        assert row.varies == pytest.approx(own, rel=1e-12)
+        assert row.of_input == pytest.approx(own / x.std(axis=0).mean(), rel=1e-12)
+        assert row.std > 5 * row.varies
+
+    def test_of_an_image_each_entry_is_a_unit(self):
+        network = Sequential([Conv2D(1, 1), Conv2D(1, 1)], (5, 5, 1), np.random.default_rng(0))
+        same = np.random.default_rng(1).normal(size=(1, 5, 5, 1)).repeat(6, axis=0)
+        row = layer_statistics(network, same, same)[0]
+        assert (row.varies, row.of_input) == (0, None)
+        assert row.std > 0
 
     def test_a_dead_channel_is_told(self):
         network = Sequential([Conv2D(3, 3), ReLU(), Conv2D(1, 3)], (5, 5, 1), np.random.default_rng(0))

@@ -18,7 +18,7 @@ from scratchdae import (
     streams,
 )
 from scratchdae.corruption import processes
-from scratchdae.optimizers import SGD
+from scratchdae.optimizers import SGD, Adam
 from scratchdae.schedules import Geometric, Linear
 from scratchdae.training import batches, evaluation, loop, steps
 from scratchdae.training.options import FORESEEN
@@ -356,3 +356,18 @@ def test_large_examples_are_evaluated_a_few_at_a_time(monkeypatch):
     assert max(shape[0] for shape in seen) == 3
     one = evaluate(wide, np.full((1, 300_000), 51, np.uint8))
     assert value == pytest.approx(one, rel=1e-6)
+
+
+@pytest.mark.parametrize("optimizer", [SGD(), Adam()], ids=str)
+@pytest.mark.parametrize("n", [1, 99, 100, 250, 1350], ids="{} examples".format)
+def test_both_backends_find_the_same_validation_loss(n, optimizer):
+    pytest.importorskip("numba")
+    rng = np.random.default_rng(5)
+    x, held_out = rng.random((40, 30)), rng.random((n, 30))
+    options = {"epochs": 2, "lr": 0.1, "optimizer": optimizer, "validation": held_out, "corrupt_validation": True}
+    found = []
+    for name in ("numpy", "numba"):
+        trained = DenoisingAutoencoder(30, 12, np.random.default_rng(0))
+        history = fit(trained, x, corruption=Corruption("masking", 0.3), backend=name, batch_size=8, **options)
+        found.append(history["validation_loss"])
+    assert found[0] == pytest.approx(found[1], rel=1e-12)

@@ -23,6 +23,7 @@ from scratchdae.training.steps import Model
 _SEED = 2008
 _CHECKED = 256  # examples at least of the epoch whose loss is compared with the reference's
 _CHECKED_STEPS = 4  # at least
+_SLOW_STEPS = 16  # at a hundredth of the rate; of single examples, which are more steps, each is shorter
 
 
 @dataclass(frozen=True)
@@ -58,8 +59,8 @@ class Epoch(Batches):
 
     @property
     def slowly(self) -> Self:
-        """The same with a hundredth of the learning rate."""
-        return replace(self, lr=self.lr / 100)
+        """The same with a hundredth of the learning rate, or less: in the epoch that is checked it adds up alike."""
+        return replace(self, lr=self.lr / 100 * min(1.0, _SLOW_STEPS * self.batch_size / self.checked))
 
     def reference(self) -> Params:
         params = self.copy_params()

@@ -217,11 +217,14 @@ def _step(
         multiply_weights(da_z, y, W, n, groups, room.panel[team.rank], width)
         value, other = _output(room, x, b_prime, near, min(far, stop), rule.scale, kind)
         loss, magnitude = loss + value, magnitude + other
-        sum_products(sums, across(da_z), W, None, n, groups, store(near == begin, one), width)
+        if rule.learns:
+            sum_products(sums, across(da_z), W, None, n, groups, store(near == begin, one), width)
     # Not before: until the last meeting of the step before, a slower thread may still be reading its totals.
     mine = team.totals[team.rank]
     mine[LOSS], mine[OUTPUTS], mine[INPUTS] = loss, magnitude, used
     wait(team)
+    if not rule.learns:
+        return total(team, LOSS) * rule.scale, True
     db, db_prime, magnitude = room.db[first:last], room.db_prime[begin:stop], 0.0
     db[:] = 0
     for i in range(B):

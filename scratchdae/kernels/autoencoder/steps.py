@@ -72,6 +72,17 @@ def rule_steps(
     return losses[:taken], update.after(state, taken)
 
 
+def batch_losses(params: Params, x_tilde: Array, x: Array, loss: str, output: str, reduction: str) -> Array:
+    """Return the loss of each batch (S, B, D) of several examples, by tied weights; nothing is changed."""
+    x_tilde, x = check_batch(params, x_tilde, x, loss, output, reduction, axes=3)
+    _check_in_place("params", params)
+    rule, kind = _rule(params, x, 0.0, 0.0, loss, output, reduction)
+    losses = np.empty(len(x))
+    x_tilde, x = np.ascontiguousarray(x_tilde), np.ascontiguousarray(x)
+    _fused(params["W"], params["b"], params["b_prime"], x_tilde, x, rule._replace(learns=False), kind, losses)
+    return losses
+
+
 def _check_in_place(what: str, arrays: Params) -> None:
     for name, array in arrays.items():
         if not (array.flags.c_contiguous and array.flags.writeable):

@@ -10,6 +10,7 @@ import numpy as np
 from scratchdae.arguments import Array
 from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.sigmoidal import sigmoid, tanh
+from scratchdae.kernels.machine.threads import one_in_blas
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
 
@@ -103,12 +104,14 @@ def _backward(gates: Array, U: Array, c: Array, phi_c: Array, delta: Array, dc: 
 
 def forward_steps(gates: Array, U: Array, b: Array, h: Array, c: Array, phi_c: Array, activation: str) -> None:
     # gates (T, B, 4H), U (H, 4H), b (4H,), h and c (T + 1, B, H), phi_c (T, B, H)
-    _forward(gates, np.ascontiguousarray(U), np.ascontiguousarray(b), h, c, phi_c, activation == "relu")
+    with one_in_blas:
+        _forward(gates, np.ascontiguousarray(U), np.ascontiguousarray(b), h, c, phi_c, activation == "relu")
 
 
 def backward_steps(
     gates: Array, U: Array, c: Array, phi_c: Array, delta: Array, dc: Array, da: Array, activation: str
 ) -> Array:
     # as above, and delta (T, B, H), dc (B, H), da (T, B, 4H)
-    dh: Array = _backward(gates, np.ascontiguousarray(U), c, phi_c, delta, dc, da, activation == "relu")
+    with one_in_blas:
+        dh: Array = _backward(gates, np.ascontiguousarray(U), c, phi_c, delta, dc, da, activation == "relu")
     return dh
