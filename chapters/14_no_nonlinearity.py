@@ -153,7 +153,8 @@ assert bends["tanh"] > 0.1, f"a nonlinear one must not, found {bends['tanh']:.3f
 
 for name in ("without, code of 2", "tanh, code of 2"):
     assert 0.95 < flat[name] < 1.05, f"on a plane, {name} must end at PCA's loss, found {flat[name]:.4f} of it"
-assert flat["without, code of 4"] < 0.1, f"four units must hold the plane, found {flat['without, code of 4']}"
+least = 0.5 if chapter.quick else 1e-2  # with half of the epochs not every seed gets to zero
+assert flat["without, code of 4"] < least, f"four units must hold the plane, found {flat['without, code of 4']}"
 for (code, name), value in leaky.items():
     low, high = (1 - 1e-9, 1.02) if name == "without" else (0, 0.96)
     assert low < value < high, f"digits, code of {code}, {name}: found {value:.4f} of PCA's loss"
