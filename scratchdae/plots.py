@@ -4,7 +4,7 @@
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -174,6 +174,21 @@ def reconstructions(
     height = image_shape[0] if image_shape else _STRIP
     ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(3)], labels)
     ax.tick_params(length=0)
+    return ax
+
+
+def picture_rows(
+    ax: "Axes", rows: Mapping[str, Array], image_shape: tuple[int, int], columns: int = 8, high: float = 1.0
+) -> "Axes":
+    """Draw the first `columns` images of each entry in a row, black at 0 and white at `high`, its name beside it."""
+    height, width = image_shape
+    chosen = [numbers("rows", images)[:columns].reshape(-1, height * width) for images in rows.values()]
+    picture = tile(np.concatenate(chosen), image_shape, columns, gap=high / 2)
+    ax.imshow(picture, cmap="gray", vmin=0, vmax=high, interpolation="nearest")
+    ax.set_xticks([])
+    ax.set_yticks([row * (height + 1) + (height - 1) / 2 for row in range(len(rows))], list(rows))
+    ax.tick_params(length=0)
+    ax.spines[:].set_visible(False)
     return ax
 
 
