@@ -156,7 +156,7 @@ INSIDE = {
     "without arguments, or like a row": "Flatten Identity MaxPool2D ReLU Sigmoid Softplus Tanh digits he_uniform glorot_normal lecun_normal lecun_uniform sigmoid_uniform beta_cross_entropy best_constant permute_features project_to_curve redundant_columns sample_pca",
     "the doctor, which tests/doctor gives broken trainings and curves": "examine from_history watch",
     "networks and folders, fuzzed by files and the command line": "fetch_larochelle fetch_mnist freeze_digits larochelle_original locate_mnist mnist",
-    "the switch, and pictures of what was checked": "numba_available provide loops using twin parametrize_with_vectors code_floors curves filters floor_bars floor_line legend logarithmic noise_floors points reconstructions save sheet tiles",
+    "the switch, and pictures of what was checked": "numba_available provide loops using twin parametrize_with_vectors code_floors curves filters floor_bars floor_line legend logarithmic noise_floors picture_rows points reconstructions save sheet tiles",
 }  # fmt: skip
 ALSO = {  # what a sentence may call an argument besides
     "level": ("nu", "sigma"), "noise": ("corruption", "epoch", "rng"), "labels": ("target", "t"), "specs": ("units",), "records": ("record",), "network": ("model",),
