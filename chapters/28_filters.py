@@ -240,7 +240,9 @@ for task in (ROT, RAND):
     D = SIDE[task] ** 2
     for name, expected in (("area", 1 + (D - 1) / (D + KAPPA - 1)), ("support", 1 / KAPPA)):
         ratio = static[task][name] / expected
-        assert abs(ratio - 1) < 0.05, f"first weights, {task}: {name} {ratio:.3f} times its closed form"
+        assert abs(ratio - 1) < (0.1 if chapter.quick else 0.05), (
+            f"first weights, {task}: {name} {ratio:.3f} times its closed form"
+        )
 ratio = blob_area / (2 * np.pi * 2.0**2)
 assert abs(ratio - 1) < 1e-3, f"a Gaussian blob must have the area 2πs², found {ratio:.5f} times it"
 
