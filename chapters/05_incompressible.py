@@ -28,7 +28,6 @@ from scratchdae import Sequential, evaluate, fit, floors, posted
 from scratchdae.chapter import Chapter
 from scratchdae.datasets import digits, redundant_columns, to_float, uniform
 from scratchdae.layers import Dense, LeakyReLU, ReLU
-from scratchdae.layers.parameterless import Parameterless
 from scratchdae.optimizers import Adam
 from scratchdae.plots import BLUE, ORANGE, tiles
 from scratchdae.schedules import Geometric
@@ -135,22 +134,20 @@ print("share of the constant's error:", ", ".join(f"{name} {value:.3f}" for name
 
 # %%
 @dataclass(frozen=True)
-class Gains(Parameterless):
-    """A layer that multiplies every unit by a number of its own, 1 or a tenth, and has no bend."""
+class Gains:
+    """A layer that multiplies every unit by a number of its own, 1 or a tenth, drawn once, and has no bend."""
 
     seed: int
-
-    def of(self, x):
-        """Draw the gains, the same each time."""
-        return np.random.default_rng([self.seed, 9]).choice(np.array([0.1, 1], x.dtype), x.shape[1])
+    init = staticmethod(lambda *_: {})
+    output_shape = staticmethod(lambda shape: shape)
 
     def forward(self, params, x, rng=None):
         del params, rng
-        return x * self.of(x), None
+        gains = np.random.default_rng([self.seed, 9]).choice(np.array([0.1, 1], x.dtype), x.shape[1])
+        return x * gains, gains
 
-    def backward(self, cache, d_output):
-        del cache
-        return d_output * self.of(d_output), {}
+    def backward(self, gains, d_output):
+        return d_output * gains, {}
 
 
 def six(between):
