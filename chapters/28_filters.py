@@ -23,7 +23,7 @@
 # ![Units followed on two kinds of images, and how large and how local their filters are](../figures/28_filters.png)
 #
 # **The one measurement**: the cosine of each filter with its own first weights. Near 1, it is static because nothing
-# was learnt (chapter 02). Small, as here, texture and dots are what the noise makes of these data; they are no fault.
+# asked it to change (chapter 02). Small, texture and dots are what the noise makes of these data; they are no fault.
 #
 # ## The claim
 #
@@ -67,8 +67,8 @@ LR = {ROT: 0.6, RAND: 0.5} if chapter.quick else {ROT: 0.25, RAND: 0.3, PLAIN: 0
 # ## The run
 #
 # One layer, tied weights, sigmoids, the paper's cross-entropy, on images made of the embedded digits, which a program
-# draws (`--full`: of MNIST where it is there, and plain as well). For a seed all networks begin with the same weights,
-# of Glorot's size, and see the same images in the same order: only $\nu$ differs. $\nu = 0$ is the broken variant.
+# draws (`--full`: of MNIST where it is there, and plain as well; `--quick` leaves claim 3 out). For a seed all networks
+# begin with the same weights, of Glorot's size, and see the same images in the same order: only $\nu$ differs.
 
 # %%
 data = mnist() if chapter.full and locate_mnist() else digits()
@@ -288,7 +288,9 @@ plane.set_title("More noise: larger patches on rotated digits, fewer pixels on r
 
 # %%
 print("Noise draws filters together: into larger patches where pixels vary together, into dots where they do not.")
-print("Your own: compare each filter with its first weights. Near 1, nothing was learnt; else it is what the data ask.")
+print(
+    "Your own: compare each filter with its first weights. Near 1, they were not asked to change; else look at the data."
+)
 chapter.finish(
     figure,
     {
