@@ -3,8 +3,7 @@
 #
 # You train an autoencoder with more hidden units than pixels. The error falls and falls, the pictures are sharp. Then
 # you hand it a digit with half of the pixels knocked out, and it returns a digit with half of the pixels knocked out.
-# You look at its filters, and most of them are static. Nothing is broken in the usual sense: the network says what it
-# is shown, as it was asked to.
+# You look at its filters, and most are static. Nothing is broken: it says what it is shown, as it was asked to.
 
 # %% [markdown]
 # ## Is it yours?
@@ -107,6 +106,10 @@ answers = {COPY: np.zeros_like(x_test), MEAN: np.broadcast_to(mean, x_test.shape
 answers |= {name: reconstruct(name, x_tilde) for name in last}
 bright = {name: float(answers[name][mask & (x_test > 0.5)].mean()) for name in last}
 clean = {name: squared_error(reconstruct(name, x_test), x_test) for name in last}
+error = {name: squared_error(z, x_test, mask) for name, z in answers.items()}
+for name, value in error.items():
+    more = f"; clean digits {clean[name]:.4f}; answers {bright[name]:.2f} where it was bright" if name in last else ""
+    print(f"{value:.4f} on destroyed pixels  {name}{more}")
 
 # %% [markdown]
 # ### The hardest opponents: the best linear guesses
@@ -131,7 +134,7 @@ p, X = 1 - NU, x_train.astype(np.float64)
 S = X.T @ X / len(X)
 C = S - np.outer(mean, mean)
 K = p**2 * C + p * NU * np.diag(np.diag(S))
-lit = np.diag(S) > 0  # a pixel that is black in every training image says nothing and needs no guess
+lit = np.diag(S) > 0  # the others are black in every training image and need no guess
 P = np.zeros_like(K)
 P[np.ix_(lit, lit)] = np.linalg.inv(K[np.ix_(lit, lit)])
 own = np.where(lit, np.diag(P), 1)
@@ -144,14 +147,11 @@ def guess(W, x_tilde):
     return mean + (x_tilde - p * mean) @ W
 
 
-answers[LINEAR] = guess(floors.masking(S, NU, mean)[1], x_tilde)
-answers[LINEAR_DESTROYED] = guess(W_destroyed, x_tilde)
+for name, W in ((LINEAR, floors.masking(S, NU, mean)[1]), (LINEAR_DESTROYED, W_destroyed)):
+    error[name] = squared_error(guess(W, x_tilde), x_test, mask)
+    print(f"{error[name]:.4f} on destroyed pixels  {name}")
 mask_train = exact_mask(x_train.shape, NU, np.random.default_rng([chapter.seed, 2]))
 measured = squared_error(guess(W_destroyed, np.where(mask_train, 0, x_train)), x_train, mask_train)
-error = {name: squared_error(z, x_test, mask) for name, z in answers.items()}
-for name, value in sorted(error.items(), key=lambda item: -item[1]):
-    more = f"; clean digits {clean[name]:.4f}; answers {bright[name]:.2f} where it was bright" if name in last else ""
-    print(f"{value:.4f} on destroyed pixels  {name}{more}")
 
 # %% [markdown]
 # ### Why it copies, and what its filters are

@@ -288,9 +288,7 @@ plane.set_title("More noise: larger patches on rotated digits, fewer pixels on r
 
 # %%
 print("Noise draws filters together: into larger patches where pixels vary together, into dots where they do not.")
-print(
-    "Your own: compare each filter with its first weights. Near 1, they were not asked to change; else look at the data."
-)
+print("Your own: compare each filter with its first weights. Near 1, nothing asked it to change; else see the data.")
 chapter.finish(
     figure,
     {
