@@ -1,10 +1,9 @@
 # %% [markdown]
 # # Corruption turns all-over texture into blobs and strokes on rotated digits, into single dots on random backgrounds
 #
-# You draw the filters of your autoencoder and do not know what to think. Half of them look like static, a few are
-# blobs, one or two might be pen strokes. Is that a bad network, or too few epochs, or is it what they look like? You
-# remember the figure in the paper: there they get larger and clearer as more of the input is destroyed. You destroy
-# half of it, on noisier data, and get grey squares with one white dot in each.
+# You draw the filters of your autoencoder. Half of them look like static, a few are blobs, one or two might be pen
+# strokes. Is that a bad network, or what they look like? In the paper they get larger and clearer as more of the input
+# is destroyed. You destroy half of it, on noisier data, and get grey squares with one white dot in each.
 #
 # *Failure modes: F18, F20 · advice: judge a denoising autoencoder by its filters*
 
@@ -29,9 +28,9 @@
 #
 # Vincent et al. (ICML 2008), figure 3: filters (columns of our $W$) after training on MNIST, at growing fractions $\nu$
 # of destroyed inputs; filters in the same place began with the same weights. The text says that without noise many stay
-# uninteresting; that with more noise they differentiate and become distinctive; and that higher noise gives *less
-# local* filters, from blobs to strokes to whole characters. Here are two of the paper's harder problems, digits turned
-# by any angle (rot) and digits on uniform noise (bg-rand). On trial, each with a number:
+# uninteresting; that with more they become distinctive; and that higher noise gives *less local* filters, from blobs to
+# strokes to whole characters. Here are two of the paper's harder problems, digits turned by any angle (rot) and digits
+# on uniform noise (bg-rand). On trial, each with a number:
 #
 # 1. with more corruption a filter keeps less of its first weights;
 # 2. what it has become is larger: weights agree over a larger patch;
@@ -59,8 +58,8 @@ TASKS = [*((ROT, seed) for seed in SEEDS), (RAND, chapter.seed), *([(PLAIN, chap
 SIDE = {ROT: 14, RAND: 7} if chapter.quick else {ROT: 28, RAND: 14, PLAIN: 28}  # below 28: averages over blocks
 H = {ROT: 144, RAND: 64} if chapter.quick else {ROT: 300, RAND: 256, PLAIN: 300}
 N_TRAIN = 1000 if chapter.quick else 20_000 if chapter.full else 3000
-EPOCHS = {ROT: 25, RAND: 40} if chapter.quick else {ROT: 40, RAND: 60, PLAIN: 40}
-EPOCHS = {task: epochs // 4 if chapter.full else epochs for task, epochs in EPOCHS.items()}
+EPOCHS = {ROT: 25, RAND: 40} if chapter.quick else {ROT: 40, RAND: 60}
+EPOCHS = {ROT: 10, RAND: 15, PLAIN: 10} if chapter.full else EPOCHS
 LR = {ROT: 0.6, RAND: 0.5} if chapter.quick else {ROT: 0.25, RAND: 0.3, PLAIN: 0.25}
 
 # %% [markdown]
@@ -150,9 +149,8 @@ for (task, nu, seed), row in rows.items():
 # ### What the dots are for
 #
 # On a random background, a pixel that no digit ever covers is independent of everything. The best guess of it is
-# $\tilde x_i$ if that is not 0, and its mean if it is: the error is $\nu\sigma^2$. That is a function of one pixel, and
-# not a straight line. The best straight line, $\mu + w(\tilde x_i - p\mu)$ with $p = 1 - \nu$ and $S = E[x_i^2]$,
-# leaves
+# $\tilde x_i$ if that is not 0, else its mean: the error is $\nu\sigma^2$. That is a function of one pixel, and not a
+# straight line. The best such, $\mu + w(\tilde x_i - p\mu)$ with $p = 1 - \nu$ and $S = E[x_i^2]$, leaves
 #
 # $$ \sigma^2\,\nu S/(p\sigma^2 + \nu S), \qquad \text{of a uniform pixel: } \sigma^2\,4\nu/(1 + 3\nu) \quad (3). $$
 #
@@ -185,8 +183,8 @@ def share_of_directions(x):
 line = 4 * HALF / (1 + 3 * HALF)
 background = {"best": HALF, "linear": line, "network, ν = 0.5": left(HALF), "network, ν = 0": left(0.0)}
 spread = {task: share_of_directions(x) for task, x in images.items()}
-print(f"share of the directions that the linear gain is spread over: {spread}")
-print(f"squared error on {len(backdrop)} background pixels, half destroyed, over their variance: {background}")
+print(f"the linear gain is spread over the share {spread} of the directions")
+print(f"squared error on background pixels, half destroyed, over their variance: {background}")
 
 # %% [markdown]
 # ## The check
@@ -234,17 +232,20 @@ for ax, task, verdict in zip(top.subplots(1, 2), (ROT, RAND), ("blobs and stroke
     ax.set_title(f"{task.capitalize()}: {verdict}", fontsize=11)
 plane = bottom.subplots()
 for task, color in ((ROT, BLUE), (RAND, ORANGE), (PLAIN, GREY)):
-    for seed in SEEDS if task == ROT else [chapter.seed] if task in images else []:
+    for seed in [seed for which, seed in TASKS if which == task]:
         path = np.array([[rows[task, nu, seed][name] for name in ("support", "area")] for nu in NUS])
         plane.plot(*path.T, "o-", color=color, markersize=5)
     if task in images:
-        plane.text(path[-1, 0], 1.08 * path[-1, 1], f"{task}, ν = 0.5", color=color)
-        plane.text(*path[0], "  ν = 0", color=color, va="center")
+        aside = {"ha": "right", "va": "bottom"} if task == RAND else {"va": "center"}
+        plane.text(*path[0], f"  {task}, ν = 0", color=color, **aside)
+        plane.text(path[-1, 0], 1.1 * path[-1, 1], "ν = 0.5" * (task != PLAIN), color=color)
 plane.plot(1 / KAPPA, 2, "k*", markersize=12)
 plane.text(1 / KAPPA, 2.2, "static", ha="center", va="bottom")
 logarithmic(plane, "x", (0.01, 0.02, 0.05, 0.1, 0.2, 0.5))
 logarithmic(plane, "y", (1, 2, 5, 10, 20))
-plane.set(xlabel="support: share of the pixels a filter is spread over", ylabel="area of agreement (pixels)")
+plane.set(
+    xlabel="support: share of the pixels a filter is spread over", ylabel="area of agreement (pixels)", ylim=(0.9, 25)
+)
 plane.set_title("More noise: larger patches on rotated digits, fewer pixels on random backgrounds", fontsize=11)
 
 # %% [markdown]
@@ -258,18 +259,19 @@ plane.set_title("More noise: larger patches on rotated digits, fewer pixels on r
 # **Which scale.** Chapter 02 has the best linear guess $C\,[(1 - \nu)\,C + \nu \operatorname{diag} S]^{-1}$. It gives a
 # direction of variance $\lambda$ the gain $\lambda / (p\lambda + \nu S)$: 1 for all at $\nu = 0$, so any filters will
 # do, texture that fills the image too. With $\nu > 0$ directions of little variance, the fine ones, are damped, the
-# more the larger $\nu$. On rotated digits the gain at $\nu = 0.5$ is spread over 0.18 of the directions.
-# That is the growth of the patches.
+# more the larger $\nu$. On rotated digits the gain at $\nu = 0.5$ is spread over 0.18 of the directions. That is the
+# growth of the patches.
 #
 # **Why not on random backgrounds.** There every direction but a few has the same variance, that of the noise, 1/12. All
 # are damped alike (the gain is spread over 0.92 of them), no scale is preferred. What corruption asks for is something
 # else, (3): to treat an intact pixel and a destroyed one differently, pixel by pixel. That is not linear, so it depends
 # on the basis, and the basis that can do it is one unit a pixel.
 #
-# **The truth about the claim.** 1 holds, in every seed and on both. 2 holds on rotated digits: the area grows from 9.5
-# to 15 pixels, in a Gaussian blob a standard deviation of 1.2 and 1.5. 3 does not: the support *falls*. Without noise
-# the filters are not small blobs; they are textures all over the image, and corruption draws them together. 4 is wrong:
-# on random backgrounds the same corruption shrinks them, to a median support of less than two pixels.
+# **The truth about the claim.** 1 holds in every seed. 2 holds on rotated digits: the area grows from 9.5 to 15 pixels,
+# in a Gaussian blob a standard deviation of 1.2 and 1.5. 3 does not: the support *falls*. Without noise the filters are
+# not small blobs; they are textures all over the image, and corruption draws them together. 4 is wrong: on random
+# backgrounds the same corruption shrinks them, to a median of less than two pixels. On MNIST (`--full`) it is the same,
+# and plain digits, which the paper drew, go with the rotated ones: area from 6 to 12, support from 22 to 7 %.
 
 # %% [markdown]
 # ## Exercises
@@ -289,12 +291,10 @@ plane.set_title("More noise: larger patches on rotated digits, fewer pixels on r
 # %%
 print("Noise draws filters together: into larger patches where pixels vary together, into dots where they do not.")
 print("Your own: compare each filter with its first weights. Near 1, nothing asked it to change; else see the data.")
-chapter.finish(
-    figure,
-    {
-        "units": [{"task": task, "nu": nu, "seed": seed, **row} for (task, nu, seed), row in rows.items()],
-        "first_weights": static,
-        "share_of_directions_of_the_linear_gain_half_destroyed": spread,
-        "error_on_background_over_its_variance_half_destroyed": background,
-    },
-)
+numbers = {
+    "units": [{"task": task, "nu": nu, "seed": seed, **row} for (task, nu, seed), row in rows.items()],
+    "first_weights": static,
+    "share_of_directions_of_the_linear_gain_half_destroyed": spread,
+    "error_on_background_over_its_variance_half_destroyed": background,
+}
+chapter.finish(figure, numbers)
