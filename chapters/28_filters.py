@@ -265,7 +265,7 @@ plane.set_title("More noise: larger patches on rotated digits, fewer pixels on r
 # **Why not on random backgrounds.** There every direction but a few has the same variance, that of the noise, 1/12. All
 # are damped alike (the gain is spread over 0.92 of them), no scale is preferred. What corruption asks for is something
 # else, (3): to treat an intact pixel and a destroyed one differently, pixel by pixel. That is not linear, so it depends
-# on the basis, and the basis that can do it is one unit a pixel.
+# on the basis, and the one that can do it is a unit per pixel: its error there is 0.74 of the variance, a line's 0.8.
 #
 # **The truth about the claim.** 1 holds in every seed. 2 holds on rotated digits: the area grows from 9.5 to 15 pixels,
 # in a Gaussian blob a standard deviation of 1.2 and 1.5. 3 does not: the support *falls*. Without noise the filters are
