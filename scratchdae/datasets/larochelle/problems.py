@@ -112,7 +112,7 @@ def _draw(
 ) -> tuple[Array, Array]:
     # Here, since whoever imports `scratchdae.datasets` imports this module, and hardly ever draws a problem.
     from scratchdae.datasets.larochelle.convex import draw_convex_or_not
-    from scratchdae.datasets.larochelle.patches import draw_patches, photographs
+    from scratchdae.datasets.larochelle.patches import draw_patches, lightened, photographs
     from scratchdae.datasets.larochelle.rectangles import draw_outlines, draw_rectangles_of_images
     from scratchdae.datasets.larochelle.rotation import rotate
 
@@ -128,7 +128,7 @@ def _draw(
     if problem == "bg-rand":
         np.maximum(x, backgrounds.integers(0, 256, x.shape, np.uint8), out=x)
     if problem in ("bg-img", "rot-bg-img"):
-        np.maximum(x, draw_patches(photographs(root), n, SHAPE[0], backgrounds), out=x)
+        np.maximum(x, draw_patches(lightened(photographs(root)), n, SHAPE[0], backgrounds), out=x)
     return x.reshape(n, -1), t
 
 
