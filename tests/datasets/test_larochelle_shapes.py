@@ -36,8 +36,15 @@ def test_outlines(rng):
 def test_rectangles_of_images(rng, monkeypatch):
     """With black inside and white outside, what is drawn is seen."""
     levels = iter([np.full((2000, 28, 28), 255, np.uint8), np.zeros((2000, 28, 28), np.uint8)])
-    monkeypatch.setattr(rectangles, "draw_patches", lambda images, n, side, rng, deviation: next(levels))
+    least = []
+
+    def patches(images, n, side, rng, least_deviation):
+        least.append(least_deviation)
+        return next(levels)
+
+    monkeypatch.setattr(rectangles, "draw_patches", patches)
     x, t = draw_rectangles_of_images(2000, [], rng)
+    assert least == [15, 15]  # not that of the backgrounds of digits
     areas = []
     for image, label in zip(x.reshape(-1, 28, 28), t, strict=True):
         top, bottom, left, right = box(image)

@@ -11,7 +11,7 @@ has its centre in the convex hull of the centres of those taken, which every int
 exactly. Of the two sides of an edge the one is taken that holds a point of the intersection's own, which is uniform in
 the middle two thirds of the image's height and width: so many half-planes make a small region and seldom none.
 
-That point was calibrated, before any network was trained, on the error that is published of support vectors with a
+That point was calibrated, before any network saw these images, on the error that is published of support vectors with a
 Gaussian kernel, 19.13 %: here it is 19.2 %. With either side at random it is 12 to 13 %; with a point uniform in all of
 the image 15, in seven tenths of it 18.5, in half of it 21, at its centre 25. Tried too, with either side at random:
 edges by their offset from the centre and through points of a larger square, which upset the balance of the classes, and
