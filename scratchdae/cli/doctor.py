@@ -70,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     number("--budget", options.budget, above=0)
     report = _report(options)
     print(json.dumps(report.as_json(), indent=2, allow_nan=False) if options.json == "-" else report)
+    if options.json != "-" and "found" in report.about:
+        print("\n".join(report.about["found"]))
     if options.json not in (None, "-"):
         atomic.write(options.json, (json.dumps(report.as_json(), indent=2, allow_nan=False) + "\n").encode())
     if options.html is not None:
@@ -104,7 +106,8 @@ def _of_history(options: argparse.Namespace) -> "Report":
 
     examples = example_files.read(options.data, None, np.random.default_rng(0), options)
     report = from_history(options.history, examples.x, options.loss)
-    report.about["data"] = "; ".join([examples.source, *examples.notes])
+    report.about["data"] = examples.source
+    report.about["found"] = [f"found     {examples.found}", *(f"odd       {note}" for note in examples.notes)]
     return report
 
 

@@ -7,8 +7,10 @@ import numpy as np
 
 from scratchdae.arguments import Array, integer, number
 from scratchdae.cli import reading_options
+from scratchdae.datasets.files import Stored
 from scratchdae.datasets.reading import large
 from scratchdae.datasets.reading.oddities import examine
+from scratchdae.datasets.reading.pictures import Pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -45,7 +47,7 @@ def load(data: str, options: argparse.Namespace, limit: int | None = None, valid
     `validation` is the fraction that is held out, rounded to a whole number of examples.
     """
     stored = reading_options.read(data, options)
-    x, test, drawn = stored.x, stored.test, stored.image_shape
+    x = stored.x
     if limit is not None:
         if integer("limit", limit) > len(x):
             raise ValueError(f"limit must be at most {len(x)}, the training examples there are, found {limit}")
@@ -53,17 +55,26 @@ def load(data: str, options: argparse.Namespace, limit: int | None = None, valid
     held_out = round(len(x) * number("validation", validation, at_least=0, at_most=1))
     if held_out == len(x):
         raise ValueError(f"validation must leave at least one of {len(x)} examples to train on, found {validation}")
-    if drawn is not None and len(drawn) == 3:
-        if "channels first" in stored.kind and isinstance(x, np.ndarray):  # planes, one below the other
-            x, test = np.moveaxis(x, -1, 1), None if test is None else np.moveaxis(test.reshape(-1, *drawn), -1, 1)
-            drawn = (drawn[2] * drawn[0], drawn[1])
-        else:  # the channels of a pixel beside each other
-            drawn = (drawn[0], drawn[1] * drawn[2])
-    axes, x = x.shape[1:], large.flat(x)
+    axes = x.shape[1:]
+    x, drawn = drawable(stored, x)
+    test = None if stored.test is None else drawable(stored, stored.test)[0]
     seen = examine(data, x, drawn is not None, axes=axes, names=stored.columns)
     low, high = (0.0, 1.0) if x.dtype == np.uint8 else (float(seen.low), float(seen.high))
     return TrainingData(
         stored.source, x[: len(x) - held_out], x[len(x) - held_out :] if held_out else None,
-        None if test is None else large.flat(test), None if drawn is None else (drawn[0], drawn[1]), low, high,
+        test, drawn, low, high,
         stored.found(seen.low, seen.high), seen.notes, stored.image_shape,
     )  # fmt: skip
+
+
+def drawable(stored: Stored, x: Array | Pictures) -> tuple[Array, tuple[int, int] | None]:
+    """Return examples (N, D) and the sides of their pictures, in grey: the channels of an image lie beside each other.
+
+    Where they came first they are planes, one below the other, so that what is mapped stays a view.
+    """
+    shape = stored.image_shape
+    if shape is None or len(shape) == 2:
+        return large.flat(x), None if shape is None else (shape[0], shape[1])
+    if "channels first" in stored.kind and isinstance(x, np.ndarray):
+        return large.flat(np.moveaxis(x.reshape(-1, *shape), -1, 1)), (shape[2] * shape[0], shape[1])
+    return large.flat(x), (shape[0], shape[1] * shape[2])

@@ -172,7 +172,9 @@ def square(columns: int) -> tuple[int, int] | None:
 def _file(path: Path, name: str, options: Options) -> Found:
     with containers.opened(path, name) as content:
         reader = next((read for magic, read in _READERS if content.magic.startswith(magic)), None)
-        if tables.is_text(content) and not (reader and b"\0" in content.magic):  # a header may begin with BM, as .bmp does
+        if tables.is_text(content) and not (
+            reader and b"\0" in content.magic
+        ):  # a header may begin with BM, as .bmp does
             reader = tables.text
         if content.magic.startswith(b"\x80") or content.suffix in _PICKLES:
             raise ValueError(f"{content.said} is a pickle, and pickles are never loaded: save its arrays as .npz")
@@ -193,7 +195,8 @@ def _arranged(text: str, source: str, found: Found, options: Options) -> Stored:
     """Bring what was found into the order (N, ...), its numbers into a form that is learned from."""
     x: Any = found.x
     test: Any = found.test
-    notes, kind = list(found.notes), str(x.dtype)
+    table = found.columns is not None
+    notes, kind = list(found.notes), "a table of numbers" if table else str(x.dtype)
     if isinstance(x, np.ndarray):
         if x.ndim not in (2, 3, 4) or x.size == 0:
             raise ValueError(
@@ -206,7 +209,6 @@ def _arranged(text: str, source: str, found: Found, options: Options) -> Stored:
         if x.ndim == 4 and _channels_are_first(text, x.shape, options.channels):
             x, kind = np.moveaxis(x, 1, -1), f"{kind}, channels first"
             test = None if test is None or test.ndim != 4 else np.moveaxis(test, 1, -1)
-    table = found.columns is not None
     convert, done = scaling.chosen(text, x, options.scale, table)
     x = scaling.applied(x, convert)
     if test is not None and test.size:

@@ -35,7 +35,7 @@ def chosen(text: str, x: Array | Pictures, scale: float | str | None, table: boo
     if scale == "raw":
         return (None if x.dtype == real else plain), "not scaled"
     if isinstance(scale, int | float):
-        divisor = real(scale)
+        divisor = np.dtype(real).type(scale)
         return (
             real,
             lambda batch: batch.astype(real) / divisor,

@@ -1,5 +1,6 @@
 """Tables: .csv, .tsv, .amat and other text whose lines are examples, and Parquet."""
 
+import contextlib
 import csv
 import io
 import itertools
@@ -100,12 +101,12 @@ def _lines(content: Content) -> Iterator[tuple[int, str]]:
             if line and not line.startswith(("#", "%", "@")):
                 yield number, line
     finally:
-        file.detach()
+        with contextlib.suppress(ValueError):  # closed, where a line was refused
+            file.detach()
 
 
 def _form(lines: list[str]) -> _Form:
-    counts = {mark: min(line.count(mark) for line in lines) for mark in "\t;,"}
-    delimiter = next((mark for mark in "\t;," if counts[mark]), None)
+    delimiter = next((mark for mark in "\t;," if 2 * sum(mark in line for line in lines) >= len(lines)), None)
     comma = (
         delimiter in (";", "\t")
         and not any("." in line for line in lines[1:])
