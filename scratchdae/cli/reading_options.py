@@ -7,10 +7,7 @@ from pathlib import Path
 from scratchdae.arguments import literal
 from scratchdae.datasets import files
 
-KINDS = (
-    "digits, mnist, .npy, .npz, IDX, .mat, HDF5, .csv, .tsv, .amat, .parquet, .wav, each also packed "
-    "(.gz, .bz2, .xz, .zip), or a folder of images; FILE:NAME chooses an array or a member"
-)
+KINDS = f"digits or mnist, or {files.KINDS}; FILE:NAME chooses an array or a member"
 
 
 def add(parser: argparse.ArgumentParser, root: bool = True) -> None:
@@ -51,12 +48,6 @@ def read(text: str, options: argparse.Namespace, scale: str | None = None) -> fi
         frame=options.frame,
         hop=options.hop,
     )
-
-
-def given(options: argparse.Namespace) -> list[str]:
-    """Return the names of those that were given."""
-    names = ("shape", "channels", "label", "scale", "alpha", "frame", "hop", "transpose", "raw")
-    return [name for name in names if getattr(options, name) not in (None, False)]
 
 
 def _shape(text: str) -> tuple[int, ...]:

@@ -19,7 +19,7 @@ FOUND = re.compile(r"^found +(.*)$", re.MULTILINE)
 SAMPLE = [
     "npy, int64 grey levels", "npy, channels first", "npy, shape said", "npy, other integers, raw", "npz, Keras",
     "csv.zip", "zip, EMNIST", "EMNIST", "Fashion-MNIST, a folder", "csv, Kaggle's digits", "csv, label by name",
-    "parquet, a published set of pictures", "matlab 5, SVHN", "hdf5, by name", "sparse, csr", "png, colour",
+    "parquet, pictures", "matlab 5, SVHN", "hdf5, by name", "sparse, csr", "png, colour",
     "png, 16 bits", "png, transparent on white", "tif, several frames", "wav, stereo",
 ]  # fmt: skip
 REFUSED = ["npz, several", "csv, a value missing", "png, transparent", "pickle", "gz, cut", "npy, other integers"]

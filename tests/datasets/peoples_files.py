@@ -401,7 +401,7 @@ TABLES = {
     ),
     "csv, counts": Row(file("a.csv", csv(LABELS.reshape(3, 4))), (3, 4), 0, 3, "not scaled"),
     "csv, empty": Row(file("a.csv", b""), said="found a file that begins with b''"),
-    "csv, a header alone": Row(file("a.csv", b"a,b\n"), said="below its header"),
+    "csv, a header alone": Row(file("a.csv", b"a,b\n"), said="below a header"),
     "tsv": Row(file("a.tsv", csv(REAL, NAMES.replace(",", "\t"), "\t")), (12, 10), REAL.min(), REAL.max()),
     "txt, blanks": Row(file("a.txt", csv(REAL, separator="  ")), (12, 10), REAL.min(), REAL.max()),
     "txt, savetxt": Row(file("a.txt", csv(FLOATS, separator=" ", form="{:.18e}".format)), (12, 10), 0, 1),
@@ -415,8 +415,8 @@ SCIENCE = {
         parquet(a=REAL[:, 0], b=REAL[:, 1], label=LABELS), (12, 2), said="column label taken for labels",
         low=REAL[:, :2].min(), high=REAL[:, :2].max(),
     ),
-    "parquet, a published set of pictures": Row(parquet(image=ENCODED, label=LABELS.tolist()), S, said="column image"),
-    "parquet, lists": Row(parquet(v=FLOATS.tolist(), label=LABELS), (12, 10), 0, 1, "lists of column v"),
+    "parquet, pictures": Row(parquet(image=ENCODED, label=LABELS.tolist()), S, said="column image alone"),
+    "parquet, lists": Row(parquet(v=FLOATS.tolist(), label=LABELS), (12, 10), 0, 1, "column v alone"),
     "parquet, a value missing": Row(parquet(a=[1.0, None], b=[1, 2]), said="row 1, column a: a value is missing"),
     "parquet, text": Row(parquet(a=[1.0, 2.0], b=["x", "y"]), said="column b must hold numbers, found string"),
     "matlab 5, pixels": Row(matlab(X=FLAT, y=LABELS), D),
@@ -447,6 +447,7 @@ PICTURES = {
     "webp": Row(pictures(COLOUR, "{:02}.webp", kind="WEBP", lossless=True), C),
     "pgm": Row(pictures(GREY, "{:02}.pgm", kind="PPM"), S),
     "png, grey stored in colour": Row(pictures(GREY, mode="RGB"), S, said="grey, though stored in colour"),
+    "png, grey and grey in colour": Row(files(**{"a.png": png(GREY[0]), "b.png": png(GREY[1], "RGB")}), (2, 8, 8)),
     "png, grey in a palette": Row(pictures([Image.fromarray(one).convert("P") for one in GREY]), S),
     "png, colours in a palette": Row(
         files(**{"a.png": palette([[255, 0, 0], [0, 255, 0], [0, 0, 255], [9, 9, 9]])}), (1, 8, 8, 3)

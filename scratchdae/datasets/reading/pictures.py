@@ -34,11 +34,10 @@ class Pictures:
         """Take places of pictures: a path or bytes, the frame, and how it is called."""
         self._places, self._options, self._grey = places, options, False
         self._convert: Callable[[Array], Array] | None = None
-        step = max(1, len(places) // _LOOKED_AT)
+        in_colour = self._pixels(0).ndim == 3
+        self._grey = all(map(self._may_be_grey, range(0, len(places), max(1, len(places) // _LOOKED_AT))))
         self._first = self._pixels(0)
-        if self._first.ndim == 3:  # a picture that is damaged is refused when it is asked for, not here
-            self._grey = all(_is_grey(self._pixels(i)) for i in range(0, len(places), step) if self._sound(i))
-            self._first = self._pixels(0)
+        self.notes = ["grey, though stored in colour"] if in_colour and self._grey else list[str]()
         self.shape = (len(places), *self._first.shape)  # (N, rows, columns) or (N, rows, columns, 3)
         self.dtype = self._first.dtype
 
@@ -61,16 +60,12 @@ class Pictures:
         other.dtype, other._convert = np.dtype(dtype), convert
         return other
 
-    @property
-    def grey_stored_in_colour(self) -> bool:
-        """Whether all are grey, and a file has them in colour."""
-        return self._grey
-
-    def _sound(self, i: int) -> bool:
+    def _may_be_grey(self, i: int) -> bool:
         try:
-            return bool(self._pixels(i).ndim)
-        except ValueError:
-            return False
+            pixels = self._pixels(i)
+        except ValueError:  # a picture that is damaged is refused when it is asked for, not here
+            return True
+        return pixels.ndim == 2 or _is_grey(pixels)
 
     def _pixels(self, i: int) -> Array:
         place, frame, said = self._places[i]
@@ -98,7 +93,7 @@ def folder(path: Path, options: Options) -> Found:
     paths.sort()
     pictures = Pictures([(one, -1, str(one)) for one in paths], options)
     classes = [one.relative_to(path).parts[0] if len(one.relative_to(path).parts) > 1 else "" for one in paths]
-    notes = _notes(pictures)
+    notes = pictures.notes
     if len(set(classes)) == 1 and classes[0]:
         notes.append(f"all {len(paths)} pictures are in one folder, {classes[0]}")
     elif others:
@@ -116,12 +111,7 @@ def frames(content: Content, options: Options) -> Found:
     if n == 1:
         raise ValueError("it is one picture, not examples: give the folder of your pictures, or a file of frames")
     pictures = Pictures([(file, i, f"{content.said}, frame {i}") for i in range(n)], options)
-    return Found(pictures, notes=[f"{n} frames of one file", *_notes(pictures)])
-
-
-def column(encoded: list[bytes], said: str, options: Options) -> Pictures:
-    """Read the pictures of a column of a table."""
-    return Pictures([(one, -1, f"{said}, picture {i}") for i, one in enumerate(encoded)], options)
+    return Found(pictures, notes=[f"{n} frames of one file", *pictures.notes])
 
 
 def decoded(place: Path | bytes, said: str, alpha: str | None, frame: int = -1) -> Array:
@@ -173,10 +163,6 @@ def _composited(image: "Image", alpha: str | None) -> Array:
         return pixels[:, :, 0] if image.mode in ("L", "LA", "La") or (palette and _is_grey(pixels)) else pixels
     pixels = np.asarray(image.convert("L" if image.mode in ("1", "L") else "RGB"))
     return pixels[:, :, 0] if palette and _is_grey(pixels) else pixels
-
-
-def _notes(pictures: Pictures) -> list[str]:
-    return ["grey, though stored in colour"] if pictures.grey_stored_in_colour else []
 
 
 def _is_grey(pixels: Array) -> bool:

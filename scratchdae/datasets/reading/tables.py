@@ -17,15 +17,7 @@ from scratchdae.datasets.reading.options import Found, Options
 
 PARQUET = b"PAR1"
 SUFFIXES = (".csv", ".tsv", ".tab", ".txt", ".amat", ".data", ".dat")
-_LABELS = (
-    "label",
-    "labels",
-    "class",
-    "target",
-    "species",
-    "y",
-    "t",
-)  # columns that are no inputs, by their usual names
+_LABELS = ("label", "labels", "class", "target", "species", "y", "t")  # columns that are usually no inputs
 _IMAGES = ("image", "img", "png", "jpg", "bytes")  # columns of a published data set of pictures
 _AT_A_TIME = 500  # lines
 _LONGEST = 2**24  # characters of a line: what is longer is no table
@@ -50,33 +42,28 @@ class _Form:
 def text(content: Content, options: Options) -> Found:
     """Read a text of numbers; the column of the labels is left out, and numbered first columns without a name too."""
     if content.name:
-        raise ValueError(
-            f"a table has no named parts, found the name {content.name!r} asked for; --label names a column"
-        )
+        raise ValueError(f"a table has no named parts, found the name {content.name!r} asked for")
     lines = _lines(content)
     head = list(itertools.islice(lines, _SOME))
-    if not head:
-        raise ValueError("it must hold a line of numbers at least, found none")
     form = _form([line for _, line in head])
-    body = itertools.chain(head[1:] if form.names else head, lines)
-    first = next(body, None)
-    if first is None:
-        raise ValueError("it must hold a line of numbers below its header, found none")
-    width, names = len(form.cells(first[1])), form.names
-    if names and len(names) == width - 1:
-        names = ["", *names]  # as R writes the names of the rows, without one of their own
+    head = head[bool(form.names) :]
+    if not head:
+        raise ValueError("it must hold a line of numbers, below a header if it has one, found none")
+    rows = [form.cells(line) for _, line in head]
+    width, names = len(rows[0]), form.names
     label = _label(options.label, names or [""] * width, content.suffix)
-    if label is None and options.label is None:  # a column of text alone, first or last, such as a species
-        label = next((i for i in (width - 1, 0) if i == _only_text(form, head[bool(form.names) :], width)), None)
+    if label is None and options.label is None:  # a column of text, first or last, if no other is one: a species
+        words = {i for row in rows for i, cell in enumerate(row) if not _is_number(cell) and not _is_missing(cell)}
+        label = words.pop() if words in ({0}, {width - 1}) and width > 1 else None
     keep = [i for i in range(width) if i != label]
     parts, labels = list[Array](), list[str]()
-    body = itertools.chain([first], body)
+    body = itertools.chain(head, lines)
     while batch := list(itertools.islice(body, _AT_A_TIME)):
         parts.append(_numbers(batch, form, names, width, keep))
         labels += [form.cells(line)[label] for _, line in batch] if label is not None else []
     x = np.concatenate(parts)  # uint8 only where all of them are
     notes = [f"column {_called(label, names)} taken for labels (--label)"] if label is not None else []
-    if names and not names[0] and keep[0] == 0 and width > 2 and _counts(x[:, 0]):
+    if names and not names[0] and keep[0] == 0 and width > 2 and (x[:, 0] == x[0, 0] + np.arange(len(x))).all():
         x, keep = x[:, 1:], keep[1:]
         notes.append("the first column, which has no name and counts the rows, left out")
     columns = [names[i] if names else "" for i in keep]
@@ -107,14 +94,10 @@ def _lines(content: Content) -> Iterator[tuple[int, str]]:
 
 def _form(lines: list[str]) -> _Form:
     delimiter = next((mark for mark in "\t;," if 2 * sum(mark in line for line in lines) >= len(lines)), None)
-    comma = (
-        delimiter in (";", "\t")
-        and not any("." in line for line in lines[1:])
-        and any("," in line for line in lines[1:])
-    )
-    form = _Form(delimiter, comma, [])
-    rows = [form.cells(line) for line in lines]
-    return _Form(delimiter, comma, rows[0] if _is_header(rows) else [])
+    below = "".join(lines[1:])
+    comma = delimiter in (";", "\t") and "." not in below and "," in below
+    rows = [_Form(delimiter, comma, []).cells(line) for line in lines]
+    return _Form(delimiter, comma, rows[0] if rows and _is_header(rows) else [])
 
 
 def _is_header(rows: list[list[str]]) -> bool:
@@ -125,18 +108,7 @@ def _is_header(rows: list[list[str]]) -> bool:
     if not rows[0][0] and rows[0][1:] == [str(i) for i in range(len(rows[0]) - 1)]:
         return True
     pairs = zip(rows[0], rows[1], strict=False) if len(rows) > 1 else ()
-    return any(
-        above and not _is_number(above) and not _is_missing(above) and _is_number(below) for above, below in pairs
-    )
-
-
-def _only_text(form: _Form, lines: list[tuple[int, str]], width: int) -> int | None:
-    """Return which column holds text in each of some lines, if only one does."""
-    found = set[int]()
-    for _, line in lines:
-        cells = form.cells(line)
-        found |= {i for i, cell in enumerate(cells) if not _is_number(cell) and not _is_missing(cell)}
-    return found.pop() if len(found) == 1 and width > 1 else None
+    return any(not _is_number(above) and not _is_missing(above) and _is_number(below) for above, below in pairs)
 
 
 def _label(asked: str | None, names: list[str], suffix: str) -> int | None:
@@ -148,9 +120,7 @@ def _label(asked: str | None, names: list[str], suffix: str) -> int | None:
             return names.index(asked)
         if asked.isdecimal() and int(asked) < len(names):
             return int(asked)
-        raise ValueError(
-            f"--label must be a column, found {asked!r} beside {shown([name for name in names if name] or len(names))}"
-        )
+        raise ValueError(f"--label must be a column, found {asked!r}, and columns {shown(list(filter(None, names)))}")
     if suffix == ".amat":
         return len(names) - 1
     lower = [name.lower() for name in names]
@@ -162,14 +132,13 @@ def _numbers(
 ) -> Array:  # (n, len(keep)) uint8 where all are integers from 0 to 255
     """Read some lines fast, and where that fails or a value is missing, say in which line and column."""
     lines = [line.replace(",", ".") if form.comma else line for _, line in batch]
-    try:
+    x = np.empty(0)
+    with contextlib.suppress(ValueError):
         x = np.loadtxt(lines, delimiter=form.delimiter, ndmin=2, comments=None, quotechar='"', usecols=keep)
-        whole = len(x) == len(batch) and all(_width(line, form) == width for line in lines)
-    except ValueError:
-        whole = False
-    if not whole or not np.isfinite(x).all():
+    if len(x) != len(batch) or not np.isfinite(x).all() or any(_width(line, form) != width for line in lines):
         for place, line in batch:
             _refuse(place, form.cells(line), names, width, keep)
+        raise ValueError(f"lines {batch[0][0]} to {batch[-1][0]} must hold numbers, found what cannot be told")
     grey = (x >= 0) & (x <= 255) & (x == np.floor(x))
     return x.astype(np.uint8) if grey.all() else x
 
@@ -188,9 +157,7 @@ def _refuse(place: int, cells: list[str], names: list[str], width: int, keep: li
         if _is_missing(cells[i]):
             raise ValueError(f"{where}: a value is missing, found {cells[i]!r}; fill it, or leave the row out")
         if not _is_number(cells[i]):
-            raise ValueError(
-                f"{where} must be a number, found {shown(cells[i])}; --label NAME takes a column for labels"
-            )
+            raise ValueError(f"{where} must be a number, found {shown(cells[i])}; --label leaves a column out")
         if not math.isfinite(float(cells[i])):
             raise ValueError(f"{where} must be finite, found {cells[i]}")
 
@@ -211,10 +178,6 @@ def _is_missing(cell: str) -> bool:
     return cell.lower() in ("", "na", "n/a", "nan", "null", "none", "?", "-")
 
 
-def _counts(x: Array) -> bool:
-    return len(x) > 1 and bool((x == x[0] + np.arange(len(x))).all())
-
-
 def is_text(content: Content) -> bool:
     """Tell by the suffix; without one, by what it begins with."""
     if content.suffix in SUFFIXES:
@@ -224,61 +187,40 @@ def is_text(content: Content) -> bool:
 
 # ------------------------------------------------------------------ Parquet
 def parquet(content: Content, options: Options) -> Found:
-    """Read the pictures of a column called image, or a column of lists, or all columns of numbers but the labels."""
+    """Read the pictures of a column, or the lists of one, or all columns of numbers but the labels."""
     from scratchdae.datasets.reading.science import needs
 
     needs("pyarrow", "a Parquet file")
-    import pyarrow
     import pyarrow.parquet
+    from pyarrow import types
 
     from scratchdae.datasets.reading import pictures
 
-    file = pyarrow.parquet.ParquetFile(content.seekable())
-    schema = file.schema_arrow
-    names: list[str] = list(schema.names)
-    label = _label(options.label, names, "") if names else None
-    labels = _column_reader(content, names[label]) if label is not None else lambda: None
-    notes = [f"column {names[label]} taken for labels (--label)"] if label is not None else []
-    wanted = [content.name] if content.name else [one for one in names if one.lower() in _IMAGES]
+    table = pyarrow.parquet.read_table(content.seekable())
+    names: list[str] = table.column_names
     if content.name and content.name not in names:
-        raise ValueError(f"it must have a column named {content.name}, found {', '.join(names)[:200]}")
-    for name in wanted:
-        kind = schema.field(name).type
-        if pyarrow.types.is_struct(kind) or pyarrow.types.is_binary(kind) or pyarrow.types.is_large_binary(kind):
-            column = file.read(columns=[name]).column(0).combine_chunks()
-            encoded = column.field("bytes") if pyarrow.types.is_struct(kind) else column
-            found = pictures.column([one.as_py() for one in encoded], content.said, options)
-            return Found(found, labels=labels, notes=[f"pictures of column {name}", *notes])
+        raise ValueError(f"it must have a column named {content.name}, found {shown(names)}")
+    label = _label(options.label, names, "")
+    labels = None if label is None else table.column(label)
+    notes = [] if label is None else [f"column {names[label]} taken for labels (--label)"]
     wanted = [content.name] if content.name else [one for i, one in enumerate(names) if i != label]
-    numbers, listed = list[str](), list[str]()
+    wanted.sort(key=lambda one: one.lower() not in _IMAGES)
     for name in wanted:
-        kind = schema.field(name).type
-        if pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_boolean(kind):
-            numbers.append(name)
-        elif hasattr(kind, "value_type") and not pyarrow.types.is_dictionary(kind):
-            listed.append(name)
-        else:
-            raise ValueError(f"column {name} must hold numbers, found {kind}; --label NAME takes a column for labels")
-    table = file.read(columns=numbers or listed[:1])
-    for i, name in enumerate(table.column_names):
-        if table.column(i).null_count:
-            row = table.column(i).is_null().to_numpy().argmax()
+        column, kind = table[name], table[name].type
+        if column.null_count:
+            row = column.is_null().to_numpy().argmax()
             raise ValueError(f"row {row}, column {name}: a value is missing, found null; fill it, or leave the row out")
-    if not numbers:
-        x = np.array(table.column(0).to_pylist())  # a ragged list is refused by NumPy
-        return Found(x, labels=labels, notes=[f"lists of column {listed[0]}", *notes])
-    notes += [f"column {one}, of lists, left out" for one in listed]
-    x = np.stack([np.asarray(table.column(i)) for i in range(len(numbers))], axis=1)
-    return Found(x, labels=labels, notes=notes, columns=numbers)
-
-
-def _column_reader(content: Content, name: str) -> Any:
-    import pyarrow.parquet
-
-    source = content.path if content.plain else content.seekable().read()
-
-    def read() -> Array:
-        file = source if not isinstance(source, bytes) else io.BytesIO(source)
-        return np.asarray(pyarrow.parquet.ParquetFile(file).read(columns=[name]).column(0))
-
-    return read
+        x: Any = None
+        if types.is_struct(kind) or types.is_binary(kind) or types.is_large_binary(kind):
+            encoded = [one["bytes"] if isinstance(one, dict) else one for one in column.to_pylist()]
+            x = pictures.Pictures([(one, -1, f"{content.said}, row {i}") for i, one in enumerate(encoded)], options)
+        elif types.is_list(kind) or types.is_large_list(kind) or types.is_fixed_size_list(kind):
+            x = np.array(column.to_pylist())  # a ragged list is refused by NumPy
+        elif not (types.is_integer(kind) or types.is_floating(kind) or types.is_boolean(kind)):
+            raise ValueError(f"column {name} must hold numbers, found {kind}; --label leaves a column out")
+        if x is not None:
+            return Found(
+                x, lambda: None if labels is None else np.asarray(labels), notes=[f"column {name} alone", *notes]
+            )
+    x = np.stack([np.asarray(table[name]) for name in wanted], axis=1)
+    return Found(x, lambda: None if labels is None else np.asarray(labels), notes=notes, columns=wanted)
