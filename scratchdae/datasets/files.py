@@ -6,6 +6,7 @@ can be is read before it is asked for: an array that nothing packs is mapped, pi
 
 import math
 import os
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -148,19 +149,13 @@ def read(
 
 def locate(text: str) -> tuple[Path, str]:
     """Split ``FILE:NAME`` into the path and the name, which is empty where `text` is a path that exists."""
-    path, name = at_home(text), ""
-    before = text
-    while not path.exists() and ":" in before:  # a name may have colons, of an archive in an archive
-        before, _, last = before.rpartition(":")
-        name = f"{last}:{name}" if name else last
-        path = at_home(before)
-    if not path.exists() and name:
-        before, _, name = text.rpartition(":")
-        path = at_home(before)
+    parts = text.split(":")
+    ways = [(":".join(parts[:i]), ":".join(parts[i:])) for i in range(len(parts), 0, -1)]  # a name may have colons
+    before, name = next((way for way in ways if way[0] and at_home(way[0]).exists()), ways[min(1, len(ways) - 1)])
     if not before:
         raise ValueError(f"the data must be a name or a path, found {text!r}")
-    refuse_endless(path, "a file or a folder of images")
-    return path, name
+    refuse_endless(at_home(before), "a file or a folder of images")
+    return at_home(before), name
 
 
 def square(columns: int) -> tuple[int, int] | None:
@@ -172,9 +167,7 @@ def square(columns: int) -> tuple[int, int] | None:
 def _file(path: Path, name: str, options: Options) -> Found:
     with containers.opened(path, name) as content:
         reader = next((read for magic, read in _READERS if content.magic.startswith(magic)), None)
-        if tables.is_text(content) and not (
-            reader and b"\0" in content.magic
-        ):  # a header may begin with BM, as .bmp does
+        if tables.is_text(content) and not (reader and b"\0" in content.magic):  # a header may begin like a .bmp
             reader = tables.text
         if content.magic.startswith(b"\x80") or content.suffix in _PICKLES:
             raise ValueError(f"{content.said} is a pickle, and pickles are never loaded: save its arrays as .npz")
@@ -182,11 +175,9 @@ def _file(path: Path, name: str, options: Options) -> Found:
             raise ValueError(f"{content.said} must be {KINDS}, found a file that begins with {content.magic[:6]!r}")
         try:
             return reader(content, options)
-        except MemoryError:
-            raise
         except Exception as error:  # what a damaged file makes NumPy, zipfile and the others raise has no common class
             packed = not content.plain and isinstance(error, containers.DAMAGED)
-            if packed or (isinstance(error, ValueError) and str(path) in str(error)):
+            if packed or isinstance(error, MemoryError) or (isinstance(error, ValueError) and str(path) in str(error)):
                 raise
             raise ValueError(f"{content.said} cannot be read: {error}") from error
 
@@ -235,16 +226,12 @@ def _examples_are_last(shape: tuple[int, ...], wanted: tuple[int, ...] | None, m
 def _channels_are_first(text: str, shape: tuple[int, ...], wanted: str | None) -> bool:
     first, last = (0 if sides in (1, 3) else 1 if sides == 4 else 2 for sides in (shape[1], shape[3]))  # 4 is rarer
     if wanted is None and first == last:
-        raise ValueError(
-            f"{text} must hold images with 1, 3 or 4 channels, first or last, found shape {shape}; --channels first or "
-            "last says where they are"
-        )
+        found = f"found shape {shape}; --channels first or last says where they are"
+        raise ValueError(f"{text} must hold images with 1, 3 or 4 channels, first or last, {found}")
     return wanted == "first" if wanted else first < last
 
 
-def _image(
-    text: str, x: Array | Pictures, columns: list[str] | None, wanted: tuple[int, ...] | None
-) -> tuple[int, ...] | None:
+def _image(text: str, x: Any, columns: list[str] | None, wanted: tuple[int, ...] | None) -> tuple[int, ...] | None:
     """Return the shape of an image, None where examples are none: a square number of a table's columns is no image."""
     size = math.prod(x.shape[1:])
     if wanted is not None:
@@ -252,21 +239,15 @@ def _image(
             raise ValueError(f"shape must be of {size} numbers, those of an example of {text}, found {wanted}")
         return (wanted[:2] if wanted[2:] == (1,) else wanted) if len(wanted) > 1 else None
     if len(x.shape) > 2:
-        return x.shape[1:3] if x.shape[3:] == (1,) else x.shape[1:]
+        return tuple(x.shape[1:3] if x.shape[3:] == (1,) else x.shape[1:])
     side = square(size)
     if side is None or size == 1:
         return None
     if columns is not None:
-        return side if all(name.lower().startswith(("pixel", "px")) or _is_place(name) for name in columns) else None
+        return side if all(re.fullmatch(r"(pixel|px).*|\d+x\d+", name.lower()) for name in columns) else None
     if x.dtype == np.uint8:
         return side
     if side[0] < _LEAST_SIDE or x.dtype.kind != "f":
         return None
     some = x[np.arange(min(len(x), 100))]
     return side if bool((some >= 0).all() and (some <= 1).all()) else None
-
-
-def _is_place(name: str) -> bool:
-    """Tell whether a column is called by its row and column, as in 28x28."""
-    row, _, column = name.partition("x")
-    return row.isdecimal() and column.isdecimal()

@@ -41,7 +41,7 @@ def npz(content: Content, _: Options) -> Found:
         if {"format", "shape", "data"} <= there.keys() and not content.name:
             from scratchdae.datasets.reading import science
 
-            return science.sparse(archive, file)
+            return science.sparse(file)
         shapes = {name: _header(archive, name)[0] for name in there}
         name = chosen("array", content.name, shapes, [member.removesuffix(".npy") for member in archive.namelist()])
         test = _TESTS.get(name)

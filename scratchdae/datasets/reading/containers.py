@@ -17,10 +17,8 @@ from typing import Any, BinaryIO, cast
 
 ZIP = (b"PK\3\4", b"PK\5\6")
 _PACKED: dict[bytes, tuple[str, Callable[..., Any]]] = {
-    b"\x1f\x8b": ("gzip", gzip.open),
-    b"BZh": ("bzip2", bz2.open),
-    b"\xfd7zXZ\0": ("xz", lzma.open),
-}
+    b"\x1f\x8b": ("gzip", gzip.open), b"BZh": ("bzip2", bz2.open), b"\xfd7zXZ\0": ("xz", lzma.open),
+}  # fmt: skip
 _DEFLATED = 1032  # bytes that gzip can make of one, at most
 _DEEPEST = 3  # packed files in packed files, as in EMNIST's archive
 _WHOLE = 2**31  # bytes unpacked at most where a library needs all of them at once

@@ -23,9 +23,7 @@ def chosen(text: str, x: Array | Pictures, scale: float | str | None, table: boo
     """Choose how to convert, and say it in words; integers that say nothing about white are refused."""
     kind, native = x.dtype.kind, x.dtype.newbyteorder("=")
     if kind not in "biuf":
-        raise ValueError(
-            f"{text} must hold uint8 grey levels (0 to 255) or floating-point numbers, found dtype {x.dtype}"
-        )
+        raise ValueError(f"{text} must hold {_WANTED}, found dtype {x.dtype}")
     real: Any = np.float32 if x.dtype.itemsize <= 2 else np.float64
     if kind == "f":
         real = native if x.dtype.itemsize in (4, 8) else real
@@ -36,10 +34,7 @@ def chosen(text: str, x: Array | Pictures, scale: float | str | None, table: boo
         return (None if x.dtype == real else plain), "not scaled"
     if isinstance(scale, int | float):
         divisor = np.dtype(real).type(scale)
-        return (
-            real,
-            lambda batch: batch.astype(real) / divisor,
-        ), f"divided by {scale:.17g}"
+        return (real, lambda batch: batch.astype(real) / divisor), f"divided by {scale:.17g}"
     if scale == "standard":
         return _to_standard(text, x, real)
     if scale == "range":
@@ -50,15 +45,16 @@ def chosen(text: str, x: Array | Pictures, scale: float | str | None, table: boo
         return (None if x.dtype == real else plain), "not scaled"
     if kind == "b":
         return plain, "false and true taken as 0 and 1"
-    if x.dtype == np.uint16 and not isinstance(x, np.ndarray):
-        return (real, lambda batch: batch.astype(real) / real(DEEP)), f"divided by {DEEP}"
-    low, high = large.extent(np.asarray(x))
+    deep: Convert = (np.float32, lambda batch: batch.astype(np.float32) / np.float32(DEEP))
+    if isinstance(x, Pictures):
+        return deep, f"divided by {DEEP}"
+    low, high = large.extent(x)
     if low >= 0 and high <= 1:
-        return plain, "0 and 1 as they are"
+        return (np.float32, lambda batch: batch.astype(np.float32)), "0 and 1 as they are"
     if low >= 0 and GREY <= high <= WHITE and (not table or x.shape[1] >= _PIXELS):
         return (np.uint8, lambda batch: batch.astype(np.uint8)), SCALED
     if x.dtype.newbyteorder("=") == np.uint16 and high > WHITE:
-        return (real, lambda batch: batch.astype(real) / real(DEEP)), f"divided by {DEEP}"
+        return deep, f"divided by {DEEP}"
     if table:
         return (np.float64, lambda batch: batch.astype(np.float64)), "not scaled"
     raise ValueError(

@@ -1,13 +1,12 @@
 """What MATLAB, HDF5 and SciPy write, by the libraries made for them."""
 
 import importlib.util
-import zipfile
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.datasets.reading.arrays import NAMES, chosen, packed_array
+from scratchdae.datasets.reading.arrays import NAMES, chosen
 from scratchdae.datasets.reading.containers import Content
 from scratchdae.datasets.reading.options import Found, Options
 
@@ -78,14 +77,11 @@ def hdf5(content: Content, _: Options) -> Found:
     return Found(x.T if theirs else x, matlab=theirs)
 
 
-def sparse(archive: zipfile.ZipFile, file: BinaryIO) -> Found:
+def sparse(file: BinaryIO) -> Found:
     """Read a sparse matrix as `scipy.sparse.save_npz` writes it, with its zeros."""
     needs("scipy", "a sparse matrix")
     import scipy.sparse
 
-    shape = packed_array(archive, "shape").ravel()
-    if len(shape) != 2 or (shape < 0).any():
-        raise ValueError(f"a sparse matrix must have two axes, found shape {shape.tolist()}")
     file.seek(0)
     matrix = scipy.sparse.load_npz(file)
     if hasattr(matrix, "check_format"):
