@@ -124,7 +124,7 @@ def _panel(name: str, options: argparse.Namespace) -> tuple[Panel, list[str]]:
     seen = examine(name, x, shape is not None, axes=stored.x.shape[1:], names=stored.columns)
     labels = stored.labels()
     lines = [f"found     {stored.found(seen.low, seen.high)}", *(f"odd       {note}" for note in seen.notes)]
-    return Panel(stored.source, x, shape, None if labels is None or len(labels) < n else labels[:n]), lines
+    return Panel(Path(name).name, x, shape, None if labels is None or len(labels) < n else labels[:n]), lines
 
 
 def draw(options: argparse.Namespace) -> int:

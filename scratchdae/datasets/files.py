@@ -179,7 +179,7 @@ def _file(path: Path, name: str, options: Options) -> Found:
             packed = not content.plain and isinstance(error, containers.DAMAGED)
             if packed or isinstance(error, MemoryError) or (isinstance(error, ValueError) and str(path) in str(error)):
                 raise
-            raise ValueError(f"{content.said} cannot be read: {error}") from error
+            raise ValueError(f"{content.said} cannot be read: {' '.join(str(error).split())[:300]}") from error
 
 
 def _arranged(text: str, source: str, found: Found, options: Options) -> Stored:
