@@ -65,7 +65,21 @@ def test_the_same_pictures_come_of_every_format(name, tmp_path):
     np.testing.assert_array_equal(x, GREY.reshape(12, -1))
 
 
-@pytest.mark.parametrize("name", ["npy, channels first", "npy, channels last", "matlab 5, SVHN", "webp", "png, colour"])
+OTHERS = ("bool", "0 and 1", "sparse")
+REAL = [name for name, row in ROWS.items() if (row.shape, row.low, row.high) == ((12, 10), 0, 1)]
+REAL = [name for name in REAL if not any(other in name for other in OTHERS)]
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_the_same_numbers_come_of_every_format(name, tmp_path):
+    x = datasets.read(ROWS[name].make(tmp_path)).x
+    np.testing.assert_allclose(x, FLOATS, rtol=0, atol=1e-3 if "float16" in name else 1e-7)
+
+
+COLOURED = [name for name, row in ROWS.items() if (row.shape, row.high) == ((12, 8, 8, 3), 255)]
+
+
+@pytest.mark.parametrize("name", COLOURED)
 def test_the_same_colours_come_of_every_format(name, tmp_path):
     np.testing.assert_array_equal(large.flat(datasets.read(ROWS[name].make(tmp_path)).x), COLOUR.reshape(12, -1))
 
@@ -102,6 +116,12 @@ def test_the_pictures_are_upright_and_composited(tmp_path):
 def test_a_transposed_set_is_transposed(tmp_path):
     row = ROWS["EMNIST"]
     np.testing.assert_array_equal(datasets.read(row.make(tmp_path), transpose=True).x, GREY[:, :6].swapaxes(1, 2))
+
+
+def test_a_sparse_matrix_has_its_zeros(tmp_path):
+    for form in ("csr", "coo"):
+        x = datasets.read(ROWS[f"sparse, {form}"].make(tmp_path)).x
+        np.testing.assert_array_equal(x, np.where(FLOATS > 0.7, FLOATS, 0))
 
 
 def mapped(x):
