@@ -123,7 +123,7 @@ def _panel(name: str, options: argparse.Namespace) -> tuple[Panel, list[str]]:
     x, shape = training_data.drawable(stored, stored.x[np.arange(n)])
     seen = examine(name, x, shape is not None, axes=stored.x.shape[1:], names=stored.columns)
     labels = stored.labels()
-    lines = [f"found     {stored.found(seen.low, seen.high)}", *(f"odd       {note}" for note in seen.notes)]
+    lines = [f"found     {stored.found(seen.low, seen.high, n)}", *(f"odd       {note}" for note in seen.notes)]
     return Panel(Path(name).name, x, shape, None if labels is None or len(labels) < n else labels[:n]), lines
 
 

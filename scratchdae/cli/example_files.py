@@ -51,7 +51,7 @@ def read(text: str, most: int | None, rng: np.random.Generator, options: argpars
     if (largest := float(np.abs(x).max())) > _LARGEST:
         raise ValueError(f"{text} must hold numbers up to {_LARGEST:g}, whose squares have sums, found {largest:g}")
     source = f"{stored.source} ({stored.kind}, {stored.done})"
-    return Examples(source, x, there, stored.image_shape, stored.found(seen.low, seen.high), seen.notes)
+    return Examples(source, x, there, stored.image_shape, stored.found(seen.low, seen.high, len(x)), seen.notes)
 
 
 def _draw(there: int, size: int, most: int | None, rng: np.random.Generator) -> Array:

@@ -22,7 +22,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(run=run)
     data = parser.add_argument_group("data")
-    data.add_argument("--data", default="digits", metavar="NAME|FILE[:NAME]", help=f"{reading_options.KINDS} (digits)")
+    data.add_argument("--data", default="digits", metavar="NAME|FILE[:NAME]", help=f"(digits) {reading_options.KINDS}")
     data.add_argument("--limit", type=int, metavar="N", help="use the first N training examples only")
     data.add_argument(
         "--validation", type=float, default=1 / 6, metavar="FRACTION", help="held out of those, from the end (1/6)"

@@ -63,7 +63,7 @@ def load(data: str, options: argparse.Namespace, limit: int | None = None, valid
     return TrainingData(
         stored.source, x[: len(x) - held_out], x[len(x) - held_out :] if held_out else None,
         test, drawn, low, high,
-        stored.found(seen.low, seen.high), seen.notes, stored.image_shape,
+        stored.found(seen.low, seen.high, len(x)), seen.notes, stored.image_shape,
     )  # fmt: skip
 
 

@@ -7,14 +7,15 @@ can be is read before it is asked for: an array that nothing packs is mapped, pi
 import math
 import os
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Array
+from scratchdae.arguments import Array, sequence
+from scratchdae.arguments import path as path_of
 from scratchdae.datasets.folders import at_home, refuse_endless
 from scratchdae.datasets.reading import arrays, containers, large, pictures, scaling, science, sound, tables
 from scratchdae.datasets.reading.options import Found, Options
@@ -67,16 +68,17 @@ class Stored:
     labels: Callable[[], Array | None] = lambda: None  # (N,), read when they are asked for
     columns: list[str] | None = None  # their names, of a table
 
-    def found(self, low: object, high: object) -> str:
-        """Say in a line what was found, and what was done to it; the numbers lie between `low` and `high`."""
+    def found(self, low: object, high: object, n: int | None = None) -> str:
+        """Say in a line what was found, and what was done to it; of `n` examples, this is the range."""
         shape = "×".join(map(str, (len(self.x), *self.x.shape[1:])))
-        return "; ".join([f"{shape}, {self.kind}, {low} to {high}, {self.done}", *self.notes])
+        some = "" if n is None or n == len(self.x) else f" in {n} of them"
+        return "; ".join([f"{shape}, {self.kind}, {low} to {high}{some}, {self.done}", *self.notes])
 
 
 def read(
-    text: str,
+    text: str | os.PathLike[str],
     *,
-    sets: Collection[str] = SETS,
+    sets: Sequence[str] = SETS,
     root: str | os.PathLike[str] | None = None,
     shape: tuple[int, ...] | None = None,
     channels: str | None = None,
@@ -94,10 +96,10 @@ def read(
 
     Parameters
     ----------
-    text : str
+    text : str or path-like
         One of `sets`, or a path; ``FILE:NAME`` chooses an array or the member of an archive. Without a name the array
         is taken that is called x, x_train or the like, or that is the only one.
-    sets : collection of str
+    sets : sequence of str
         The names that are no paths: ``digits``, ``mnist`` or both.
     root : path-like, optional
         The folder of MNIST.
@@ -122,6 +124,7 @@ def read(
     Stored
         Its `x` are uint8 grey levels, which stand for numbers in [0, 1], or real numbers, perhaps not finite.
     """
+    text, sets = text if isinstance(text, str) else str(path_of("text", text)), sequence("sets", sets)
     options = Options(shape, channels, transpose, label, scale, alpha, frame, hop)
     if root is not None and text != "mnist":
         raise ValueError(f"root is the folder of MNIST and goes with mnist, found {text}")

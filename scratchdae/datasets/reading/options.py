@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from scratchdae.arguments import Array, choice, integer, number, sides
+from scratchdae.arguments import Array, choice, flag, instance, integer, number, sides
 
 if TYPE_CHECKING:
     from scratchdae.datasets.reading.pictures import Pictures
@@ -42,6 +42,9 @@ class Options:
             choice("scale", self.scale, SCALES)
         elif self.scale is not None:
             number("scale", self.scale, above=0)
+        flag("transpose", self.transpose)
+        if self.label is not None:
+            instance("label", self.label, str, "the name of a column, its number as text, or none")
         for name in ("frame", "hop"):
             if getattr(self, name) is not None:
                 integer(name, getattr(self, name))
