@@ -2,7 +2,8 @@
 
 import textwrap
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
@@ -28,7 +29,7 @@ def npy(content: Content, _: Options) -> Found:
         raise ValueError(f"{content.said} holds one array without a name, found the name {content.name!r} asked for")
     if content.plain:
         return Found(np.asarray(np.load(content.path, mmap_mode="r", allow_pickle=False)))
-    return Found(_rest(content.file))
+    return Found(np.asarray(np.lib.format.read_array(content.file, allow_pickle=False)))
 
 
 def npz(content: Content, _: Options) -> Found:
@@ -42,12 +43,16 @@ def npz(content: Content, _: Options) -> Found:
             from scratchdae.datasets.reading import science
 
             return science.sparse(file)
-        shapes = {name: _header(archive, name)[0] for name in there}
+        shapes = {}
+        for one, member in there.items():
+            with archive.open(member) as header:
+                shapes[one] = _read_header(header)[0]
         name = chosen("array", content.name, shapes, [member.removesuffix(".npy") for member in archive.namelist()])
         test = _TESTS.get(name)
+        labels = next((one for one in _LABELS if one in shapes and shapes[one][:1] == shapes[name][:1]), None)
         return Found(
             _mapped(content, archive, name) if content.plain else packed_array(archive, name),
-            labels=_labels(content, [one for one in _LABELS if one in shapes and shapes[one][:1] == shapes[name][:1]]),
+            labels=lambda: _again(content.path, labels) if labels and content.plain else None,
             test=packed_array(archive, test) if test in there else None,
         )
 
@@ -72,16 +77,7 @@ def chosen(what: str, name: str, shapes: dict[str, tuple[int, ...]], names: Iter
 def packed_array(members: zipfile.ZipFile, name: str) -> Array:
     """Unpack an array of a .npz file, no more than its header promises; NumPy unpacks what is no array whole."""
     with members.open(f"{name}.npy") as member:
-        return _rest(member)
-
-
-def _rest(file: IO[bytes]) -> Array:
-    return np.asarray(np.lib.format.read_array(file, allow_pickle=False))
-
-
-def _header(members: zipfile.ZipFile, name: str) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
-    with members.open(f"{name}.npy") as file:
-        return _read_header(file)
+        return np.asarray(np.lib.format.read_array(member, allow_pickle=False))
 
 
 def _read_header(file: IO[bytes]) -> tuple[tuple[int, ...], bool, np.dtype[Any]]:
@@ -109,12 +105,6 @@ def _mapped(content: Content, archive: zipfile.ZipFile, name: str) -> Array:
         return np.memmap(content.path, dtype, "r", file.tell(), shape, "F" if fortran else "C")
 
 
-def _labels(content: Content, names: list[str]) -> Callable[[], Array | None]:
-    if not names or not content.plain:
-        return lambda: None
-
-    def read() -> Array:
-        with zipfile.ZipFile(content.path) as archive:
-            return packed_array(archive, names[0])
-
-    return read
+def _again(path: Path, name: str) -> Array:
+    with zipfile.ZipFile(path) as archive:
+        return packed_array(archive, name)
