@@ -137,6 +137,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (datasets.to_float, {"x": W, "dtype": F}), (datasets.bernoulli, {"n": 3, "d": 2, "rng": RNG, "p": 0.5}), (datasets.uniform, {"n": 3, "d": 2, "rng": RNG}),
     (datasets.curve, {"t": W[0]}), (datasets.curved_manifold, {"n": 3, "rng": RNG, "noise": 0.1}), (datasets.sinusoids, {"n": 2, "steps": 3, "features": 1, "rng": RNG}),
     (datasets.draw_digits, {"n": 2, "rng": RNG}), (datasets.draw_labelled_digits, {"t": np.arange(3), "rng": RNG}), (datasets.read_idx, {"path": HERE / "a.idx"}),
+    (datasets.read, {"text": "digits", "sets": ("digits",), "shape": (28, 28), "channels": "last", "transpose": True, "label": "none", "scale": 255.0, "alpha": "black", "frame": 2, "hop": 1}),
     (datasets.rotate, {"images": (9 * IMAGES).astype(np.uint8), "angles": np.ones(3)}), (datasets.larochelle, {"problem": "rect", "seed": 0, "sizes": (2, 2, 2)}),
     (conformance.load_cases, {"root": None, "groups": ["autoencoder"], "names": [NAME]}),
     (conformance.check, {"adapter": "reference", "cases": CASES, "explain": False, "groups": ["autoencoder"], "timeout": None}),
@@ -150,7 +151,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (lambda **given: plots.reconstructions(axes(), **given), {"corrupted": X, "reconstructed": X, "clean": X, "image_shape": (2, 2), "n": 3}),
 ]  # fmt: skip
 INSIDE = {
-    "protocols and records": "Posted Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Survey ThreePartDataset Unsupported",
+    "protocols and records": "Posted Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Stored Survey ThreePartDataset Unsupported",
     "activations, which compute on whatever NumPy does": "identity identity_derivative leaky_relu leaky_relu_derivative relu relu_derivative sigmoid sigmoid_derivative softmax softmax_backward softplus softplus_derivative tanh tanh_derivative",
     "behind a check": "cross_entropy_alone absolute_error_over backward check_batch check_options check_params named cross_entropy_over divisor draw fans free_energy_grads gibbs_step gradients huber_over output_loss softmax_cross_entropy_over squared_error_over bernoulli_mask exact_mask global_norm taylor_order",
     "without arguments, or like a row": "Flatten Identity MaxPool2D ReLU Sigmoid Softplus Tanh digits he_uniform glorot_normal lecun_normal lecun_uniform sigmoid_uniform beta_cross_entropy best_constant permute_features project_to_curve redundant_columns sample_pca",
