@@ -7,6 +7,7 @@ to train     fit, Training, Corruption, GrowingPatience, History, NonFiniteError
              datasets, backend (NumPy or compiled)
 to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics, doctor (why a training fails)
 to compare   conformance (with another framework), sweep (many trainings), plots
+to combine   scratchdae.sklearn (estimators for scikit-learn, imported by that name)
 to write     chapter (what every chapter of the book has)
 
 ``help(scratchdae.fit)`` and so on say the rest. Importing the package loads NumPy and nothing heavier; a name of the
