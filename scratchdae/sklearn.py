@@ -13,6 +13,7 @@ either case, so what lies far from 0 should be standardised first, or they satur
 
 import sys
 from collections.abc import Callable
+from dataclasses import KW_ONLY, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -44,8 +45,26 @@ _LR = 0.05
 _ROUNDING = 1e-6  # how far a scaler's 0 and 1 may be off
 
 
+@dataclass(eq=False, repr=False)  # whose __init__ stores what it is given and nothing else, as scikit-learn wants it
 class _Estimator(BaseEstimator):  # type: ignore[misc]
     """What all three share: the door to data, and the parameters of a training."""
+
+    _: KW_ONLY
+    nu: float | Corruption = 0.3
+    loss: str = "auto"
+    output: str = "auto"
+    lr: str | float | Schedule = "auto"
+    max_iter: int = 30
+    batch_size: int = 20
+    optimizer: Optimizer | None = None
+    l2: float = 0.0
+    early_stopping: bool = False
+    validation_fraction: float = 0.1
+    n_iter_no_change: int = 10
+    warm_start: bool = False
+    random_state: Any = None
+    verbose: bool = False
+    backend: str = "auto"
 
     def _data(self, X: Any, first: bool, **more: Any) -> Any:
         """Return X as a matrix of float64 or float32, and y, if there is one; `first` is to begin anew."""
@@ -58,11 +77,10 @@ class _Estimator(BaseEstimator):  # type: ignore[misc]
             found = validate_data(self, X, **options)
         return (_dense(found[0]), found[1]) if isinstance(found, tuple) else _dense(found)
 
-    def _training(self, epochs: int, lr: float | Schedule, seed: int, **more: Any) -> Training:
-        options = {} if self.optimizer is None else {"optimizer": self.optimizer}
-        patience = self.n_iter_no_change if self.early_stopping else None
-        shared = {"l2": self.l2, "backend": self.backend, "patience": patience}
-        return Training(epochs, lr, self.batch_size, **options, **shared, seed=seed, **more)
+    def _training(self, epochs: int, lr: Any, seed: int, **more: Any) -> Training:
+        options: dict[str, Any] = {} if self.optimizer is None else {"optimizer": self.optimizer}
+        options["patience"] = self.n_iter_no_change if self.early_stopping else None
+        return Training(epochs, lr, self.batch_size, l2=self.l2, backend=self.backend, seed=seed, **options, **more)
 
     def _hold_out(self, *arrays: Array, seed: int, **options: Any) -> list[Array]:
         """Split arrays for early stopping: the training part and the held-out part of each."""
@@ -211,6 +229,7 @@ class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Estimator
         return float(1 - left / all_of_it) if all_of_it else float(left == 0)  # of one example: 1 or 0, as r2_score has
 
 
+@dataclass(eq=False, repr=False)
 class DenoisingAutoencoder(_Transformer):
     """The denoising autoencoder as a transformer: from examples to its hidden representation.
 
@@ -284,44 +303,8 @@ class DenoisingAutoencoder(_Transformer):
     True
     """
 
-    def __init__(
-        self,
-        n_components: int = 100,
-        *,
-        nu: float | Corruption = 0.3,
-        tied: bool = True,
-        loss: str = "auto",
-        output: str = "auto",
-        lr: str | float | Schedule = "auto",
-        max_iter: int = 30,
-        batch_size: int = 20,
-        optimizer: Optimizer | None = None,
-        l2: float = 0.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        warm_start: bool = False,
-        random_state: Any = None,
-        verbose: bool = False,
-        backend: str = "auto",
-    ) -> None:
-        self.n_components = n_components
-        self.nu = nu
-        self.tied = tied
-        self.loss = loss
-        self.output = output
-        self.lr = lr
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.l2 = l2
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.backend = backend
+    n_components: int = 100
+    tied: bool = field(default=True, kw_only=True)
 
     def _units(self) -> tuple[int, ...]:
         return (self.n_components,)
@@ -336,6 +319,7 @@ class DenoisingAutoencoder(_Transformer):
         return self.layers_[0]
 
 
+@dataclass(eq=False, repr=False)
 class StackedDenoisingAutoencoder(_Transformer):
     """A stack of denoising autoencoders as a transformer, trained one after the other on clean codes.
 
@@ -346,42 +330,7 @@ class StackedDenoisingAutoencoder(_Transformer):
     for each.
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: tuple[int, ...] = (100, 100),
-        *,
-        nu: float | Corruption = 0.3,
-        loss: str = "auto",
-        output: str = "auto",
-        lr: str | float | Schedule = "auto",
-        max_iter: int = 30,
-        batch_size: int = 20,
-        optimizer: Optimizer | None = None,
-        l2: float = 0.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        warm_start: bool = False,
-        random_state: Any = None,
-        verbose: bool = False,
-        backend: str = "auto",
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.nu = nu
-        self.loss = loss
-        self.output = output
-        self.lr = lr
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.l2 = l2
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.backend = backend
+    hidden_layer_sizes: tuple[int, ...] = (100, 100)
 
     def _units(self) -> tuple[int, ...]:
         units = sequence("hidden_layer_sizes", self.hidden_layer_sizes, "a tuple of integers")
@@ -390,6 +339,7 @@ class StackedDenoisingAutoencoder(_Transformer):
         return units
 
 
+@dataclass(eq=False, repr=False)
 class StackedDenoisingClassifier(ClassifierMixin, _Estimator):  # type: ignore[misc]
     """A stack of denoising autoencoders, pretrained without labels, then a softmax on top and all trained with them.
 
@@ -400,46 +350,11 @@ class StackedDenoisingClassifier(ClassifierMixin, _Estimator):  # type: ignore[m
     `scratchdae.Sequential`, ``classes_`` the labels, ``loss_curve_`` the loss with labels after each epoch.
     """
 
-    def __init__(
-        self,
-        hidden_layer_sizes: tuple[int, ...] = (100, 100),
-        *,
-        nu: float | Corruption = 0.3,
-        loss: str = "auto",
-        output: str = "auto",
-        pretraining_lr: str | float | Schedule = "auto",
-        pretraining_max_iter: int = 30,
-        lr: float | Schedule = 0.1,
-        max_iter: int = 100,
-        batch_size: int = 20,
-        optimizer: Optimizer | None = None,
-        l2: float = 0.0,
-        early_stopping: bool = False,
-        validation_fraction: float = 0.1,
-        n_iter_no_change: int = 10,
-        warm_start: bool = False,
-        random_state: Any = None,
-        verbose: bool = False,
-        backend: str = "auto",
-    ) -> None:
-        self.hidden_layer_sizes = hidden_layer_sizes
-        self.nu = nu
-        self.loss = loss
-        self.output = output
-        self.pretraining_lr = pretraining_lr
-        self.pretraining_max_iter = pretraining_max_iter
-        self.lr = lr
-        self.max_iter = max_iter
-        self.batch_size = batch_size
-        self.optimizer = optimizer
-        self.l2 = l2
-        self.early_stopping = early_stopping
-        self.validation_fraction = validation_fraction
-        self.n_iter_no_change = n_iter_no_change
-        self.warm_start = warm_start
-        self.random_state = random_state
-        self.verbose = verbose
-        self.backend = backend
+    hidden_layer_sizes: tuple[int, ...] = (100, 100)
+    lr: str | float | Schedule = field(default=0.1, kw_only=True)
+    max_iter: int = field(default=100, kw_only=True)
+    pretraining_lr: str | float | Schedule = field(default="auto", kw_only=True)
+    pretraining_max_iter: int = field(default=30, kw_only=True)
 
     def fit(self, X: Any, y: Any) -> Any:
         """Train on examples (N, D) and labels (N,), of any kind; `warm_start` goes on with labels alone."""
