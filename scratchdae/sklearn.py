@@ -233,7 +233,7 @@ class _Transformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, _Estimator
 class DenoisingAutoencoder(_Transformer):
     """The denoising autoencoder as a transformer: from examples to its hidden representation.
 
-    Parameters
+    Attributes
     ----------
     n_components : int
         Hidden units; there may be more than columns.
@@ -273,9 +273,6 @@ class DenoisingAutoencoder(_Transformer):
         Whether to print the loss of every epoch.
     backend : {"auto", "numpy", "numba"}
         What computes the steps.
-
-    Attributes
-    ----------
     model_ : scratchdae.DenoisingAutoencoder
         The trained model.
     components_ : ndarray, shape (n_components, n_features)

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Params, arrays, path
+from scratchdae import arguments
+from scratchdae.arguments import Array, Params, arrays, framework, instance
 from scratchdae.interchange.torch_modules import Entry, Model, describe, params_of
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.models.sequential import Sequential
@@ -66,6 +67,7 @@ def load_state_dict(model: Sequential | DenoisingAutoencoder, found: Params) -> 
     found : dict of str to ndarray
         As `state_dict` returns them.
     """
+    instance("model", model, Sequential | DenoisingAutoencoder, "a Sequential or a DenoisingAutoencoder")  # type: ignore[arg-type]
     found, entries = arrays("found", found), _entries(model)
     origins = {name: np.arange(value.size).reshape(value.shape) for name, value in model.params.items()}
     places = {name: entry.turn(origins[entry.source]) for name, entry in entries.items()}
@@ -84,40 +86,40 @@ def load_state_dict(model: Sequential | DenoisingAutoencoder, found: Params) -> 
     model.params = params
 
 
-def save_safetensors(model: Model, path_to: str | os.PathLike[str]) -> None:
+def save_safetensors(model: Model, path: str | os.PathLike[str]) -> None:
     """Write `state_dict` of a model to a file that ``safetensors.torch.load_file`` reads.
 
     Parameters
     ----------
     model : Sequential, DenoisingAutoencoder, or list of pretrained layers
         The model.
-    path_to : path-like
+    path : path-like
         The file, written whole or not at all.
     """
     from safetensors.numpy import save
 
     from scratchdae import atomic
 
-    atomic.write(path("path_to", path_to), save(state_dict(model)))
+    atomic.write(arguments.path("path", path), save(state_dict(model)))
 
 
-def load_safetensors(model: Sequential | DenoisingAutoencoder, path_to: str | os.PathLike[str]) -> None:
+def load_safetensors(model: Sequential | DenoisingAutoencoder, path: str | os.PathLike[str]) -> None:
     """Put the weights of a file of PyTorch's names and layout into a model, as `load_state_dict` does.
 
     Parameters
     ----------
     model : Sequential or DenoisingAutoencoder
         With the layers that the weights are of.
-    path_to : path-like
+    path : path-like
         The file.
     """
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
     try:
-        found = load(path("path_to", path_to).read_bytes())
+        found = load(arguments.path("path", path).read_bytes())
     except SafetensorError as error:
-        raise ValueError(f"path_to must be a safetensors file, found {path_to} ({error})") from None
+        raise ValueError(f"path must be a safetensors file, found {path} ({error})") from None
     load_state_dict(model, found)
 
 
@@ -201,6 +203,18 @@ def from_keras(
     """
     found: Sequential | DenoisingAutoencoder = _keras().from_keras(network, loss, reduction)
     return found
+
+
+def as_network(model: Any, x: Any, target: Any) -> tuple[Any, Array, Array]:
+    """Return a model of PyTorch or Keras as ours, and its examples and targets in our layout and its precision."""
+    x, target = (np.asarray(one.detach().cpu() if hasattr(one, "detach") else one) for one in (x, target))
+    loss = "softmax_cross_entropy" if target.ndim == 1 and target.dtype.kind in "iu" else "squared_error"
+    if framework(model) == "keras":
+        network = from_keras(model, loss=loss)
+    else:
+        network = from_torch(model, x.shape[1:], loss=loss)
+        x, target = (np.moveaxis(one, 1, -1) if one.ndim == 4 else one for one in (x, target))
+    return network, x, target
 
 
 def _entries(model: Model) -> dict[str, Entry]:

@@ -11,7 +11,7 @@ import numpy as np
 
 from scratchdae import layers
 from scratchdae.arguments import Array, instance, precision
-from scratchdae.interchange.torch_modules import Model, params_of, stack
+from scratchdae.interchange.torch_modules import Model, dtype_of, params_of, stack
 from scratchdae.layers import (
     LSTM,
     AveragePool2D,
@@ -31,7 +31,7 @@ from scratchdae.models.sequential import Sequential
 _REFUSED = "network cannot be carried over"
 
 
-@keras.saving.register_keras_serializable("scratchdae")
+@keras.saving.register_keras_serializable("scratchdae")  # type: ignore[untyped-decorator]
 def gelu_tanh(x: Any) -> Any:
     """Apply the approximation of the Gaussian error linear unit, which Keras has as an argument alone."""
     return keras.activations.gelu(x, approximate=True)
@@ -68,7 +68,7 @@ def to_keras(model: Model) -> Any:
     """Make a network of a model, as `scratchdae.interchange.to_keras` says."""
     made: list[tuple[Any, tuple[str, ...]]] = []
     params = params_of(model)
-    dtype = next((value.dtype.name for value in params.values()), "float32")
+    dtype = dtype_of(model)
     if isinstance(model, DenoisingAutoencoder):
         shape: tuple[int, ...] = (model.n_visible,)
         activation = "linear" if model.options["output"] == "linear" else "sigmoid"
@@ -137,7 +137,7 @@ def from_keras(network: Any, loss: str, reduction: str) -> Sequential | Denoisin
     if not network.built:
         raise ValueError("network must be built: call it once, or begin it with keras.Input")
     chain = list(_chain(network, ""))
-    dtypes = {str(w.dtype) for _, one in chain for w in one.weights} or {"float32"}
+    dtypes = {str(w.dtype) for _, one in chain for w in one.weights} or {str(one.compute_dtype) for _, one in chain}
     dtype = precision("the dtype of network", ", ".join(sorted(dtypes)))
     if len(chain) == 1 and isinstance(chain[0][1], TiedAutoencoder):
         one = chain[0][1]
@@ -210,8 +210,9 @@ _ACTIVATIONS: dict[str, Layer | None] = {
     "gelu_tanh": layers.GELU("tanh"),
 }  # fmt: skip
 _READ = (
-    "Dense", "TimeDistributed", "Conv2D", "Conv2DTranspose", "MaxPooling2D", "AveragePooling2D", "UpSampling2D", "Flatten",
-    "Reshape", "RepeatVector", "Dropout", "GaussianNoise", "LSTM", "Activation", "ReLU", "LeakyReLU", "ELU", "Identity",
+    "Dense", "TimeDistributed", "Conv2D", "Conv2DTranspose", "MaxPooling2D", "AveragePooling2D", "UpSampling2D",
+    "Flatten", "Reshape", "RepeatVector", "Dropout", "GaussianNoise", "LSTM", "Activation", "ReLU", "LeakyReLU", "ELU",
+    "Identity",
 )  # fmt: skip
 
 

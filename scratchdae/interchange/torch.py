@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from scratchdae import layers
 from scratchdae.arguments import instance, precision, sides
-from scratchdae.interchange.torch_modules import TO_FIRST, TO_LAST, Model, describe
+from scratchdae.interchange.torch_modules import TO_FIRST, TO_LAST, Model, describe, dtype_of
 from scratchdae.layers import (
     AveragePool2D,
     Conv2D,
@@ -109,7 +109,7 @@ def to_torch(model: Model) -> nn.Module:
     built = [(OWN.get(one.kind) or getattr(nn, one.kind))(**one.options) for one in modules]
     module = built[0] if isinstance(built[0], TiedAutoencoder) else nn.Sequential(*built)
     weights = {name: torch.from_numpy(value) for name, value in state_dict(model).items()}
-    module.to(next(iter(weights.values())).dtype if weights else torch.float32).load_state_dict(weights)
+    module.to(getattr(torch, dtype_of(model))).load_state_dict(weights)
     return module.eval()
 
 

@@ -97,6 +97,8 @@ def stack(layers: object) -> tuple[StackedLayer, ...]:
     """Return the layers of a stack, refused unless that is what it is."""
     what = "a Sequential, a DenoisingAutoencoder or a list of pretrained layers"
     found = sequence("model", layers, what)
+    if not found:
+        raise ValueError(f"model must be {what}, found none")
     for k, layer in enumerate(found):
         instance(f"model[{k}]", layer, DenoisingAutoencoder | RestrictedBoltzmannMachine, what)  # type: ignore[arg-type]
     return found
@@ -107,6 +109,11 @@ def params_of(model: Model) -> Params:
     if isinstance(model, Sequential | DenoisingAutoencoder):
         return model.params
     return {f"layer_{k}.{name}": layer.params[name] for k, layer in enumerate(stack(model), 1) for name in ("W", "b")}
+
+
+def dtype_of(model: Model) -> str:
+    """Return the name of a model's precision."""
+    return (model if isinstance(model, Sequential | DenoisingAutoencoder) else stack(model)[0]).dtype.name
 
 
 def _autoencoder(model: DenoisingAutoencoder) -> list[list[Module]]:

@@ -7,10 +7,10 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "layers"))
 
-from layer_table import ROWS  # noqa: E402
+from layer_table import ROWS
 
-from scratchdae import Sequential  # noqa: E402
-from scratchdae.layers import (  # noqa: E402
+from scratchdae import Sequential
+from scratchdae.layers import (
     LSTM,
     AveragePool2D,
     Conv2D,
@@ -54,7 +54,8 @@ CHAINS = {
     "an image made of the input": ([Reshape((2, 3, 2)), Conv2D(3), Flatten(), Dense(2)], (12,)),
     "a sequence made of an image": ([Conv2D(3), Reshape((12, 3)), LSTM(4)], (4, 3, 2)),
     "strides": (
-        [Conv2D(3, (3, 2), 2), ReLU(), Conv2D(2, 5, (3, 1)), Conv2DTranspose(2, 3, (3, 1)), Conv2DTranspose(1, (3, 2), 2)],
+        [Conv2D(3, (3, 2), 2), ReLU(), Conv2D(2, 5, (3, 1)), Conv2DTranspose(2, 3, (3, 1)),
+         Conv2DTranspose(1, (3, 2), 2)],
         (12, 8, 1),
     ),
     "poolings": ([MaxPool2D(3, 2, "same"), AveragePool2D(2, 2, "same"), UpSampling2D((2, 3))], (9, 7, 2)),
