@@ -217,6 +217,14 @@ def as_network(model: Any, x: Any, target: Any) -> tuple[Any, Array, Array]:
     return network, x, target
 
 
+def as_loss_and_grads(module: Any, data: Any) -> Any:
+    """Return what `scratchdae.gradcheck.check` takes: the gradients that PyTorch itself computes for a module."""
+    if framework(module) == "keras":
+        raise ValueError("loss_and_grads must be a function or a module of PyTorch, found a network of Keras")
+    x, target = data if isinstance(data, tuple) else (data, data)
+    return _torch().loss_and_grads(module, x, target)
+
+
 def _entries(model: Model) -> dict[str, Entry]:
     """Return every array of the modules by its name in the whole."""
     found: dict[str, Entry] = {}

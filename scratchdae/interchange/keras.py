@@ -128,7 +128,7 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
         case MaxPool2D() | AveragePool2D():
             options |= {"strides": layer.stride, "padding": layer.padding, "data_format": "channels_last"}
             return getattr(k, type(layer).__name__.replace("Pool", "Pooling"))(layer.pool, **options)
-    raise ValueError(f"model cannot be carried over to Keras, which has no such layer: {name}: {layer}")
+    raise ValueError(f"model cannot be carried over to Keras: {name}: {layer}")
 
 
 def from_keras(network: Any, loss: str, reduction: str) -> Sequential | DenoisingAutoencoder:

@@ -1,5 +1,6 @@
 """Modules of PyTorch made of a description, and read by tracing what a ``forward`` calls, one after the other."""
 
+import copy
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -10,7 +11,7 @@ from torch import fx, nn
 from torch.nn import functional as F
 
 from scratchdae import layers
-from scratchdae.arguments import instance, precision, sides
+from scratchdae.arguments import Params, instance, precision, sides
 from scratchdae.interchange.torch_modules import TO_FIRST, TO_LAST, Model, describe, dtype_of
 from scratchdae.layers import (
     AveragePool2D,
@@ -221,6 +222,29 @@ def from_torch(
     if unknown:
         raise ValueError(f"{_REFUSED}: {', '.join(unknown)}")
     return _Reader(steps, input_shape).model(loss, reduction, dtype)
+
+
+def loss_and_grads(module: nn.Module, x: Any, target: Any) -> tuple[Callable[[Params], tuple[float, Params]], Params]:
+    """Return loss and gradients as a function of parameters, as a copy of the module in float64 has them, and those."""
+    own = copy.deepcopy(module).double().eval()
+    named = dict(own.named_parameters())
+    x, target = (torch.as_tensor(one).detach().cpu() for one in (x, target))
+    labels = target.ndim == 1 and not target.is_floating_point()
+    x, target = x.double(), target.long() if labels else target.double()
+
+    def answer(params: Params) -> tuple[float, Params]:
+        if any(np.iscomplexobj(value) for value in params.values()):
+            raise TypeError("PyTorch's modules are real")
+        with torch.no_grad():
+            for name, p in named.items():
+                p.copy_(torch.from_numpy(params[name]))
+        own.zero_grad()
+        loss = F.cross_entropy(own(x), target) if labels else F.mse_loss(own(x), target)
+        loss.backward()
+        grads = {name: np.zeros(p.shape) if p.grad is None else p.grad.numpy().copy() for name, p in named.items()}
+        return loss.item(), grads
+
+    return answer, {name: p.detach().numpy().copy() for name, p in named.items()}
 
 
 class _Read(NamedTuple):

@@ -76,7 +76,7 @@ _PLAIN: dict[type, Callable[[Any], Module]] = {  # they act on every number alon
     Dropout: lambda layer: Module("Dropout", {"p": layer.rate}),
     GaussianNoise: lambda layer: Module("GaussianNoise", {"std": layer.std}),
 }
-_REFUSED = "model cannot be carried over to PyTorch, which has no such layer"
+_REFUSED = "model cannot be carried over to PyTorch"
 _SIGMOID = Module("Sigmoid", {})
 TO_LAST, TO_FIRST = Module("Permute", {"axes": (0, 2, 3, 1)}), Module("Permute", {"axes": (0, 3, 1, 2)})
 
