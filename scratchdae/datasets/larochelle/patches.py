@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratchdae.arguments import Array, generator, integer
-from scratchdae.datasets.files import read_image
 from scratchdae.datasets.folders import at_home, search_folders
+from scratchdae.datasets.reading.pictures import read_image
 
 LEAST_DEVIATION = 35.0  # grey levels: patches that vary less are left out
 
