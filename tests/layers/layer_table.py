@@ -12,6 +12,7 @@ from scratchdae.layers import (
     GELU,
     LSTM,
     AveragePool2D,
+    BatchNorm,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -28,6 +29,7 @@ from scratchdae.layers import (
     Sigmoid,
     Softplus,
     Tanh,
+    TiedDense,
     UpSampling2D,
 )
 
@@ -39,7 +41,9 @@ class Row(NamedTuple):
     shapes: Sequence[tuple[int, ...]]  # of inputs, without the batch axis
     torch: Callable[..., Any] | None = None  # (torch, layer, x, **params) -> y, of tensors; None: there is no twin
     refuses: tuple[int, ...] = (0,)  # shape of an input that the layer cannot take
-    seed: int | None = None  # of the noise in training; None: the layer draws none
+    seed: int | None = None  # of the noise in training; None: the layer is the same in training
+    mixes: bool = False  # whether in training the examples of a batch act on one another
+    shared: tuple[str, ...] = ()  # parameters that are another layer's in a network, one that comes before it
     method: str = "complex"  # of the gradient check
     tolerance: float | None = None  # of the gradient check, of max|g|; None: that of `scratchdae.gradcheck`
     bound: float = 5e-15  # of the difference to PyTorch, of the largest entry; measured: at most 7e-16
@@ -56,6 +60,15 @@ def padded(torch, x, sizes, kernel, stride, padding, value=0.0):
 
 def dense(torch, layer, x, W, b):
     return torch.nn.functional.linear(x, W.T, b)
+
+
+def tied(torch, layer, x, W, b):
+    return torch.nn.functional.linear(x, W, b)
+
+
+def batch_norm(torch, layer, x, gamma, beta, running_mean, running_variance):
+    """In evaluation, by hand: PyTorch's own has no derivative with respect to its statistics."""
+    return (x - running_mean) / (running_variance + layer.eps).sqrt() * gamma + beta
 
 
 def conv(torch, layer, x, W, b):
@@ -120,6 +133,9 @@ IMAGES, IMAGE = [(6, 5, 2), (4, 7, 3)], (6, 5)
 
 ROWS = [
     Row([Dense(3), Dense(4, "he_normal")], [(4,), (3, 4), (2, 3, 5)], dense, refuses=()),
+    Row([TiedDense(4, 0), TiedDense(2, 0)], [(5,), (2, 3)], tied, refuses=(), shared=("W",)),
+    Row([BatchNorm(), BatchNorm.of("keras"), BatchNorm(0.0, 1.0, "biased")], [(4,), (5, 2), (4, 3, 2)], batch_norm,
+        refuses=(), seed=3, mixes=True),
     Row(convolutions(Conv2D), IMAGES, conv, refuses=IMAGE),
     Row(convolutions(Conv2DTranspose), IMAGES, conv_transpose, refuses=IMAGE),
     Row(pools(MaxPool2D), IMAGES, max_pool, refuses=IMAGE),
