@@ -10,6 +10,7 @@ from scratchdae.layers.activation import ReLU as ReLU
 from scratchdae.layers.activation import Sigmoid as Sigmoid
 from scratchdae.layers.activation import Tanh as Tanh
 from scratchdae.layers.batch_norm import BatchNorm as BatchNorm
+from scratchdae.layers.contractive import ContractiveDense as ContractiveDense
 from scratchdae.layers.conv import Conv2D as Conv2D
 from scratchdae.layers.conv_transpose import Conv2DTranspose as Conv2DTranspose
 from scratchdae.layers.dense import Dense as Dense
@@ -26,6 +27,8 @@ from scratchdae.layers.repeat import RepeatVector as RepeatVector
 from scratchdae.layers.reshaping import Flatten as Flatten
 from scratchdae.layers.reshaping import Reshape as Reshape
 from scratchdae.layers.softplus import Softplus as Softplus
+from scratchdae.layers.sparsity import KLSparsity as KLSparsity
+from scratchdae.layers.sparsity import L1Activity as L1Activity
 from scratchdae.layers.tied_dense import TiedDense as TiedDense
 from scratchdae.layers.upsampling import UpSampling2D as UpSampling2D
 

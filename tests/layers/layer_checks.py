@@ -20,11 +20,11 @@ def noise(row):
     return None if row.seed is None else np.random.default_rng(row.seed)
 
 
-def problem(layer, shape, dtype=np.float64, size=3):
+def problem(row, layer, shape, dtype=np.float64, size=3):
     """Parameters, none of them zero, and a batch: unequal and unsaturated."""
     rng = np.random.default_rng(2008)
     params = {name: value + dtype(0.1) for name, value in layer.init(shape, rng, dtype).items()}
-    x = rng.normal(0, 1.5, (size, *shape)).astype(dtype)
+    x = row.inputs(rng.normal(0, 1.5, (size, *shape)).astype(dtype))
     return params, x
 
 
@@ -84,21 +84,21 @@ def check_gradients(layer, params, x, method="complex", seed=None, tolerance=Non
 
 def gradient(row, layer, shape):
     for seed in {row.seed, None}:  # with noise and without
-        check_gradients(layer, *problem(layer, shape), row.method, seed, row.tolerance)
+        check_gradients(layer, *problem(row, layer, shape), row.method, seed, row.tolerance)
 
 
 def agrees_with_torch(row, layer, shape):
     """At the kinks too."""
     if row.torch is None:
         pytest.skip("there is no twin in PyTorch")
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     x.flat[:4] = [0, -0.0, 1e-300, -1e-300]
     assert distance_from_torch(require("torch"), row.torch, layer, params, x) < row.bound
 
 
 def pure(row, layer, shape):
     """Nothing is mutated, the same call gives the same, `backward` twice too; shapes and names are those announced."""
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     arrays = {**params, "x": x}
     before = {name: value.copy() for name, value in arrays.items()}
     y, cache = layer.forward(params, x, noise(row))
@@ -122,7 +122,7 @@ def pure(row, layer, shape):
 
 def keeps_the_dtype(row, layer, shape):
     for dtype in (np.float32, np.float64):
-        params, x = problem(layer, shape, dtype)
+        params, x = problem(row, layer, shape, dtype)
         assert {value.dtype for value in params.values()} <= {np.dtype(dtype)}
         for rng in (noise(row), None):
             found = propagated(layer, params, x, rng)
@@ -136,7 +136,7 @@ def keeps_the_dtype(row, layer, shape):
 
 def complex_passes(row, layer, shape):
     """For the complex step: a real number as a complex one gives the same."""
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     expected = propagated(layer, params, x, noise(row))
     found = propagated(layer, {k: v.astype(complex) for k, v in params.items()}, x.astype(complex), noise(row))
     assert np.iscomplexobj(found["y"])
@@ -147,7 +147,7 @@ def complex_passes(row, layer, shape):
 
 def what_is_not_a_number_shows(row, layer, shape):
     """In the example that it is in, and in no other unless they act on one another: forwards and backwards."""
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     if row.mixes:
         y, cache = layer.forward(params, x, noise(row))
         assert np.isnan(layer.backward(cache, np.full_like(y, np.nan))[0]).all()
@@ -168,7 +168,7 @@ def twin_agrees(row, layer, shape):
     """The compiled loops, where the layer has any, give what NumPy gives."""
     require("numba")
     for dtype, bound in TWIN.items():
-        params, x = problem(layer, shape, dtype)
+        params, x = problem(row, layer, shape, dtype)
         found = {}
         for name in ("numpy", "numba"):
             with using(name):
@@ -188,7 +188,7 @@ def network(row, layer, shape):
 def survives_a_checkpoint(row, layer, shape):
     """A network of it is trained for an epoch and loaded again, and says the same."""
     net = network(row, layer, shape)
-    _, x = problem(layer, net.shapes[0])
+    _, x = problem(row, layer, net.shapes[0])
     target = np.zeros((len(x), *layer.output_shape(shape)))
     with tempfile.TemporaryDirectory() as folder:
         fit(net, x, target=target, epochs=1, lr=0.01, out=folder, progress=False)
@@ -207,7 +207,7 @@ def has_a_line_in_the_summary(row, layer, shape):
 
 def refuses_by_name(row, layer, shape):
     """What does not fit raises a ValueError that names the argument."""
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     sides = range(len(shape))
     for wrong in (row.refuses, (), *((*shape[:i], n, *shape[i + 1 :]) for i in sides for n in (0, -1))):
         with pytest.raises(ValueError, match="input_shape must"):

@@ -7,12 +7,14 @@ gradients that autograd gives compare as they are.
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from scratchdae.activations import sigmoid
 from scratchdae.layers import (
     ELU,
     GELU,
     LSTM,
     AveragePool2D,
     BatchNorm,
+    ContractiveDense,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -20,6 +22,8 @@ from scratchdae.layers import (
     Flatten,
     GaussianNoise,
     Identity,
+    KLSparsity,
+    L1Activity,
     Layer,
     LeakyReLU,
     MaxPool2D,
@@ -43,6 +47,7 @@ class Row(NamedTuple):
     refuses: tuple[int, ...] = (0,)  # shape of an input that the layer cannot take
     seed: int | None = None  # of the noise in training; None: the layer is the same in training
     mixes: bool = False  # whether in training the examples of a batch act on one another
+    inputs: Callable[..., Any] = lambda x: x  # what makes inputs that it takes out of normal ones
     shared: tuple[str, ...] = ()  # parameters that are another layer's in a network, one that comes before it
     method: str = "complex"  # of the gradient check
     tolerance: float | None = None  # of the gradient check, of max|g|; None: that of `scratchdae.gradcheck`
@@ -134,6 +139,10 @@ IMAGES, IMAGE = [(6, 5, 2), (4, 7, 3)], (6, 5)
 ROWS = [
     Row([Dense(3), Dense(4, "he_normal")], [(4,), (3, 4), (2, 3, 5)], dense, refuses=()),
     Row([TiedDense(4, 0), TiedDense(2, 0)], [(5,), (2, 3)], tied, refuses=(), shared=("W",)),
+    Row([ContractiveDense(3), ContractiveDense(2, "he_normal", 0.0)], [(4,), (1,)],
+        lambda torch, layer, x, W, b: torch.sigmoid(dense(torch, layer, x, W, b)), refuses=(2, 3), seed=3),
+    Row([L1Activity(0.3), L1Activity(0.0)], ANY, lambda torch, _, x: 1 * x, seed=3),
+    Row([KLSparsity(0.05, 0.3)], ANY, lambda torch, _, x: 1 * x, seed=3, mixes=True, inputs=sigmoid),
     Row([BatchNorm(), BatchNorm.of("keras"), BatchNorm(0.0, 1.0, "biased")], [(4,), (5, 2), (4, 3, 2)], batch_norm,
         refuses=(), seed=3, mixes=True),
     Row(convolutions(Conv2D), IMAGES, conv, refuses=IMAGE),
