@@ -16,6 +16,7 @@ from scratchdae.layers.conv_transpose import Conv2DTranspose as Conv2DTranspose
 from scratchdae.layers.dense import Dense as Dense
 from scratchdae.layers.elu import ELU as ELU
 from scratchdae.layers.gelu import GELU as GELU
+from scratchdae.layers.gru import GRU as GRU
 from scratchdae.layers.layer import Layer as Layer
 from scratchdae.layers.lstm import LSTM as LSTM
 from scratchdae.layers.lstm import lstm_forward as lstm_forward

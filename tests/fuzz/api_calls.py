@@ -113,6 +113,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (layers.LSTM, {"units": 3, "return_sequences": True, "activation": "relu", "forget_bias": 1.0, "init_W": "zeros", "init_U": "zeros"}),
     (layers.BatchNorm, {"decay_rate": 0.9, "eps": 1e-3, "running": "biased"}), (layers.BatchNorm.of, {"convention": "keras"}), (layers.TiedDense, {"units": 3, "tied_to": 0}),
     (layers.L1Activity, {"weight": 0.1}), (layers.KLSparsity, {"rho": 0.05, "weight": 0.1}), (layers.ContractiveDense, {"units": 3, "init_W": "zeros", "weight": 0.1}),
+    (layers.GRU, {"units": 3, "return_sequences": True, "activation": "identity", "reset": "before", "init_W": "zeros", "init_U": "zeros"}),
     (layers.Dropout, {"rate": 0.5}), (layers.GaussianNoise, {"std": 0.1}), (layers.RepeatVector, {"n": 3}), (layers.Reshape, {"shape": (2, 2)}),
     *[(kind, {"pool": 2, "stride": (2, 2), "padding": "valid"}) for kind in (layers.AveragePool2D, layers.MaxPool2D)], (layers.UpSampling2D, {"factor": (2, 2)}),
     *[(getattr(layer, name), {"input_shape": shape, **more}) for name, more in (("output_shape", {}), ("init", {"rng": RNG, "dtype": F}))

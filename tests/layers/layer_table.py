@@ -11,6 +11,7 @@ from scratchdae.activations import sigmoid
 from scratchdae.layers import (
     ELU,
     GELU,
+    GRU,
     LSTM,
     AveragePool2D,
     BatchNorm,
@@ -116,11 +117,24 @@ def upsample(torch, layer, x):
 def lstm(torch, layer, x, W, U, b):
     """The loop that people write where PyTorch's LSTM does not offer the activation."""
     h = c = x.new_zeros(len(x), layer.units)
-    phi, outputs = getattr(torch, layer.activation), []
+    phi, outputs = getattr(torch, layer.activation, lambda a: a), []
     for step in x.unbind(1):
         i, f, g, o = (step @ W + h @ U + b).chunk(4, 1)
         c = torch.sigmoid(f) * c + torch.sigmoid(i) * phi(g)
         h = torch.sigmoid(o) * phi(c)
+        outputs.append(h)
+    return torch.stack(outputs, 1) if layer.return_sequences else h
+
+
+def gru(torch, layer, x, W, U, b, b_U=0):
+    h, H, outputs = x.new_zeros(len(x), layer.units), layer.units, []
+    phi = getattr(torch, layer.activation, lambda a: a)
+    for step in x.unbind(1):
+        a = step @ W + b
+        r, z = torch.sigmoid(a[:, : 2 * H] + h @ U[:, : 2 * H]).chunk(2, 1)
+        after = layer.reset == "after"
+        n = phi(a[:, 2 * H :] + (r * (h @ U[:, 2 * H :] + b_U) if after else (r * h) @ U[:, 2 * H :]))
+        h = (1 - z) * n + z * h
         outputs.append(h)
     return torch.stack(outputs, 1) if layer.return_sequences else h
 
@@ -155,7 +169,10 @@ ROWS = [
         lambda torch, layer, x: x.reshape(-1, *layer.shape), refuses=(7,)),
     Row([RepeatVector(3), RepeatVector(1)], [(5,)],
         lambda torch, layer, x: x.unsqueeze(1).expand(-1, layer.n, -1), refuses=(2, 3)),
-    Row([LSTM(4), LSTM(3, True, "relu", 0.0, "he_normal", "glorot_uniform")], [(5, 2), (1, 3)], lstm, refuses=(5,)),
+    Row([LSTM(4), LSTM(3, True, "relu", 0.0, "he_normal", "glorot_uniform"), LSTM(3, True, "sigmoid"),
+         LSTM(2, False, "identity")], [(5, 2), (1, 3)], lstm, refuses=(5,)),
+    Row([GRU(4), GRU(3, True, "relu", "after", "he_normal", "glorot_uniform"), GRU(3, True, "sigmoid", "before"),
+         GRU(2, False, "identity", "before")], [(5, 2), (1, 3)], gru, refuses=(5,)),
     Row([Sigmoid()], ANY, lambda torch, _, a: torch.sigmoid(a)),
     Row([Tanh()], ANY, lambda torch, _, a: torch.tanh(a)),
     Row([Identity()], ANY, lambda torch, _, a: 1 * a),

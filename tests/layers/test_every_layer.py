@@ -47,6 +47,8 @@ DEFAULTS = [
     "Dense(units=4, init_W='glorot_uniform')",
     "ELU(alpha=1.0)",
     "GELU(approximate='none')",
+    "GRU(units=4, return_sequences=False, activation='tanh', reset='after', init_W='glorot_uniform', "
+    "init_U='orthogonal')",
     "LSTM(units=4, return_sequences=False, activation='tanh', forget_bias=1.0, init_W='glorot_uniform', "
     "init_U='orthogonal')",
     "LeakyReLU(slope=0.01)",
