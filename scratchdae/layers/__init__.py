@@ -12,6 +12,8 @@ from scratchdae.layers.activation import Tanh as Tanh
 from scratchdae.layers.batch_norm import BatchNorm as BatchNorm
 from scratchdae.layers.contractive import ContractiveDense as ContractiveDense
 from scratchdae.layers.conv import Conv2D as Conv2D
+from scratchdae.layers.conv1d import Conv1D as Conv1D
+from scratchdae.layers.conv1d import Conv1DTranspose as Conv1DTranspose
 from scratchdae.layers.conv_transpose import Conv2DTranspose as Conv2DTranspose
 from scratchdae.layers.dense import Dense as Dense
 from scratchdae.layers.elu import ELU as ELU
@@ -27,6 +29,8 @@ from scratchdae.layers.pooling import MaxPool2D as MaxPool2D
 from scratchdae.layers.repeat import RepeatVector as RepeatVector
 from scratchdae.layers.reshaping import Flatten as Flatten
 from scratchdae.layers.reshaping import Reshape as Reshape
+from scratchdae.layers.silu import SiLU as SiLU
+from scratchdae.layers.softmax import Softmax as Softmax
 from scratchdae.layers.softplus import Softplus as Softplus
 from scratchdae.layers.sparsity import KLSparsity as KLSparsity
 from scratchdae.layers.sparsity import L1Activity as L1Activity

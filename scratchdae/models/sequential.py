@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scratchdae import arguments, losses
 from scratchdae.arguments import Array, Params, array, choice, generator, numbers, precision, sequence, shapes, sides
 from scratchdae.datasets import to_float
-from scratchdae.layers import LAYERS, Dense, Layer, Sigmoid, TiedDense
+from scratchdae.layers import LAYERS, Dense, Layer, Sigmoid, Softmax, TiedDense
 
 
 class Table(str):
@@ -128,6 +128,8 @@ class Sequential:
         labels = loss == "softmax_cross_entropy"
         if labels and len(self.shapes[-1]) != 1:
             raise ValueError(f"the softmax cross-entropy needs an output of shape (classes,), found {self.shapes[-1]}")
+        if labels and isinstance(self.layers[-1], Softmax):
+            raise ValueError("the softmax cross-entropy takes pre-activations, found a last layer Softmax()")
         expected = self.shapes[-1 if labels else 0] if output_shape is None else sides("output_shape", output_shape)
         if self.shapes[-1] != expected:
             why = "that of the input, which is to be reconstructed" if output_shape is None else "as asked for"

@@ -16,6 +16,8 @@ from scratchdae.layers import (
     AveragePool2D,
     BatchNorm,
     ContractiveDense,
+    Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -32,6 +34,8 @@ from scratchdae.layers import (
     RepeatVector,
     Reshape,
     Sigmoid,
+    SiLU,
+    Softmax,
     Softplus,
     Tanh,
     TiedDense,
@@ -95,6 +99,15 @@ def conv_transpose(torch, layer, x, W, b):
     return y[:, :, top : top + height, left : left + width].permute(0, 2, 3, 1) + b
 
 
+def sequences(of_images):
+    """A layer of sequences by its twin for images of one row."""
+
+    def twin(torch, layer, x, W, b):
+        return of_images(torch, layer._of_images, x[:, None], W[None], b)[:, 0]
+
+    return twin
+
+
 def max_pool(torch, layer, x):
     images, _ = padded(torch, x.permute(0, 3, 1, 2), x.shape[1:3], layer.pool, layer.stride, layer.padding, -torch.inf)
     return torch.nn.functional.max_pool2d(images, layer.pool, layer.stride).permute(0, 2, 3, 1)
@@ -147,6 +160,10 @@ def convolutions(kind):
     return [kind(3), kind(5, (3, 2), 2, "same", "he_normal"), kind(2, (2, 3), (3, 1), "valid"), kind(18, 2, 1, "valid")]
 
 
+def along(kind):
+    return [kind(3), kind(5, 2, 2, "same", "he_normal"), kind(2, 3, 3, "valid"), kind(4, 5, 2)]
+
+
 ANY = [(4, 5), (6,), (3, 4, 2)]
 IMAGES, IMAGE = [(6, 5, 2), (4, 7, 3)], (6, 5)
 
@@ -161,6 +178,8 @@ ROWS = [
         refuses=(), seed=3, mixes=True),
     Row(convolutions(Conv2D), IMAGES, conv, refuses=IMAGE),
     Row(convolutions(Conv2DTranspose), IMAGES, conv_transpose, refuses=IMAGE),
+    Row(along(Conv1D), [(6, 2), (7, 3)], sequences(conv), refuses=(6,)),
+    Row(along(Conv1DTranspose), [(6, 2), (7, 3)], sequences(conv_transpose), refuses=(6,)),
     Row(pools(MaxPool2D), IMAGES, max_pool, refuses=IMAGE),
     Row(pools(AveragePool2D), IMAGES, average_pool, refuses=IMAGE),
     Row([UpSampling2D(), UpSampling2D((1, 3))], IMAGES, upsample, refuses=IMAGE),
@@ -181,6 +200,8 @@ ROWS = [
     Row([ELU(), ELU(0.3)], ANY, lambda torch, layer, a: torch.nn.functional.elu(a, layer.alpha)),
     Row([GELU(), GELU("tanh")], ANY,
         lambda torch, layer, a: torch.nn.functional.gelu(a, approximate=layer.approximate)),
+    Row([SiLU()], ANY, lambda torch, _, a: torch.nn.functional.silu(a)),
+    Row([Softmax()], ANY, lambda torch, _, a: torch.softmax(a, -1)),
     Row([Softplus()], ANY, lambda torch, _, a: torch.nn.functional.softplus(a, threshold=40)),
     Row([Dropout(0.3), Dropout(0.0)], ANY, lambda torch, layer, x: torch.dropout(x, layer.rate, train=False), seed=3),
     Row([GaussianNoise(0.5)], ANY, lambda torch, _, x: 1 * x, seed=3),
