@@ -120,6 +120,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     *[(getattr(layer, name), {"input_shape": shape, **more}) for name, more in (("output_shape", {}), ("init", {"rng": RNG, "dtype": F}))
       for layer, shape in ((layers.Dense(3), (4,)), (layers.Conv2D(2), (8, 8, 1)), (layers.LSTM(3), (5, 2)), (layers.Flatten(), (2, 2)), (layers.MaxPool2D(), (8, 8, 1)))],
     (optimizers.SGD, {"momentum": 0.9, "nesterov": True, "dampening": 0.0, "momentum_lr": "outside", "weight_decay": 0.1, "decay": "gradient", "decayed": "weights"}),
+    (optimizers.Adadelta, {"decay_rate": 0.9, "eps": 1e-6, "weight_decay": 0.1}),
     (optimizers.Adagrad, {"initial": 0.1, "eps": 1e-8, "epsilon": "inside", "weight_decay": 0.1}), (optimizers.Adam, {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "epsilon": "outside"}),
     (optimizers.AdamW, {"weight_decay": 0.1, "beta1": 0.9, "decayed": "all"}), (optimizers.RMSprop, {"decay_rate": 0.9, "momentum": 0.1, "centred": True, "eps": 1e-8, "momentum_lr": "inside"}),
     (optimizers.Clipped, {"rule": optimizers.SGD(), "max_norm": 1.0, "limit": None, "convention": "optax"}),
