@@ -151,7 +151,7 @@ def _check_reports(options: argparse.Namespace) -> None:
 def _examine(candidate: "Candidate", cases: "Sequence[Case]", options: argparse.Namespace) -> int:
     """Print each result as it comes, then write the reports."""
     from scratchdae.conformance import report_files
-    from scratchdae.conformance.report import case_width, heading, row, summary
+    from scratchdae.conformance.report import case_width, explanations, heading, row, summary
     from scratchdae.conformance.runner import check_tolerances, examine
 
     check_tolerances(candidate, cases)
@@ -161,9 +161,9 @@ def _examine(candidate: "Candidate", cases: "Sequence[Case]", options: argparse.
         candidate,
         cases,
         explain=not options.no_explain,
-        told=lambda result: print(*row(result, width), sep="\n", flush=True),
+        told=lambda result: print(row(result, width), flush=True),
     )
-    print("", *summary(report), sep="\n")
+    print(*explanations(report), "", *summary(report), sep="\n")
     for form in _REPORTS:
         path: Path | None = getattr(options, form)
         if path is not None:

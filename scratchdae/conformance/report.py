@@ -95,8 +95,9 @@ class Report:
 
     def __str__(self) -> str:
         width = case_width(result.case for result in self.results)
-        rows = [line for result in self.results for line in row(result, width)]
-        return "\n".join([*heading(self.name, self.dtype, self.tolerances), "", *rows, "", *summary(self)])
+        rows = [row(result, width) for result in self.results]
+        parts = [*heading(self.name, self.dtype, self.tolerances), "", *rows, *explanations(self), "", *summary(self)]
+        return "\n".join(parts)
 
 
 def heading(name: str, dtype: str, tolerances: Mapping[str, float]) -> list[str]:
@@ -110,11 +111,27 @@ def case_width(cases: Iterable[Case]) -> int:
     return max((len(case.id) for case in cases), default=0)
 
 
-def row(result: Result, width: int) -> list[str]:
-    """Show a result in a line for a terminal, and its explanation in more."""
+def row(result: Result, width: int) -> str:
+    """Show a result in a line for a terminal."""
     word = result.status if result.status in (AGREES, UNSUPPORTED) else result.status.upper()
-    first = f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}"
-    return [first, *(f"{'':{width}}  {'':11}  {line}" for line in result.explained())]
+    return f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}"
+
+
+def explained_together(report: Report) -> list[tuple[list[str], list[str]]]:
+    """Return each explanation of a run once, in lines, with the cases that have it."""
+    of: dict[tuple[str, ...], list[str]] = {}
+    for result in report.results:
+        if result.explanation is not None:
+            of.setdefault(tuple(result.explained()), []).append(result.case.id)
+    return [(list(lines), cases) for lines, cases in of.items()]
+
+
+def explanations(report: Report) -> list[str]:
+    """Show what the disagreements of a run are, in lines for a terminal."""
+    lines = []
+    for explained, cases in explained_together(report):
+        lines += ["", f"{', '.join(cases)}:", *(f"  {line}" for line in explained)]
+    return lines
 
 
 def summary(report: Report) -> list[str]:
@@ -172,6 +189,7 @@ def _result_as_json(result: Result) -> dict[str, Any]:
         }
     if result.explanation is not None:
         content["explanation"] = result.explained()
+        content["confidence"] = result.explanation.confidence
         content["findings"] = [
             [
                 {"mistake": one.id, "recovered": {name: in_json(v) for name, v in one.recovered.items()}}

@@ -8,7 +8,17 @@ from xml.etree import ElementTree as xml
 
 from scratchdae import atomic
 from scratchdae.conformance.manifest import SPEC
-from scratchdae.conformance.report import AGREES, DISAGREES, ERROR, UNSUPPORTED, Report, Result, plain, verdict
+from scratchdae.conformance.report import (
+    AGREES,
+    DISAGREES,
+    ERROR,
+    UNSUPPORTED,
+    Report,
+    Result,
+    explained_together,
+    plain,
+    verdict,
+)
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")  # whatever could begin markup
 _ELEMENTS = {DISAGREES: "failure", ERROR: "error", UNSUPPORTED: "skipped"}
@@ -57,10 +67,8 @@ def markdown(report: Report) -> str:
     for result in report.results:
         word = result.status if result.status in (AGREES, UNSUPPORTED) else f"**{result.status}**"
         lines.append(f"| {_escaped(result.case.id)} | {word} | {_escaped(result.sentence())} |")
-    for result in report.results:
-        if result.explanation is not None:
-            lines += ["", f"## {_escaped(result.case.id)}", ""]
-            lines += [f"{_escaped(line.strip())}  " for line in result.explained()]
+    for explained, cases in explained_together(report):
+        lines += ["", f"## {_escaped(', '.join(cases))}", "", *(f"{_escaped(line.strip())}  " for line in explained)]
     return "\n".join(lines) + "\n"
 
 

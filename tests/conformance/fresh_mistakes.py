@@ -91,7 +91,11 @@ def softmax_row(f):
 
 bce = F.binary_cross_entropy_with_logits
 none = {"reduction": "none"}
-add("root of the mean square in place of the mean square", SQUARES, loss_of(lambda a, t, c: ((a - t) ** 2).mean() ** 0.5))
+add(
+    "root of the mean square in place of the mean square",
+    SQUARES,
+    loss_of(lambda a, t, c: ((a - t) ** 2).mean() ** 0.5),
+)
 add("the norm of the error, not squared", SQUARES, loss_of(lambda a, t, c: torch.linalg.norm(a - t)))
 add("mean norm of each example's error", "loss/squared_error_paper loss/squared_error_mean",
     loss_of(lambda a, t, c: torch.linalg.norm(a - t, dim=1).mean()))  # fmt: skip
@@ -106,7 +110,11 @@ add("binary KL divergence: the entropy of the target taken off, same gradient", 
     elementwise(lambda a, t, c: bce(a, t, **none) + torch.xlogy(t, t) + torch.xlogy(1 - t, 1 - t)))  # fmt: skip
 add("binary KL divergence the other way round", LOGITS,
     elementwise(lambda a, t, c: (lambda z: z * (z / t).log() + (1 - z) * ((1 - z) / (1 - t)).log())(a.sigmoid())))  # fmt: skip
-add("pos_weight of 3", LOGITS_ALL, elementwise(lambda a, t, c: bce(a, t, pos_weight=torch.tensor(3.0, dtype=a.dtype), **none)))
+add(
+    "pos_weight of 3",
+    LOGITS_ALL,
+    elementwise(lambda a, t, c: bce(a, t, pos_weight=torch.tensor(3.0, dtype=a.dtype), **none)),
+)
 add("label smoothing of 0.1 on the targets", LOGITS, elementwise(lambda a, t, c: bce(a, t * 0.9 + 0.05, **none)))
 add("loss and gradient in bits", LOGITS, elementwise(lambda a, t, c: bce(a, t, **none) / math.log(2)))
 add("only x log z, without (1 - x) log (1 - z)", LOGITS, elementwise(lambda a, t, c: -t * F.logsigmoid(a)))
@@ -124,17 +132,29 @@ add("mean over D and sum over B", "loss/cross_entropy_paper loss/squared_error_p
 add("huber without its constant beyond delta", HUBER,
     elementwise(lambda a, t, c: torch.where((a - t).abs() <= c["delta"], 0.5 * (a - t) ** 2, c["delta"] * (a - t).abs())))  # fmt: skip
 add("smooth L1 in place of huber", HUBER, elementwise(lambda a, t, c: F.smooth_l1_loss(a, t, beta=c["delta"], **none)))
-add("huber with delta 1", "loss/huber_paper loss/huber_mean", elementwise(lambda a, t, c: F.huber_loss(a, t, delta=1.0, **none)))
+add(
+    "huber with delta 1",
+    "loss/huber_paper loss/huber_mean",
+    elementwise(lambda a, t, c: F.huber_loss(a, t, delta=1.0, **none)),
+)
 add("log cosh in place of huber", HUBER, elementwise(lambda a, t, c: torch.log(torch.cosh(a - t))))
 add("huber branches exchanged", HUBER,
     elementwise(lambda a, t, c: torch.where((a - t).abs() > c["delta"], 0.5 * (a - t) ** 2, c["delta"] * ((a - t).abs() - c["delta"] / 2))))  # fmt: skip
 add("epsilon of 1e-7 in the logarithm of the softmax", CLASSES,
     softmax_row(lambda a, t, c: F.nll_loss((a.softmax(1) + 1e-7).log(), t)))  # fmt: skip
-add("label smoothing of 0.1 in softmax cross-entropy", CLASSES, softmax_row(lambda a, t, c: F.cross_entropy(a, t, label_smoothing=0.1)))
+add(
+    "label smoothing of 0.1 in softmax cross-entropy",
+    CLASSES,
+    softmax_row(lambda a, t, c: F.cross_entropy(a, t, label_smoothing=0.1)),
+)
 add("a sigmoid for each class in place of a softmax", CLASSES,
     softmax_row(lambda a, t, c: bce(a, F.one_hot(t, a.shape[1]).to(a.dtype), reduction="sum") / len(a)))  # fmt: skip
 add("softmax applied twice", CLASSES, softmax_row(lambda a, t, c: F.cross_entropy(a.softmax(1), t)))
-add("softmax cross-entropy summed over the batch", CLASSES, softmax_row(lambda a, t, c: F.cross_entropy(a, t, reduction="sum")))
+add(
+    "softmax cross-entropy summed over the batch",
+    CLASSES,
+    softmax_row(lambda a, t, c: F.cross_entropy(a, t, reduction="sum")),
+)
 
 
 @mistake("loss in bits, gradient in nats", LOGITS)
@@ -143,7 +163,10 @@ def bits(i, c):
     return {"loss": answer["loss"] / math.log(2), "d_a": answer["d_a"]}
 
 
-@mistake("gradient of the sum beside the loss that is a mean", "loss/cross_entropy_mean loss/squared_error_mean loss/huber_mean")
+@mistake(
+    "gradient of the sum beside the loss that is a mean",
+    "loss/cross_entropy_mean loss/squared_error_mean loss/huber_mean",
+)
 def gradient_of_the_sum(i, c):
     f = {"cross_entropy": lambda a, t, c: bce(a, t, **none), "squared_error": lambda a, t, c: (a - t) ** 2}
     f["huber"] = lambda a, t, c: F.huber_loss(a, t, delta=c["delta"], **none)
@@ -171,8 +194,16 @@ def in_half(dtype):
     return answer
 
 
-add("computed in half precision", "loss/cross_entropy_paper loss/cross_entropy_mean loss/squared_error_paper", in_half(torch.float16))
-add("computed in bfloat16", "loss/cross_entropy_paper loss/cross_entropy_mean loss/squared_error_paper", in_half(torch.bfloat16))
+add(
+    "computed in half precision",
+    "loss/cross_entropy_paper loss/cross_entropy_mean loss/squared_error_paper",
+    in_half(torch.float16),
+)
+add(
+    "computed in bfloat16",
+    "loss/cross_entropy_paper loss/cross_entropy_mean loss/squared_error_paper",
+    in_half(torch.bfloat16),
+)
 
 
 # ---------------------------------------------------------------- activations
@@ -209,7 +240,11 @@ add("softplus that is linear beyond 20", "activation/softplus_*", function(lambd
 add("softplus as log(1 + exp(a)), which overflows", "activation/softplus_*",
     slope_of(lambda a: np.log(1 + np.exp(a)), lambda a: np.exp(a) / (1 + np.exp(a))))  # fmt: skip
 add("relu in place of softplus", "activation/softplus_*", function(lambda a, c: a.relu()))
-add("slope 0.01 of leaky relu", "activation/leaky_relu_* layer/leakyrelu_layer", lambda i, c: in_layer(i, c, lambda a, c: F.leaky_relu(a, 0.01)))
+add(
+    "slope 0.01 of leaky relu",
+    "activation/leaky_relu_* layer/leakyrelu_layer",
+    lambda i, c: in_layer(i, c, lambda a, c: F.leaky_relu(a, 0.01)),
+)
 add("elu in place of leaky relu", "activation/leaky_relu_*", function(lambda a, c: F.elu(a)))
 add("gelu in place of relu", "activation/relu_* layer/relu_layer", lambda i, c: in_layer(i, c, lambda a, c: F.gelu(a)))
 add("relu that is cut off at 6", "activation/relu_*", function(lambda a, c: F.relu6(2 * a) / 2))
@@ -222,7 +257,11 @@ add("softmax along the batch", "activation/softmax_ordinary", function(lambda a,
 add("softmax with the diagonal of its Jacobian", "activation/softmax_*",
     lambda i, c: (lambda p: {"value": p, "d_input": i["d_output"] * p * (1 - p)})(out(tensors(i)["a"].softmax(-1))))  # fmt: skip
 add("log softmax in place of softmax", "activation/softmax_*", function(lambda a, c: a.log_softmax(-1)))
-add("exp that overflows in the softmax", "activation/softmax_extreme", function(lambda a, c: a.exp() / a.exp().sum(-1, keepdim=True)))
+add(
+    "exp that overflows in the softmax",
+    "activation/softmax_extreme",
+    function(lambda a, c: a.exp() / a.exp().sum(-1, keepdim=True)),
+)
 add("the derivative left out", "activation/sigmoid_ordinary activation/tanh_ordinary",
     lambda i, c: {"value": (np.tanh if c["function"] == "tanh" else sigma)(i["a"]), "d_input": i["d_output"]})  # fmt: skip
 add("small values lost: 1 - 1/(1 + exp(a))", "activation/sigmoid_extreme", function(lambda a, c: 1 - 1 / (1 + a.exp())))
@@ -304,57 +343,167 @@ add("the hidden bias left out", AE, model(bias=False))
 add("loss on destroyed entries only", AE, model(weight=lambda i: i["mask"].to(i["x"].dtype)))
 add("loss on intact entries only", AE, model(weight=lambda i: (~i["mask"]).to(i["x"].dtype)))
 add("loss of intact entries weighted by one half", AE, model(weight=lambda i: torch.where(i["mask"], 1.0, 0.5)))
-add("mask fill of one half", AE + " corruption/masking*", lambda i, c: corrupting(lambda i, c: destroyed(i, c, fill=0.5))(i, c) if "W" not in i else model(corrupt=lambda i, c: destroyed(i, c, fill=0.5))(i, c))
+add(
+    "mask fill of one half",
+    AE + " corruption/masking*",
+    lambda i, c: (
+        corrupting(lambda i, c: destroyed(i, c, fill=0.5))(i, c)
+        if "W" not in i
+        else model(corrupt=lambda i, c: destroyed(i, c, fill=0.5))(i, c)
+    ),
+)
 add("mask fill of the batch's mean", AE, model(corrupt=lambda i, c: torch.where(i["mask"], i["x"].mean(), i["x"])))
 add("mask fill of 1", "corruption/masking*", corrupting(lambda i, c: destroyed(i, c, fill=1.0)))
 add("pepper is -1", "corruption/salt_and_pepper", corrupting(lambda i, c: destroyed(i, c, pepper=-1.0)))
-add("pepper is -1 in the autoencoder", "autoencoder/tied_cross_entropy_salt_and_pepper", model(corrupt=lambda i, c: destroyed(i, c, pepper=-1.0)))
-add("corrupted input computed and not used", AE + " autoencoder/tied_cross_entropy_gaussian autoencoder/tied_cross_entropy_salt_and_pepper", model(corrupt=lambda i, c: i["x"]))
+add(
+    "pepper is -1 in the autoencoder",
+    "autoencoder/tied_cross_entropy_salt_and_pepper",
+    model(corrupt=lambda i, c: destroyed(i, c, pepper=-1.0)),
+)
+add(
+    "corrupted input computed and not used",
+    AE + " autoencoder/tied_cross_entropy_gaussian autoencoder/tied_cross_entropy_salt_and_pepper",
+    model(corrupt=lambda i, c: i["x"]),
+)
 add("tied weights copied once: nothing flows through the decoder's copy", TIED, model(stop="decoder"))
 add("tied weights: the encoder's part missing", TIED, model(stop="encoder"))
 add("corrupted input as the target", AE, model(target=lambda i, xt: xt))
 add("kept entries scaled up by 1/(1 - nu) as dropout does", AE,
     model(corrupt=lambda i, c: destroyed(i, c) / (1 - i["mask"].double().mean())))  # fmt: skip
-add("everything in half precision", "autoencoder/tied_cross_entropy autoencoder/tied_squared_error", model(dtype=torch.float16))
-add("everything in bfloat16", "autoencoder/tied_cross_entropy autoencoder/tied_squared_error", model(dtype=torch.bfloat16))
-add("everything in single precision", "autoencoder/tied_cross_entropy autoencoder/tied_squared_error", model(dtype=torch.float32))
-add("noise with the variance sigma", "corruption/gaussian", corrupting(lambda i, c: i["x"] + c["sigma"] ** 0.5 * i["noise"]))
+add(
+    "everything in half precision",
+    "autoencoder/tied_cross_entropy autoencoder/tied_squared_error",
+    model(dtype=torch.float16),
+)
+add(
+    "everything in bfloat16",
+    "autoencoder/tied_cross_entropy autoencoder/tied_squared_error",
+    model(dtype=torch.bfloat16),
+)
+add(
+    "everything in single precision",
+    "autoencoder/tied_cross_entropy autoencoder/tied_squared_error",
+    model(dtype=torch.float32),
+)
+add(
+    "noise with the variance sigma",
+    "corruption/gaussian",
+    corrupting(lambda i, c: i["x"] + c["sigma"] ** 0.5 * i["noise"]),
+)
 add("noise with sigma squared", "corruption/gaussian autoencoder/*_gaussian",
     lambda i, c: (model(corrupt=lambda i, c: i["x"] + c["sigma"] ** 2 * i["noise"]) if "W" in i else corrupting(lambda i, c: i["x"] + c["sigma"] ** 2 * i["noise"]))(i, c))  # fmt: skip
 add("multiplicative noise", "corruption/gaussian", corrupting(lambda i, c: i["x"] * (1 + c["sigma"] * i["noise"])))
-add("noise subtracted", "corruption/gaussian autoencoder/*_gaussian", lambda i, c: (model(corrupt=lambda i, c: i["x"] - c["sigma"] * i["noise"]) if "W" in i else corrupting(lambda i, c: i["x"] - c["sigma"] * i["noise"]))(i, c))
-add("noisy values clipped to 0 and 1", "corruption/gaussian autoencoder/*_gaussian", lambda i, c: (model(corrupt=lambda i, c: destroyed(i, c).clamp(0, 1)) if "W" in i else corrupting(lambda i, c: destroyed(i, c).clamp(0, 1)))(i, c))
-add("the mask of the first example for the whole batch", AE, model(corrupt=lambda i, c: torch.where(i["mask"][:1], 0.0, i["x"])))
+add(
+    "noise subtracted",
+    "corruption/gaussian autoencoder/*_gaussian",
+    lambda i, c: (
+        model(corrupt=lambda i, c: i["x"] - c["sigma"] * i["noise"])
+        if "W" in i
+        else corrupting(lambda i, c: i["x"] - c["sigma"] * i["noise"])
+    )(i, c),
+)
+add(
+    "noisy values clipped to 0 and 1",
+    "corruption/gaussian autoencoder/*_gaussian",
+    lambda i, c: (
+        model(corrupt=lambda i, c: destroyed(i, c).clamp(0, 1))
+        if "W" in i
+        else corrupting(lambda i, c: destroyed(i, c).clamp(0, 1))
+    )(i, c),
+)
+add(
+    "the mask of the first example for the whole batch",
+    AE,
+    model(corrupt=lambda i, c: torch.where(i["mask"][:1], 0.0, i["x"])),
+)
 add("the mask of the example before", AE, model(corrupt=lambda i, c: torch.where(i["mask"].roll(1, 0), 0.0, i["x"])))
 add("the mask inverted", AE, model(corrupt=lambda i, c: torch.where(i["mask"], i["x"], 0.0)))
 add("the targets of the example before", AE, model(target=lambda i, xt: i["x"].roll(1, 0)))
 add("z (1 - z) on a linear output", LINEAR,
     model(post=lambda f, i, c, xt: deltas(f, i, c, xt, lambda e, z: 2 * e * z * (1 - z))))  # fmt: skip
-add("1 - z squared for the slope of a sigmoid output", MSE, model(post=lambda f, i, c, xt: deltas(f, i, c, xt, lambda e, z: 2 * e * (1 - z * z))))
+add(
+    "1 - z squared for the slope of a sigmoid output",
+    MSE,
+    model(post=lambda f, i, c, xt: deltas(f, i, c, xt, lambda e, z: 2 * e * (1 - z * z))),
+)
 add("the slope of the output left out", MSE, model(post=lambda f, i, c, xt: deltas(f, i, c, xt, lambda e, z: 2 * e)))
-add("1 - y squared for the slope of sigmoid hidden units", AE, model(post=lambda f, i, c, xt: deltas(f, i, c, xt, None, lambda y: 1 - y * y)))
-add("the slope of the hidden units left out", AE, model(post=lambda f, i, c, xt: deltas(f, i, c, xt, None, lambda y: 1)))
-add("the clean input in the encoder's part of dW", AE, model(post=lambda f, i, c, xt: deltas(f, i, c, i["x"], None, None, xt)))
-add("bias values in place of their gradients", AE, model(post=lambda f, i, c, xt: f | {"db": i["b"], "db_prime": i["b_prime"]}))
-add("the gradient of the bias averaged over the batch", AE, model(post=lambda f, i, c, xt: f | {"db": f["db"] / len(xt), "db_prime": f["db_prime"] / len(xt)}))
-add("every gradient is zero", AE, model(post=lambda f, i, c, xt: {k: v * 0 if k.startswith("d") else v for k, v in f.items()}))
-add("every gradient is NaN", AE, model(post=lambda f, i, c, xt: {k: v * np.nan if k.startswith("d") else v for k, v in f.items()}))
-add("every gradient has the wrong sign", AE, model(post=lambda f, i, c, xt: {k: -v if k.startswith("d") else v for k, v in f.items()}))
+add(
+    "1 - y squared for the slope of sigmoid hidden units",
+    AE,
+    model(post=lambda f, i, c, xt: deltas(f, i, c, xt, None, lambda y: 1 - y * y)),
+)
+add(
+    "the slope of the hidden units left out", AE, model(post=lambda f, i, c, xt: deltas(f, i, c, xt, None, lambda y: 1))
+)
+add(
+    "the clean input in the encoder's part of dW",
+    AE,
+    model(post=lambda f, i, c, xt: deltas(f, i, c, i["x"], None, None, xt)),
+)
+add(
+    "bias values in place of their gradients",
+    AE,
+    model(post=lambda f, i, c, xt: f | {"db": i["b"], "db_prime": i["b_prime"]}),
+)
+add(
+    "the gradient of the bias averaged over the batch",
+    AE,
+    model(post=lambda f, i, c, xt: f | {"db": f["db"] / len(xt), "db_prime": f["db_prime"] / len(xt)}),
+)
+add(
+    "every gradient is zero",
+    AE,
+    model(post=lambda f, i, c, xt: {k: v * 0 if k.startswith("d") else v for k, v in f.items()}),
+)
+add(
+    "every gradient is NaN",
+    AE,
+    model(post=lambda f, i, c, xt: {k: v * np.nan if k.startswith("d") else v for k, v in f.items()}),
+)
+add(
+    "every gradient has the wrong sign",
+    AE,
+    model(post=lambda f, i, c, xt: {k: -v if k.startswith("d") else v for k, v in f.items()}),
+)
 add("a tenth of the loss", AE, model(post=lambda f, i, c, xt: {k: v / 10 if k != "z" else v for k, v in f.items()}))
-add("gradients averaged over the batch a second time", AE, model(post=lambda f, i, c, xt: {k: v / len(xt) if k.startswith("d") else v for k, v in f.items()}))
+add(
+    "gradients averaged over the batch a second time",
+    AE,
+    model(post=lambda f, i, c, xt: {k: v / len(xt) if k.startswith("d") else v for k, v in f.items()}),
+)
 L2S = "autoencoder/tied_cross_entropy_l2 autoencoder/untied_cross_entropy_l2 autoencoder/tied_squared_error_mean_l2"
 add("decay of the biases too", L2S, model(l2=lambda p, c, e: c["l2"] * sum((v**2).sum() for v in p.values())))
-add("a factor one half in the penalty", L2S, model(l2=lambda p, c, e: c["l2"] / 2 * sum((v**2).sum() for k, v in p.items() if k[0] == "W")))
-add("absolute values in the penalty", L2S, model(l2=lambda p, c, e: c["l2"] * sum(v.abs().sum() for k, v in p.items() if k[0] == "W")))
-add("the penalty divided by the batch", L2S, model(l2=lambda p, c, e: c["l2"] / len(e) * sum((v**2).sum() for k, v in p.items() if k[0] == "W")))
-add("penalty of W only, not W_prime", "autoencoder/untied_cross_entropy_l2", model(l2=lambda p, c, e: c["l2"] * (p["W"] ** 2).sum()))
+add(
+    "a factor one half in the penalty",
+    L2S,
+    model(l2=lambda p, c, e: c["l2"] / 2 * sum((v**2).sum() for k, v in p.items() if k[0] == "W")),
+)
+add(
+    "absolute values in the penalty",
+    L2S,
+    model(l2=lambda p, c, e: c["l2"] * sum(v.abs().sum() for k, v in p.items() if k[0] == "W")),
+)
+add(
+    "the penalty divided by the batch",
+    L2S,
+    model(l2=lambda p, c, e: c["l2"] / len(e) * sum((v**2).sum() for k, v in p.items() if k[0] == "W")),
+)
+add(
+    "penalty of W only, not W_prime",
+    "autoencoder/untied_cross_entropy_l2",
+    model(l2=lambda p, c, e: c["l2"] * (p["W"] ** 2).sum()),
+)
 add("no penalty", L2S, model(l2=lambda p, c, e: 0.0))
 
 
 def deltas(f, i, c, xt, output_slope, hidden_slope=None, encoded=None):
     """Gradients by hand, with slopes of one's own."""
     W, Wd = i["W"], i.get("W_prime", i["W"].T)
-    y, z, n = sigma((xt if encoded is None else encoded) @ W + i["b"]), f["z"], len(xt) if c["reduction"] == "paper" else xt.size
+    y, z, n = (
+        sigma((xt if encoded is None else encoded) @ W + i["b"]),
+        f["z"],
+        len(xt) if c["reduction"] == "paper" else xt.size,
+    )
     e = z - i["x"]
     squared = c["loss"] == "squared_error"
     slope = output_slope or ((lambda e, z: 2 * e * z * (1 - z)) if squared else (lambda e, z: e))
@@ -401,7 +550,24 @@ def sgd(theta, g, s, lr, t, c, name, i, **o):
     return theta - (1 if inside else lr) * step
 
 
-def adam(theta, g, s, lr, t, c, name, i, eps=None, power=0.5, correct=True, ams=False, at=None, both=False, decay=None, l=None):
+def adam(
+    theta,
+    g,
+    s,
+    lr,
+    t,
+    c,
+    name,
+    i,
+    eps=None,
+    power=0.5,
+    correct=True,
+    ams=False,
+    at=None,
+    both=False,
+    decay=None,
+    l=None,
+):
     b1, b2, wd = c["beta1"], c["beta2"], c["weight_decay"]
     eps = c["eps"] if eps is None else eps
     t = t if at is None else at(t, name)
@@ -471,44 +637,98 @@ def betas(c):
 
 
 o = torch.optim
-add("NAdam in place of Adam", "optimizer/adam_torch optimizer/adam_torch_betas", torch_rule(lambda p, c: o.NAdam(p, **betas(c))))
-add("RAdam in place of Adam", "optimizer/adam_torch optimizer/adam_torch_betas", torch_rule(lambda p, c: o.RAdam(p, **betas(c))))
-add("Adamax in place of Adam", "optimizer/adam_torch optimizer/adam_torch_betas", torch_rule(lambda p, c: o.Adamax(p, **betas(c))))
-add("Adagrad in place of Adam", "optimizer/adam_torch optimizer/adam_torch_betas", torch_rule(lambda p, c: o.Adagrad(p)))
-add("AMSGrad in place of Adam", "optimizer/adam_torch optimizer/adam_torch_betas", torch_rule(lambda p, c: o.Adam(p, amsgrad=True, **betas(c))))
+add(
+    "NAdam in place of Adam",
+    "optimizer/adam_torch optimizer/adam_torch_betas",
+    torch_rule(lambda p, c: o.NAdam(p, **betas(c))),
+)
+add(
+    "RAdam in place of Adam",
+    "optimizer/adam_torch optimizer/adam_torch_betas",
+    torch_rule(lambda p, c: o.RAdam(p, **betas(c))),
+)
+add(
+    "Adamax in place of Adam",
+    "optimizer/adam_torch optimizer/adam_torch_betas",
+    torch_rule(lambda p, c: o.Adamax(p, **betas(c))),
+)
+add(
+    "Adagrad in place of Adam", "optimizer/adam_torch optimizer/adam_torch_betas", torch_rule(lambda p, c: o.Adagrad(p))
+)
+add(
+    "AMSGrad in place of Adam",
+    "optimizer/adam_torch optimizer/adam_torch_betas",
+    torch_rule(lambda p, c: o.Adam(p, amsgrad=True, **betas(c))),
+)
 add("Adagrad in place of RMSprop", "optimizer/rmsprop_torch", torch_rule(lambda p, c: o.Adagrad(p)))
 add("Adadelta in place of RMSprop", "optimizer/rmsprop_torch", torch_rule(lambda p, c: o.Adadelta(p)))
-add("RMSprop in place of Adam", "optimizer/adam_torch optimizer/adam_torch_betas", torch_rule(lambda p, c: o.RMSprop(p, eps=c["eps"])))
-add("t counted once for each parameter", "optimizer/adam_torch optimizer/adam_torch_betas", with_options(adam, at=lambda t, n: 2 * t - (n == "W")))
-add("t one too large", "optimizer/adam_torch optimizer/adam_torch_betas optimizer/adam_keras", with_options(adam, at=lambda t, n: t + 1))
-add("t from 0: division by zero in the first step", "optimizer/adam_torch optimizer/adam_torch_betas", lambda i, c: np.errstate(all="ignore").__enter__() or with_options(adam, at=lambda t, n: t - 1)(i, c))
+add(
+    "RMSprop in place of Adam",
+    "optimizer/adam_torch optimizer/adam_torch_betas",
+    torch_rule(lambda p, c: o.RMSprop(p, eps=c["eps"])),
+)
+add(
+    "t counted once for each parameter",
+    "optimizer/adam_torch optimizer/adam_torch_betas",
+    with_options(adam, at=lambda t, n: 2 * t - (n == "W")),
+)
+add(
+    "t one too large",
+    "optimizer/adam_torch optimizer/adam_torch_betas optimizer/adam_keras",
+    with_options(adam, at=lambda t, n: t + 1),
+)
+add(
+    "t from 0: division by zero in the first step",
+    "optimizer/adam_torch optimizer/adam_torch_betas",
+    lambda i, c: np.errstate(all="ignore").__enter__() or with_options(adam, at=lambda t, n: t - 1)(i, c),
+)
 add("epsilon absent", TINY, with_options(adam, eps=0.0))
 add("epsilon squared", TINY, lambda i, c: with_options(adam, eps=c["eps"] ** 2)(i, c))
 add("epsilon inside and outside", TINY, with_options(adam, both=True))
 add("no square root of v", "optimizer/adam_torch optimizer/adam_torch_betas", with_options(adam, power=1.0))
 add("bias correction of the first moment only", ADAM, with_options(adam, correct="m"))
 add("no bias correction", ADAM, with_options(adam, correct=False))
-add("AdamW's decay not multiplied by the learning rate", "optimizer/adamw_torch optimizer/adamw_optax", with_options(adam, decay=1.0))
+add(
+    "AdamW's decay not multiplied by the learning rate",
+    "optimizer/adamw_torch optimizer/adamw_optax",
+    with_options(adam, decay=1.0),
+)
 add("no square root in RMSprop", "optimizer/rmsprop_torch optimizer/rmsprop_optax", with_options(rmsprop, power=1.0))
-add("RMSprop's v begins at the first square", "optimizer/rmsprop_torch optimizer/rmsprop_optax", with_options(rmsprop, first=True))
+add(
+    "RMSprop's v begins at the first square",
+    "optimizer/rmsprop_torch optimizer/rmsprop_optax",
+    with_options(rmsprop, first=True),
+)
 add("the gradient of the step before", "optimizer/sgd_plain optimizer/sgd_torch_momentum optimizer/adam_torch",
     lambda i, c: right_rule(c)({**i, **{f"d{n}": np.concatenate([0 * i[f"d{n}"][:1], i[f"d{n}"][:-1]]) for n in "Wb"}}, c))  # fmt: skip
 add("the learning rate of the step before", "optimizer/sgd_torch_momentum optimizer/sgd_torch_nesterov optimizer/adam_torch",
     lambda i, c: right_rule(c)({**i, "lr": np.concatenate([i["lr"][:1], i["lr"][:-1]])}, c))  # fmt: skip
 add("the first learning rate throughout", "optimizer/sgd_torch_momentum optimizer/sgd_torch_nesterov optimizer/adam_torch",
     lambda i, c: right_rule(c)({**i, "lr": 0 * i["lr"] + i["lr"][0]}, c))  # fmt: skip
-add("steps uphill", "optimizer/sgd_plain optimizer/sgd_torch_momentum optimizer/adam_torch", lambda i, c: right_rule(c)({**i, "lr": -i["lr"]}, c))
+add(
+    "steps uphill",
+    "optimizer/sgd_plain optimizer/sgd_torch_momentum optimizer/adam_torch",
+    lambda i, c: right_rule(c)({**i, "lr": -i["lr"]}, c),
+)
 add("biases frozen", "optimizer/sgd_plain optimizer/sgd_torch_momentum optimizer/adam_torch",
     lambda i, c: right_rule(c)(i, c) | {"b_steps": np.repeat(i["b"][None], 10, 0)})  # fmt: skip
 add("biases at twice the rate", "optimizer/sgd_plain optimizer/sgd_torch_momentum optimizer/adam_torch",
     lambda i, c: right_rule(c)(i, c) | {"b_steps": right_rule(c)({**i, "lr": 2 * i["lr"]}, c)["b_steps"]})  # fmt: skip
 add("momentum as a running mean, (1 - m) g", "optimizer/sgd_torch_momentum optimizer/sgd_optax_momentum",
     rule(lambda th, g, s, lr, t, c, n, i: running(th, g, s, lr, c)))  # fmt: skip
-add("no momentum", "optimizer/sgd_torch_momentum optimizer/sgd_keras_momentum", lambda i, c: with_options(sgd, momentum=0.0)(i, c))
+add(
+    "no momentum",
+    "optimizer/sgd_torch_momentum optimizer/sgd_keras_momentum",
+    lambda i, c: with_options(sgd, momentum=0.0)(i, c),
+)
 add("Nesterov left out", "optimizer/sgd_*_nesterov", lambda i, c: with_options(sgd, nesterov=False)(i, c))
 add("momentum with the learning rate at the other place", "optimizer/sgd_torch_momentum optimizer/sgd_keras_momentum",
     lambda i, c: with_options(sgd, momentum_lr="inside" if c["momentum_lr"] == "outside" else "outside")(i, c))  # fmt: skip
-add("decay of biases that do not decay", "optimizer/sgd_weight_decay_weights_alone", lambda i, c: with_options(sgd, decayed="all")(i, c))
+add(
+    "decay of biases that do not decay",
+    "optimizer/sgd_weight_decay_weights_alone",
+    lambda i, c: with_options(sgd, decayed="all")(i, c),
+)
 add("twice the weight decay", "optimizer/sgd_torch_weight_decay optimizer/sgd_weight_decay_weights_alone",
     lambda i, c: with_options(sgd, weight_decay=2 * c["weight_decay"])(i, c))  # fmt: skip
 add("the sign of the gradient only", "optimizer/sgd_plain", rule(lambda th, g, s, lr, t, c, n, i: th - lr * np.sign(g)))
@@ -529,7 +749,10 @@ def right_rule(c):
 def clipped(scale):
     def answer(i, c):
         norms = {k: scale(v, i) for k, v in i.items()}
-        return {f"clipped_{k}": v * min(1.0, c["limit"] / (norms[k] + (1e-6 if c["framework"] == "torch" else 0))) for k, v in i.items()}
+        return {
+            f"clipped_{k}": v * min(1.0, c["limit"] / (norms[k] + (1e-6 if c["framework"] == "torch" else 0)))
+            for k, v in i.items()
+        }
 
     return answer
 
@@ -546,16 +769,53 @@ add("the squared norm", NORMS, clipped(lambda v, i: (every(i) ** 2).sum()))
 add("the largest entry for the norm", NORMS, clipped(lambda v, i: abs(every(i)).max()))
 add("the sum of absolute values for the norm", NORMS, clipped(lambda v, i: abs(every(i)).sum()))
 add("the root of the mean square for the norm", NORMS, clipped(lambda v, i: np.sqrt((every(i) ** 2).mean())))
-add("always scaled to the limit, shorter ones too", "clipping/clip_norm_short", lambda i, c: {f"clipped_{k}": v * c["limit"] / np.sqrt((every(i) ** 2).sum()) for k, v in i.items()})
-add("entries clipped in place of the norm", NORMS, lambda i, c: {f"clipped_{k}": v.clip(-c["limit"], c["limit"]) for k, v in i.items()})
-add("clipped from above only", "clipping/clip_value", lambda i, c: {f"clipped_{k}": np.minimum(v, c["limit"]) for k, v in i.items()})
+add(
+    "always scaled to the limit, shorter ones too",
+    "clipping/clip_norm_short",
+    lambda i, c: {f"clipped_{k}": v * c["limit"] / np.sqrt((every(i) ** 2).sum()) for k, v in i.items()},
+)
+add(
+    "entries clipped in place of the norm",
+    NORMS,
+    lambda i, c: {f"clipped_{k}": v.clip(-c["limit"], c["limit"]) for k, v in i.items()},
+)
+add(
+    "clipped from above only",
+    "clipping/clip_value",
+    lambda i, c: {f"clipped_{k}": np.minimum(v, c["limit"]) for k, v in i.items()},
+)
 add("not clipped at all", NORMS + " clipping/clip_value", lambda i, c: {f"clipped_{k}": v for k, v in i.items()})
-add("entries beyond the limit set to zero", "clipping/clip_value", lambda i, c: {f"clipped_{k}": np.where(abs(v) > c["limit"], 0, v) for k, v in i.items()})
-add("the norm in place of its square in the penalty", "penalty/*", lambda i, c: {"penalty": c["l2"] * np.sqrt((i["W"] ** 2).sum()), "dW": c["l2"] * i["W"] / np.sqrt((i["W"] ** 2).sum())})
-add("absolute values in place of squares in the penalty", "penalty/*", lambda i, c: {"penalty": c["l2"] * abs(i["W"]).sum(), "dW": c["l2"] * np.sign(i["W"])})
-add("half the penalty", "penalty/*", lambda i, c: {"penalty": c["l2"] / 2 * (i["W"] ** 2).sum(), "dW": c["l2"] * i["W"]})
-add("the mean of the squares in the penalty", "penalty/*", lambda i, c: {"penalty": c["l2"] * (i["W"] ** 2).mean(), "dW": 2 * c["l2"] * i["W"] / i["W"].size})
-add("the coefficient squared", "penalty/*", lambda i, c: {"penalty": c["l2"] ** 2 * (i["W"] ** 2).sum(), "dW": 2 * c["l2"] ** 2 * i["W"]})
+add(
+    "entries beyond the limit set to zero",
+    "clipping/clip_value",
+    lambda i, c: {f"clipped_{k}": np.where(abs(v) > c["limit"], 0, v) for k, v in i.items()},
+)
+add(
+    "the norm in place of its square in the penalty",
+    "penalty/*",
+    lambda i, c: {
+        "penalty": c["l2"] * np.sqrt((i["W"] ** 2).sum()),
+        "dW": c["l2"] * i["W"] / np.sqrt((i["W"] ** 2).sum()),
+    },
+)
+add(
+    "absolute values in place of squares in the penalty",
+    "penalty/*",
+    lambda i, c: {"penalty": c["l2"] * abs(i["W"]).sum(), "dW": c["l2"] * np.sign(i["W"])},
+)
+add(
+    "half the penalty", "penalty/*", lambda i, c: {"penalty": c["l2"] / 2 * (i["W"] ** 2).sum(), "dW": c["l2"] * i["W"]}
+)
+add(
+    "the mean of the squares in the penalty",
+    "penalty/*",
+    lambda i, c: {"penalty": c["l2"] * (i["W"] ** 2).mean(), "dW": 2 * c["l2"] * i["W"] / i["W"].size},
+)
+add(
+    "the coefficient squared",
+    "penalty/*",
+    lambda i, c: {"penalty": c["l2"] ** 2 * (i["W"] ** 2).sum(), "dW": 2 * c["l2"] ** 2 * i["W"]},
+)
 
 
 # ---------------------------------------------------------------- layers
@@ -566,7 +826,9 @@ def layer(f, post=None):
         y = f({**t, **p}, c)
         grads = torch.autograd.grad(y, list(p.values()), t["d_output"], allow_unused=True)
         names = {"x": "d_input", "W": "dW", "U": "dU", "b": "db"}
-        found = {names[k]: out(torch.zeros_like(v) if g is None else g) for (k, v), g in zip(p.items(), grads, strict=True)}
+        found = {
+            names[k]: out(torch.zeros_like(v) if g is None else g) for (k, v), g in zip(p.items(), grads, strict=True)
+        }
         found["output"] = out(y)
         return post(found, i, c) if post else found
 
@@ -594,10 +856,26 @@ def after(size, kernel, stride):
 
 CONV = "layer/conv_same layer/conv_valid layer/conv_valid_stride_2_1 layer/conv_same_stride_2_odd"
 add("the kernel flipped", CONV, layer(lambda i, c: conv(i, c, flip=True)))
-add("the border repeated", "layer/conv_same layer/conv_same_even_kernel", layer(lambda i, c: conv(i, c, mode="replicate")))
-add("the border reflected", "layer/conv_same layer/conv_same_even_kernel", layer(lambda i, c: conv(i, c, mode="reflect")))
-add("the border wrapped around", "layer/conv_same layer/conv_same_even_kernel", layer(lambda i, c: conv(i, c, mode="circular")))
-add("the odd pixel of padding first", "layer/conv_same_even_kernel layer/conv_same_stride_2_even", layer(lambda i, c: conv(i, c, pads=after)))
+add(
+    "the border repeated",
+    "layer/conv_same layer/conv_same_even_kernel",
+    layer(lambda i, c: conv(i, c, mode="replicate")),
+)
+add(
+    "the border reflected",
+    "layer/conv_same layer/conv_same_even_kernel",
+    layer(lambda i, c: conv(i, c, mode="reflect")),
+)
+add(
+    "the border wrapped around",
+    "layer/conv_same layer/conv_same_even_kernel",
+    layer(lambda i, c: conv(i, c, mode="circular")),
+)
+add(
+    "the odd pixel of padding first",
+    "layer/conv_same_even_kernel layer/conv_same_stride_2_even",
+    layer(lambda i, c: conv(i, c, pads=after)),
+)
 add("no bias in the convolution", CONV, layer(lambda i, c: conv(i, c, bias=False)))
 add("db averaged over the pixels", CONV, layer(conv, lambda f, i, c: f | {"db": i["d_output"].mean((0, 1, 2))}))
 add("dW averaged over the batch", CONV, layer(conv, lambda f, i, c: f | {"dW": f["dW"] / len(i["x"])}))
@@ -609,7 +887,9 @@ add("d_input with the kernel not flipped", "layer/conv_same",
 def transposed(i, c, written_over=False, flip=False):
     (kh, kw), (sh, sw) = c["kernel"], c["stride"]
     B, H, W, _ = i["x"].shape
-    full = torch.zeros(B, max((H - 1) * sh + kh, H * sh), max((W - 1) * sw + kw, W * sw), i["W"].shape[2], dtype=i["x"].dtype)
+    full = torch.zeros(
+        B, max((H - 1) * sh + kh, H * sh), max((W - 1) * sw + kw, W * sw), i["W"].shape[2], dtype=i["x"].dtype
+    )
     kernel = i["W"].flip(0, 1) if flip else i["W"]
     for r in range(H):
         for q in range(W):
@@ -642,13 +922,37 @@ def hollow(w, fill):
     return torch.where(w.isnan(), fill, w)
 
 
-add("pooling that counts the padding", "layer/average_pool_same", layer(lambda i, c: pooled(i, c, lambda w: hollow(w, 0.0).mean(-1))))
-add("a sum in place of the mean of the pool", "layer/average_pool layer/average_pool_same", layer(lambda i, c: pooled(i, c, lambda w: hollow(w, 0.0).sum(-1))))
+add(
+    "pooling that counts the padding",
+    "layer/average_pool_same",
+    layer(lambda i, c: pooled(i, c, lambda w: hollow(w, 0.0).mean(-1))),
+)
+add(
+    "a sum in place of the mean of the pool",
+    "layer/average_pool layer/average_pool_same",
+    layer(lambda i, c: pooled(i, c, lambda w: hollow(w, 0.0).sum(-1))),
+)
 add("the mean in place of the largest", "layer/max_pool*", layer(lambda i, c: pooled(i, c, lambda w: w.nanmean(-1))))
-add("equal pixels share the gradient", "layer/max_pool_ties", layer(lambda i, c: pooled(i, c, lambda w: hollow(w, -math.inf).amax(-1))))
-add("the last of equal pixels has the gradient", "layer/max_pool_ties", layer(lambda i, c: pooled(i, c, lambda w: w.flip(-1).max(-1).values)))
-add("zeros of the padding win", "layer/max_pool_same_negative", layer(lambda i, c: pooled(i, c, lambda w: hollow(w, 0.0).max(-1).values)))
-add("the smallest in place of the largest", "layer/max_pool layer/max_pool_overlapping", layer(lambda i, c: pooled(i, c, lambda w: w.min(-1).values)))
+add(
+    "equal pixels share the gradient",
+    "layer/max_pool_ties",
+    layer(lambda i, c: pooled(i, c, lambda w: hollow(w, -math.inf).amax(-1))),
+)
+add(
+    "the last of equal pixels has the gradient",
+    "layer/max_pool_ties",
+    layer(lambda i, c: pooled(i, c, lambda w: w.flip(-1).max(-1).values)),
+)
+add(
+    "zeros of the padding win",
+    "layer/max_pool_same_negative",
+    layer(lambda i, c: pooled(i, c, lambda w: hollow(w, 0.0).max(-1).values)),
+)
+add(
+    "the smallest in place of the largest",
+    "layer/max_pool layer/max_pool_overlapping",
+    layer(lambda i, c: pooled(i, c, lambda w: w.min(-1).values)),
+)
 add("average pooling's gradient not divided", "layer/average_pool layer/average_pool_same",
     layer(lambda i, c: pooled(i, c, lambda w: w.nanmean(-1)), lambda f, i, c: f | {"d_input": layer(lambda i, c: pooled(i, c, lambda w: hollow(w, 0.0).sum(-1)))(i, c)["d_input"]}))  # fmt: skip
 
@@ -659,22 +963,81 @@ def nearest(i, c):
     return i["x"].repeat_interleave(c["factor"][0], 1).repeat_interleave(c["factor"][1], 2)
 
 
-add("bilinear upsampling", UP, layer(lambda i, c: F.interpolate(i["x"].permute(0, 3, 1, 2), scale_factor=tuple(map(float, c["factor"])), mode="bilinear").permute(0, 2, 3, 1)))
-add("upsampling averaged backwards", UP, layer(nearest, lambda f, i, c: f | {"d_input": f["d_input"] / np.prod(c["factor"])}))
+add(
+    "bilinear upsampling",
+    UP,
+    layer(
+        lambda i, c: F.interpolate(
+            i["x"].permute(0, 3, 1, 2), scale_factor=tuple(map(float, c["factor"])), mode="bilinear"
+        ).permute(0, 2, 3, 1)
+    ),
+)
+add(
+    "upsampling averaged backwards",
+    UP,
+    layer(nearest, lambda f, i, c: f | {"d_input": f["d_input"] / np.prod(c["factor"])}),
+)
 add("tiled in place of each pixel repeated", UP, layer(lambda i, c: i["x"].repeat(1, *c["factor"], 1)))
-add("kept units not scaled up", "layer/dropout layer/dropout_of_images", layer(lambda i, c: i["x"] * (i["keep"] >= c["rate"])))
-add("scaled by 1/rate in place of 1/(1 - rate)", "layer/dropout layer/dropout_of_images", layer(lambda i, c: i["x"] * (i["keep"] >= c["rate"]) / c["rate"]))
-add("units dropped that are to be kept", "layer/dropout layer/dropout_of_images", layer(lambda i, c: i["x"] * (i["keep"] < c["rate"]) / (1 - c["rate"])))
-add("dropout's gradient not masked", "layer/dropout layer/dropout_of_images", layer(lambda i, c: i["x"] * (i["keep"] >= c["rate"]) / (1 - c["rate"]), lambda f, i, c: f | {"d_input": i["d_output"]}))
-add("noise multiplied into the gradient", "layer/gaussian_noise", layer(lambda i, c: i["x"] + c["std"] * i["noise"], lambda f, i, c: f | {"d_input": i["d_output"] * c["std"] * i["noise"]}))
-add("dense: dW averaged over the batch", "layer/dense*", layer(lambda i, c: i["x"] @ i["W"] + i["b"], lambda f, i, c: f | {"dW": f["dW"] / len(i["x"]), "db": f["db"] / len(i["x"])}))
+add(
+    "kept units not scaled up",
+    "layer/dropout layer/dropout_of_images",
+    layer(lambda i, c: i["x"] * (i["keep"] >= c["rate"])),
+)
+add(
+    "scaled by 1/rate in place of 1/(1 - rate)",
+    "layer/dropout layer/dropout_of_images",
+    layer(lambda i, c: i["x"] * (i["keep"] >= c["rate"]) / c["rate"]),
+)
+add(
+    "units dropped that are to be kept",
+    "layer/dropout layer/dropout_of_images",
+    layer(lambda i, c: i["x"] * (i["keep"] < c["rate"]) / (1 - c["rate"])),
+)
+add(
+    "dropout's gradient not masked",
+    "layer/dropout layer/dropout_of_images",
+    layer(
+        lambda i, c: i["x"] * (i["keep"] >= c["rate"]) / (1 - c["rate"]), lambda f, i, c: f | {"d_input": i["d_output"]}
+    ),
+)
+add(
+    "noise multiplied into the gradient",
+    "layer/gaussian_noise",
+    layer(
+        lambda i, c: i["x"] + c["std"] * i["noise"],
+        lambda f, i, c: f | {"d_input": i["d_output"] * c["std"] * i["noise"]},
+    ),
+)
+add(
+    "dense: dW averaged over the batch",
+    "layer/dense*",
+    layer(
+        lambda i, c: i["x"] @ i["W"] + i["b"],
+        lambda f, i, c: f | {"dW": f["dW"] / len(i["x"]), "db": f["db"] / len(i["x"])},
+    ),
+)
 add("dense without bias", "layer/dense*", layer(lambda i, c: i["x"] @ i["W"]))
 add("dense: the bias subtracted", "layer/dense*", layer(lambda i, c: i["x"] @ i["W"] - i["b"]))
 add("dense: W twice", "layer/dense*", layer(lambda i, c: 2 * i["x"] @ i["W"] + i["b"]))
-add("repeat vector: the mean of the gradients", "layer/repeat_vector", layer(lambda i, c: i["x"][:, None].repeat(1, c["n"], 1), lambda f, i, c: f | {"d_input": f["d_input"] / c["n"]}))
-add("repeat vector: only the last gradient", "layer/repeat_vector", layer(lambda i, c: i["x"][:, None].repeat(1, c["n"], 1), lambda f, i, c: f | {"d_input": i["d_output"][:, -1]}))
+add(
+    "repeat vector: the mean of the gradients",
+    "layer/repeat_vector",
+    layer(lambda i, c: i["x"][:, None].repeat(1, c["n"], 1), lambda f, i, c: f | {"d_input": f["d_input"] / c["n"]}),
+)
+add(
+    "repeat vector: only the last gradient",
+    "layer/repeat_vector",
+    layer(lambda i, c: i["x"][:, None].repeat(1, c["n"], 1), lambda f, i, c: f | {"d_input": i["d_output"][:, -1]}),
+)
 add("flatten channels first", "layer/flatten", layer(lambda i, c: i["x"].permute(0, 3, 1, 2).reshape(len(i["x"]), -1)))
-add("reshape in column-major order", "layer/reshape", lambda i, c: {"output": i["x"].reshape(-1, *c["shape"], order="F"), "d_input": i["d_output"].reshape(i["x"].shape, order="F")})
+add(
+    "reshape in column-major order",
+    "layer/reshape",
+    lambda i, c: {
+        "output": i["x"].reshape(-1, *c["shape"], order="F"),
+        "d_input": i["d_output"].reshape(i["x"].shape, order="F"),
+    },
+)
 
 
 def lstm(i, c, order=(0, 1, 2, 3), candidate=None, cell=None, forget=True, carry=True, bias=1.0, plus=0.0, swap=False, cut=False,
@@ -713,10 +1076,22 @@ add("lstm: a bias counted twice", LSTM + " layer/lstm_one_step", layer(lambda i,
 add("lstm: one added to the forget gate's bias", LSTM, layer(lambda i, c: lstm(i, c, plus=1.0)))
 add("lstm: no bias", LSTM, layer(lambda i, c: lstm(i, c, bias=0.0)))
 add("lstm: hard sigmoid gates", LSTM, layer(lambda i, c: lstm(i, c, gate=lambda a: (0.2 * a + 0.5).clamp(0, 1))))
-add("lstm: the first output for the last", "layer/lstm_last_output layer/lstm_initial_state_last_output layer/lstm_relu_last_output", layer(lambda i, c: lstm(i, c, first=True)))
+add(
+    "lstm: the first output for the last",
+    "layer/lstm_last_output layer/lstm_initial_state_last_output layer/lstm_relu_last_output",
+    layer(lambda i, c: lstm(i, c, first=True)),
+)
 add("lstm: time reversed", LSTM, layer(lambda i, c: lstm(i, c, backwards=True)))
-add("lstm: h0 and c0 exchanged", "layer/lstm_initial_state layer/lstm_initial_state_last_output", layer(lambda i, c: lstm(i, c, swap=True)))
-add("lstm: begins at zero whatever is given", "layer/lstm_initial_state layer/lstm_initial_state_last_output", layer(lambda i, c: lstm({k: v for k, v in i.items() if k not in ("h0", "c0")}, c)))
+add(
+    "lstm: h0 and c0 exchanged",
+    "layer/lstm_initial_state layer/lstm_initial_state_last_output",
+    layer(lambda i, c: lstm(i, c, swap=True)),
+)
+add(
+    "lstm: begins at zero whatever is given",
+    "layer/lstm_initial_state layer/lstm_initial_state_last_output",
+    layer(lambda i, c: lstm({k: v for k, v in i.items() if k not in ("h0", "c0")}, c)),
+)
 add("lstm: no gradient through the output of the step before", LSTM, layer(lambda i, c: lstm(i, c, cut=True)))
 
 
@@ -784,14 +1159,18 @@ def stack(hidden=torch.sigmoid, reduce="mean", frozen=(), one_by_one=False):
             h1 = hidden(i["x"] @ p["W_1"] + p["b_1"])
             h2 = hidden(h1 @ p["W_2"] + p["b_2"])
             a = h2 @ p["W_out"] + p["b_out"]
-            loss = F.cross_entropy(a, i["labels"], reduction="sum") / {"mean": len(a), "sum": 1, "all": a.numel()}[reduce]
+            loss = (
+                F.cross_entropy(a, i["labels"], reduction="sum") / {"mean": len(a), "sum": 1, "all": a.numel()}[reduce]
+            )
             return h1, h2, a, loss
 
         h1, h2, a, loss = value()
         grads = torch.autograd.grad(loss, list(p.values()))
-        found = {"a": out(a), "probabilities": out(a.softmax(1)), "loss": out(loss)} | {f"d{k}": out(g) for k, g in zip(p, grads, strict=True)}
+        found = {"a": out(a), "probabilities": out(a.softmax(1)), "loss": out(loss)} | {
+            f"d{k}": out(g) for k, g in zip(p, grads, strict=True)
+        }
         for _ in range(c["steps"]):
-            for names in ([["W_out", "b_out"], ["W_2", "b_2"], ["W_1", "b_1"]] if one_by_one else [list(p)]):
+            for names in [["W_out", "b_out"], ["W_2", "b_2"], ["W_1", "b_1"]] if one_by_one else [list(p)]:
                 grads = torch.autograd.grad(value()[3], [p[k] for k in names])
                 with torch.no_grad():
                     for k, g in zip(names, grads, strict=True):
@@ -832,7 +1211,11 @@ def pretrain(target=lambda h, ht: h, corrupt=None, hidden=torch.sigmoid, decoder
 PRE = "stack/pretrain_*"
 add("pretrain: corrupted codes as the target", PRE, pretrain(target=lambda h, ht: ht))
 add("pretrain: the codes not corrupted", PRE, pretrain(corrupt=lambda i, h: h))
-add("pretrain: pre-activations in place of codes", PRE, pretrain(corrupt=lambda i, h: torch.where(i["mask"], 0.0, h.logit()), target=lambda h, ht: h))
+add(
+    "pretrain: pre-activations in place of codes",
+    PRE,
+    pretrain(corrupt=lambda i, h: torch.where(i["mask"], 0.0, h.logit()), target=lambda h, ht: h),
+)
 add("pretrain: the input of layer 1 corrupted, not its code", PRE,
     pretrain(corrupt=lambda i, h: (torch.where(F.pad(i["mask"], (0, 1)), 0.0, i["x"]) @ i["W_1"] + i["b_1"]).sigmoid()))  # fmt: skip
 add("pretrain: the decoder's copy of W detached", PRE, pretrain(decoder=False))
