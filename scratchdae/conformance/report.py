@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scratchdae.conformance.array_files import in_json
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import Comparison, Difference
-from scratchdae.conformance.manifest import SPEC
+from scratchdae.conformance.manifest import DTYPES, SPEC
 
 if TYPE_CHECKING:
     from scratchdae.conformance.explainer import Explanation
@@ -43,12 +43,24 @@ class Result:
     def sentence(self) -> str:
         """Say what came of it in one line, in which whatever the adapter said is made printable."""
         if self.comparison is None:
-            return plain(self.reason)
+            return plain(self.reason.partition("\n")[0])
         if self.difference is not None:
             return plain(str(self.difference))
         allowed = f", allowed {self.comparison.relative:.3g} by the adapter" if self.overridden else ""
         n = len(self.comparison.agreed)
         return f"{n} array{'s' * (n > 1)}, largest error {self.comparison.largest:.2g}{allowed}"
+
+    def said(self) -> list[str]:
+        """Return what a program said besides, in lines: the whole of its standard error."""
+        return [plain(line) for line in self.reason.split("\n")[1:]]
+
+    @property
+    def widened(self) -> bool:
+        """Say whether the adapter's own tolerance is wider than that of the case."""
+        comparison = self.comparison
+        return (
+            self.overridden and comparison is not None and max(map(self.case.tolerance, DTYPES)) < comparison.relative
+        )
 
     def explained(self) -> list[str]:
         """Say what the disagreement is, in lines; none if there is no explanation."""
@@ -89,13 +101,15 @@ class Report:
             "dtype": self.dtype,
             "tolerances": {plain(name): value for name, value in self.tolerances.items()},
             "passed": self.passed,
+            "passed_by_own_tolerances": self.passed and any(result.widened for result in self.results),
             "counts": {status: self.count(status) for status in STATUSES},
             "cases": [_result_as_json(result) for result in self.results],
         }
 
     def __str__(self) -> str:
         width = case_width(result.case for result in self.results)
-        rows = [row(result, width) for result in self.results]
+        supported = self.results if self.count(UNSUPPORTED) < len(self.results) else ()
+        rows = [line for result in supported for line in row(result, width)]
         parts = [*heading(self.name, self.dtype, self.tolerances), "", *rows, *explanations(self), "", *summary(self)]
         return "\n".join(parts)
 
@@ -111,10 +125,10 @@ def case_width(cases: Iterable[Case]) -> int:
     return max((len(case.id) for case in cases), default=0)
 
 
-def row(result: Result, width: int) -> str:
-    """Show a result in a line for a terminal."""
+def row(result: Result, width: int) -> list[str]:
+    """Show a result in a line for a terminal, and what a program said in more."""
     word = result.status if result.status in (AGREES, UNSUPPORTED) else result.status.upper()
-    return f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}"
+    return [f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}", *(f"  | {line}" for line in result.said())]
 
 
 def explained_together(report: Report) -> list[tuple[list[str], list[str]]]:
@@ -142,7 +156,17 @@ def summary(report: Report) -> list[str]:
     for name, results in groups.items():
         counts = [sum(result.status == status for result in results) for status in STATUSES]
         lines.append(f"{name:<{width}}  {'  '.join(f'{count or _NONE:>11}' for count in counts)}")
-    return [*lines, "", verdict(report)]
+    return [*lines, "", *nothing(report), verdict(report)]
+
+
+def nothing(report: Report) -> list[str]:
+    """Say what to do where not one case is supported."""
+    if not report.results or report.count(UNSUPPORTED) < len(report.results):
+        return []
+    operations = dict.fromkeys(result.case.operation for result in report.results)
+    reasons = dict.fromkeys(result.sentence() for result in report.results)
+    said = next(iter(reasons)) if len(reasons) == 1 else f"it has none of the methods {', '.join(operations)}"
+    return [f"nothing was answered ({said}): `scratchdae conform template {next(iter(operations))}` writes a beginning"]
 
 
 def verdict(report: Report) -> str:
@@ -152,7 +176,9 @@ def verdict(report: Report) -> str:
     if not supported:
         return f"none of {len(report.results)} cases is supported: nothing was compared"
     rest = f"; {unsupported} are unsupported" if unsupported else ""
-    return f"{report.count(AGREES)} of {supported} supported cases agree{rest}"
+    own = sum(result.widened and result.status == AGREES for result in report.results)
+    own_words = f", {own} of them within wider tolerances that the adapter set itself" if own else ""
+    return f"{report.count(AGREES)} of {supported} supported cases agree{own_words}{rest}"
 
 
 def plain(text: str) -> str:

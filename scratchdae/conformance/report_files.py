@@ -7,6 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 from scratchdae import atomic
+from scratchdae.conformance.badge import badge, table
 from scratchdae.conformance.manifest import SPEC
 from scratchdae.conformance.report import (
     AGREES,
@@ -25,8 +26,9 @@ _ELEMENTS = {DISAGREES: "failure", ERROR: "error", UNSUPPORTED: "skipped"}
 
 
 def write(path: Path, report: Report, form: str) -> None:
-    """Write a report as junit, json or markdown, whole or not at all."""
-    content = {"junit": junit, "json": as_json, "markdown": markdown}[form](report)
+    """Write a report in one of its forms, whole or not at all."""
+    forms = {"junit": junit, "json": as_json, "markdown": markdown, "badge": badge, "table": table}
+    content = forms[form](report)
     atomic.write(path, content.encode())
 
 

@@ -252,7 +252,7 @@ add("silu in place of relu", "activation/relu_*", function(lambda a, c: F.silu(a
 add("derivative of relu is 1 at zero", "activation/relu_at_the_kink layer/relu_layer",
     lambda i, c: in_layer(i, c, lambda a, c: torch.where(a >= 0, a, 0 * a)))  # fmt: skip
 add("derivative of relu is one half at zero", "activation/relu_at_the_kink layer/relu_layer",
-    lambda i, c: in_layer(i, c, lambda a, c: 0.5 * (a + a.abs()) + 0.5 * a * (a == 0)))  # fmt: skip
+    lambda i, c: in_layer(i, c, lambda a, c: 0.5 * (a + a.abs())))  # fmt: skip
 add("softmax along the batch", "activation/softmax_ordinary", function(lambda a, c: a.softmax(0)))
 add("softmax with the diagonal of its Jacobian", "activation/softmax_*",
     lambda i, c: (lambda p: {"value": p, "d_input": i["d_output"] * p * (1 - p)})(out(tensors(i)["a"].softmax(-1))))  # fmt: skip

@@ -8,17 +8,18 @@ number. If none fits, the explanation has no finding, for a guess would be worse
 difference and what comes nearest. `judge` holds the findings of several cases against each other.
 """
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
 
 from scratchdae.arguments import Array, array, instance, mapping
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.comparison import compare
+from scratchdae.conformance.comparison import by_value, compare
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.catalogue import cases_with, known_mistakes
 from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
-from scratchdae.conformance.explainer.pattern import degenerates, nearest, pattern
+from scratchdae.conformance.explainer.pattern import NAN, degenerates, nearest, pattern
 from scratchdae.conformance.explainer.precision import coarse, in_precision
 from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.search import cheapest, search
@@ -62,23 +63,33 @@ def explain(
     difference = compare(case, answer, dtype, relative).difference
     if difference is None or case.operation not in ACCOUNTS or not all(map(_is_real, answer.values())):
         return Explanation((), difference)
-    target = Target(case.expected, answer, relative)
+    target = Target(case.expected, answer, relative, by_value(case), dtype)
     if target.misfit(case.expected) <= 1:  # it differs in what is missing, or too many
         return Explanation((), difference)
     account = presented(ACCOUNTS[case.operation](case, target.found, dtype), target, case.inputs)
     findings = cheapest(search(account, target, 1))
-    if not findings or findings[0].weight == 3:  # a number that nobody writes may be two mistakes that have names
+    degenerate = tuple(degenerates(target))
+    nan = any(sentence.endswith(NAN) for sentence in degenerate)  # of which nothing can be told apart
+    if not nan and (not findings or _is_long(findings[0])):  # a number that nobody writes may be two named mistakes
         pairs = [f for f in search(account, target, 2) if all(one.weight < 3 for one in f.mistakes)]
         findings = cheapest(pairs) or findings
     if not findings and (precision := coarse(case, target, dtype)) is not None:
         options = (in_precision(account, case, target, precision, size) for size in (1, 2))
         findings = next((one for one in options if one), ())
-    degenerate = tuple(degenerates(target))
     if findings:
         return Explanation(findings, difference, degenerate)
     with np.errstate(all="ignore"):
         looks, near = pattern(case, target, difference), nearest(account, target)
     return Explanation((), difference, degenerate, looks, near)
+
+
+def _is_long(finding: Finding) -> bool:
+    """Say whether it holds a number without a name of more than one digit, such as 4/21 but not 0.1."""
+    return any(
+        one.weight == 3 and not math.isclose(value, float(f"{value:.0e}"), rel_tol=1e-9)
+        for one in finding.mistakes
+        for value in one.recovered.values()
+    )
 
 
 def _is_real(array: Array) -> bool:

@@ -136,6 +136,9 @@ def told_of(
         if "derivative_squared" in wrong:
             derivative = derivative**2
         derivative = _formula_of_another(y, derivative, wrong)
+        if "overflow_in_derivative" in wrong:
+            e = np.exp((2 * a if function == "tanh" else a).astype(dtype))
+            derivative = {"sigmoid": e / (1 + e) ** 2, "softplus": e / (1 + e), "tanh": 4 * e / (1 + e) ** 2}[function]
         if "cut_off" in wrong:
             y, derivative = np.minimum(y, wrong["cut_off"]), np.where(a < wrong["cut_off"], derivative, 0.0)
         if "clipped_pre_activation" in wrong:
@@ -143,7 +146,9 @@ def told_of(
             y = _value(function, np.clip(a, -limit, limit), slope, wrong, dtype)
             derivative = np.where(np.abs(a) < limit, derivative, 0.0)
         da = derivative if "cotangent_missing" in wrong else d_output * derivative
-        return {names["value"]: y, names["gradient"]: wrong.get("gradient_factor", 1.0) * da}
+        lost = 4 * np.finfo(dtype).eps if "small_values_lost" in wrong else 0.0  # whatever the order of the rounding
+        told = {names["value"]: y, names["gradient"]: wrong.get("gradient_factor", 1.0) * da}
+        return told | {f"±{names['value']}": np.asarray(lost)}
 
     return Account((*_switches(function, conventions), gradient), _told)
 
@@ -176,6 +181,8 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
     if function in ("sigmoid", "softplus", "tanh"):
         naive = "exp overflows in the formula as it is printed: inf, or inf / inf, which is NaN"
         switches.append(Switch("overflow", "function", naive))
+        naive = "exp overflows in the derivative: inf / inf, which is NaN"
+        switches.append(Switch("overflow_in_derivative", "derivative", naive))
         lost = "small values are lost: the formula takes the difference of numbers near 1"
         switches.append(Switch("small_values_lost", "function", lost))
         limit = Unknown("limit", 1e9, (), (20.0, 30.0, 50.0, 88.0, 500.0), "log")

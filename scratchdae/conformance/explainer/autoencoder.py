@@ -23,6 +23,8 @@ ENCODER = mistakes(
      "the encoder's part of dW is xᵀ da_y: the clean input for the corrupted x_tilde"),
     ("corrupted_target", "target", "the loss compares with the corrupted input x_tilde, not with the clean x"),
     ("encoder_bias_missing", "", "the bias b is left out of the encoder"),
+    ("encoder_bias_unused", "db", "the bias b is not used at all: it is left out, and its gradient is zero"),
+    ("decoder_bias_unused", "db_prime", "the bias b' is not used at all: it is left out, and its gradient is zero"),
     ("decoder_bias_missing", "", "the bias b' is left out of the decoder"),
     *((id, "hidden activation, hidden derivative", sentence) for id, sentence in activations.HIDDEN.items()),
     ("hidden_softmax", "hidden activation, hidden derivative", "the hidden units are a softmax, not sigmoid"),
@@ -154,9 +156,9 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     target = x_tilde if "corrupted_target" in wrong else x
     target = np.roll(x, 1, axis=0) if "target_of_example_before" in wrong else target
 
-    a_y = seen @ W + ("encoder_bias_missing" not in wrong) * b  # (1)
+    a_y = seen @ W + (not {"encoder_bias_missing", "encoder_bias_unused"} & set(wrong)) * b  # (1)
     y, slope = hidden(a_y, wrong)
-    a_z = y @ W_prime + ("decoder_bias_missing" not in wrong) * b_prime  # (2)
+    a_z = y @ W_prime + (not {"decoder_bias_missing", "decoder_bias_unused"} & set(wrong)) * b_prime  # (2)
     z, terms, gradients, rounding = _output(a_z, target, conventions, wrong, dtype)  # (3) to (6)
     by = divisor(conventions.get("reduction", "paper"), x.shape)
     if "mask" in inputs:
@@ -191,7 +193,9 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     if "db_prime_not_summed" in wrong:
         told["db_prime"] = da_z
     biases = wrong.get("biases_factor", 1.0)
-    for name, also in (("dW", 1.0), ("db", biases), ("db_prime", biases), ("dW_prime", 1.0)):
+    used, used_prime = ("encoder_bias_unused" not in wrong), ("decoder_bias_unused" not in wrong)
+    also_of = (("dW", 1.0), ("db", biases * used), ("db_prime", biases * used_prime), ("dW_prime", 1.0))
+    for name, also in also_of:
         if name in told:
             told[name] = also * wrong.get(f"{name}_factor", 1.0) * told[name]
     return told

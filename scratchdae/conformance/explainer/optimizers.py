@@ -59,7 +59,10 @@ _FLAGS = (
           "each step uses the gradient of the step before, the first its own"),
     _Flag("biases_frozen", "any", {"bias_lr": 0.0}, "the biases are not updated"),
     _Flag("biases_doubled", "any", {"bias_lr": 2.0}, "the biases are updated with twice the learning rate"),
-    *(_Flag(f"rule:{rule}", "any", {"rule": rule}, f"the rule is {rule}, with PyTorch's numbers") for rule in OTHERS),
+    *(
+        _Flag(f"rule:{rule}", "any", {"rule": rule, "counted": "steps"}, f"the rule is {rule}, with PyTorch's numbers")
+        for rule in OTHERS
+    ),
     _Flag("no_bias_correction", "adam", {"correction": "none"}, "the bias of both moments is not corrected"),
     _Flag("no_first_correction", "adam", {"correction": "second"}, "the bias of the first moment is not corrected"),
     _Flag("no_second_correction", "adam", {"correction": "first"}, "the bias of the second moment is not corrected"),
@@ -102,6 +105,7 @@ _FLAGS = (
         for n in (2, 3, 4, 5)
     ),
 )  # fmt: skip
+OTHER_EPSILONS = {"epsilon_squared": "eps is squared", "epsilon_rooted": "the root of eps is taken"}
 _BY_ID = {flag.id: flag.sets for flag in _FLAGS}
 # field: where it is, values that people use, how it is looked for
 _NUMBERS = {
@@ -132,7 +136,10 @@ def account(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
         steps = trajectory(theta, gradients, lr, is_weight, fields)
         return {"W_steps": steps[:, : W.size].reshape(-1, *W.shape), "b_steps": steps[:, W.size :]}
 
+    if "eps" in own:
+        sets |= {"epsilon_squared": {"eps": own["eps"] ** 2}, "epsilon_rooted": {"eps": own["eps"] ** 0.5}}
     whole = [Switch(id, ", ".join(fields), sentence) for id, (fields, sentence) in conventions.items()]
+    whole += [Switch(id, "eps", sentence) for id, sentence in OTHER_EPSILONS.items() if "eps" in own]
     return Account((*_flags(own), *_numbers(own), *whole), _told)
 
 
@@ -178,9 +185,6 @@ def _numbers(own: Mapping[str, Any]) -> Iterator[Switch]:
 
 def _related(field: str, value: float) -> Iterator[Named]:
     """Yield the numbers that people make of a case's own."""
-    if field == "eps" and value:
-        yield Named(value**2, "epsilon_squared", f"eps is squared: {value**2:g}, where the case has {value:g}")
-        yield Named(value**0.5, "epsilon_rooted", f"eps is the root of {value:g}, the case's")
     if field == "weight_decay" and value:
         yield Named(2 * value, "weight_decay:2", f"weight_decay is doubled: 2 · {value:g}")
         yield Named(value / 2, "weight_decay:1/2", f"weight_decay has a factor 1/2: {value:g}/2")

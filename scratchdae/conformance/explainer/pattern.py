@@ -13,6 +13,7 @@ from scratchdae.conformance.explainer.target import Target
 
 NEAR = 0.5  # share of the difference that a mistake may leave to be called near
 SHOWN = 3
+NAN = "is NaN throughout"
 _FACTOR = 1e-6  # relative scatter of a factor that is one
 
 
@@ -22,7 +23,7 @@ def degenerates(target: Target) -> Iterator[str]:
         if found.size < 2 or not target.off(name):
             continue
         if np.isnan(found).all():
-            yield f"{name} is NaN throughout"
+            yield f"{name} {NAN}"
         elif (found == found.flat[0]).all() and not (target.expected[name] == target.expected[name].flat[0]).all():
             yield f"{name} is {'zero' if found.flat[0] == 0 else f'{found.flat[0]:.6g}'} throughout"
 

@@ -89,7 +89,14 @@ def _given_back(target: Target, inputs: Mapping[str, Array]) -> Iterator[_Form]:
     of: dict[str, str] = {}
     for name, found in target.found.items():
         for given, value in inputs.items():
-            if value.size > 1 and value.any() and target.off(name) and np.array_equal(found, value):
+            if (
+                name.startswith("d")
+                and not given.startswith("d")
+                and value.size > 1
+                and value.any()
+                and target.off(name)
+                and np.array_equal(found, value)
+            ):
                 of.setdefault(name, given)
     if of:
         sentence = " and ".join(f"{name} is the input {given} itself" for name, given in of.items())

@@ -87,13 +87,14 @@ def terms(a: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, f
 def _of_another(a: Array, z: Array, x: Array, slope: Array, wrong: Wrong) -> tuple[Array, Array] | None:
     """Tell another loss that is taken for this one, and its gradients; None if none is."""
     log_z, log_rest = -softplus(-a), -softplus(a)
-    cross = -(x * log_z + (1 - x) * log_rest)
+    cross, rest = -(x * log_z + (1 - x) * log_rest), sigmoid(-a)  # 1 - z, of which nothing is rounded away
+    e = (1 - x) * z - x * rest  # z - x
     if "absolute_error_instead" in wrong:
         return np.abs(z - x), np.sign(z - x) * slope
     if "one_sided" in wrong:
-        return -x * log_z, -x * (1 - z)
+        return -x * log_z, -x * rest
     if "kl_div" in wrong:
-        return _xlogx(x) - x * log_z, -x * (1 - z)
+        return _xlogx(x) - x * log_z, -x * rest
     if "kl_divergence" in wrong:
         return cross + _xlogx(x) + _xlogx(1 - x), z - x
     if "kl_div_swapped" in wrong:
@@ -102,10 +103,10 @@ def _of_another(a: Array, z: Array, x: Array, slope: Array, wrong: Wrong) -> tup
         log_odds = np.log(x) - np.log(1 - x)
         return z * (log_z - np.log(x)) + (1 - z) * (log_rest - np.log(1 - x)), (a - log_odds) * slope
     if "focal" in wrong:
-        return cross * (z - x) ** 2, (z - x) ** 3 + cross * 2 * (z - x) * slope
+        return cross * e**2, e**3 + cross * 2 * e * slope
     if "pos_weight" in wrong:
         w = wrong["pos_weight"]
-        return -(w * x * log_z + (1 - x) * log_rest), z * (1 - x + w * x) - w * x
+        return -(w * x * log_z + (1 - x) * log_rest), (1 - x) * z - w * x * rest
     return None
 
 

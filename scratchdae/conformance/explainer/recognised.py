@@ -62,6 +62,8 @@ def plausible(unknown: Unknown, value: float) -> bool:
     """Say whether a number without a name can be one that somebody wrote: not the right one, nothing astronomical."""
     if math.isclose(value, unknown.neutral, rel_tol=1e-3) and not is_short(value):
         return False
+    if unknown.scale == "linear" and abs(value - unknown.neutral) < 1e-9:
+        return False
     return unknown.symbol != "factor" or 1e-4 <= abs(value) <= 1e4
 
 

@@ -22,7 +22,9 @@ def search(account: Account, target: Target, size: int) -> tuple[Finding, ...]:
         off = {name for name in target.found if target.off(name)}
         for switches in combinations(account.switches, size):
             if compatible(switches) and (not reach or off <= set().union(*(reach[one.id] for one in switches))):
-                findings |= {str(finding): finding for finding in _findings(account, switches, target)}
+                for finding in _findings(account, switches, target):
+                    words = str(finding)
+                    findings[words] = min(findings.get(words, finding), finding, key=lambda one: one.weight)
     return tuple(findings.values())
 
 

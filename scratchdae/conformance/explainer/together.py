@@ -12,6 +12,7 @@ import numpy as np
 
 from scratchdae.arguments import Params
 from scratchdae.conformance.case import Case
+from scratchdae.conformance.comparison import by_value
 from scratchdae.conformance.explainer.account import Account
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.catalogue import concern
@@ -19,6 +20,9 @@ from scratchdae.conformance.explainer.finding import Explanation, Finding, Mista
 from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.search import cheapest
 from scratchdae.conformance.explainer.target import Target
+
+
+NEARLY = 1e3  # allowances by which a case may be off without speaking against a name: another rounding
 
 
 class Answered(NamedTuple):
@@ -85,7 +89,7 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
 
 
 def _hold(one: Answered) -> _Held:
-    target = Target(one.case.expected, one.answer, one.relative)
+    target = Target(one.case.expected, one.answer, one.relative, by_value(one.case), one.dtype)
     with np.errstate(all="ignore"):
         told = ACCOUNTS[one.case.operation](one.case, target.found, one.dtype)
         account = presented(told, target, one.case.inputs)
@@ -114,7 +118,8 @@ def _made(finding: Finding, one: _Held) -> tuple[bool, Finding] | None:
             wrong[id] = True
             mistakes.append(replace(mistake, sentence=switch.sentence))
             continue
-        meant = next((named for named in switch.unknown.named if named.id == mistake.id), None)
+        names = switch.unknown.named if mistake.weight == 1 else ()
+        meant = next((named for named in names if named.id == mistake.id), None)
         if mistake.weight == 1 and meant is None:
             return None
         wrong[id] = value if meant is None else meant.value
@@ -122,7 +127,10 @@ def _made(finding: Finding, one: _Held) -> tuple[bool, Finding] | None:
         mistakes.append(replace(mistake, sentence=sentence, recovered=dict.fromkeys(mistake.recovered, wrong[id])))
     with np.errstate(all="ignore"):
         told = one.account.told(wrong)
-    fits = one.target.misfit(told) <= 1
-    if one.agrees and fits:
+    misfit = one.target.misfit(told, NEARLY)
+    fits = misfit <= 1
+    if fits and one.agrees:
         return None  # it makes no difference here
+    if not fits and (misfit <= NEARLY or not all(np.isfinite(array).all() for array in one.target.found.values())):
+        return None  # it may be rounded otherwise, or what overflows hides it
     return fits, Finding(tuple(mistakes))

@@ -167,8 +167,9 @@ def _nadam(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapp
     """Nesterov-accelerated Adam (Dozat 2016), with the momentum schedule of PyTorch."""
     beta1, _, v = _moments(g, step, state, fields)
     now, then = (beta1 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in (step + 1, step + 2))
-    state["mu"] = state["mu"] * now
-    m = (1 - now) * g / (1 - state["mu"]) + then * state["m"] / (1 - state["mu"] * then)
+    state["mu"] = np.asarray(state["mu"] * np.float32(now), np.float32)  # PyTorch keeps it in single precision
+    product = float(state["mu"])
+    m = (1 - now) * g / (1 - product) + then * state["m"] / (1 - product * then)
     return np.asarray(lr * m / (np.sqrt(v) + fields.get("eps", 1e-8)))
 
 
