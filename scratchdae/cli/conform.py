@@ -113,8 +113,8 @@ def list_cases(options: argparse.Namespace) -> int:
     cases = _cases(options)
     width = case_width(cases)
     for case in cases:
-        print(f"{case.id:<{width}}  {case.manifest['aimed_at']}")
-        print(f"{'':{width}}    {', '.join(case.inputs)} -> {', '.join(case.required)}")
+        told = f"{', '.join(case.inputs)} -> {', '.join(case.required)}"
+        print(f"{case.id:<{width}}  {case.manifest['aimed_at']}  ({told})")
     return 0
 
 

@@ -71,6 +71,10 @@ class Operation(Protocol):
 class AnswerError(Exception):
     """What becomes of a question without an answer that can be compared: an exception, a time-out, no arrays."""
 
+    def __init__(self, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said  # by a program on its standard error
+
 
 def ask(adapter: object, operation: str, inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> Params:
     """Ask an adapter, which may change all it is given, and isolate whatever it raises, SystemExit included."""

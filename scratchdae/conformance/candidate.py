@@ -18,6 +18,7 @@ from scratchdae.conformance.adapter import AnswerError, Unsupported, about, ask,
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.named import Elsewhere
 
+IDLE = 0.03  # of the time: a process that uses less of a processor waits, also on a busy machine
 LONGEST = 1e6  # seconds that a case may be given: a system cannot wait for any number of them
 STARTUP = 120.0  # seconds that a process has to import its framework, beside those for each case
 
@@ -135,7 +136,7 @@ class SeparateProcess:
         while not ready and not idle:
             ready = connection.wait([self._connection, self._process.sentinel], timeout)
             now = processor_seconds(self._process.pid)
-            idle = now - worked < 0.3 * timeout or time.monotonic() - begin > max(warm_up, timeout)
+            idle = now - worked < IDLE * timeout or time.monotonic() - begin > max(warm_up, timeout)
             worked = now
         try:
             if self._connection.poll():

@@ -20,7 +20,7 @@ from scratchdae.conformance.manifest import DTYPES
 UNSUPPORTED = 3  # the exit status that says so
 TIMEOUT = 60.0  # seconds
 _CASE, _OUT = "{case_dir}", "{out_dir}"
-_KEPT = 2**16  # bytes of the standard error, the last ones
+_KEPT, _LINE = 2**16, 4096  # bytes of the standard error, the last ones; characters of its last line
 
 
 class Program:
@@ -63,8 +63,9 @@ class Program:
                 raise Unsupported(_last_line(said) or f"exit status {UNSUPPORTED}")
             if status != 0:
                 last = _last_line(said)
-                whole = f"\n{said}" if said != last else ""
-                raise AnswerError(f"{describe_status(status)}{': ' if last else ''}{last}{whole}")
+                raise AnswerError(
+                    f"{describe_status(status)}{': ' if last else ''}{last}", said if said != last else ""
+                )
             answer = array_files.read_answer(out_dir)
             if answer is None:
                 raise AnswerError("exit status 0, but no outputs.safetensors, .npz, .json or NAME.npy in {out_dir}")
@@ -88,7 +89,7 @@ class _Tail(threading.Thread):
 
 def _last_line(said: str) -> str:
     lines = said.splitlines()
-    return lines[-1].strip() if lines else ""
+    return lines[-1].strip()[-_LINE:] if lines else ""
 
 
 def _run(words: Sequence[str], timeout: float) -> tuple[int, str]:

@@ -29,6 +29,7 @@ class Result:
     comparison: Comparison | None = None  # of the answer with the case; None if there was no answer
     explanation: "Explanation | None" = None  # what the disagreement is; None if there is none, or none was asked for
     overridden: bool = False  # whether the adapter set the tolerance itself
+    said: str = ""  # the whole of what a program that failed said on its standard error, if that is more than a line
 
     @property
     def supported(self) -> bool:
@@ -43,16 +44,12 @@ class Result:
     def sentence(self) -> str:
         """Say what came of it in one line, in which whatever the adapter said is made printable."""
         if self.comparison is None:
-            return plain(self.reason.partition("\n")[0])
+            return plain(self.reason)
         if self.difference is not None:
             return plain(str(self.difference))
         allowed = f", allowed {self.comparison.relative:.3g} by the adapter" if self.overridden else ""
         n = len(self.comparison.agreed)
         return f"{n} array{'s' * (n > 1)}, largest error {self.comparison.largest:.2g}{allowed}"
-
-    def said(self) -> list[str]:
-        """Return what a program said besides, in lines: the whole of its standard error."""
-        return [plain(line) for line in self.reason.split("\n")[1:]]
 
     @property
     def widened(self) -> bool:
@@ -128,7 +125,10 @@ def case_width(cases: Iterable[Case]) -> int:
 def row(result: Result, width: int) -> list[str]:
     """Show a result in a line for a terminal, and what a program said in more."""
     word = result.status if result.status in (AGREES, UNSUPPORTED) else result.status.upper()
-    return [f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}", *(f"  | {line}" for line in result.said())]
+    return [
+        f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}",
+        *(f"  | {plain(line)}" for line in result.said.splitlines()),
+    ]
 
 
 def explained_together(report: Report) -> list[tuple[list[str], list[str]]]:
@@ -144,7 +144,7 @@ def explanations(report: Report) -> list[str]:
     """Show what the disagreements of a run are, in lines for a terminal."""
     lines = []
     for explained, cases in explained_together(report):
-        lines += ["", f"{', '.join(cases)}:", *(f"  {line}" for line in explained)]
+        lines += ["", f"in {', '.join(cases)}:", *(f"  {line}" for line in explained)]
     return lines
 
 
@@ -201,6 +201,8 @@ def _result_as_json(result: Result) -> dict[str, Any]:
     }
     if result.reason:
         content["reason"] = plain(result.reason)
+    if result.said:
+        content["standard_error"] = [plain(line) for line in result.said.splitlines()]
     if comparison is not None:
         content |= {"allowed": comparison.relative, "allowed_by": "adapter" if result.overridden else "case"}
         content |= {"agreed": list(comparison.agreed), "largest_error": comparison.largest}

@@ -53,7 +53,7 @@ def junit(report: Report) -> str:
             )
             if result.status in _ELEMENTS:
                 element = xml.SubElement(one, _ELEMENTS[result.status], message=result.sentence())
-                element.text = "\n".join(result.explained()) or None
+                element.text = "\n".join([*result.explained(), *map(plain, result.said.splitlines())]) or None
     xml.indent(root, " ")
     return xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 

@@ -113,7 +113,7 @@ def _examined(candidate: Candidate, case: Case, explain: bool) -> tuple[Result, 
     except Unsupported as error:
         return Result(case, UNSUPPORTED, time.perf_counter() - start, str(error)), None
     except AnswerError as error:
-        return Result(case, ERROR, time.perf_counter() - start, str(error)), None
+        return Result(case, ERROR, time.perf_counter() - start, str(error), said=error.said), None
     comparison = compare(case, answer, candidate.dtype, own[0] if own else None)
     explanation = _explanation(case, answer, candidate.dtype, comparison) if explain else None
     status = AGREES if comparison.agrees else DISAGREES
