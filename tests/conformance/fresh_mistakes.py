@@ -1,3 +1,4 @@
+# ruff: noqa: E501, E741, RUF059, C420
 """Mistakes written before the explainer's list of names was read: what a stranger to it would hand in.
 
 Each row is a sentence, the cases that meet the mistake and an implementation with automatic differentiation, which

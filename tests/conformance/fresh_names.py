@@ -11,7 +11,7 @@ ACCEPTED = {
     "absolute error in place of squared error": "absolute_error_instead",
     "squared error in place of absolute error": "squared_error_instead",
     "half of the squared error": "reduction:1/2",
-    "kl_div of the logarithm of z, batchmean, in place of cross-entropy": "kl_div",
+    "kl_div of the logarithm of z, batchmean, in place of cross-entropy": "kl_div kl_div+reduction:batch_mean",
     "kl_div, mean, in place of cross-entropy": "kl_div",
     "binary KL divergence: the entropy of the target taken off, same gradient": "kl_divergence",
     "binary KL divergence the other way round": "kl_reversed",
@@ -247,8 +247,15 @@ ACCEPTED = {
     "pretrain: the decoder's copy of W detached": "decoder_term:0",
     "pretrain: tanh hidden units": "hidden_tanh",
 }
-# In a case in which two things are the same, both may be said: what the judged names may hold besides.
-ALSO = {"Nesterov left out": "nesterov_of_old_velocity"}
+# Without a name, and undetected: version 1 has no input between 20 and 36.8 for softplus; a mask that is padded to the
+# input of layer 1 is nobody's but this file's; of what is NaN throughout nothing can be told.
+UNNAMED = {
+    "softplus that is linear beyond 20",
+    "pretrain: the input of layer 1 corrupted, not its code",
+    "every gradient is NaN",
+}
+# In one case rounding or overflow hides the mistake.
+NOT_EVERYWHERE = {"pos_weight of 3", "log cosh in place of huber"}
 
 
 def told(what, findings):

@@ -185,7 +185,7 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
         switches.append(Switch("overflow_in_derivative", "derivative", naive))
         lost = "small values are lost: the formula takes the difference of numbers near 1"
         switches.append(Switch("small_values_lost", "function", lost))
-        limit = Unknown("limit", 1e9, (), (20.0, 30.0, 50.0, 88.0, 500.0), "log")
+        limit = Unknown("limit", 1e9, (), (3.0, 8.0, 20.0, 30.0, 50.0, 88.0, 500.0), "log")
         clipped = "pre-activations are clipped to [-{value}, {value}]"
         switches.append(Switch("clipped_pre_activation", "function, derivative", clipped, limit))
     return switches

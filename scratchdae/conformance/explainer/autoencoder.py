@@ -55,6 +55,7 @@ LINEAR = mistakes(
     ("output_derivative_extra", "output derivative",
      "the gradient has a factor z (1 - z) too many: the output is linear"),
     ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
+    ("reconstruction_clipped", "terms", "the reconstruction is clipped to [0, 1]"),
 )  # fmt: skip
 MASKED = (
     Switch("loss_of_intact", "which entries", "in the loss intact entries count {value} times",
@@ -105,6 +106,12 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
         factors.append(factor("decoder_term", "the decoder's part of dW", all_sizes, "decoder term"))
     else:
         factors.append(factor("dW_prime_factor", "dW'", all_sizes, "dW_prime"))
+        own += mistakes(("dW_prime_in_dW", "dW", "dW' is put into dW, transposed, as if the weights were tied"))
+    if not corrupts:
+        scaled = Unknown(
+            "factor", 1.0, (Named(255.0, "input_times_255", "the input is not divided by 255"),), (1.0, 255.0)
+        )
+        own.append(Switch("input_scaled", "input", "the encoder sees the input times {value}", scaled))
     return (
         *own,
         *corruption.switches(inputs, conventions),
@@ -156,6 +163,7 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     target = x_tilde if "corrupted_target" in wrong else x
     target = np.roll(x, 1, axis=0) if "target_of_example_before" in wrong else target
 
+    seen = wrong.get("input_scaled", 1.0) * seen
     a_y = seen @ W + (not {"encoder_bias_missing", "encoder_bias_unused"} & set(wrong)) * b  # (1)
     y, slope = hidden(a_y, wrong)
     a_z = y @ W_prime + (not {"decoder_bias_missing", "decoder_bias_unused"} & set(wrong)) * b_prime  # (2)
@@ -185,6 +193,8 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
         told |= {"dW_decoder": dW_decoder, "dW": shares[0] + shares[1]}
     else:
         told |= {"dW_decoder": dW_decoder.T, "dW": dW_encoder, "dW_prime": dW_decoder}
+    if "dW_prime_in_dW" in wrong:
+        told["dW"] = told["dW"] + told["dW_prime"].T
     _penalise(told, inputs, conventions, wrong)
     if "db_not_summed" in wrong:
         told["db"] = da_y
@@ -269,6 +279,9 @@ def _output(
         slope = z * (1 - z)
     if "output_derivative_of_tanh" in wrong:
         slope = 1 - z * z
+    if "reconstruction_clipped" in wrong:
+        slope = slope * ((z >= 0) & (z <= 1))
+        z = np.clip(z, 0, 1)
     if "absolute_error_instead" in wrong:
         return z, np.abs(z - target), np.sign(z - target) * slope, 0.0
     return z, (z - target) ** 2, 2 * (z - target) * slope, 0.0

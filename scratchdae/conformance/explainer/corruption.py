@@ -17,6 +17,11 @@ OTHER_MASKS = mistakes(
     ("mask_of_first_example", _DRAWN, "the mask of the first example is used for the whole batch"),
     ("mask_of_example_before", _DRAWN, "each example has the mask of the one before it in the batch"),
 )
+BY_EXAMPLE = Switch(
+    "scaled_by_example",
+    "scale of x_tilde",
+    "what is left of each example is divided by the fraction that is left of it",
+)
 SALT = (
     Switch("other_pepper", "pepper", "what the coin makes 0 is {value}", Unknown("pepper", 0.0, (), (-1.0,))),
     Switch("other_salt", "salt", "what the coin makes 1 is {value}", Unknown("salt", 1.0, (), (255.0, 0.5))),
@@ -62,7 +67,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
     sentence = "what is left is multiplied by {value}, as inverted dropout does; corruption rescales nothing"
     unknown = Unknown("factor", 1.0, tuple(named), (1 / share if share else 1.0,))
     scaled = Switch("scaled_as_dropout", "scale of x_tilde", sentence, unknown)
-    return (INVERTED, *OTHER_MASKS, *(_fill(inputs["x"]) if kind == "masking" else (*COIN, *SALT)), scaled)
+    return (INVERTED, *OTHER_MASKS, *(_fill(inputs["x"]) if kind == "masking" else (*COIN, *SALT)), BY_EXAMPLE, scaled)
 
 
 def _fill(x: Array) -> tuple[Switch, ...]:
@@ -100,6 +105,10 @@ def corrupted(x: Array, inputs: Mapping[str, Array], conventions: Mapping[str, A
         mask = np.roll(mask, 1, axis=0)
     destroyed: Array = mask != ("mask_inverted" in wrong)
     left: Array = x * wrong.get("scaled_as_dropout", 1.0)
+    if "scaled_by_example" in wrong:
+        with np.errstate(all="ignore"):
+            left = x * ~destroyed / (~destroyed).mean(axis=1, keepdims=True)
+            destroyed = destroyed & ~np.isnan(left)
     if kind == "masking":
         return np.where(destroyed, 1.0 if "masked_with_ones" in wrong else wrong.get("other_fill", 0.0), left)
     coin: Array = inputs["coin"] != ("coin_inverted" in wrong)

@@ -27,6 +27,7 @@ BY_VALUE = mistakes(
     ("only_from_above", "cut", "entries are cut from above alone"),
     ("only_from_below", "cut", "entries are cut from below alone"),
     ("zeroed_beyond", "cut", "entries beyond the limit become 0"),
+    ("zeroed_from_the_limit", "cut", "entries at the limit and beyond become 0"),
     ("not_clipped", "cut", "nothing is clipped"),
 )
 NO_EPSILON = Switch("no_epsilon_in_norm", "epsilon", "nothing is added to the norm, where PyTorch adds 1e-6")
@@ -96,6 +97,8 @@ def _cut(g: Array, limit: float, wrong: Wrong, grads: Mapping[str, Array]) -> Ar
         return g * min(1.0, limit / _norm(list(grads.values()), {}))
     if "zeroed_beyond" in wrong:
         return np.where(np.abs(g) > limit, 0, g)
+    if "zeroed_from_the_limit" in wrong:
+        return np.where(np.abs(g) >= limit, 0, g)
     low = -np.inf if "only_from_above" in wrong else -limit
     return np.clip(g, low, np.inf if "only_from_below" in wrong else limit)
 

@@ -32,6 +32,8 @@ SWITCHES = mistakes(
     ("cell_not_activated", "activation", "the output is o ⊙ c: the activation of the cell state is missing"),
     ("candidate_linear", "candidate", "the candidate is linear: its activation is missing"),
     ("candidate_sigmoid", "candidate", "the candidate has a sigmoid, as the gates have, not the activation"),
+    ("tanh_at_candidate", "candidate", "the candidate keeps tanh: the activation is that of the cell state alone"),
+    ("tanh_at_cell", "cell", "the cell state keeps tanh: the activation is that of the candidate alone"),
     ("forget_missing", "forget", "there is no forget gate: all of the cell state stays"),
     ("forget_coupled", "forget", "the forget gate is 1 - i, not a gate of its own"),
     ("output_missing", "output", "there is no output gate: the output is the activated cell state"),
@@ -67,7 +69,8 @@ def account(case: Case) -> Account:
     """Tell a layer of long short-term memory."""
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
-    given = [s for s in SWITCHES if "states" not in s.excludes or "h0" in inputs]
+    tanh = conventions["activation"] == "tanh"
+    given = [s for s in SWITCHES if ("states" not in s.excludes or "h0" in inputs) and not (tanh and "tanh_at" in s.id)]
     given += [LAST_OUTPUT] if conventions["return_sequences"] else [FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS]
     factors = (
         factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "dU factor", "db factor"),
@@ -97,6 +100,8 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
     h, c = _states(inputs, B, H, wrong)
     phi, d_phi = _activation(conventions["activation"], wrong)
     of_candidate, d_candidate = _candidate(phi, d_phi, wrong)
+    if "tanh_at_cell" in wrong:
+        phi, d_phi = _activation("tanh", {})
 
     gates, cells, outputs = [], [c], [h]
     for t in range(T):
@@ -176,6 +181,8 @@ def _states(inputs: Mapping[str, Array], B: int, H: int, wrong: Wrong) -> tuple[
 
 def _candidate(phi: _Function, d_phi: _Function, wrong: Wrong) -> tuple[_Function, _Function]:
     """Return the activation of the candidate, and its derivative from the value."""
+    if "tanh_at_candidate" in wrong:
+        return _activation("tanh", {})
     if "candidate_linear" in wrong:
         return lambda a: a, np.ones_like
     return (sigmoid, lambda y: y * (1 - y)) if "candidate_sigmoid" in wrong else (phi, d_phi)

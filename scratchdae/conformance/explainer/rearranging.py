@@ -19,6 +19,7 @@ COPIES = mistakes(
     ("first_copy", "gradient", "the gradient is that of the first copy alone, not the sum over all"),
 )
 TILED = mistakes(
+    ("factors_exchanged", "order", "down and across are exchanged: the first factor widens the images"),
     ("bilinear", "order", "pixels are interpolated bilinearly, not repeated"),
     ("bilinear_forwards", "order", "pixels are interpolated bilinearly, not repeated; the gradient is that of copies"),
     ("tiled", "order", "the whole image is repeated, not each pixel"),
@@ -43,6 +44,9 @@ def account(case: Case) -> Account:
         return float(wrong.get("gradient_factor", 1.0))
 
     def _repeated(wrong: Wrong) -> Told:
+        if "factors_exchanged" in wrong:
+            down, across = case.conventions["factor"]
+            return {"output": x.repeat(across, axis=1).repeat(down, axis=2)}
         spread, back = _copies(case, wrong)
         if {"bilinear", "bilinear_forwards"} & set(wrong):
             down, across = (_between(n, f) for n, f in zip(x.shape[1:3], case.conventions["factor"], strict=True))

@@ -21,7 +21,6 @@ from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.search import cheapest
 from scratchdae.conformance.explainer.target import Target
 
-
 NEARLY = 1e3  # allowances by which a case may be off without speaking against a name: another rounding
 
 
