@@ -1,5 +1,4 @@
-"""What an answer looks like that no known mistake reproduces: degenerate arrays, the pattern of the difference, and
-the named mistakes that come nearest to it."""
+"""What an answer looks like that no known mistake reproduces: its pattern, and the mistakes that come nearest."""
 
 from collections.abc import Iterator
 
