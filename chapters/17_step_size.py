@@ -102,7 +102,7 @@ for seed in SEEDS:
 # $$ L_t - L_\infty = \sum_i \frac{\lambda_i^2}{\lambda_i + \sigma^2}\,(1 - lr\,h_i)^{2t}. $$
 
 # %%
-x = to_float(digits().x_train).reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, D)
+x = to_float(digits().x_train, side=7)
 x -= x.mean(axis=0)
 C = x.T @ x / len(x)
 variances, directions = np.linalg.eigh(C)
