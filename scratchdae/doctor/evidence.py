@@ -158,6 +158,14 @@ class Evidence:
         return self.anatomy.weight_decay > usual or self.anatomy.penalty > 0
 
     @property
+    def penalty(self) -> float:
+        """What share of the loss at the end is not about the data; NaN where that cannot be told."""
+        if not (self.anatomy.penalty and self.anatomy.loss == "squared_error" and self.base.finite):
+            return float("nan")
+        about_data = self.base.clean * float(self.x.var(axis=0).mean())
+        return 1 - about_data / self.loss_at_end if self.loss_at_end > 0 else float("nan")
+
+    @property
     def outlying(self) -> bool:
         """Whether some examples lie far from all others."""
         distance = np.sqrt(((self.x - np.median(self.x, axis=0)) ** 2).sum(axis=1))

@@ -15,6 +15,7 @@ from scratchdae.doctor.report import Floor, Named, Prescription, Report
 from scratchdae.doctor.verdict import judge
 
 FEW = 0.1  # of the examples are different: the loader gives the same ones again
+MUCH = 0.2  # of the reported loss is a penalty: whoever looks at the loss is misled
 VANISHED = 1e-2  # of a learning rate: a schedule that leaves less has gone to zero
 
 
@@ -90,6 +91,9 @@ def _examine(laboratory: Laboratory, report: Report, told_by_user: Callable[[Ana
         anatomy = replace(anatomy, facts=(*anatomy.facts, fact))
     report.facts = anatomy.facts
     evidence = Evidence(anatomy, expected, base, patient.x, patient.batch_size)
+    if evidence.penalty > MUCH:
+        text = f"about {percent(evidence.penalty)} of the reported loss is a penalty: it says nothing about the data"
+        report.facts += (Fact("F24", text),)
     report.sentence = f"{percent(base.score)} of the variance is unexplained; the experiments were not finished"
     judge(Experiments(laboratory, evidence), report)
 

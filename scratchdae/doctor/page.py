@@ -40,13 +40,13 @@ td.number { text-align: right; white-space: nowrap; } .yours { font-weight: bold
 
 def page(report: Report) -> str:
     """Return the page."""
-    title = escape(table.title(report))
+    title, measured = escape(table.title(report)), table.measured(report)
     parts = [
         f'<header class="{escape(report.verdict)}"><h1>{title}</h1><p>{escape(report.sentence)}</p></header>',
         _section("Evidence", _list(table.evidence(report))),
         _section("Repair", "".join(_repairs(report))),
         _section("Curves and pictures", _figures(report)),
-        _section(table.measured(report).capitalize(), _floors(report)),
+        _section(measured[:1].upper() + measured[1:], _floors(report)),
         _section("Seen directly", _list(table.told(report, fact) for fact in report.facts)),
         _section("To read", _list(table.to_read(report))),
         _section("What was tried, and what it left", _trials(report)),
@@ -166,6 +166,8 @@ def _shares(report: Report, base: Outcome, after: Outcome | None) -> "Figure":
     plots.logarithmic(ax, "y")
     if far:
         plots.logarithmic(ax, "x")
+    else:
+        ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="step", ylabel=report.measure)
     ax.grid(alpha=0.3)
     return plots.legend(figure, "outside lower center", fontsize=8, ncols=1)
@@ -183,6 +185,7 @@ def _losses(base: Outcome, after: Outcome | None) -> "Figure":
         positive &= bool((loss[np.isfinite(loss)] > 0).all())
     if positive:
         plots.logarithmic(ax, "y")
+    ax.locator_params(axis="x", integer=True)
     ax.set(xlabel="step", ylabel="loss")
     ax.grid(alpha=0.3)
     return plots.legend(figure, "outside lower center", fontsize=8)

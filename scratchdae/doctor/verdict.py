@@ -180,3 +180,6 @@ def _without_cause(experiments: Experiments, report: Report) -> None:
     else:
         report.verdict = "unknown"
         report.sentence = f"{told}, where a linear network leaves {100 * linear:.3g} %; {none}"
+        most = min(experiments.order, key=experiments.score, default=None)
+        if most is not None and experiments.score(most) < before:
+            report.sentence += f"; nearest came {most.name}, which leaves {100 * experiments.score(most):.3g} %"

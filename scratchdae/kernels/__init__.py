@@ -60,9 +60,10 @@ def _twins() -> dict[str, ModuleType]:
     _without_streams()
     from scratchdae.kernels import autoencoder, corruption
     from scratchdae.kernels.layers import activation, correlation, lstm, pooling, upsampling
-    from scratchdae.kernels.machine import announcement
+    from scratchdae.kernels.machine import announcement, effort
 
     announcement.install()
+    effort.install()
     return {
         "scratchdae.autoencoder": autoencoder,
         "scratchdae.corruption.processes": corruption,
