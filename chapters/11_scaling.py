@@ -6,7 +6,7 @@
 # of the best constant, creeps along a straight line as if the learning rate were a hundred times too small. All three
 # are told to scale their data.
 #
-# *Failure modes: F16, F05 · networks: Q3 · advice: scale the data*
+# *Failure modes: F16 · networks: Q3 · advice: scale the data*
 
 # %% [markdown]
 # ## Is it yours?
