@@ -213,7 +213,7 @@ assert right_again > right, f"and must find the best cell more often, found {pla
 # %%
 figure, (valley, strip) = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", width_ratios=(1.2, 1))
 COLORS = {"SGD": GREY, "RMSprop": ORANGE, "Adam": BLUE}
-for name, marker, at in (("SGD", "^", (2e-3, 2.7)), ("RMSprop", "s", (2.5e-3, 3.4)), ("Adam", "o", (0.7, 1.8))):
+for name, marker, at in (("SGD", "^", (2e-3, 2.7)), ("RMSprop", "s", (1.2e-3, 3.4)), ("Adam", "o", (0.7, 1.8))):
     if name in OPTIMIZERS:
         values = [score[name, lr, BATCH_SIZES[0]] for lr in LRS]
         valley.plot(LRS, values, marker + "-", color=COLORS[name], markersize=4)
@@ -223,7 +223,7 @@ valley.text(POSTED_LR, 1.12 * score[posted], "as posted", va="bottom")
 floor_line(valley, 1)
 logarithmic(valley, "y", (0.3, 0.5, 1, 2, 4))
 valley.set(xscale="log", ylim=(0.3, 5), xlabel="learning rate", ylabel="held-out error / variance")
-valley.text(POSTED_LR, 1.02, "the mean picture", va="bottom")
+valley.text(LRS[-1], 1.03, "the mean picture", va="bottom", ha="right")
 valley.set_title(f"One run per cell finds the valley\n(batches of {BATCH_SIZES[0]})", fontsize=11)
 for row, (cell, values) in enumerate(fresh.items()):
     strip.plot(values, row + np.linspace(-0.25, 0.25, len(values)), ".", color=COLORS[cell[0]], markersize=4)

@@ -17,7 +17,7 @@
 # Q1a  uniform columns, 40 steps            300 %       80 %   stopped too early; or the rate too low
 # Q2a  convolutions, sigmoid                200 %       75 %   the output is saturated
 # Q3a  0 to 255 under a sigmoid             400 %      100 %   the output cannot reach the targets
-# Q4b  linear 2-2-2, Adam at 1e-5           400 %       10 %   the learning rate is too low
+# Q4b  linear 2-2-2, Adam at 1e-5           400 %      < 10 %  the learning rate is too low
 # Q4c  cross-entropy, uniform columns         1 %              nothing is wrong: the entropy floor
 # ```
 #
@@ -215,18 +215,18 @@ for row, (name, report) in enumerate(rows):
     marks = [(report.score, "D", BLUE)]
     if report.verdict == "cause":
         marks = [(report.prescription[0].before, "X", ORANGE), (report.prescription[0].after, "o", BLUE)]
-        left_axis.plot([max(share, 0.004) for share, *_ in marks], [row, row], color=BLUE, linewidth=1)
+        left_axis.plot([max(share, 0.008) for share, *_ in marks], [row, row], color=BLUE, linewidth=1)
     for share, marker, color in marks:
-        place = max(share, 0.004)
+        place = max(share, 0.008)
         left_axis.plot(place, row, marker, color=color, markersize=9)
-        style = {"color": color, "va": "bottom", "ha": {"X": "left", "o": "right"}.get(marker, "center")}
+        style = {"color": color, "va": "bottom", "ha": "right" if marker == "o" else "left"}
         left_axis.text(place, row - 0.3, f"{100 * share:.0f} %" if share > 0.02 else "≤ 2 %", **style)
     for change, share in single_changes(report):
         color = BLUE if change in helped.get(name, []) else GREY
-        right_axis.plot(np.clip(share, 0.004, 9), row, "|", color=color, markersize=16, markeredgewidth=2)
+        right_axis.plot(np.clip(share, 0.008, 9), row, "|", color=color, markersize=16, markeredgewidth=2)
     right_axis.text(12, row, f"{len(helped.get(name, []))} of {len(single_changes(report))}", va="center")
 for ax, most in ((left_axis, 14), (right_axis, 60)):
-    ax.set(xscale="log", xlim=(0.0022, most), ylim=(len(rows) - 0.4, -0.75))
+    ax.set(xscale="log", xlim=(0.003, most), ylim=(len(rows) - 0.4, -0.75))
     ax.set_xticks([0.01, 0.1, 1, 4], ["1 %", "10 %", "100 %", "400 %"])
     ax.xaxis.set_minor_locator(plt.NullLocator())
     ax.set_xlabel("unexplained share of the variance")
