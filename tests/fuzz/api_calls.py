@@ -139,7 +139,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (floors.masking, {"S": W.T @ W, "nu": 0.3, "mean": W[0], "exact_count": True}), (floors.binary_entropy, {"p": W[0]}), (floors.digamma, {"x": 0.5}),
     (floors.wiener, {"eigenvalues": W[0], "s": 0.1, "k": 2}), (floors.linear_codes, {"values": W[0]}), (floors.independent, {"k": 1, "d": 2, "variance": 0.1}),
     (floors.relative_excess, {"loss": 0.3, "floor": 0.1, "ceiling": 0.5}),
-    (datasets.to_float, {"x": W, "dtype": F}), (datasets.bernoulli, {"n": 3, "d": 2, "rng": RNG, "p": 0.5}), (datasets.uniform, {"n": 3, "d": 2, "rng": RNG}),
+    (datasets.to_float, {"x": W, "dtype": F}), (datasets.to_float, {"x": np.zeros((2, 16)), "side": 2}), (datasets.bernoulli, {"n": 3, "d": 2, "rng": RNG, "p": 0.5}), (datasets.uniform, {"n": 3, "d": 2, "rng": RNG}),
     (datasets.curve, {"t": W[0]}), (datasets.curved_manifold, {"n": 3, "rng": RNG, "noise": 0.1}), (datasets.sinusoids, {"n": 2, "steps": 3, "features": 1, "rng": RNG}),
     (datasets.draw_digits, {"n": 2, "rng": RNG}), (datasets.draw_labelled_digits, {"t": np.arange(3), "rng": RNG}), (datasets.read_idx, {"path": HERE / "a.idx"}),
     (datasets.read, {"text": "digits", "sets": ("digits",), "shape": (28, 28), "channels": "last", "transpose": True, "label": "none", "scale": 255.0, "alpha": "black", "frame": 2, "hop": 1}),
