@@ -49,7 +49,7 @@ def test_few_modules_stand_at_the_top():
 
 def test_the_ranks_of_imports_are_few():
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert len(contracts[0]["layers"]) <= 20
+    assert len(contracts[0]["layers"]) <= 22
 
 
 def test_the_map_is_one_screen():
