@@ -8,6 +8,7 @@ from scratchdae import backend
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import limited
 from scratchdae.cli import reading_options
+from scratchdae.cli.logs import LOGS
 from scratchdae.corruption import CORRUPTIONS
 from scratchdae.losses import REDUCTIONS
 
@@ -60,6 +61,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--no-progress", action="store_true", help="no progress bar")
     result = parser.add_argument_group("result")
     result.add_argument("--out", type=Path, metavar="RUN", help="folder of the run (runs/ and the name of the data)")
+    result.add_argument("--log", choices=LOGS, help="keep the history as RUN/log.csv, or for TensorBoard, too")
     result.add_argument("--resume", action="store_true", help="go on with the run that is there")
 
 

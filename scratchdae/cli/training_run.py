@@ -10,6 +10,7 @@ import numpy as np
 from scratchdae import backend, kernels
 from scratchdae.arguments import integer
 from scratchdae.cli import pictures, reading, training_data
+from scratchdae.cli.logs import logged
 from scratchdae.cli.results import writable_folder
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import Corruption
@@ -102,16 +103,18 @@ def _fit(
 ) -> tuple[History, float, float]:
     """Train; return the history, and the seconds of training and of compiling before."""
     start, compiled = time.perf_counter(), kernels.seconds_compiling()
-    history = fit(
-        model,
-        data.train,
-        training=training,
-        validation=data.validation,
-        corrupt_validation=options.corrupt_validation,
-        out=out,
-        resume=options.resume,
-        progress=not options.no_progress,
-    )
+    with logged(options.log, out) as on_epoch:
+        history = fit(
+            model,
+            data.train,
+            training=training,
+            validation=data.validation,
+            corrupt_validation=options.corrupt_validation,
+            out=out,
+            resume=options.resume,
+            progress=not options.no_progress,
+            on_epoch=on_epoch,
+        )
     compiled = kernels.seconds_compiling() - compiled
     return history, time.perf_counter() - start - compiled, compiled
 
