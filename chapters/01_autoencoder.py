@@ -110,10 +110,7 @@ def loss_and_grads(params, x_tilde, x, variant=RIGHT):
 # **Watched**: each variant trains on the embedded digits, which a program draws, averaged to 14×14 pixels.
 
 # %%
-x_train, x_test = (
-    to_float(x, np.float32).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
-    for x in (digits().x_train[:N_TRAIN], digits().x_test)
-)
+x_train, x_test = (to_float(x, np.float32, side=14) for x in (digits().x_train[:N_TRAIN], digits().x_test))
 x_test_tilde = masking(x_test, NU, np.random.default_rng([chapter.seed, 2]))
 constant = 196 * floors.constant(x_test.astype(np.float64), "cross_entropy")
 first = {"W": sigmoid_uniform((196, N_HIDDEN), streams(chapter.seed).initialisation, np.float32)}

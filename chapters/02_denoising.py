@@ -63,14 +63,7 @@ N_TRAIN, EPOCHS, LR = (50_000, 12, 0.1) if chapter.full else (4000, 9, 0.5) if c
 
 # %%
 data = mnist() if chapter.full and locate_mnist() else digits()
-
-
-def pictures(x):
-    """Return grey levels in [0, 1], averaged over blocks so that SIDE × SIDE pixels are left."""
-    return to_float(x, np.float32).reshape(-1, SIDE, 28 // SIDE, SIDE, 28 // SIDE).mean(axis=(2, 4)).reshape(-1, D)
-
-
-x_train, x_test = pictures(data.x_train[:N_TRAIN]), pictures(data.x_test[:1000])
+x_train, x_test = (to_float(x, np.float32, SIDE) for x in (data.x_train[:N_TRAIN], data.x_test[:1000]))
 
 
 def train(corruption, initializer=sigmoid_uniform):

@@ -283,7 +283,7 @@ two.set_title(f"Q4b: to 10⁻⁵ within {COUNT} epochs;\n{COUNT} steps hardly be
 # 1. 20 and 20,000. Compare runs by steps, or by examples seen, never by epochs across data sets.
 # 2. At first, yes: 1e-2 for 40 steps moves as far as 1e-3 for 400. At the end no: larger steps jitter around the floor.
 # 3. One direction: of the residual's covariance one eigenvalue has nearly all, and one column's variance over ten is
-#    1/120. Not for good: on 1,000 rows it is found too, some times later. It is the same saddle, which holds longer.
+#    1/120. Not for good: of 1,000 rows three seeds in three find it within 4,400 epochs. The same saddle holds longer.
 
 # %%
 print("An epoch is as many steps as there are batches: forty steps of Adam have hardly moved a weight.")

@@ -223,7 +223,7 @@ valley.text(POSTED_LR, 1.12 * score[posted], "as posted", va="bottom")
 floor_line(valley, 1)
 logarithmic(valley, "y", (0.3, 0.5, 1, 2, 4))
 valley.set(xscale="log", ylim=(0.3, 5), xlabel="learning rate", ylabel="held-out error / variance")
-valley.text(LRS[-1], 1.03, "the mean picture", va="bottom", ha="right")
+valley.text(POSTED_LR, 1.02, "mean picture", va="bottom")
 valley.set_title(f"One run per cell finds the valley\n(batches of {BATCH_SIZES[0]})", fontsize=11)
 for row, (cell, values) in enumerate(fresh.items()):
     strip.plot(values, row + np.linspace(-0.25, 0.25, len(values)), ".", color=COLORS[cell[0]], markersize=4)

@@ -78,8 +78,7 @@ def pictures(x, task, rng):
     x = x.reshape(-1, 28, 28)
     if task == ROT:
         x = rotate(x, rng.uniform(0, 2 * np.pi, len(x)))
-    side, block = SIDE[task], 28 // SIDE[task]
-    x = to_float(x, np.float32).reshape(-1, side, block, side, block).mean(axis=(2, 4)).reshape(-1, side**2)
+    x = to_float(x, np.float32, SIDE[task])
     return np.maximum(x, rng.random(x.shape, dtype=np.float32)) if task == RAND else x
 
 

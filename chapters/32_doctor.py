@@ -158,7 +158,7 @@ CODE, RANGE = "a linear code", "what a sigmoid"
 
 
 def floor(report, beginning):
-    return next(found.share for found in report.floors if found.name.startswith(beginning))
+    return next((found.share for found in report.floors if found.name.startswith(beginning)), np.nan)
 
 
 columns, sigmoid = 1 - 0.5 / (1 + 0.2**2), sum(m**2 for m in range(255)) / 256 / ((256**2 - 1) / 12)
