@@ -129,7 +129,7 @@ def layer_statistics(
     input_varies = _varies(np.asarray(x))
     outputs, caches = [], []
     for name, layer in zip(network.names, network.layers, strict=True):
-        x, cache = layer.forward(network.own(params, name), x, rng)
+        x, cache = layer.forward(network.of_layer(params, name), x, rng)
         outputs.append(x)
         caches.append(cache)
     signals: dict[int, float] = {}
@@ -146,8 +146,8 @@ def layer_statistics(
             input_varies,
             signals.get(index),
             grads.get(index, {}),
-            network.own(params, name),
-            network.own(updated, name) if updated is not None else None,
+            network.of_layer(params, name),
+            network.of_layer(updated, name) if updated is not None else None,
         )
         for index, name in enumerate(network.names)
     )
@@ -163,8 +163,9 @@ def _describe(
     params: Params,
     updated: Params | None,
 ) -> LayerStatistics:
+    held, update = getattr(layer, "held", ()), None  # running statistics are neither weights nor trained
+    params, grads = ({key: value for key, value in own.items() if key not in held} for own in (params, grads))
     weight = _norm(params) if params else None
-    update = None
     if weight and updated is not None:
         update = _norm({key: updated[key] - value for key, value in params.items()}) / weight
     saturated, dead = None, None
