@@ -129,8 +129,9 @@ class _Tracer(fx.Tracer):  # type: ignore[misc]
 _FUNCTIONS: dict[Any, type[nn.Module]] = {
     F.relu: nn.ReLU, torch.relu: nn.ReLU, "relu": nn.ReLU, torch.sigmoid: nn.Sigmoid, F.sigmoid: nn.Sigmoid,
     "sigmoid": nn.Sigmoid, torch.tanh: nn.Tanh, F.tanh: nn.Tanh, "tanh": nn.Tanh, F.leaky_relu: nn.LeakyReLU,
-    F.elu: nn.ELU, F.gelu: nn.GELU, F.softplus: nn.Softplus, F.max_pool2d: nn.MaxPool2d, F.avg_pool2d: nn.AvgPool2d,
-    F.interpolate: nn.Upsample, F.dropout: nn.Dropout, torch.flatten: nn.Flatten, "flatten": nn.Flatten,
+    F.silu: nn.SiLU, F.elu: nn.ELU, F.gelu: nn.GELU, F.softplus: nn.Softplus, F.max_pool2d: nn.MaxPool2d,
+    F.avg_pool2d: nn.AvgPool2d, F.interpolate: nn.Upsample, F.dropout: nn.Dropout, torch.flatten: nn.Flatten,
+    "flatten": nn.Flatten,
 }  # fmt: skip
 _REFUSED = "module cannot be carried over"
 
@@ -475,6 +476,7 @@ _READ: dict[type, Callable[[_Reader, _Step], Iterator[_Read]]] = {
     nn.Tanh: _plain(lambda _: layers.Tanh()), nn.ReLU: _plain(lambda _: layers.ReLU()),
     nn.LeakyReLU: _plain(lambda m: layers.LeakyReLU(m.negative_slope)), nn.ELU: _plain(lambda m: layers.ELU(m.alpha)),
     nn.GELU: _plain(lambda m: layers.GELU(m.approximate)), nn.Softplus: _plain(_softplus),
+    nn.SiLU: _plain(lambda _: layers.SiLU()),
     nn.Dropout: _plain(lambda m: layers.Dropout(m.p)), GaussianNoise: _plain(lambda m: layers.GaussianNoise(m.std)),
     RepeatVector: _plain(lambda m: layers.RepeatVector(m.n)), nn.Linear: _linear, nn.Conv2d: _conv,
     nn.ConvTranspose2d: _conv_transpose, nn.ZeroPad2d: _zero_pad, nn.MaxPool2d: _pool, nn.AvgPool2d: _pool,

@@ -67,9 +67,9 @@ def test_each_layer(layer, shape, dtype):
 
 
 def test_layers_that_are_not_carried_over_are_named():
-    for layer, shape in OTHERS:
-        network = build([layer], shape)
-        with pytest.raises(ValueError, match=f"cannot be carried over to PyTorch: {network.names[0]}: "):
+    for layers, shape in OTHERS:
+        network = build(layers, shape)
+        with pytest.raises(ValueError, match=f"cannot be carried over to PyTorch: {network.names[-1]}: "):
             interchange.to_torch(network)
 
 
