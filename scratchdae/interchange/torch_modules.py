@@ -8,6 +8,7 @@ Where the two differ:
 - ``padding="same"`` of a strided window may want a pixel more after the image than before: `ZeroPad2d` gives it.
 - An LSTM has two biases there, which it adds: the second is zero. `LSTM` here returns one tensor, not a tuple.
 - ``Softplus`` returns its argument above ``threshold=20``, off by 2e-9: here above 40.
+- What is added to the loss in training stays behind: a `ContractiveDense` is a ``Linear`` there.
 """
 
 from collections.abc import Callable, Sequence
@@ -34,6 +35,7 @@ from scratchdae.layers import (
     RepeatVector,
     Reshape,
     Sigmoid,
+    SiLU,
     Softplus,
     Tanh,
     UpSampling2D,
@@ -73,6 +75,7 @@ _PLAIN: dict[type, Callable[[Any], Module]] = {  # they act on every number alon
     ELU: lambda layer: Module("ELU", {"alpha": layer.alpha}),
     GELU: lambda layer: Module("GELU", {"approximate": layer.approximate}),
     Softplus: lambda _: Module("Softplus", {"threshold": 40.0}),
+    SiLU: lambda _: Module("SiLU", {}),
     Dropout: lambda layer: Module("Dropout", {"p": layer.rate}),
     GaussianNoise: lambda layer: Module("GaussianNoise", {"std": layer.std}),
 }
