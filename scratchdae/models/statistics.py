@@ -7,10 +7,11 @@ a vanishing signal shows in the gradients from layer to layer, a wrong learning 
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, generator, instance
+from scratchdae.arguments import Array, Params, framework, generator, instance
 from scratchdae.layers import Layer, ReLU, Sigmoid, Tanh
 from scratchdae.models.sequential import Sequential
 
@@ -86,7 +87,7 @@ def _cell(value: float | int | None) -> str:
 
 
 def layer_statistics(
-    network: Sequential,
+    network: Any,
     x: Array,
     target: Array,
     params: Params | None = None,
@@ -97,8 +98,9 @@ def layer_statistics(
 
     Parameters
     ----------
-    network : Sequential
-        The network.
+    network : Sequential, torch.nn.Module or keras.Model
+        The network; one of PyTorch or Keras is looked at through `scratchdae.interchange`, with the squared error or,
+        for labels, the softmax cross-entropy, and with examples and targets as it takes them.
     x : ndarray, shape (B, ...)
         Inputs.
     target : ndarray, shape (B, ...) or (B,)
@@ -115,6 +117,10 @@ def layer_statistics(
     LayerTable
         One `LayerStatistics` a layer, from the input to the output.
     """
+    if framework(network):
+        from scratchdae import interchange
+
+        network, x, target = interchange.as_network(network, x, target)
     instance("network", network, Sequential).check(x, target)
     target = np.asarray(target)
     params = network.check_params(network.params if params is None else params)
