@@ -112,7 +112,8 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
         case Dense():
             return k.Dense(layer.units, **options)
         case LSTM():
-            more = {"activation": layer.activation, "return_sequences": layer.return_sequences}
+            linear = layer.activation == "identity"
+            more = {"activation": "linear" if linear else layer.activation, "return_sequences": layer.return_sequences}
             return k.LSTM(layer.units, **more, **options)
         case RepeatVector():
             return k.RepeatVector(layer.n, **options)
@@ -233,7 +234,7 @@ def _read(one: Any) -> Iterator[Layer]:
     if kind == "LSTM":
         if one.recurrent_activation.__name__ != "sigmoid":
             raise ValueError(f"recurrent_activation={one.recurrent_activation.__name__!r}")
-        yield LSTM(one.units, one.return_sequences, activation)
+        yield LSTM(one.units, one.return_sequences, "identity" if activation == "linear" else activation)
         return
     if activation not in _ACTIVATIONS:
         raise ValueError(f"activation={activation!r}")

@@ -51,7 +51,9 @@ CARRIED = {
 }  # fmt: skip
 ROWS_CARRIED = [row for row in ROWS if type(row.examples[0]).__name__ in CARRIED]
 EACH = [(layer, shape) for row in ROWS_CARRIED for layer in row.examples for shape in row.shapes]
-OTHERS = [(row.examples[0], row.shapes[0]) for row in ROWS if type(row.examples[0]).__name__ not in CARRIED]
+OTHERS = [
+    (row.examples[0], row.shapes[0]) for row in ROWS if type(row.examples[0]).__name__ not in CARRIED and not row.shared
+]
 CHAINS = {
     "flattened": ([Conv2D(3), ReLU(), MaxPool2D(), Flatten(), Dropout(0.3), Dense(5)], (6, 4, 2)),
     "flattened and back": ([Flatten(), Dense(7), Tanh(), Dense(24), ReLU(), Reshape((4, 3, 2)), Conv2D(2)], (3, 4, 2)),
