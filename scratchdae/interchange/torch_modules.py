@@ -8,7 +8,6 @@ Where the two differ:
 - ``padding="same"`` of a strided window may want a pixel more after the image than before: `ZeroPad2d` gives it.
 - An LSTM has two biases there, which it adds: the second is zero. `LSTM` here returns one tensor, not a tuple.
 - ``Softplus`` returns its argument above ``threshold=20``, off by 2e-9: here above 40.
-- What is added to the loss in training stays behind: a `ContractiveDense` is a ``Linear`` there.
 """
 
 from collections.abc import Callable, Sequence
