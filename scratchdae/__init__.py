@@ -7,6 +7,7 @@ to train     fit, Training, Corruption, GrowingPatience, History, NonFiniteError
              datasets, backend (NumPy or compiled)
 to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics, doctor (why a training fails)
 to compare   conformance (with another framework), sweep (many trainings), plots
+to combine   interchange (weights to and from PyTorch and Keras), scratchdae.sklearn (estimators, by that name)
 to write     chapter (what every chapter of the book has)
 
 ``help(scratchdae.fit)`` and so on say the rest. Importing the package loads NumPy and nothing heavier; a name of the
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
         floors,
         gradcheck,
         initializers,
+        interchange,
         layers,
         losses,
         optimizers,
@@ -77,7 +79,7 @@ __all__ = [  # noqa: RUF022  # in the order of the map above
     "fit", "Training", "Corruption", "GrowingPatience", "History", "NonFiniteError", "pretrain", "finetune", "streams",
     "datasets", "backend",
     "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics", "doctor",
-    "conformance", "sweep", "plots",
+    "conformance", "sweep", "plots", "interchange",
     "chapter",
 ]  # fmt: skip
 

@@ -28,7 +28,19 @@ from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, choice, function, generator, integer, mapping, number, numbers, shown
+from scratchdae.arguments import (
+    Array,
+    Params,
+    choice,
+    framework,
+    function,
+    generator,
+    integer,
+    mapping,
+    number,
+    numbers,
+    shown,
+)
 
 LossAndGrads: TypeAlias = Callable[[Params], tuple[Any, Mapping[str, Array]]]
 
@@ -90,8 +102,8 @@ class Report:
 
 
 def check(
-    loss_and_grads: LossAndGrads,
-    params: Params,
+    loss_and_grads: LossAndGrads | Any,
+    params: Params | Any,
     method: str = "auto",
     *,
     rng: np.random.Generator | None = None,
@@ -104,9 +116,12 @@ def check(
     ----------
     loss_and_grads : callable
         Takes a dict of arrays, returns the loss and a dict of gradients of the same names and shapes. Anything
-        random in it must be fixed: the same arrays must give the same loss.
+        random in it must be fixed: the same arrays must give the same loss. Or a ``torch.nn.Module``: then what is
+        checked are the gradients that its own backward pass gives, in float64 and evaluation mode.
     params : dict of str to ndarray
-        Where to check. float64, small and unsaturated values tell most. It is not changed.
+        Where to check. float64, small and unsaturated values tell most. It is not changed. Of a module it is where it
+        stands: give its examples here, to check the squared error of reconstructing them, or a pair of examples and
+        targets, whose integer labels stand for the softmax cross-entropy.
     method : {"auto", "complex", "central"}
         ``auto`` takes the complex step if the loss takes complex arrays and agrees with a central difference along
         a random direction (``abs``, say, silently drops the imaginary part), and central differences otherwise.
@@ -129,6 +144,10 @@ def check(
         If a parameter is not float64, a gradient is missing or has another shape, the loss is not a finite scalar
         or not the same twice, or the complex step is asked for and cannot be taken.
     """
+    if framework(loss_and_grads):
+        from scratchdae import interchange
+
+        loss_and_grads, params = interchange.as_loss_and_grads(loss_and_grads, params)
     choice("method", method, METHODS)
     integer("max_entries", max_entries)
     tolerance = None if tolerance is None else number("tolerance", tolerance, above=0)

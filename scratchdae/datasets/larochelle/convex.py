@@ -11,12 +11,12 @@ has its centre in the convex hull of the centres of those taken, which every int
 exactly. Of the two sides of an edge the one is taken that holds a point of the intersection's own, which is uniform in
 the middle two thirds of the image's height and width: so many half-planes make a small region and seldom none.
 
-That point was calibrated, before any network saw these images, on the error that is published of support vectors with a
+That point was calibrated, before any network saw these images, on the published error of support vectors with a
 Gaussian kernel, 19.13 %: here it is 19.2 %. With either side at random it is 12 to 13 %; with a point uniform in all of
-the image 15, in seven tenths of it 18.5, in half of it 21, at its centre 25. Tried too, with either side at random:
-edges by their offset from the centre and through points of a larger square, which upset the balance of the classes, and
-a test of convexity that rounds the middle of two pixels, finds slanted edges hollow and so calls convex unions not
-convex (16 %).
+the image 15, in seven tenths of it 18.5, in half of it 21, at its centre 25. Tried too, with either side at random: a
+test of convexity that rounds the middle of two pixels, finds slanted edges hollow and so calls convex unions not convex
+(16 %); edges through points of a larger square, which upset the balance of the classes; and edges by their offset from
+the centre, which leave it, and a third of the convex regions whole, as they were.
 
 Whether the geometric distribution starts at 0 or at 1 is not told, but the balance tells: from 0 the two classes are
 50 % and 47 % white, from 1 they would be about 40 % and 49 %. So it starts at 0, and a fifth of the convex regions are

@@ -6,7 +6,7 @@ that the digits are hard to tell from them, not so high that any of our twelve p
 
 Behind digits the photographs are lightened: a grey level p in [0, 1] becomes p to the power of 0.6. Our twelve are
 dark, 0.39 on average, and would hide less of a white digit than the originals did. The power was calibrated, before any
-network saw these images, on the errors that are published of support vectors with a Gaussian kernel: here they are 21.3 % on
+network saw these images, on the published errors of support vectors with a Gaussian kernel: here they are 21.3 % on
 bg-img (published 22.61) and 57.8 % on rot-bg-img (55.18). Photographs as they are give 16.8 and 50.6, their square
 roots 22.8 and 59.9; inverted ones, with 1,000 examples to learn from, 43 on bg-img in place of 27.
 """
@@ -17,8 +17,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratchdae.arguments import Array, generator, integer
-from scratchdae.datasets.files import read_image
 from scratchdae.datasets.folders import at_home, search_folders
+from scratchdae.datasets.reading.pictures import read_image
 
 LEAST_DEVIATION = 35.0  # grey levels: patches that vary less are left out
 

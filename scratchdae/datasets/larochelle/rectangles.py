@@ -6,10 +6,10 @@ pixels long and differ by at least 5, and the area is between 25 % and 75 % of t
 included, shows one patch and the rest another. Ours: a side of an outline is at least 3 pixels long, so that there is
 something to go around; and label 1 means taller than wide.
 
-The least deviation of a patch was calibrated, before any network saw these images, on the error that is published of support
-vectors with a Gaussian kernel, 24.04 %: at 10, 15, 20 and 35 grey levels it is 21.6, 23.7, 25.0 and 25.9 here. For
-the outlines it is 2.2 % with seed 0, published 2.15, and 2.2 to 3.6 with three others: they have 1,000 examples to
-learn from and 200 to choose by. Least sides of 4, 5 and 6 pixels were tried, and err as often within that scatter.
+The least deviation of a patch was calibrated, before any network saw these images, on the published error of support
+vectors with a Gaussian kernel, 24.04 %: at 10, 15, 20 and 35 grey levels it is 21.6, 23.7, 25.0 and 25.9 here. For the
+outlines it is 2.2 % with seed 0, published 2.15, and 2.2 to 3.6 with three others: they have 1,000 examples to learn
+from and 200 to choose by. Least sides of 4, 5 and 6 pixels were tried, and err as often within that scatter.
 """
 
 from collections.abc import Sequence
