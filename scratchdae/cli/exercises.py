@@ -108,17 +108,25 @@ def check(options: argparse.Namespace) -> int:
         path = progress.solution(options.dir, exercise)
     if not path.is_file():
         raise ValueError(f"{path} is not there: scratchdae exercises start {exercise.id}{_where(options)}")
+    seen = _saved(path)  # before the check, which takes a while
     status = _check(exercise, path, options.hint)
     while options.watch:
-        before = path.stat().st_mtime_ns
         try:
-            while not path.is_file() or path.stat().st_mtime_ns == before:
+            while _saved(path) in (0, seen):
                 time.sleep(_LOOK)
         except KeyboardInterrupt:
             return status
+        seen = _saved(path)
         print(f"\n{path}, at {time.strftime('%H:%M:%S')}")
         status = _check(exercise, path, options.hint)
     return status
+
+
+def _saved(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:  # an editor is just putting the new file in the old one's place
+        return 0
 
 
 def _check(exercise: "Exercise", path: Path, hints: int) -> int:

@@ -35,9 +35,9 @@ class Mistake:
 
 
 class Shows(NamedTuple):
-    """A mistake of a random answer: does it show in (inputs, found, expected)?"""
+    """A mistake of a random answer, by a test of whether it shows."""
 
-    test: Callable[[Params, Params, Params], bool]
+    test: Callable[[Params, Params, Params], bool]  # of inputs, found, expected
 
 
 @dataclass(frozen=True)
