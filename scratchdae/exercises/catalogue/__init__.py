@@ -1,6 +1,6 @@
 """The exercises, in an order in which each uses what came before."""
 
-from scratchdae.exercises.catalogue import autoencoder, corruption, layers, losses, training
+from scratchdae.exercises.catalogue import autoencoder, corruption, diagnosis, layers, losses, training
 from scratchdae.exercises.exercise import Exercise
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -20,4 +20,5 @@ EXERCISES: tuple[Exercise, ...] = (
     layers.lstm_cell,
     training.pretraining,
     training.training,
+    *diagnosis.DIAGNOSES,
 )
