@@ -20,8 +20,8 @@
 #
 # ![Destroyed digits and their reconstructions, filters, and errors beside simple guesses](../figures/02_denoising.png)
 #
-# **The one measurement**: destroy pixels of images it has not seen, and take its error on *these pixels only*, beside
-# that of the mean picture. On clean images the copier is the better network; that number hides it.
+# **The one measurement**: destroy half of the pixels of images it has not seen, and take its error on *these pixels
+# only*, beside that of the mean picture. On clean images the copier is the better network; that number hides it.
 #
 # ## The claim
 #
@@ -249,7 +249,7 @@ bars.set_title("What was destroyed: copiers (orange) are worse than the mean pic
 # and the share of the diagonal, one entry against $D - 1$, is $(H + \kappa - 1)/(H + D + \kappa - 2)$: more than one
 # half as soon as $H > D$. Training without noise only has to set gains and biases. Nothing asks the filters to change
 # direction, so they do not: their median cosine with the first weights stays at 0.91. The static is not what copying
-# looks like. It is the initialisation, left alone. (The paper's copier is grey; it does not say from what weights.)
+# looks like. It is the initialisation, left alone, so a copier can as well be grey, as the paper's is.
 #
 # **What noise changes** can be read off the linear guess, $C\,[(1 - \nu)\,C + \nu \operatorname{diag} S]^{-1}$ after a
 # factor $p$ is cancelled. At $\nu = 0$ it is the identity: *copying is the optimum*. With $\nu > 0$ it is a ridge
@@ -281,7 +281,7 @@ bars.set_title("What was destroyed: copiers (orange) are worse than the mean pic
 
 # %%
 print("Without noise an overcomplete network copies: it is worse than the mean picture on what was destroyed.")
-print("Your own network: destroy pixels of held-out images, and take its error there beside the mean picture's.")
+print("Your own network: destroy half of held-out images, and take its error there beside the mean picture's.")
 numbers = {
     "squared_error_on_destroyed_pixels": error,
     "squared_error_on_clean_images": clean,

@@ -8,6 +8,7 @@ to train     fit, Training, Corruption, GrowingPatience, History, NonFiniteError
 to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics, doctor (why a training fails)
 to compare   conformance (with another framework), sweep (many trainings), plots
 to combine   interchange (weights to and from PyTorch and Keras), scratchdae.sklearn (estimators, by that name)
+to practise  exercises (which check themselves and name the mistake)
 to write     chapter (what every chapter of the book has)
 
 ``help(scratchdae.fit)`` and so on say the rest. Importing the package loads NumPy and nothing heavier; a name of the
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
         corruption,
         datasets,
         doctor,
+        exercises,
         floors,
         gradcheck,
         initializers,
@@ -80,6 +82,7 @@ __all__ = [  # noqa: RUF022  # in the order of the map above
     "datasets", "backend",
     "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics", "doctor",
     "conformance", "sweep", "plots", "interchange",
+    "exercises",
     "chapter",
 ]  # fmt: skip
 

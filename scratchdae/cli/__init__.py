@@ -28,6 +28,7 @@ _COMMANDS = {  # the module beside this one, and what `scratchdae --help` says o
     "train": ("train", "train a denoising autoencoder on digits, MNIST or a file"),
     "doctor": ("doctor", "find out why your own training fails, in PyTorch, Keras or here"),
     "chapters": ("chapters", "list the chapters, run them, write them as notebooks"),
+    "exercises": ("exercises", "write it yourself: exercises that name the mistake"),
     "floors": ("floors", "what loss to expect of your data, before training"),
     "gradcheck": ("gradients", "check the gradient of a small autoencoder"),
     "conform": ("conform", "hold another implementation to the reference cases"),
@@ -44,6 +45,7 @@ usage: scratchdae COMMAND [OPTIONS]       denoising autoencoders from scratch
   scratchdae train                        train one on digits, learn to read it
   scratchdae doctor FILE.py               why does your own training fail?
   scratchdae chapters run 01              the idea, run and checked
+  scratchdae exercises                    write it yourself, and be told the mistake
   scratchdae floors FILE                  the loss to expect of your own data
   scratchdae gradcheck                    is the gradient right?
   scratchdae conform run --adapter NAME   does another implementation agree?

@@ -98,7 +98,7 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
     match layer:
         case layers.GELU():
             return k.Activation("gelu" if layer.approximate == "none" else gelu_tanh, **options)
-        case layers.Identity() | layers.Sigmoid() | layers.Tanh() | layers.ReLU() | layers.Softplus():
+        case layers.Identity() | layers.Sigmoid() | layers.Tanh() | layers.ReLU() | layers.Softplus() | layers.SiLU():
             kind = type(layer).__name__.lower()
             return k.Activation("linear" if kind == "identity" else kind, **options)
         case layers.LeakyReLU():
@@ -112,7 +112,8 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
         case Dense():
             return k.Dense(layer.units, **options)
         case LSTM():
-            more = {"activation": layer.activation, "return_sequences": layer.return_sequences}
+            activation = "linear" if layer.activation == "identity" else layer.activation
+            more = {"activation": activation, "return_sequences": layer.return_sequences}
             return k.LSTM(layer.units, **more, **options)
         case RepeatVector():
             return k.RepeatVector(layer.n, **options)
@@ -207,7 +208,7 @@ _OPTIONS = {  # what must be so, where a layer has it
 _ACTIVATIONS: dict[str, Layer | None] = {
     "linear": None, "relu": layers.ReLU(), "sigmoid": layers.Sigmoid(), "tanh": layers.Tanh(), "elu": layers.ELU(),
     "gelu": layers.GELU(), "softplus": layers.Softplus(), "leaky_relu": layers.LeakyReLU(0.2),
-    "gelu_tanh": layers.GELU("tanh"),
+    "gelu_tanh": layers.GELU("tanh"), "silu": layers.SiLU(),
 }  # fmt: skip
 _READ = (
     "Dense", "TimeDistributed", "Conv2D", "Conv2DTranspose", "MaxPooling2D", "AveragePooling2D", "UpSampling2D",
@@ -233,7 +234,7 @@ def _read(one: Any) -> Iterator[Layer]:
     if kind == "LSTM":
         if one.recurrent_activation.__name__ != "sigmoid":
             raise ValueError(f"recurrent_activation={one.recurrent_activation.__name__!r}")
-        yield LSTM(one.units, one.return_sequences, activation)
+        yield LSTM(one.units, one.return_sequences, "identity" if activation == "linear" else activation)
         return
     if activation not in _ACTIVATIONS:
         raise ValueError(f"activation={activation!r}")

@@ -1,6 +1,7 @@
 """Modules of PyTorch made of a description, and read by tracing what a ``forward`` calls, one after the other."""
 
 import copy
+import inspect
 import operator
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -128,8 +129,9 @@ class _Tracer(fx.Tracer):  # type: ignore[misc]
 _FUNCTIONS: dict[Any, type[nn.Module]] = {
     F.relu: nn.ReLU, torch.relu: nn.ReLU, "relu": nn.ReLU, torch.sigmoid: nn.Sigmoid, F.sigmoid: nn.Sigmoid,
     "sigmoid": nn.Sigmoid, torch.tanh: nn.Tanh, F.tanh: nn.Tanh, "tanh": nn.Tanh, F.leaky_relu: nn.LeakyReLU,
-    F.elu: nn.ELU, F.gelu: nn.GELU, F.softplus: nn.Softplus, F.max_pool2d: nn.MaxPool2d, F.avg_pool2d: nn.AvgPool2d,
-    F.interpolate: nn.Upsample, F.dropout: nn.Dropout, torch.flatten: nn.Flatten, "flatten": nn.Flatten,
+    F.silu: nn.SiLU, F.elu: nn.ELU, F.gelu: nn.GELU, F.softplus: nn.Softplus, F.max_pool2d: nn.MaxPool2d,
+    F.avg_pool2d: nn.AvgPool2d, F.interpolate: nn.Upsample, F.dropout: nn.Dropout, torch.flatten: nn.Flatten,
+    "flatten": nn.Flatten,
 }  # fmt: skip
 _REFUSED = "module cannot be carried over"
 
@@ -159,6 +161,9 @@ def _steps(module: nn.Module) -> list[_Step]:
         elif parts.get(first) == "vector" and node.target in ("repeat", "expand"):
             current = node
             found.append(_Step(path, RepeatVector(int(node.args[2]))))
+        elif node.target is F.linear and first is current:
+            found[:] = [_Step(path, _tied(found, [parts.get(one, "") for one in node.args[1:]], module, path))]
+            current = node
         elif first is not current or not all(parts.get(one) == "size" for one in node.all_input_nodes[1:]):
             raise ValueError(f"module must be a chain of layers, found something else at {path}: {node.format_node()}")
         else:
@@ -174,6 +179,10 @@ def _steps(module: nn.Module) -> list[_Step]:
 def _part(whole: str, node: fx.Node) -> str:
     """Tell what a node is that is no layer by itself; nothing for one that is."""
     taken = node.args[1] if len(node.args) > 1 else None
+    if node.op == "get_attr":
+        return f"parameter {node.target}"
+    if whole.startswith("parameter") and (node.target in ("t", "transpose") or taken == "T"):
+        return f"transposed {whole}"
     if node.target == "size" or node.target is getattr or (whole == "size" and node.op == "call_function"):
         return "size"
     if node.target == "unsqueeze" and taken == 1:
@@ -187,6 +196,21 @@ def _part(whole: str, node: fx.Node) -> str:
     return {"answer 0": "outputs", "answer 1": "states"}.get(f"{whole} {taken}", f"{whole} {taken}" if whole else "")
 
 
+def _tied(found: list[_Step], sources: list[str], root: nn.Module, path: str) -> nn.Module:
+    """Return the tied autoencoder that one hidden layer and a linear function of its transposed weights are."""
+    kinds = [type(step.module) for step in found]
+    encoder: Any = found[0].module if kinds == [nn.Linear, nn.Sigmoid] else None
+    if encoder is None or sources[:1] != [f"transposed parameter {found[0].path}.weight"]:
+        raise ValueError(f"{_REFUSED}: {path}: linear, but where it has the transposed weights of one sigmoid layer")
+    tied = TiedAutoencoder(encoder.in_features, encoder.out_features, "linear").to(encoder.weight.dtype)
+    with torch.no_grad():
+        tied.encoder.weight.copy_(encoder.weight)
+        tied.encoder.bias.copy_(encoder.bias if encoder.bias is not None else torch.zeros(encoder.out_features))
+        if sources[1:]:
+            tied.decoder_bias.copy_(root.get_parameter(sources[1].removeprefix("parameter ")))
+    return tied
+
+
 def _function(node: fx.Node, path: str) -> nn.Module:
     """Return the module that a function in a ``forward`` stands for."""
     rest: Any = node.args[1:]
@@ -198,7 +222,8 @@ def _function(node: fx.Node, path: str) -> nn.Module:
     kind = _FUNCTIONS.get(node.target)
     if kind is None:
         raise ValueError(f"{_REFUSED}: {path}: {getattr(node.target, '__name__', node.target)}")
-    return kind(*node.args[1:], **{name: value for name, value in node.kwargs.items() if name != "training"})
+    taken = inspect.signature(kind).parameters
+    return kind(*node.args[1:], **{name: value for name, value in node.kwargs.items() if name in taken})
 
 
 def from_torch(
@@ -210,14 +235,16 @@ def from_torch(
     instance("module", module, nn.Module, "a torch.nn.Module")
     dtypes = {p.dtype for p in module.parameters()} or {torch.float32}
     dtype = precision("the dtype of module", ", ".join(sorted(str(one).removeprefix("torch.") for one in dtypes)))
-    if isinstance(module, TiedAutoencoder):
-        sizes, output = (module.encoder.in_features, module.encoder.out_features), module.output
+    steps = _steps(module)
+    first: Any = steps[0].module if steps else None
+    if isinstance(first, TiedAutoencoder) and [type(step.module) for step in steps[1:]] in ([], [nn.Sigmoid]):
+        output = first.output if len(steps) == 1 else "sigmoid"
         name = "squared_error" if output == "linear" or loss == "squared_error" else loss
         options: dict[str, Any] = {"loss": name, "output": output, "reduction": reduction, "dtype": dtype}
+        sizes = first.encoder.in_features, first.encoder.out_features
         model = DenoisingAutoencoder(*sizes, np.random.default_rng(0), **options)
-        load_state_dict(model, {key: value.detach().cpu().numpy() for key, value in module.state_dict().items()})
+        load_state_dict(model, {key: value.detach().cpu().numpy() for key, value in first.state_dict().items()})
         return model
-    steps = _steps(module)
     unknown = [f"{step.path}: {type(step.module).__name__}" for step in steps if type(step.module) not in _READ]
     if unknown:
         raise ValueError(f"{_REFUSED}: {', '.join(unknown)}")
@@ -449,6 +476,7 @@ _READ: dict[type, Callable[[_Reader, _Step], Iterator[_Read]]] = {
     nn.Tanh: _plain(lambda _: layers.Tanh()), nn.ReLU: _plain(lambda _: layers.ReLU()),
     nn.LeakyReLU: _plain(lambda m: layers.LeakyReLU(m.negative_slope)), nn.ELU: _plain(lambda m: layers.ELU(m.alpha)),
     nn.GELU: _plain(lambda m: layers.GELU(m.approximate)), nn.Softplus: _plain(_softplus),
+    nn.SiLU: _plain(lambda _: layers.SiLU()),
     nn.Dropout: _plain(lambda m: layers.Dropout(m.p)), GaussianNoise: _plain(lambda m: layers.GaussianNoise(m.std)),
     RepeatVector: _plain(lambda m: layers.RepeatVector(m.n)), nn.Linear: _linear, nn.Conv2d: _conv,
     nn.ConvTranspose2d: _conv_transpose, nn.ZeroPad2d: _zero_pad, nn.MaxPool2d: _pool, nn.AvgPool2d: _pool,

@@ -34,6 +34,7 @@ from scratchdae.layers import (
     RepeatVector,
     Reshape,
     Sigmoid,
+    SiLU,
     Softplus,
     Tanh,
     UpSampling2D,
@@ -73,6 +74,7 @@ _PLAIN: dict[type, Callable[[Any], Module]] = {  # they act on every number alon
     ELU: lambda layer: Module("ELU", {"alpha": layer.alpha}),
     GELU: lambda layer: Module("GELU", {"approximate": layer.approximate}),
     Softplus: lambda _: Module("Softplus", {"threshold": 40.0}),
+    SiLU: lambda _: Module("SiLU", {}),
     Dropout: lambda layer: Module("Dropout", {"p": layer.rate}),
     GaussianNoise: lambda layer: Module("GaussianNoise", {"std": layer.std}),
 }

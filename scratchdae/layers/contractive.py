@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
+from scratchdae import initializers
 from scratchdae.activations import sigmoid
-from scratchdae.arguments import Array, Params, generator, keep, number, shapes
+from scratchdae.arguments import Array, Params, generator, integer, keep, number, shapes, sides
 from scratchdae.layers.dense import Dense
 from scratchdae.layers.inputs import batch, cotangent
 
@@ -20,7 +22,7 @@ class _Cache(NamedTuple):
 
 
 @dataclass(frozen=True)
-class ContractiveDense(Dense):
+class ContractiveDense:
     """A sigmoid layer with the contractive penalty (Rifai et al. 2011): (F,) to (units,).
 
     ::
@@ -40,18 +42,24 @@ class ContractiveDense(Dense):
     needs a second backward pass. Not to be confused with weight decay, which (2) is only where s' is 1.
     """
 
+    units: int  # number of outputs
+    init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
     weight: float = 0.1  # at least 0
 
     def __post_init__(self) -> None:
-        super().__post_init__()
+        keep(self, integer, "units")
+        keep(self, initializers.named, "init_W")
         keep(self, number, "weight", at_least=0)
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:
-        if len(super().output_shape(input_shape)) != 1:
-            raise ValueError(f"input_shape must be (features,), found {tuple(input_shape)}")
+        sides("input_shape", input_shape, (1,), "be (features,)")
         return (self.units,)
 
-    def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:  # type: ignore[override]  # its own cache
+    def init(self, input_shape: tuple[int, ...], rng: np.random.Generator, dtype: npt.DTypeLike = np.float64) -> Params:
+        self.output_shape(input_shape)
+        return Dense(self.units, self.init_W).init(input_shape, rng, dtype)
+
+    def forward(self, params: Params, x: Array, rng: np.random.Generator | None = None) -> tuple[Array, _Cache]:
         """Compute the outputs, equation (1), and in training the penalty, equation (2)."""
         W = shapes("params", params, {"W": ("F", self.units), "b": (self.units,)})["W"]
         x = batch("x", x, (W.shape[0],), W.dtype)  # (B, F)
@@ -62,7 +70,7 @@ class ContractiveDense(Dense):
         slope, share = y * (1 - y), self.weight / len(x)
         return y, _Cache(W, x, y, share * (slope * slope * (W * W).sum(axis=0)).sum(), share)  # (2)
 
-    def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:  # type: ignore[override]
+    def backward(self, cache: _Cache, d_output: Array) -> tuple[Array, Params]:
         """Propagate a gradient back, equations (3) and (4)."""
         W, x, y, _, share = cache
         slope, d = y * (1 - y), cotangent(d_output, y.shape, y.dtype)

@@ -15,17 +15,8 @@ from scratchdae.layers.windows import PADDINGS
 
 
 @dataclass(frozen=True)
-class Conv1D:
-    """Convolution of sequences: (T, C) to (steps, filters).
-
-    ::
-
-        y_tf = b_f + Σ_ik x_{ts+i−p, k} W_ikf                              (1)
-
-    and backwards the equations of `Conv2D`, of which this is the case of one row, with the same padding and the same
-    differences between frameworks. Keras keeps W (kernel, C, filters) as here; PyTorch keeps (filters, C, kernel), and
-    its sequences are (C, T). Not to be confused with a causal convolution, whose padding is all before the first step.
-    """
+class _OfSequences:
+    """What both share; they differ in the layer of images that computes them."""
 
     filters: int  # number of kernels, the channels of the output
     kernel: int = 3  # steps that a window sees
@@ -33,8 +24,8 @@ class Conv1D:
     padding: str = "same"  # ceil(T / s) windows with zeros around the sequence; "valid": only those inside it
     init_W: str = "glorot_uniform"  # of `scratchdae.initializers`; b begins at zero
 
-    _twin: ClassVar[type[Conv2D] | type[Conv2DTranspose]] = Conv2D
-    _axes: ClassVar[tuple[str, ...]] = ("C", "filters")  # the last two of W
+    _twin: ClassVar[type[Conv2D] | type[Conv2DTranspose]]
+    _axes: ClassVar[tuple[str, ...]]  # the last two of W
 
     def __post_init__(self) -> None:
         keep(self, integer, "filters", "kernel", "stride")
@@ -71,7 +62,24 @@ class Conv1D:
 
 
 @dataclass(frozen=True)
-class Conv1DTranspose(Conv1D):
+class Conv1D(_OfSequences):
+    """Convolution of sequences: (T, C) to (steps, filters).
+
+    ::
+
+        y_tf = b_f + Σ_ik x_{ts+i−p, k} W_ikf                              (1)
+
+    and backwards the equations of `Conv2D`, of which this is the case of one row, with the same padding and the same
+    differences between frameworks. Keras keeps W (kernel, C, filters) as here; PyTorch keeps (filters, C, kernel), and
+    its sequences are (C, T). Not to be confused with a causal convolution, whose padding is all before the first step.
+    """
+
+    _twin: ClassVar[type[Conv2D] | type[Conv2DTranspose]] = Conv2D
+    _axes: ClassVar[tuple[str, ...]] = ("C", "filters")
+
+
+@dataclass(frozen=True)
+class Conv1DTranspose(_OfSequences):
     """The gradient of a `Conv1D` with respect to its sequences, used forwards: (T, C) to (T s, filters).
 
     ::

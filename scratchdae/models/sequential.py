@@ -16,7 +16,7 @@ import numpy.typing as npt
 from scratchdae import arguments, losses
 from scratchdae.arguments import Array, Params, array, choice, generator, numbers, precision, sequence, shapes, sides
 from scratchdae.datasets import to_float
-from scratchdae.layers import LAYERS, Dense, Layer, Sigmoid, Softmax, TiedDense
+from scratchdae.layers import LAYERS, ContractiveDense, Dense, Layer, Sigmoid, Softmax, TiedDense
 
 
 class Table(str):
@@ -138,7 +138,9 @@ class Sequential:
     def _partner(self, name: str, layer: TiedDense, shape: tuple[int, ...]) -> str:
         """Name the layer whose weights another uses, refused unless it is a `Dense` before it, of fitting sides."""
         partner = self.layers[layer.tied_to] if layer.tied_to < self.names.index(name) else None
-        if isinstance(partner, Dense) and (self.shapes[layer.tied_to][-1], partner.units) == (layer.units, shape[-1]):
+        fitting = (layer.units, shape[-1])  # the shape of W
+        found = isinstance(partner, Dense | ContractiveDense) and (self.shapes[layer.tied_to][-1], partner.units)
+        if found == fitting:
             return self.names[layer.tied_to]
         expected = f"the place of a Dense before it that takes {layer.units} features and gives {shape[-1]}"
         raise ValueError(f"{name}: tied_to must be {expected}, found {layer.tied_to}, {partner or 'no earlier layer'}")

@@ -1,5 +1,6 @@
 """What the benchmark's trials found, as a table beside the paper's, and as a figure."""
 
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from scratchdae import plots
@@ -28,7 +29,7 @@ def table(found: dict[str, Any]) -> list[str]:
 
 
 def notes(found: dict[str, Any]) -> list[str]:
-    """Explain the table's cells, and name the rows in which ours lie above the paper's interval."""
+    """Explain the table's cells, and name what is above the paper's interval, and what is not in the paper's order."""
     above = {name: [problem for problem in found if _above(problem, name, found[problem])] for name in _methods(found)}
     named = [f"{NAMES[name]} on {', '.join(problems)}" for name, problems in above.items() if problems]
     drawn = [len(one["draws"]["seeds"]) for row in found.values() for one in row.values() if "draws" in one]
@@ -37,7 +38,21 @@ def notes(found: dict[str, Any]) -> list[str]:
         "Bold is the least error here of a row. Behind ± is half of the 95 % interval of the test sample"
         f"{scatter if drawn else ''}; in round brackets is the paper's error.",
         f"Above the paper's 95 % interval: {'; '.join(named) or 'none'}.",
+        f"Not in the paper's order, where its intervals do not overlap: {'; '.join(_turned(found)) or 'none'}.",
     ]
+
+
+def _turned(found: dict[str, Any]) -> list[str]:
+    """Name the pairs of which the paper's first errs less than its second, beyond their intervals, and ours more."""
+    turned = []
+    for problem, row in found.items():
+        for one, other in permutations(_finished(row), 2):
+            theirs = published(problem, one), published(problem, other)
+            if theirs[0] is not None and theirs[1] is not None:
+                first, second = (interval(error, TEST_EXAMPLES) for error in (theirs[0], theirs[1]))
+                if first.high < second.low and row[one]["test_error"] > row[other]["test_error"]:
+                    turned.append(f"{NAMES[other]} before {NAMES[one]} on {problem}")
+    return turned
 
 
 def _above(problem: str, method: str, row: dict[str, Any]) -> bool:

@@ -1,5 +1,7 @@
 """The explainer against mistakes that were written before its list of names was read, each over all cases it meets."""
 
+import warnings
+
 import numpy as np
 import pytest
 from optional_packages import require
@@ -17,7 +19,8 @@ def judged(fresh):
     """Return the explanations of the cases that disagree, judged together."""
     asked = []
     for case in fresh.cases():
-        with np.errstate(all="ignore"):
+        with np.errstate(all="ignore"), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of PyTorch, at what nobody should do
             answer = as_arrays(fresh.answer({k: v.copy() for k, v in case.inputs.items()}, case.conventions))
         explanation = explain(case, answer)
         disagrees = explanation.first_difference is not None

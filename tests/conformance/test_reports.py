@@ -51,7 +51,7 @@ def test_the_terminal_shows_every_case_and_the_counts(mixed):
     own = "1 of them within wider tolerances that the adapter set itself"
     assert lines[-1] == f"1 of 3 supported cases agree, {own}; 1 are unsupported"
     assert "in penalty/ridge:" in lines
-    assert "  (one of these)" in lines
+    assert "  (one of these: no case that was asked tells them apart)" in lines
     groups = {line.split()[0]: line.split()[1:] for line in lines[-4:-2]}
     assert groups == {"penalty": ["·", "1", "1", "1"], "corruption": ["1", "·", "·", "·"]}
     assert all(line.isprintable() for line in lines)

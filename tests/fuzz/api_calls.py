@@ -13,7 +13,7 @@ from malformed import relative
 from verdict import Case
 
 import scratchdae as s
-from scratchdae import autoencoder, conformance, corruption, datasets, floors, gradcheck, initializers, interchange, layers, losses, optimizers, plots, rbm, schedules, sweep  # fmt: skip
+from scratchdae import autoencoder, conformance, corruption, datasets, exercises, floors, gradcheck, initializers, interchange, layers, losses, optimizers, plots, rbm, schedules, sweep  # fmt: skip
 
 HERE = Path()  # stands for the folder that a call may use
 NAME, F = "tied_cross_entropy", "float64"
@@ -145,6 +145,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (datasets.read, {"text": "digits", "sets": ("digits",), "shape": (28, 28), "channels": "last", "transpose": True, "label": "none", "scale": 255.0, "alpha": "black", "frame": 2, "hop": 1}),
     (datasets.rotate, {"images": (9 * IMAGES).astype(np.uint8), "angles": np.ones(3)}), (datasets.larochelle, {"problem": "rect", "seed": 0, "sizes": (2, 2, 2)}),
     (conformance.load_cases, {"root": None, "groups": ["autoencoder"], "names": [NAME]}),
+    (exercises.check, {"path": HERE / "05_tied_gradient.py", "hints": 2}),
     (conformance.check, {"adapter": "reference", "cases": CASES, "explain": False, "groups": ["autoencoder"], "timeout": None}),
     (conformance.explain, {"case": CASES[0], "answer": dict(CASES[0].expected), "dtype": F}), (sweep.Trial, {"function": trial, "arguments": {"a": 1}, "seed": 3}),
     (sweep.sweep, {"trials": [sweep.Trial(trial, {"a": a}) for a in (1, 2)], "seed": 1, "executor": None, "file": HERE / "r.jsonl", "folders": None, "retry_failed": False, "attempts": 2, "in_flight": 1, "progress": False}),

@@ -17,7 +17,7 @@ PACKAGE = ROOT / "scratchdae"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-MOST = {"doctor": 8_500, "conformance": 8_500, "interchange": 1_300, "exercises": 2_600, "book": 1_000}
+MOST = {"doctor": 8_500, "conformance": 8_500, "interchange": 1_300, "exercises": 3_400, "book": 1_000}
 REST = 25_500  # lines of all else
 
 

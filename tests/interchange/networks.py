@@ -25,6 +25,7 @@ from scratchdae.layers import (
     Reshape,
     Sigmoid,
     Tanh,
+    TiedDense,
     UpSampling2D,
 )
 
@@ -46,12 +47,15 @@ def build(layers, shape, dtype="float64", seed=0, **options):
 
 CARRIED = {
     "Conv2D", "Conv2DTranspose", "Dense", "Dropout", "ELU", "Flatten", "GELU", "GaussianNoise", "Identity", "LSTM",
-    "LeakyReLU", "MaxPool2D", "AveragePool2D", "ReLU", "RepeatVector", "Reshape", "Sigmoid", "Softplus", "Tanh",
-    "UpSampling2D",
+    "LeakyReLU", "MaxPool2D", "AveragePool2D", "ReLU", "RepeatVector", "Reshape", "SiLU", "Sigmoid", "Softplus",
+    "Tanh", "UpSampling2D",
 }  # fmt: skip
 ROWS_CARRIED = [row for row in ROWS if type(row.examples[0]).__name__ in CARRIED]
 EACH = [(layer, shape) for row in ROWS_CARRIED for layer in row.examples for shape in row.shapes]
-OTHERS = [(row.examples[0], row.shapes[0]) for row in ROWS if type(row.examples[0]).__name__ not in CARRIED]
+OTHERS = [([row.examples[0]], row.shapes[0]) for row in ROWS if type(row.examples[0]).__name__ not in CARRIED]
+OTHERS = [one for one in OTHERS if not isinstance(one[0][0], TiedDense | Dense)] + [
+    ([Dense(4), Sigmoid(), TiedDense(6, 0)], (6,))
+]
 CHAINS = {
     "flattened": ([Conv2D(3), ReLU(), MaxPool2D(), Flatten(), Dropout(0.3), Dense(5)], (6, 4, 2)),
     "flattened and back": ([Flatten(), Dense(7), Tanh(), Dense(24), ReLU(), Reshape((4, 3, 2)), Conv2D(2)], (3, 4, 2)),

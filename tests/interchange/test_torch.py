@@ -67,9 +67,9 @@ def test_each_layer(layer, shape, dtype):
 
 
 def test_layers_that_are_not_carried_over_are_named():
-    for layer, shape in OTHERS:
-        network = build([layer], shape)
-        with pytest.raises(ValueError, match=f"cannot be carried over to PyTorch: {network.names[0]}: "):
+    for layers, shape in OTHERS:
+        network = build(layers, shape)
+        with pytest.raises(ValueError, match=f"cannot be carried over to PyTorch: {network.names[-1]}: "):
             interchange.to_torch(network)
 
 
@@ -250,6 +250,44 @@ def test_an_own_convolutional_module():
     close(model.predict(x), back(module(there(x))), "float64")
     assert [type(layer).__name__ for layer in model.layers[:4]] == ["Conv2D", "ReLU", "MaxPool2D", "Conv2D"]
     both_ways(model, "float64")
+
+
+class TiedByHand(nn.Module):
+    def __init__(self, way, sigmoid):
+        super().__init__()
+        self.encoder, self.bias, self.way, self.sigmoid = nn.Linear(6, 4), nn.Parameter(torch.randn(6)), way, sigmoid
+
+    def forward(self, x):
+        W = self.encoder.weight
+        turned = {"t": lambda: W.t(), "T": lambda: W.T, "transpose": lambda: W.transpose(0, 1)}[self.way]()
+        a = F.linear(torch.sigmoid(self.encoder(x)), turned, self.bias)
+        return torch.sigmoid(a) if self.sigmoid else a
+
+
+@pytest.mark.parametrize("sigmoid", [True, False])
+@pytest.mark.parametrize("way", ["t", "T", "transpose"])
+def test_weights_tied_by_hand(way, sigmoid):
+    torch.manual_seed(0)
+    module, x = TiedByHand(way, sigmoid).double().eval(), examples((6,), "float64")
+    model = interchange.from_torch(module)
+    assert isinstance(model, scratchdae.DenoisingAutoencoder)
+    assert model.tied
+    close(model.reconstruct(x), module(there(x)).detach().numpy(), "float64")
+
+
+def test_upsampling_by_a_function():
+    class Functions(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Conv2d(1, 2, 3, padding=1), nn.Conv2d(2, 1, 3, padding=1)
+
+        def forward(self, x):
+            return self.last(F.interpolate(F.avg_pool2d(self.first(x), 2), scale_factor=2))
+
+    torch.manual_seed(0)
+    module, x = Functions().double(), examples((8, 6, 1), "float64")
+    model = interchange.from_torch(module, (1, 8, 6))
+    close(model.predict(x), back(module(there(x))), "float64")
 
 
 @pytest.mark.parametrize("last", ["slice", "whole slice", "state", "squeezed"])

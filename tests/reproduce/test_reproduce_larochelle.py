@@ -342,6 +342,18 @@ class TestReport:
         row["saa"]["test_error"] = other["saa"]["test_error"] = 0.001
         assert larochelle_report.notes(found)[1] == "Above the paper's 95 % interval: none."
 
+    def test_pairs_that_are_not_in_the_paper_s_order_are_named(self, found):
+        row, other = found["rect"], found["convex"]
+        for name, error in (("sda", 0.03), ("saa", 0.01), ("dbn", 0.02), ("mlp", 0.0), ("logistic", 0.0)):
+            row[name]["test_error"] = other[name]["test_error"] = error
+        # The paper's are 1.99, 2.41 and 2.60 on rect, of which the last two overlap; all three of convex do.
+        assert larochelle_report.notes(found)[2] == (
+            "Not in the paper's order, where its intervals do not overlap: "
+            "SAA-3 before SdA-3 on rect; DBN-3 before SdA-3 on rect."
+        )
+        row["sda"]["test_error"] = 0.01
+        assert larochelle_report.notes(found)[2].endswith("overlap: none.")
+
     def test_finding(self, found):
         better = sum(row["sda"]["test_error"] < row["saa"]["test_error"] for row in found.values())
         assert f"SAA-3 on {better} of 2" in larochelle_report.finding(found)

@@ -65,7 +65,8 @@ class Explanation:
             return UNKNOWN
         if len(self.findings) > 1:
             return ONE_OF
-        return PLACE if any(mistake.weight == 3 for mistake in self.findings[0].mistakes) else ALONE
+        factors = any(mistake.weight == 3 or "_factor" in mistake.id for mistake in self.findings[0].mistakes)
+        return PLACE if factors else ALONE
 
     def __str__(self) -> str:
         if self.first_difference is None:
@@ -75,7 +76,8 @@ class Explanation:
             lines += [f"{'or: ' * (k > 0)}{finding}" for k, finding in enumerate(self.findings)]
             if self.refuted:
                 lines.append("but other cases of the same operation show no sign of it: it is made in this one alone")
-            return "\n".join([*lines, f"({self.confidence})"])
+            apart = ": no case that was asked tells them apart" if len(self.findings) > 1 else ""
+            return "\n".join([*lines, f"({self.confidence}{apart})"])
         lines.append(f"no known mistake reproduces the answer; it first differs in {self.first_difference}")
         lines += [self.pattern] if self.pattern else []
         return "\n".join([*lines, *(f"near, but not it: {one}" for one in self.nearest), f"({UNKNOWN})"])

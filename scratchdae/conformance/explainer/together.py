@@ -75,7 +75,7 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
             judged.append(one.explanation)
             continue
         own = {key: finding for finding in one.explanation.findings if (key := _key(finding)) not in out}
-        for key in pool.keys() - out:  # what fits here too, though less would do in this case
+        for key in [key for key in pool if key not in out]:  # what fits here too, though less would do in this case
             if key not in own and (made := verdicts[key][k]) is not None and made[0]:
                 own[key] = made[1]
         against = {key: sum(made is not None and not made[0] for made in verdicts[key]) for key in own}
@@ -83,8 +83,16 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
         kept = cheapest(finding for key, finding in own.items() if against[key] == fewest)
         # a number that the other cases do not have explains nothing
         kept = tuple(finding for finding in kept if not fewest or finding.weight < 3)
+        # of two mistakes, the one that does nothing in this case is not told for it
+        parts = [_part(finding, one.explanation.findings) for finding in kept]
+        kept = tuple(part for n, part in enumerate(parts) if part not in parts[:n])
         judged.append(replace(one.explanation, findings=kept, refuted=bool(kept and fewest)))
     return judged
+
+
+def _part(finding: Finding, own: Sequence[Finding]) -> Finding:
+    """Return the part of a finding that is enough for a case by itself; the whole if none is."""
+    return next((one for one in own if one.ids < finding.ids), finding)
 
 
 def _hold(one: Answered) -> _Held:

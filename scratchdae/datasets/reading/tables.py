@@ -38,6 +38,12 @@ class _Form:
         cells = next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), [])
         return [(cell.replace(",", ".") if self.comma else cell).strip() for cell in cells]
 
+    def cell(self, line: str, i: int, width: int) -> str:
+        """Return one; of the first and the last the others are not looked at."""
+        if '"' in line or i not in (0, width - 1):
+            return self.cells(line)[i]
+        return (line.split(self.delimiter, 1)[0] if i == 0 else line.rsplit(self.delimiter, 1)[-1]).strip()
+
 
 def text(content: Content, options: Options) -> Found:
     """Read a text of numbers; the column of the labels is left out, and numbered first columns without a name too."""
@@ -60,7 +66,7 @@ def text(content: Content, options: Options) -> Found:
     body = itertools.chain(head, lines)
     while batch := list(itertools.islice(body, _AT_A_TIME)):
         parts.append(_numbers(batch, form, names, width, keep))
-        labels += [form.cells(line)[label] for _, line in batch] if label is not None else []
+        labels += [form.cell(line, label, width) for _, line in batch] if label is not None else []
     x = np.concatenate(parts)  # uint8 only where all of them are
     notes = [f"column {_called(label, names)} taken for labels (--label)"] if label is not None else []
     if names and not names[0] and keep[0] == 0 and width > 2 and (x[:, 0] == x[0, 0] + np.arange(len(x))).all():

@@ -1,0 +1,86 @@
+"""Exercise 02: masking, which destroys an exact count of the components of each example."""
+
+import numpy as np
+
+from scratchdae import corruption
+from scratchdae.arguments import Array, Params
+from scratchdae.exercises.exercise import Shows, Task, exercise
+
+
+def _batch(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array | int | float]:
+    """Rows enough that chance shows, and a fraction that leaves no whole number."""
+    x = rng.uniform(0.05, 0.95, (3 * sizes["H"], sizes["D"]))
+    return {"x": x, "nu": int(rng.integers(3, 6)) / 10 + 0.013, "seed": int(rng.integers(2**31))}
+
+
+def _measure(inputs: Params, outputs: Params) -> Params:
+    """What is certain of a random answer: how many are destroyed, what is left of the others, whether rows differ."""
+    x, found = inputs["x"], outputs["x_tilde"]
+    if found.shape != x.shape:
+        return {
+            "x_tilde": found,
+            "destroyed in each row": np.zeros(0),
+            "rows with the same components": np.zeros(0),
+            "components hit": np.zeros(0),
+        }
+    gone = found == 0
+    alike = np.array(float((gone == gone[0]).all() and gone.any() and not gone.all()))
+    return {
+        "destroyed in each row": gone.sum(axis=1).astype(float),
+        "x_tilde": np.where(gone, x, found),  # what is not destroyed stays as it was
+        "rows with the same components": alike,
+    }
+
+
+def _count(inputs: Params) -> int:
+    return corruption.processes.how_many(float(inputs["nu"]), inputs["x"].shape[1])
+
+
+def _gone(found: Params) -> Array:
+    return np.asarray((found["x_tilde"] == 0).sum(axis=1))
+
+
+def _kept(inputs: Params, found: Params) -> bool:
+    """Whether the answer has x's shape, and what is not zero is x."""
+    x, own = inputs["x"], found["x_tilde"]
+    return bool(x.shape == own.shape and np.allclose(own[own != 0], x[own != 0], rtol=1e-5))
+
+
+def _varies(inputs: Params, found: Params) -> bool:
+    """Whether the count varies from row to row."""
+    return len(set(_gone(found))) > 1
+
+
+def _whole(inputs: Params, found: Params) -> bool:
+    """Whether the count of the whole batch is exact."""
+    return bool(_gone(found).sum() == round(float(inputs["nu"]) * inputs["x"].size))
+
+
+def _fewer(inputs: Params, found: Params) -> bool:
+    """Whether no row loses more than the exact count, and most lose less: a component drawn twice counts once."""
+    gone, count = _gone(found), _count(inputs)
+    return bool((gone <= count).all() and gone.mean() < 0.97 * count)
+
+
+masking = exercise(
+    2, "masking",
+    Task(
+        "mask", {"x": " drawn", "nu": " drawn", "seed": " drawn"}, ("x_tilde",),
+        corruption.masking,
+        {
+            "counted over the whole batch": Shows(lambda i, f, e: _kept(i, f) and _whole(i, f) and _varies(i, f)),
+            "drawn with replacement": Shows(lambda i, f, e: _kept(i, f) and _varies(i, f) and _fewer(i, f)),
+            "always the first ones": Shows(lambda i, f, e: _kept(i, f) and _count(i) > 0 and bool((f["x_tilde"][:, : _count(i)] == 0).all() and (_gone(f) == _count(i)).all())),
+            "one choice for all rows": Shows(lambda i, f, e: _kept(i, f) and bool((_gone(f) == _count(i)).all() and f["x_tilde"][:, (f["x_tilde"] == 0).all(axis=0)].shape[1] == _count(i))),
+            "rescaled": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool(np.allclose(f["x_tilde"][f["x_tilde"] != 0] * (1 - i["nu"]), i["x"][f["x_tilde"] != 0], rtol=1e-4))),
+            "ν is kept": Shows(lambda i, f, e: _kept(i, f) and bool(abs(_gone(f).mean() - (i["x"].shape[1] - _count(i))) < 1)),
+            "the mask itself": Shows(lambda i, f, e: bool(np.isin(f["x_tilde"], (0, 1)).all()) and f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == 1).any())),
+            "nothing destroyed": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == i["x"]).all())),
+            "rounded down": Shows(lambda i, f, e: _kept(i, f) and bool((_gone(f) == int(i["nu"] * i["x"].shape[1])).all())),
+            "noise added": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] % 1 != 0).all() and (f["x_tilde"] != i["x"]).mean() > 0.05) and not bool(np.allclose(f["x_tilde"] / i["x"], (f["x_tilde"] / i["x"]).flat[0]))),
+            "set to 1": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == 1).any() and ((f["x_tilde"] == 1) | (f["x_tilde"] == i["x"])).all())),
+            "by chance": Shows(lambda i, f, e: _kept(i, f) and _varies(i, f) and not _fewer(i, f) and abs(_gone(f).mean() / i["x"].shape[1] - i["nu"]) < 0.1),
+        },
+        draw=_batch, prepare="import numpy as np\ndef arguments(x, nu, seed):\n    return x, nu, np.random.default_rng(seed)\n", measure=_measure,
+    ),
+)  # fmt: skip

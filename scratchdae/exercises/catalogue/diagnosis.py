@@ -1,0 +1,113 @@
+"""Exercises 17 to 19: a failing run is given. What should it reach, why does it not, and what repairs it?
+
+The answer is three constants, which are read from the file; the file itself is not run. The repair is tried: the run of
+the skeleton, with what the student changes, on a seed of its own.
+"""
+
+import secrets
+from collections.abc import Callable, Collection
+from typing import Any
+
+import numpy as np
+
+from scratchdae import backend, floors
+from scratchdae.arguments import Array, number
+from scratchdae.doctor.causes import CAUSES
+from scratchdae.exercises.checking import NOT_BEGUN, REFUSED, RIGHT, WRONG, Verdict
+from scratchdae.exercises.exercise import Exercise, Task, exercise
+from scratchdae.initializers import INITIALIZERS
+
+_WITHIN = 0.02  # of the floor
+_CHOICES: dict[str, Collection[str]] = {"init": INITIALIZERS, "output": ("sigmoid", "linear")}
+
+
+def _run(skeleton: str, repair: dict[str, Any], seed: int) -> float:
+    """Run a skeleton's training with some of its settings changed; return its loss."""
+    namespace: dict[str, Any] = {"__name__": "diagnosis"}
+    exec(skeleton, namespace)
+    with np.errstate(all="ignore"), backend.using("numpy"):
+        return float(namespace["run"](**repair, seed=seed))
+
+
+def _data(skeleton: str) -> Array:
+    namespace: dict[str, Any] = {"__name__": "diagnosis"}
+    exec(skeleton, namespace)
+    found: Array = namespace["x"]
+    return found
+
+
+def _refused(repair: object) -> str:
+    """Say what is not to be changed, or not so; nothing if all is well."""
+    if not isinstance(repair, dict) or not 1 <= len(repair) <= 2:
+        return "REPAIR must be a dict of one or two settings of run()"
+    for name, value in repair.items():
+        if name == "lr":
+            try:
+                number("lr", value, above=0, at_most=10)
+            except ValueError as error:
+                return f"REPAIR: {error}"
+        elif name not in _CHOICES or value not in _CHOICES[name]:
+            return f"REPAIR: {name} = {value!r} is no setting of run(); lr, init and output are"
+    return ""
+
+
+def _judge(
+    name: str, floor: Callable[[Array], float], causes: Collection[str], goal: float
+) -> Callable[[dict[str, Any]], Verdict]:
+    """Make the judge of a diagnosis: `causes` are those that are right, `goal` what the repaired run must reach."""
+
+    def judge(found: dict[str, Any]) -> Verdict:
+        told = {task.function: task for task in next(e for e in DIAGNOSES if e.name == name).tasks}
+        text = next(e for e in DIAGNOSES if e.name == name).skeleton
+        mine, cause, repair = (found.get(key) for key in ("FLOOR", "CAUSE", "REPAIR"))
+        if mine is None and not cause and not repair:
+            return Verdict(NOT_BEGUN, where="FLOOR, CAUSE and REPAIR are still empty")
+        right = floor(_data(text))
+        if not isinstance(mine, int | float) or abs(mine - right) > _WITHIN * right:
+            return Verdict(
+                WRONG, "FLOOR", f"FLOOR is {mine!r}, which is not within 2 % of what it should be", task=told["FLOOR"]
+            )
+        if cause not in causes:
+            known = CAUSES[cause].name if isinstance(cause, str) and cause in CAUSES else "no id of the list"
+            return Verdict(
+                WRONG, "CAUSE", f"CAUSE is {cause!r} ({known}), which is not what stops this run", task=told["CAUSE"]
+            )
+        refused = _refused(repair)
+        if refused:
+            return Verdict(REFUSED, "REPAIR", refused, task=told["REPAIR"])
+        assert isinstance(repair, dict)
+        loss = _run(text, repair, secrets.randbelow(1000))
+        if not loss <= goal:
+            return Verdict(
+                WRONG,
+                "REPAIR",
+                f"the run with {repair} ends at {loss:.4g}; {goal:g} or less is asked for",
+                task=told["REPAIR"],
+            )
+        return Verdict(RIGHT)
+
+    return judge
+
+
+def _mean_picture(x: Array) -> float:
+    return floors.constant(x)
+
+
+def _nats(x: Array) -> float:
+    return float(x.shape[1] * floors.constant(x, "cross_entropy"))
+
+
+def _out_of_reach(x: Array) -> float:
+    return floors.output_range(x, 0, 1)
+
+
+def _diagnosis(n: int, name: str, *about: Any) -> Exercise:
+    tasks = (Task(constant, {}, (), lambda: (), {}) for constant in ("FLOOR", "CAUSE", "REPAIR"))
+    return exercise(n, name, *tasks, judge=_judge(name, *about))
+
+
+DIAGNOSES = (
+    _diagnosis(17, "picture_stays_black", _mean_picture, ("F15", "F02"), 0.052),
+    _diagnosis(18, "below_the_mean_and_no_further", _out_of_reach, ("F14",), 0.4),
+    _diagnosis(19, "same_answer_to_all", _nats, ("F09",), 175.0),
+)

@@ -1,0 +1,172 @@
+"""Check one file: run it on the cases of its exercise, and say in a student's terms what came of it."""
+
+import ast
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from scratchdae.exercises import process
+from scratchdae.exercises.exercise import Case, Exercise, Mistake, Task
+from scratchdae.exercises.judge import judge
+
+RIGHT, WRONG, NOT_BEGUN, REFUSED = "right", "wrong", "not begun", "refused"
+STATES = (RIGHT, WRONG, NOT_BEGUN, REFUSED)
+_LARGEST = 200_000  # characters of a submission
+_SLOW, _NOTICED = 20, 0.02  # times the library's, and seconds, from which a right answer is called slow
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What is said of a file."""
+
+    state: str  # one of STATES
+    function: str = ""  # the one that it is about
+    where: str = ""  # the first thing that is wrong, with place and numbers
+    mistake: Mistake | None = None  # if it is known
+    pattern: str = ""
+    task: Task | None = None
+    slow: str = ""
+    said: str = ""  # what the file printed
+    seconds: float = 0.0
+
+
+def check_source(exercise: Exercise, source: str, path: Path, seed: int | None = None) -> Verdict:
+    """Check the text of a solution; `seed` is of the fresh cases, by default one that nobody can know."""
+    start = time.perf_counter()
+    if len(source) > _LARGEST:
+        return Verdict(REFUSED, where=f"the file has {len(source)} characters; at most {_LARGEST} are read")
+    if exercise.judge is not None:
+        return _timed(_constants(exercise, source), start)
+    seed = secrets.randbits(32) if seed is None else seed
+    groups = [
+        (task, _cases(task, seed), task.case("a large case", seed, task.big) if task.big else None)
+        for task in exercise.tasks
+    ]
+    requests = [case.request for _, cases, large in groups for case in (*cases, *([large] if large else []))]
+    session = process.ask(source, path, requests, exercise.seconds)
+    done = 0
+    slow = ""
+    for task, cases, large in groups:
+        answers = session.answers[done : done + len(cases) + bool(large)]
+        done += len(cases) + bool(large)
+        finding = judge(cases[: len(answers)], answers[: len(cases)])
+        if finding is not None:
+            verdict = Verdict(
+                WRONG, task.function, finding.where, finding.mistake, finding.pattern, task, said=session.said
+            )
+            return _timed(verdict, start)
+        if len(answers) < len(cases) + bool(large):
+            case = (*cases, large)[len(answers)]
+            return _timed(_unanswered(session, task, case.label if case else ""), start)
+        if large:
+            finding = judge([large], answers[len(cases) :])
+            if finding is not None:
+                return _timed(
+                    Verdict(WRONG, task.function, finding.where, None, finding.pattern, task, said=session.said), start
+                )
+            slow = slow or _slow(large, answers[-1].seconds, source)
+    return _timed(Verdict(RIGHT, slow=slow, said=session.said), start)
+
+
+def check_file(exercise: Exercise, path: Path) -> Verdict:
+    """Check a file; one that is not there, or not text, is not begun or refused."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST * 4)
+        source = content.decode("utf-8-sig")
+    except FileNotFoundError:
+        return Verdict(NOT_BEGUN, where=f"{path} is not there: scratchdae exercises start {exercise.id}")
+    except UnicodeDecodeError:
+        return Verdict(REFUSED, where=f"{path} is not a text in UTF-8")
+    if path.suffix == ".ipynb":
+        from scratchdae.exercises.notebook import code
+
+        try:
+            source = code(source)
+        except ValueError as error:
+            return Verdict(REFUSED, where=f"{path}: {error}")
+    return check_source(exercise, source, path)
+
+
+def _cases(task: Task, seed: int) -> list[Case]:
+    frozen = [task.case(f"case {number}", number) for number in range(1, task.frozen + 1)]
+    return frozen + [task.case(f"a fresh case ({seed + number})", seed + number) for number in range(task.fresh)]
+
+
+def _timed(verdict: Verdict, start: float) -> Verdict:
+    return Verdict(**{**vars(verdict), "seconds": time.perf_counter() - start})
+
+
+def _unanswered(session: process.Session, task: Task, label: str) -> Verdict:
+    """Say why there is no answer to a case."""
+    if session.absent:
+        where = f"there is no function {session.absent} in the file: it was there when you began"
+        return Verdict(REFUSED, session.absent, where, task=task, said=session.said)
+    if session.error is None:
+        return Verdict(REFUSED, task.function, f"{label}: {session.stopped}", task=task, said=session.said)
+    kind, message, places = session.error
+    if kind == "NotImplementedError":
+        return Verdict(NOT_BEGUN, task.function, f"{task.function} still has its gap", task=task, said=session.said)
+    if kind == "SystemExit":
+        message = "the file leaves Python (exit) where an answer is expected"
+    lines = "".join(f"\n    line {number}: {line}" for number, line in places)
+    return Verdict(WRONG, task.function, f"{label}: {kind}: {message}{lines}", task=task, said=session.said)
+
+
+def _slow(case: Case, seconds: float, source: str) -> str:
+    """Say how much slower than the library a right answer is, and why."""
+    start = time.perf_counter()
+    case.answer(case.task.reference)
+    own = time.perf_counter() - start
+    if seconds < _NOTICED or seconds < _SLOW * own:
+        return ""
+    loops = [
+        node.lineno
+        for function in ast.walk(ast.parse(source))
+        if isinstance(function, ast.FunctionDef) and function.name == case.task.function
+        for node in ast.walk(function)
+        if isinstance(node, ast.For | ast.While | ast.comprehension | ast.ListComp) and hasattr(node, "lineno")
+    ]
+    why = f": line {loops[0]} loops in Python over what one product or sum of arrays can do at once" if loops else ""
+    return f"{case.task.function} takes {1e3 * seconds:.0f} ms where {1e3 * own:.1f} ms are enough{why}"
+
+
+def _constants(exercise: Exercise, source: str) -> Verdict:
+    """Read the constants of a diagnosis, without running the file, and have them judged."""
+    found: dict[str, Any] = {}
+    try:
+        for node in ast.parse(source).body:
+            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        return Verdict(REFUSED, where=f"FLOOR, CAUSE and REPAIR must be plain constants: {error}")
+    verdict: Verdict = exercise.judge(found)
+    return verdict
+
+
+def sentences(exercise: Exercise, verdict: Verdict, hints: int) -> Sequence[str]:
+    """Put a verdict into words; each hint says more, none the code."""
+    if verdict.state == RIGHT:
+        return [f"Exercise {exercise.id}: right.", *([f"But slow: {verdict.slow}."] if verdict.slow else [])]
+    name = f", {verdict.function}" if verdict.function else ""
+    functions = [task.function for task in exercise.tasks]
+    done = functions[: functions.index(verdict.function)] if verdict.function in functions else []
+    lines = [f"Exercise {exercise.id}, {function}: right." for function in done]
+    lines += [f"Exercise {exercise.id}{name}: {verdict.state}.", f"  {verdict.where}"]
+    if verdict.state != WRONG:
+        return lines
+    lines += [f"  {verdict.pattern}."] if verdict.pattern else []
+    about = verdict.mistake or verdict.task
+    if about is None:
+        return lines
+    lines += ["", f"  {about.question}"]
+    if hints:
+        lines += [f"  {about.sentence}"]
+    if hints > 1 and verdict.task is not None:
+        lines += [f"  {verdict.task.equation}", f"  Explained in chapter {exercise.chapter}: scratchdae chapters list"]
+    if hints < 2:
+        lines += ["", f"  More: scratchdae exercises check {exercise.id} {'--hint ' * (hints + 1)}".rstrip()]
+    return lines

@@ -1,0 +1,184 @@
+"""Compare answers with the right ones, and find the mistake's name: one that explains every case, if no other does."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from scratchdae.arguments import Array, Params
+from scratchdae.exercises.exercise import Case, Mistake
+from scratchdae.exercises.process import Answer
+
+_LOOSER = 5  # a name may fit a little less well than a right answer
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What is wrong with the answers of one function."""
+
+    where: str  # the case, the array, the place and the numbers
+    mistake: Mistake | None  # if it is known
+    pattern: str = ""  # what all of the array's entries have in common, if anything
+
+
+def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
+    """Hold a function's answers to its cases, in order; None if all are right."""
+    changed = [
+        name
+        for case, answer in zip(cases, answers, strict=True)
+        for name in case.inputs
+        if name not in answer.inputs or not _same(case.inputs[name], answer.inputs[name], 0.0)
+    ]
+    if changed:
+        return Finding(f"{changed[0]} is not the same after the call as before", _in_place(changed[0]))
+    expected = [case.measured(case.answer(case.task.reference)) for case in cases]
+    found = [case.measured(answer.outputs) for case, answer in zip(cases, answers, strict=True)]
+    for case, right, own in zip(cases, expected, found, strict=True):
+        for name in right:
+            if not _same(right[name], own[name], case.task.rtol):
+                pattern = _pattern(cases, expected, found, name)
+                where = f"{case.label}: {_where(name, right[name], own[name])}"
+                known = _named(cases, answers, expected, found)
+                return Finding(
+                    where,
+                    known or (pattern if isinstance(pattern, Mistake) else None),
+                    str(pattern) if isinstance(pattern, str) else "",
+                )
+    return None
+
+
+def _named(
+    cases: Sequence[Case], answers: Sequence[Answer], expected: Sequence[Params], found: Sequence[Params]
+) -> Mistake | None:
+    """Return the one mistake whose answers these are, in all cases; else the first, the most special, that shows."""
+    table = cases[0].task.mistakes
+    exact = [mistake for mistake in table if mistake.wrong and _explains(mistake, cases, expected, found)]
+    if exact:
+        return exact[0] if len(exact) == 1 else None
+    for mistake in table:
+        if mistake.shows is not None and all(
+            mistake.shows(case.inputs, answer.outputs, right)
+            for case, answer, right in zip(cases, answers, expected, strict=True)
+        ):
+            return mistake
+    return None
+
+
+def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> bool:
+    """Tell whether a wrong function answers every case as the student's, and not all of them rightly."""
+    assert mistake.wrong is not None
+    differs = False
+    for case, right, own in zip(cases, expected, found, strict=True):
+        try:
+            wrong = case.measured(case.answer(mistake.wrong))
+        except (ArithmeticError, ValueError, TypeError, IndexError):
+            return False
+        if any(not _same(wrong[name], own[name], _LOOSER * case.task.rtol) for name in right):
+            return False
+        differs = differs or any(not _same(wrong[name], right[name], _LOOSER * case.task.rtol) for name in right)
+    return differs
+
+
+def _same(one: Array, other: Array, rtol: float) -> bool:
+    """Tell whether two arrays are equal, within a part of the first one's largest finite entry."""
+    if one.shape != other.shape:
+        return False
+    finite = np.isfinite(one)
+    with np.errstate(all="ignore"):
+        scale = np.abs(one[finite]).max(initial=0.0)
+        if not np.array_equal(one[~finite], other[~finite], equal_nan=True):
+            return False
+        return bool((np.abs(one[finite].astype(float) - other[finite].astype(float)) <= rtol * (scale or 1.0)).all())
+
+
+def _where(name: str, right: Array, own: Array) -> str:
+    """Say the first place that differs most plainly: a shape, a number that is none, or the largest difference."""
+    if right.shape != own.shape:
+        return f"{name} has shape {own.shape}, expected {right.shape}"
+    with np.errstate(all="ignore"):
+        apart = np.abs(np.asarray(own - right, float))
+    index = (
+        np.unravel_index(int(np.argmax(np.where(np.isnan(apart), np.inf, apart))), apart.shape) if right.ndim else ()
+    )
+    place = f"{name}[{', '.join(map(str, index))}]" if index else name
+    wrong = int((apart > 1e-6 * np.abs(right[np.isfinite(right)]).max(initial=0)).sum() + np.isnan(apart).sum())
+    share = f" ({wrong} of {right.size} entries differ)" if right.size > 1 else ""
+    return f"{place} is {own[index]:.6g}, expected {right[index]:.6g}{share}"
+
+
+def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params], name: str) -> Mistake | str:
+    """Find what the array's entries have in common with the right ones, in every case."""
+    pairs = [(case, right[name], own[name]) for case, right, own in zip(cases, expected, found, strict=True)]
+    only = all(
+        _same(right[other], own[other], 1e-4)
+        for right, own in zip(expected, found, strict=True)
+        for other in right
+        if other != name
+    )
+    if all(right.ndim == 2 and right.shape != own.shape and _same(right.T, own, 1e-4) for _, right, own in pairs):
+        return _transposed(name) if only else f"{name} is the transpose of what is expected"
+    if any(right.shape != own.shape for _, right, own in pairs):
+        return ""
+    factors = list[Any]()
+    for case, right, own in pairs:
+        if not (np.isfinite(own).all() and np.isfinite(right).all() and right.any()):
+            return ""
+        factor = float((right * own).sum() / (right * right).sum())
+        if not _same(factor * right, own, 1e-4) or factor == 0:
+            return _part(right, own, name)
+        if abs(factor - 1) > 1e-4:
+            factors.append((case, factor))
+    for text, (value, _, _) in _FACTORS.items():
+        if factors and all(abs(value(case.sizes) / factor - 1) < 1e-3 for case, factor in factors):
+            return _factor(name, text) if only else f"{name} is {text} times what is expected, in every entry"
+    return f"{name} is {factors[0][1]:.4g} times what is expected, in every entry of this case" if factors else ""
+
+
+_FACTORS: dict[str, tuple[Callable[[Mapping[str, int]], float], str, str]] = {  # value, question, sentence
+    "−1": (lambda _: -1, "Which way does it point?", "the sign is turned"),
+    "2": (lambda _: 2, "Does a square leave a factor behind, or is something added twice?", "a factor 2 too many"),
+    "1/2": (lambda _: 1 / 2, "Where does the factor of the square's derivative go?", "a factor 2 is missing"),
+    "B": (lambda n: n["B"], "Is the loss a sum over the batch, or a mean?", "a sum over the batch, not a mean"),
+    "1/B": (lambda n: 1 / n["B"], "How often is it divided by the number of examples?", "divided by B too often"),
+    "D": (lambda n: n["D"], "Is one example's loss a sum over D, or a mean?", "multiplied by D"),
+    "1/D": (lambda n: 1 / n["D"], "Is one example's loss a sum over D, or a mean?", "averaged over D too"),
+    "B·D": (lambda n: n["B"] * n["D"], "By how many numbers is it divided?", "a sum over everything"),
+    "1/(B·D)": (lambda n: 1 / (n["B"] * n["D"]), "By how many numbers is it divided?", "divided by B·D too often"),
+    "B/D": (lambda n: n["B"] / n["D"], "Over which axis is the mean taken?", "a mean over D where one over B is meant"),
+    "1/H": (lambda n: 1 / n["H"], "Over which axis is the mean taken?", "divided by H"),
+    "H": (lambda n: n["H"], "Over which axis is the mean taken?", "multiplied by H"),
+}
+
+
+def _factor(name: str, text: str) -> Mistake:
+    _, question, why = _FACTORS[text]
+    return Mistake(f"factor {text}", question, f"{name} is {text} times what it should be: {why}.")
+
+
+def _transposed(name: str) -> Mistake:
+    return Mistake(
+        "transposed",
+        f"Which shape should {name} have, and which one has yours?",
+        f"{name} is transposed: the two factors of the product are in the wrong order.",
+    )
+
+
+def _in_place(name: str) -> Mistake:
+    return Mistake(
+        "in place",
+        f"What does the caller find in {name} after your function has run?",
+        f"{name} is changed in place: `-=`, `out=` and slices write into the caller's array. Use a new one.",
+    )
+
+
+def _part(right: Array, own: Array, name: str) -> str:
+    """Say if the differences lie in one row or column."""
+    if right.ndim != 2:
+        return ""
+    apart = np.abs(own - right) > 1e-4 * np.abs(right).max()
+    for axis, kind in ((1, "row"), (0, "column")):
+        touched = np.flatnonzero(apart.any(axis=axis))
+        if len(touched) == 1 and apart.shape[1 - axis] > 1:
+            return f"only {kind} {touched[0]} of {name} differs"
+    return ""

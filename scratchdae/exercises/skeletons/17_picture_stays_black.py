@@ -1,0 +1,51 @@
+"""Exercise 17: a loss that never moves.
+
+Somebody posts this training and its screen:
+
+    epoch 5   loss 0.111
+    epoch 10  loss 0.111        the pictures are black, but for a few pixels
+
+Three answers are asked for, as constants below. What the loss is to be compared with (FLOOR):
+the mean squared error of the best answer that is the same for every picture.
+Why it fails (CAUSE), one of
+
+    F01  the learning rate is too low           F11  gradients vanish with depth
+    F02  it is too high: it diverges            F13  dead rectifiers
+    F04  stopped too early                      F14  the output cannot reach the targets
+    F09  first weights too small, or all alike  F15  the output is saturated
+    F10  first weights are too large            F19  the bottleneck is too narrow
+
+and what to change (REPAIR), one or two settings of run(), as in {"lr": 0.5}. The repair is tried on another seed.
+Run this file as it is, change it, measure: this one uses scratchdae. Only the three constants are read.
+
+Check it with: scratchdae exercises check 17
+"""
+
+import numpy as np
+
+import scratchdae as s
+from scratchdae.layers import Dense, ReLU, Sigmoid
+from scratchdae.optimizers import Adam
+
+x = s.datasets.to_float(s.datasets.digits().x_train[:1000], np.float32)  # (1000, 784), in [0, 1]
+
+
+def run(lr: float = 0.1, init: str = "glorot_uniform", output: str = "sigmoid", seed: int = 0) -> float:
+    """Train 784-64-16-64-784 for ten epochs; return the mean squared error."""
+    layers = [Dense(64, init), ReLU(), Dense(16, init), ReLU(), Dense(64, init), ReLU(), Dense(784, init)]
+    layers += [Sigmoid()] if output == "sigmoid" else []
+    rng = s.streams(seed).initialisation
+    network = s.Sequential(layers, (784,), rng, loss="squared_error", reduction="mean", dtype=np.float32)
+    s.fit(network, x, epochs=10, lr=lr, optimizer=Adam(), batch_size=50, seed=seed, progress=False)
+    return float(s.evaluate(network, x))
+
+
+FLOOR = None  # a number
+CAUSE = ""  # an id of the list
+REPAIR = {}  # settings, of lr, init, output
+
+
+if __name__ == "__main__":
+    print(f"the loss as posted: {run():.4f}")
+    if FLOOR is None:
+        print("Not solved yet. To check it: scratchdae exercises check 17")

@@ -1,0 +1,60 @@
+# %% held out | every component by chance => by chance
+def mask(x, nu, rng):
+    return np.where(rng.random(x.shape) < nu, 0, x)
+# %% held out | writes into x => in place
+def mask(x, nu, rng):
+    for row in x:
+        row[rng.choice(len(row), round(nu * len(row)), replace=False)] = 0
+    return x
+# %% held out | the same components in each row => one choice for all rows
+def mask(x, nu, rng):
+    out = x.copy()
+    out[:, rng.permutation(x.shape[1])[: round(nu * x.shape[1])]] = 0
+    return out
+# %% held out | rescaled as dropout does => rescaled
+def mask(x, nu, rng):
+    k = round(nu * x.shape[1])
+    keep = np.ones(x.shape)
+    for row in keep:
+        row[rng.permutation(x.shape[1])[:k]] = 0
+    return x * keep / (1 - nu)
+# %% held out | keeps nu => ν is kept
+def mask(x, nu, rng):
+    out = x.copy()
+    for row in out:
+        row[rng.permutation(len(row))[round(nu * len(row)):]] = 0
+    return out
+# %% held out | with replacement => drawn with replacement
+def mask(x, nu, rng):
+    out = x.copy()
+    for row in out:
+        row[rng.integers(0, len(row), round(nu * len(row)))] = 0
+    return out
+# %% int cuts => rounded down
+def mask(x, nu, rng):
+    out = x.copy()
+    for row in out:
+        row[rng.permutation(len(row))[:int(nu * len(row))]] = 0
+    return out
+# %% the first ones => always the first ones
+def mask(x, nu, rng):
+    out = x.copy()
+    out[:, :round(nu * x.shape[1])] = 0
+    return out
+# %% the mask => the mask itself
+def mask(x, nu, rng):
+    out = np.ones(x.shape)
+    for row in out:
+        row[rng.permutation(len(row))[:round(nu * len(row))]] = 0
+    return out
+# %% to one => set to 1
+def mask(x, nu, rng):
+    out = x.copy()
+    for row in out:
+        row[rng.permutation(len(row))[:round(nu * len(row))]] = 1
+    return out
+# %% count of the whole batch => counted over the whole batch
+def mask(x, nu, rng):
+    out = x.flatten()
+    out[rng.permutation(out.size)[:round(nu * out.size)]] = 0
+    return out.reshape(x.shape)

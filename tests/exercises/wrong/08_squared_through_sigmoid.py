@@ -1,0 +1,48 @@
+# %% no slope => the slope is missing
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), 2 * (z - x) / len(x)
+# %% slope of a => the slope of a
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), 2 * (z - x) * a * (1 - a) / len(x)
+# %% tanh slope => the slope of tanh
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), 2 * (z - x) * (1 - z**2) / len(x)
+# %% no two => half the gradient
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), (z - x) * z * (1 - z) / len(x)
+# %% one half in both => half the loss
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x) / 2, (z - x) * z * (1 - z) / len(x)
+# %% np.mean => averaged over D too
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.mean((z - x) ** 2), 2 * (z - x) * z * (1 - z) / z.size
+# %% np.mean in the loss alone => the loss averaged over D, the gradient not
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.mean((z - x) ** 2), 2 * (z - x) * z * (1 - z) / len(x)
+# %% gradient of the sum => the gradient not averaged
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), 2 * (z - x) * z * (1 - z)
+# %% sums => not averaged
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2), 2 * (z - x) * z * (1 - z)
+# %% x - z => the sign
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), 2 * (x - z) * z * (1 - z) / len(x)
+# %% half of the slope => half a slope
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), 2 * (z - x) * z / len(x)
+# %% the cross-entropy's gradient => the cross-entropy's gradient
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-a))
+    return np.sum((z - x) ** 2) / len(x), (z - x) / len(x)
