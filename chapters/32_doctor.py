@@ -187,7 +187,7 @@ for name in ill:
     best = reports[name].prescription[0]
     assert best.proved, f"{name}: a cause must be proved on three seeds, found {best.evidence}"
     assert best.after < 0.5 * best.before, f"{name}: the repair must help, found {best.evidence}"
-    assert 1 <= len(helped[name]) <= 0.6 * len(tried[name]), f"{name}: most changes must do nothing, found {tried[name]}"
+    assert 1 <= len(helped[name]) <= 0.6 * len(tried[name]), f"{name}: most must do nothing, found {tried[name]}"
     assert "he_init" not in helped[name], f"{name}: He's weights must not help, found {tried[name]}"
 assert set(named.values()) <= {"F01", "F04"}, f"Q1a: the steps or the rate must be named, found {named}"
 assert max(left["F04"], default=0) < 1.1, f"Q1a: with more steps it must pass the constant, found {left}"
