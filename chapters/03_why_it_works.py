@@ -28,10 +28,11 @@
 import matplotlib.pyplot as plt
 import numpy as np
 
-from scratchdae import Corruption, DenoisingAutoencoder, autoencoder, fit, streams
+from scratchdae import Corruption, DenoisingAutoencoder, Sequential, autoencoder, fit, streams
 from scratchdae.chapter import Chapter
 from scratchdae.corruption import gaussian
 from scratchdae.datasets import curve, curved_manifold, project_to_curve
+from scratchdae.layers import ContractiveDense, TiedDense
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.schedules import Geometric
 
@@ -52,25 +53,43 @@ CHAINS, STEPS = (400, 300) if chapter.quick else (1500, 600)
 
 
 # %%
-def with_noise(start, corruption="gaussian:1"):
-    """Train one autoencoder on the curve; return its reconstruction, a function of points of the plane."""
+def beginning(start):
+    """Return the data in units of sigma, and the first weights."""
     scale, through_data = STARTS[start]
     x = (curved_manifold(N, np.random.default_rng(chapter.seed))[0] - 0.5) / SIGMA
     rng = streams(chapter.seed).initialisation
-    options = {"loss": "squared_error", "output": "linear"}
-    model = DenoisingAutoencoder(2, HIDDEN, rng, initializer=lambda size, rng, _: rng.normal(0, scale, size), **options)
-    W = model.params["W"]
+    W, b = rng.normal(0, scale, (2, HIDDEN)), np.zeros(HIDDEN)
     if through_data:  # each hidden unit changes its mind at some point near the data
-        model.params["b"] = -(gaussian(x[:HIDDEN], 1.0, rng).T * W).sum(axis=0)
-    model.params["b_prime"] = -W.sum(axis=1) / 2  # half-active units reconstruct the centre
+        b = -(gaussian(x[:HIDDEN], 1.0, rng).T * W).sum(axis=0)
+    return x, {"W": W, "b": b, "b_prime": -W.sum(axis=1) / 2}  # half-active units reconstruct the centre
+
+
+def train(model, x, epochs=EPOCHS, corruption="none"):
     options = {"batch_size": BATCH, "seed": chapter.seed, "backend": "numpy", "progress": False}
-    fit(model, x, epochs=EPOCHS, lr=Geometric(0.05, 0.001, EPOCHS), corruption=Corruption.parse(corruption), **options)
+    fit(model, x, epochs=epochs, lr=Geometric(0.05, 0.001, epochs), corruption=Corruption.parse(corruption), **options)
+
+
+def with_noise(start, corruption="gaussian:1"):
+    """Train one autoencoder on the curve; return its reconstruction, a function of points of the plane."""
+    model = DenoisingAutoencoder(2, HIDDEN, streams(chapter.seed).initialisation, loss="squared_error", output="linear")
+    x, model.params = beginning(start)
+    train(model, x, corruption=corruption)
     return lambda points: 0.5 + SIGMA * autoencoder.forward(model.params, (points - 0.5) / SIGMA)[0]
 
 
 def without_noise(start):
     """Train the same autoencoder to copy its clean input: nothing says what to do beside the curve."""
     return with_noise(start, corruption="none")
+
+
+def contractive(start, weight=10.0):
+    """Train it on the clean curve, with a penalty of the code's derivative in place of noise."""
+    layers, rng = [ContractiveDense(HIDDEN, weight=weight), TiedDense(2, 0)], streams(chapter.seed).initialisation
+    model = Sequential(layers, (2,), rng, reduction="paper")
+    x, first = beginning(start)
+    model.params = dict(zip(model.params, first.values(), strict=True))
+    train(model, x, EPOCHS // 2)
+    return lambda points: 0.5 + SIGMA * model.predict((points - 0.5) / SIGMA)
 
 
 reconstructions = {("noise", start): with_noise(start) for start in STARTS}
@@ -147,6 +166,7 @@ def run_chain(r):
 
 
 curved = {key: measure(r) for key, r in reconstructions.items()} | {("best", "mean"): measure(best_mean)}
+contracted = measure(contractive("1"))
 paths = {}
 for key, r in (reconstructions | {("best", "mean"): best_mean, ("best", "sample"): best_sample}).items():
     paths[key], ending = run_chain(r)
@@ -177,6 +197,9 @@ assert spread[0] < 0.2, f"with noise the first weights should not matter, found 
 assert spread[1] > 0.3, f"without noise the first weights should decide, found a spread of {spread[1]:.2f}"
 lost = max(broken["chain_90%"] for broken in without)
 assert lost > 1.2, f"a copier's chain should not find the curve, found all within {lost:.2f} sigma"
+copied = curved["no noise", "1"]  # from the first weights that do worst
+assert contracted["cosine"] > copied["cosine"] + 0.25, "the penalty should turn the arrows home"
+assert contracted["score_error"] < 0.6 * copied["score_error"], "and tell about the score"
 
 mean, sample = curved["best", "mean"], curved["best", "sample"]
 inside = SIGMA / (2 * RADIUS)  # how far inside an arc the mean of its blurred points lies, in sigmas
@@ -249,6 +272,8 @@ steps.grid(alpha=0.3)
 #    the bound on $\log p(\tilde x)$ because it is constant. What is that constant?
 # 4. Training maximises a lower bound on $I(X;Y)$: no decoder's cross-entropy $L$ is below $H(X\mid Y)$, so $I(X;Y)\ge
 #    H(X)-L$. Bits were corrupted in 42 ways and encoded with real numbers. What can training add to the information?
+# 5. What does noise of a small $\sigma$ add to the squared error? `contractive` is trained without any: why do its
+#    arrows turn home too?
 #
 # *Answers.*
 # 1. Yes, of $\sum_j\mathrm{softplus}(w_j^\top\tilde x+b_j)+b'^\top\tilde x$. The best one is the gradient of
@@ -261,8 +286,13 @@ steps.grid(alpha=0.3)
 #    \varepsilon$.
 # 4. Nothing, as soon as the 42 codes differ, which they do before any training: $I(X;Y)=I(X;\tilde X)$. The bound rises
 #    all the same: training makes information legible. Only a code of finite precision can gain any.
+# 5. $\sigma^2\|\partial r/\partial x\|^2$ where $r(x)=x$, to first order in $\sigma^2$ (Bishop 1995). The contractive
+#    autoencoder (Rifai et al. 2011) pays for $\|\partial y/\partial x\|^2$, of the code; tied weights carry it to $r$.
+#    Along the curve the reconstruction must follow, so it is across that both give way. The penalty sees the curve
+#    alone, and knows less of what lies a $\sigma$ away.
 
 # %%
+curved["contractive", "1"] = contracted
 chapter.finish(figure, {"curve": {", ".join(key): values for key, values in curved.items()}})
 print("With noise the reconstruction points to where data are dense, by the score; without, the first weights decide.")
 print("Hand your network points beside the data. If they do not come back, it was shown too little noise to know.")

@@ -78,8 +78,7 @@ K_DEEP, WIDE = 8, 64 if chapter.quick else 128  # code and hidden layers of the 
 
 # %%
 rng = np.random.default_rng([chapter.seed, 4])
-images = to_float(digits().x_train[:N]).reshape(N, 28, 28)
-images = images.reshape(N, 28 // BLOCK, BLOCK, 28 // BLOCK, BLOCK).mean(axis=(2, 4))
+images = to_float(digits().x_train[:N], side=28 // BLOCK)
 mixtures, mixing = redundant_columns(N, D, HIDDEN_COLUMNS, rng, noise=NOISE_SHARE)
 data = {"uniform noise": uniform(N, D, rng), "mixtures of 8": mixtures, "digits": images.reshape(N, -1)}
 surveys = {name: floors.survey(x, rng, codes=[K[name]], masks=[]) for name, x in data.items()}

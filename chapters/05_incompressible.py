@@ -98,8 +98,7 @@ for (name, kind), values in left.items():
 
 # %%
 data = digits()
-pixels = to_float(np.concatenate([data.x_train, data.x_test]), np.float32)
-pixels = pixels.reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
+pixels = to_float(np.concatenate([data.x_train, data.x_test]), np.float32, side=14)
 tests = {"digits": pixels, "digits, shuffled": shuffled(pixels, 6)}
 trained, digit_loss = {}, {}
 for name, x in tests.items():

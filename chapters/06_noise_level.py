@@ -130,11 +130,8 @@ print("mixtures, annealed to 0:", ", ".join(f"{key} {found:.3f}" for key, (found
 # image; the same network without noise, and with the noise annealed to zero. All three are asked to remove 20 %.
 
 # %%
-data, block = digits(), 28 // SIDE
-images, new_images = (
-    to_float(part, np.float32).reshape(-1, SIDE, block, SIDE, block).mean(axis=(2, 4)).reshape(-1, SIDE**2)
-    for part in (data.x_train[:N_DIGITS], data.x_test)
-)
+data = digits()
+images, new_images = (to_float(part, np.float32, SIDE) for part in (data.x_train[:N_DIGITS], data.x_test))
 static = np.random.default_rng([chapter.seed, 7]).standard_normal(new_images.shape, dtype=np.float32)
 new_noisy = new_images + np.float32(DIGIT_NOISE) * static
 on_digits, answers = {}, {"noisy": new_noisy}

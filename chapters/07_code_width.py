@@ -139,10 +139,7 @@ def accuracy(features, new_features):
 
 
 data = digits()
-images, new_images = (
-    to_float(part, np.float32).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
-    for part in (data.x_train[:N_DIGITS], data.x_test)
-)
+images, new_images = (to_float(part, np.float32, side=14) for part in (data.x_train[:N_DIGITS], data.x_test))
 labelled, switching = {"pixels": accuracy(images, new_images)}, {}
 options = {"lr": Geometric(DIGIT_LR, DIGIT_LR / 20, DIGIT_EPOCHS), "epochs": DIGIT_EPOCHS, "batch_size": 50}
 for name, corruption in (("untrained", None), ("trained", None), ("with masking", Corruption("masking", 0.5))):

@@ -153,8 +153,8 @@ for n in LINEAR_ROWS:
     linear[n]["law"] = floors.sample_pca(LINEAR_CODE, n, LINEAR_D, 1.0)
     print(f"linear, {n:5d} rows, line {line:.4f}:", {key: round(value, 4) for key, value in linear[n].items()})
 
-pixels = to_float(digits().x_train[: DIGITS_MANY + 500], np.float32).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4))
-pictures, new_pictures = np.split(pixels.reshape(-1, 196), [DIGITS_MANY])
+pixels = to_float(digits().x_train[: DIGITS_MANY + 500], np.float32, side=14)
+pictures, new_pictures = np.split(pixels, [DIGITS_MANY])
 mean_image, digit_models, digit_losses = floors.constant(new_pictures), {}, {}
 for n in (DIGITS_FEW, DIGITS_MANY):
     layers = [Dense(HIDDEN), ReLU(), Dense(8), Dense(HIDDEN), ReLU(), Dense(196), Sigmoid()]

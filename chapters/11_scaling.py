@@ -6,7 +6,7 @@
 # of the best constant, creeps along a straight line as if the learning rate were a hundred times too small. All three
 # are told to scale their data.
 #
-# *Failure modes: F16, F05 · networks: Q3 · advice: scale the data*
+# *Failure modes: F16 · networks: Q3 · advice: scale the data*
 
 # %% [markdown]
 # ## Is it yours?
@@ -34,7 +34,7 @@ import numpy as np
 
 from scratchdae import NonFiniteError, Sequential, fit, floors, layer_statistics, streams
 from scratchdae.chapter import Chapter
-from scratchdae.datasets import digits
+from scratchdae.datasets import digits, to_float
 from scratchdae.layers import Dense, ReLU, Tanh
 from scratchdae.optimizers import SGD, Adam
 from scratchdae.plots import BLUE, GREY, ORANGE, floor_line
@@ -58,7 +58,7 @@ SAMPLE = 100 if chapter.quick else 200  # digits on which the curvature is measu
 # are divided by the variance of the targets: 1 is the best constant image.
 
 # %%
-grey = digits().x_train[:N].reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(N, -1)  # 0 to 255
+grey = to_float(digits().x_train[:N].astype(float), side=14)  # 0 to 255, as floats are taken as they are
 
 
 def build(activation, seed):

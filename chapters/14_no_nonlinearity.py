@@ -119,7 +119,7 @@ print("plane, over PCA's loss for 2:", ", ".join(f"{name} {value:.2g}" for name,
 # LeakyReLU; then a code of 8 with a hidden ReLU layer of 128 in the encoder or in the decoder only, or 64 in both.
 
 # %%
-images = to_float(digits().x_train[:N]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(N, -1)
+images = to_float(digits().x_train[:N], side=14)
 pca = floors.pca(images)
 leaky = {}
 for code in CODES:

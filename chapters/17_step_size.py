@@ -29,7 +29,6 @@
 # learning rate 1e-6 is called more or less non-functional there, 1e-3 works. On trial: the test of the factor ten; that
 # gradient descent diverges from $2/h_{\max}$ on ($h_{\max}$: the largest curvature), the heavy ball from
 # $2(1+\beta)/h_{\max}$ on; and that minibatches stay above the floor well below it, by an amount that can be computed.
-# (Whether RMSprop beats Adam here is a matter of chapter 24.)
 
 # %%
 import matplotlib.pyplot as plt
@@ -102,7 +101,7 @@ for seed in SEEDS:
 # $$ L_t - L_\infty = \sum_i \frac{\lambda_i^2}{\lambda_i + \sigma^2}\,(1 - lr\,h_i)^{2t}. $$
 
 # %%
-x = to_float(digits().x_train).reshape(-1, 7, 4, 7, 4).mean(axis=(2, 4)).reshape(-1, D)
+x = to_float(digits().x_train, side=7)
 x -= x.mean(axis=0)
 C = x.T @ x / len(x)
 variances, directions = np.linalg.eigh(C)
@@ -280,13 +279,15 @@ plate.set_title("Too high for the noise\n(dotted: computed)", fontsize=11)
 #
 # 1. The data are in 0 … 255 instead of 0 … 1. What happens to $2/h_{\max}$, and what to Adam?
 # 2. How far can one step of Adam go? The bound that is quoted is $(1-\beta_1)/\sqrt{1-\beta_2} = 3.16$ learning rates.
+# 3. The same weights, gradient and rate; after one step of the optimizer PyTorch's and Keras' weights differ. Why?
 #
 # ### Answers
 #
 # 1. $h$ has the squared unit of the input: the limit falls by 65,025. Adam's steps stay; they have no unit.
 # 2. The bound is that of one gradient after a long silence. The Cauchy–Schwarz inequality for $|m|/\sqrt v$ gives
 #    $3.16\,/\sqrt{1-\beta_1^2/\beta_2} = 7.27$, attained by gradients that grow by $\beta_2/\beta_1$ a step.
-#    (RMSprop's first step is $1/\sqrt{1 - \text{decay}}$ rates: ten in PyTorch, 3.16 in Keras, where Adam's is one.)
+# 3. RMSprop's first step is $1/\sqrt{1 - \text{decay}}$ rates: ten in PyTorch, 3.16 in Keras (Adam's is one in both). ε
+#    and weight decay stand elsewhere, too. `RMSprop.of("keras")`, `Adam.of("torch")` and so on step as theirs do.
 
 # %%
 print("Too low, ten times the rate is there in a tenth of the steps; too high, the loss grows or stays up.")

@@ -139,7 +139,7 @@ for d, row in needed.items():
 # with the centred picture for its target.
 
 # %%
-images = to_float(digits().x_train[:N_TRAIN]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
+images = to_float(digits().x_train[:N_TRAIN], side=14)
 about_mean = images - images.mean(axis=0)
 variances, directions = np.linalg.eigh(about_mean.T @ about_mean / N_TRAIN)
 white = about_mean @ directions[:, -64:] / np.sqrt(variances[-64:])

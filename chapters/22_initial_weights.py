@@ -65,12 +65,7 @@ HE = np.sqrt(2 / HIDDEN)
 SEEDS = range(chapter.seed, chapter.seed + (1 if chapter.quick else 3))
 CODE, ALIKE = 64, 0.05  # units of the code of the third failure, and every weight of it
 
-x = (
-    to_float(digits().x_train[: 600 if chapter.quick else 1000])
-    .reshape(-1, 14, 2, 14, 2)
-    .mean(axis=(2, 4))
-    .reshape(-1, 196)
-)
+x = to_float(digits().x_train[: 600 if chapter.quick else 1000], side=14)
 constant, pca = floors.constant(x), floors.pca(x)
 
 # %% [markdown]

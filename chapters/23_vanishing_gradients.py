@@ -58,7 +58,7 @@ DRAWS = 5 if chapter.quick else 20  # of the first weights; (1) is about their m
 EPOCHS, PRETRAINING = (12, 8) if chapter.quick else (30, 10)  # the second for each layer
 SEEDS = range(chapter.seed, chapter.seed + (1 if chapter.quick else 3))
 
-x = to_float(digits().x_train[:1000], np.float32).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
+x = to_float(digits().x_train[:1000], np.float32, side=14)
 constant, floor = floors.constant(x, loss="cross_entropy"), floors.cross_entropy(x)
 
 BROKEN, FOUR, TANH, HE = "sigmoid, variance 1/n", "sigmoid, 4 × Glorot", "tanh, Glorot", "ReLU, He"

@@ -39,7 +39,7 @@ WHITE, BLACK, CENTRED = "ink on white", "ink on black", "centred"
 # error of the best constant answer, is the same in all three.
 
 # %%
-images = to_float(digits().x_train[:N_TRAIN]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, 196)
+images = to_float(digits().x_train[:N_TRAIN], side=14)
 DATA = {WHITE: 1 - images, BLACK: images, CENTRED: images - images.mean(axis=0)}
 constant = floors.constant(images)
 

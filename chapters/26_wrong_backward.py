@@ -54,7 +54,7 @@ LR_AFTER = 10.0  # of the continuation
 NU, SIGMA = 0.3, 0.1  # share of destroyed pixels; standard deviation of the first weights
 TINY, LOOSE = 0.001, 1e-2  # the weights and the tolerance of claim 3
 
-x = to_float(digits().x_train[:N_IMAGES]).reshape(-1, 14, 2, 14, 2).mean(axis=(2, 4)).reshape(-1, D)
+x = to_float(digits().x_train[:N_IMAGES], side=14)
 x_tilde = masking(x, NU, rng)
 constant, floor = floors.constant(x, loss="cross_entropy"), floors.cross_entropy(x)
 

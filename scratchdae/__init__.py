@@ -7,6 +7,7 @@ to train     fit, Training, Corruption, GrowingPatience, History, NonFiniteError
              datasets, backend (NumPy or compiled)
 to doubt     gradcheck, floors, evaluate, classification_error, layer_statistics, doctor (why a training fails)
 to compare   conformance (with another framework), sweep (many trainings), plots
+to combine   interchange (weights to and from PyTorch and Keras), scratchdae.sklearn (estimators, by that name)
 to practise  exercises (which check themselves and name the mistake)
 to write     chapter (what every chapter of the book has)
 
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
         floors,
         gradcheck,
         initializers,
+        interchange,
         layers,
         losses,
         optimizers,
@@ -79,7 +81,7 @@ __all__ = [  # noqa: RUF022  # in the order of the map above
     "fit", "Training", "Corruption", "GrowingPatience", "History", "NonFiniteError", "pretrain", "finetune", "streams",
     "datasets", "backend",
     "gradcheck", "floors", "evaluate", "classification_error", "layer_statistics", "doctor",
-    "conformance", "sweep", "plots",
+    "conformance", "sweep", "plots", "interchange",
     "exercises",
     "chapter",
 ]  # fmt: skip

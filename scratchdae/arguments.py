@@ -230,6 +230,12 @@ def instance(name: str, value: object, kind: type[T], what: str = "") -> T:
     return value
 
 
+def framework(model: object) -> str:
+    """Name the framework that a model's class is of, keras or torch, which is not imported for it; "" for none."""
+    tops = {kind.__module__.partition(".")[0] for kind in type(model).__mro__}
+    return next((name for name in ("keras", "torch") if name in tops), "")  # Keras' on PyTorch are of both
+
+
 def generator(name: str, rng: object) -> np.random.Generator:
     """Return `rng` if it is a generator: a seed would restart the stream at every call."""
     return instance(name, rng, np.random.Generator, "a numpy.random.Generator (numpy.random.default_rng(seed))")

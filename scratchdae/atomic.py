@@ -67,8 +67,10 @@ def append(path: str | os.PathLike[str], content: bytes) -> None:
 
 
 @contextmanager
-def locked(path: str | os.PathLike[str] | None, *, folder: bool) -> Iterator[None]:
-    """Hold a folder, or a file, while the block runs: whoever else asks for it gets a ValueError. None holds nothing.
+def locked(path: str | os.PathLike[str] | None, *, folder: bool, wait: bool = False) -> Iterator[None]:
+    """Hold a folder, or a file, while the block runs; None holds nothing.
+
+    Whoever else asks for it gets a ValueError, or with `wait` waits until it is free.
 
     The lock is the system's, on an open file that says who has it, and ends with its process, however that ends: none
     is ever stale. A folder is made where there is none; what is inside it is held by itself. A file system that has no
@@ -80,7 +82,7 @@ def locked(path: str | os.PathLike[str] | None, *, folder: bool) -> Iterator[Non
     path = Path(path)
     lock = path / LOCK if folder else path.with_name(f".{path.name}{LOCK}")
     lock.parent.mkdir(parents=True, exist_ok=True)
-    file = _take(path, lock)
+    file = _take(path, lock, wait)
     _held.add(file)
     try:
         yield
@@ -94,7 +96,7 @@ def locked(path: str | os.PathLike[str] | None, *, folder: bool) -> Iterator[Non
                 lock.unlink()
 
 
-def _take(path: Path, lock: Path) -> FileIO:
+def _take(path: Path, lock: Path, wait: bool) -> FileIO:
     """Open and hold the file of a lock, and write into it who we are."""
     with _named(lock):
         while True:
@@ -104,6 +106,8 @@ def _take(path: Path, lock: Path) -> FileIO:
                     system = _hold(file)
                 except BlockingIOError:
                     time.sleep(0.05)  # who has just taken it is about to say so
+                    if wait:
+                        continue
                     holder = file.read(200).decode(errors="replace") or "another process"
                     raise ValueError(f"{path} is in use by {holder}; wait until it ends") from None
                 if not _is_at(file, lock):  # who had it has removed it meanwhile

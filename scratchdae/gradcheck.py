@@ -22,13 +22,25 @@ costs two in all and sees every entry at once, but does not say which is wrong.
 """
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, choice, function, generator, integer, mapping, number, numbers, shown
+from scratchdae.arguments import (
+    Array,
+    Params,
+    choice,
+    framework,
+    function,
+    generator,
+    integer,
+    mapping,
+    number,
+    numbers,
+    shown,
+)
 
 LossAndGrads: TypeAlias = Callable[[Params], tuple[Any, Mapping[str, Array]]]
 
@@ -62,6 +74,7 @@ class Report:
     rows: tuple[Row, ...]  # the worst entry of each parameter
     direction: Row  # the random direction: ⟨g, v⟩ as given and as measured
     order: float  # of the Taylor remainder, as `taylor_order` returns it
+    readings: tuple[str, ...] = ()  # what is wrong, in sentences, as far as the numbers tell
 
     @property
     def ok(self) -> bool:
@@ -85,12 +98,12 @@ class Report:
             )
         verdict = "2 for a right gradient, 1 for a wrong one" if np.isfinite(self.order) else "too small to tell"
         lines.append(f"{'FAIL' if self.order < 1.5 else 'ok':4}  Taylor order {self.order:.2f} ({verdict})")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self.readings])
 
 
 def check(
-    loss_and_grads: LossAndGrads,
-    params: Params,
+    loss_and_grads: LossAndGrads | Any,
+    params: Params | Any,
     method: str = "auto",
     *,
     rng: np.random.Generator | None = None,
@@ -103,9 +116,12 @@ def check(
     ----------
     loss_and_grads : callable
         Takes a dict of arrays, returns the loss and a dict of gradients of the same names and shapes. Anything
-        random in it must be fixed: the same arrays must give the same loss.
+        random in it must be fixed: the same arrays must give the same loss. Or a ``torch.nn.Module``: then what is
+        checked are the gradients that its own backward pass gives, in float64 and evaluation mode.
     params : dict of str to ndarray
-        Where to check. float64, small and unsaturated values tell most. It is not changed.
+        Where to check. float64, small and unsaturated values tell most. It is not changed. Of a module it is where it
+        stands: give its examples here, to check the squared error of reconstructing them, or a pair of examples and
+        targets, whose integer labels stand for the softmax cross-entropy.
     method : {"auto", "complex", "central"}
         ``auto`` takes the complex step if the loss takes complex arrays and agrees with a central difference along
         a random direction (``abs``, say, silently drops the imaginary part), and central differences otherwise.
@@ -128,6 +144,10 @@ def check(
         If a parameter is not float64, a gradient is missing or has another shape, the loss is not a finite scalar
         or not the same twice, or the complex step is asked for and cannot be taken.
     """
+    if framework(loss_and_grads):
+        from scratchdae import interchange
+
+        loss_and_grads, params = interchange.as_loss_and_grads(loss_and_grads, params)
     choice("method", method, METHODS)
     integer("max_entries", max_entries)
     tolerance = None if tolerance is None else number("tolerance", tolerance, above=0)
@@ -146,11 +166,12 @@ def check(
     tolerance = TOLERANCE[method] if tolerance is None else tolerance
     derivative = complex_step if method == "complex" else central_difference
 
-    rows = []
+    rows, looked_at = [], dict[str, _Entries]()
     for name, gradient in grads.items():
         size = gradient.size
         flat = np.arange(size) if size <= max_entries else np.sort(rng.choice(size, max_entries, replace=False))
         numeric = np.array([derivative(loss_and_grads, params, _unit(params, name, int(k))) for k in flat])
+        looked_at[name] = _Entries(gradient.ravel()[flat], numeric, params[name].ravel()[flat], gradient.shape)
         error = _relative(gradient.ravel()[flat], numeric, _scale(gradient, grads))
         worst = int(np.argmax(np.where(np.isnan(error), np.inf, error)))
         index = tuple(int(i) for i in np.unravel_index(flat[worst], gradient.shape))
@@ -163,7 +184,9 @@ def check(
     error_v = float(_relative(np.array(analytic), np.array(numeric_v), float(scale)))
     size = sum(value.size for value in params.values())
     direction = Row("(direction)", (), analytic, numeric_v, error_v, size, error_v <= tolerance)
-    return Report(method, reason, tolerance, tuple(rows), direction, taylor_order(loss_and_grads, params, v))
+    order = taylor_order(loss_and_grads, params, v)
+    readings = tuple(_read(rows, direction, order, looked_at, 100 * tolerance))
+    return Report(method, reason, tolerance, tuple(rows), direction, order, readings)
 
 
 def complex_step(loss_and_grads: LossAndGrads, params: Params, v: Params, step: float = COMPLEX_STEP) -> float:
@@ -251,6 +274,101 @@ def taylor_order(loss_and_grads: LossAndGrads, params: Params, v: Params) -> flo
         return float("nan")
     slopes = np.diff(np.log(remainders[heard])) / np.diff(np.log(steps[heard]))
     return float(np.median(slopes[-3:]))
+
+
+class _Entries(NamedTuple):
+    """The entries of a parameter that were looked at, flat."""
+
+    analytic: Array
+    numeric: Array
+    value: Array  # the parameter's own
+    shape: tuple[int, ...]  # of the whole parameter
+
+
+def _read(
+    rows: list[Row], direction: Row, order: float, looked_at: Mapping[str, _Entries], close: float
+) -> Iterator[str]:
+    """Say what is wrong with gradients, as far as the entries that were looked at tell."""
+    wrong = [row.name for row in rows if not row.ok]
+    factors = {name: _factor(looked_at[name], close) for name in looked_at}
+    known = [factor for factor in factors.values() if factor is not None]
+    common = known[0] if len(known) == len(factors) and np.ptp(known) <= close * max(map(abs, known)) else None
+    if len(wrong) == len(rows) and common is not None and (common or len(rows) > 1):
+        whose = "every gradient" if len(rows) > 1 else f"the gradient of {wrong[0]}"
+        yield f"{whose} is {_in_words(common, looked_at)}"
+    else:
+        for name in wrong:
+            yield f"{name}: {_of_one(looked_at[name], factors[name], looked_at, close)}"
+        right = [row.name for row in rows if row.ok]
+        if right and wrong:
+            # the chain rule ran through what they share
+            yield f"{', '.join(right)} right, so look at the lines that make the gradient of {', '.join(wrong)} alone"
+    if not wrong and not direction.ok:
+        yield "all entries that were looked at are right, the direction is not: one of the others is wrong"
+    if wrong and direction.ok:
+        yield "the direction has not noticed: its errors are small beside the whole, or cancel"
+    if order < 1.5 and not wrong and direction.ok:
+        yield "the loss does not go where the gradient points, though it agrees here: is there a kink close by?"
+
+
+def _factor(one: _Entries, close: float) -> float | None:
+    """Return the factor by which a gradient is off, 1 if by none; None if by no factor."""
+    size = float(one.numeric @ one.numeric)
+    if not np.isfinite(one.analytic).all() or not size:
+        return None
+    factor = float(one.analytic @ one.numeric) / size
+    apart = one.analytic - factor * one.numeric
+    return factor if np.sqrt(apart @ apart / size) <= close * max(abs(factor), 1.0) else None
+
+
+def _in_words(factor: float, looked_at: Mapping[str, _Entries]) -> str:
+    """Say what a factor may come from."""
+    sign = " and of the wrong sign" if factor < 0 else ""
+    if abs(factor) < 1e-12:
+        return "zero: never computed, or cut off from the loss"
+    if abs(factor + 1) < 1e-6:
+        return "right but for its sign: a minus too many, or a step uphill"
+    for size, words in ((abs(factor), "times too large"), (1 / abs(factor), "times too small")):
+        n = round(size)
+        if n > 1 and abs(size - n) < 1e-6 * n:
+            axes = [f"{name} has an axis of {n}" for name, one in looked_at.items() if n in one.shape]
+            of = f" ({', '.join(axes)})" if axes else ""
+            square = ", or the 2 of a square" if n == 2 else ""
+            return (
+                f"{n} {words}{sign}: your batch, or another axis of {n}{of}? Then one of loss and gradient has a mean "
+                f"over it, the other a sum{square}"
+            )
+    return f"{factor:.6g} times what was measured, everywhere: a constant that the loss has not, or has once more"
+
+
+def _of_one(one: _Entries, factor: float | None, looked_at: Mapping[str, _Entries], close: float) -> str:
+    """Say what is wrong with the gradient of one parameter."""
+    if not np.isfinite(one.analytic).all():
+        return "its gradient is not finite"
+    if not one.numeric.any():
+        return "its gradient is not zero, but the loss does not depend on it"
+    if factor is not None and abs(factor - 1) > close:
+        return f"its gradient is {_in_words(factor, looked_at)}"
+    missing = one.numeric - one.analytic
+    scale = float(one.value @ one.value)
+    times = float(missing @ one.value) / scale if scale else 0.0
+    apart = missing - times * one.value
+    if missing.size > 1 and times and np.sqrt(apart @ apart) <= 1e-6 * np.sqrt(missing @ missing):
+        which = "lacks" if times > 0 else "has too much"
+        times = abs(times)
+        return f"its gradient {which} {times:.6g} times the parameter: a penalty of its square, l2 = {times / 2:.6g}"
+    if missing.size == int(np.prod(one.shape)):
+        off = (np.abs(missing) > close * np.abs(one.numeric).max()).reshape(one.shape)
+        square = len(one.shape) == 2 and one.shape[0] == one.shape[1] > 1
+        if square and np.allclose(one.analytic.reshape(one.shape).T.ravel(), one.numeric, rtol=1e-6, atol=0):
+            return "its gradient is transposed"
+        for axis in range(off.ndim):
+            there = np.flatnonzero(off.any(axis=tuple(k for k in range(off.ndim) if k != axis)))
+            if len(there) == 1 and off.shape[axis] > 1:
+                word = ("row", "column")[axis] if off.ndim == 2 else "index" if off.ndim == 1 else f"axis {axis}, index"
+                return f"its gradient is wrong in {word} {there[0]} alone"
+    part = float(one.analytic @ one.numeric) / float(one.numeric @ one.numeric)
+    return f"no factor explains it: a term is missing or wrong (it holds {part:.2f} of the right gradient)"
 
 
 def _point(loss_and_grads: object, params: object, v: object = MISSING) -> tuple[Params, Params]:

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from scratchdae import Corruption, GrowingPatience, LayerSpec, Sequential, Training, arguments, fit, layers, schedules
-from scratchdae.optimizers import SGD, Adagrad, Adam, AdamW, Clipped, RMSprop
+from scratchdae.optimizers import SGD, Adadelta, Adagrad, Adam, AdamW, Clipped, RMSprop
 
 HALF, THREE = np.float32(0.5), np.int64(3)
 KEPT = [
@@ -16,6 +16,7 @@ KEPT = [
     RMSprop(decay_rate=HALF, momentum=HALF, centred=np.True_, eps=HALF, epsilon=np.str_("inside")),
     Adam(beta1=HALF, beta2=HALF, eps=HALF, decayed=np.str_("all")),
     AdamW(weight_decay=HALF),
+    Adadelta(eps=HALF),
     Adagrad(initial=HALF, eps=HALF),
     Clipped(SGD(), max_norm=HALF, limit=np.int64(1)),
     schedules.Constant(HALF),

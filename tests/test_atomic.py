@@ -135,6 +135,15 @@ def test_another_process_is_refused_until_the_first_ends_and_what_it_left_is_rem
     assert {path.name for path in folder.iterdir()} == {"made.txt", other.name}
 
 
+def test_who_waits_takes_it_when_it_is_free(tmp_path):
+    with holding(tmp_path / "run") as process:
+        threading.Timer(0.3, process.kill).start()
+        before = time.monotonic()
+        with atomic.locked(tmp_path / "run", folder=True, wait=True):
+            assert time.monotonic() - before > 0.25
+            assert process.wait() != 0
+
+
 def test_a_folder_is_held_once_and_what_is_inside_by_itself(tmp_path):
     with atomic.locked(tmp_path, folder=True):
         with pytest.raises(ValueError, match=f"is in use by process {os.getpid()} on "):

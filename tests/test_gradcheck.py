@@ -239,3 +239,59 @@ def test_parameters_are_left_alone(problem):
     gradcheck.check(lambda p: gradients(p, x_tilde, x), params)
     for name, value in params.items():
         np.testing.assert_array_equal(value, before[name])
+
+
+READ = {
+    "half": "every gradient is 2 times too small",
+    "D times": "every gradient is 7 times too large: your batch, or another axis of 7 (W has an axis of 7, b_prime",
+    "B times": "every gradient is 5 times too large: your batch, or another axis of 5? Then one of loss and gradient",
+    "1/D": "every gradient is 7 times too small",
+    "sign": "every gradient is right but for its sign",
+    "0.05 % off": "every gradient is 1.0005 times what was measured, everywhere",
+    "decoder term missing": "W: no factor explains it: a term is missing or wrong",
+    "x for x_tilde": "b, b_prime right, so look at the lines that make the gradient of W alone",
+    "bias not summed": "W, b_prime right, so look at the lines that make the gradient of b alone",
+    "0.05 % off in one entry": "W: its gradient is wrong in row ",
+}
+
+
+@pytest.mark.parametrize("method", ["complex", "central"])
+@pytest.mark.parametrize("bug", READ)
+def test_it_says_what_is_wrong(problem, bug, method):
+    params, x_tilde, x = problem
+    report = gradcheck.check(lambda p: gradients(p, x_tilde, x, bug), params, method)
+    assert READ[bug] in str(report)
+
+
+def test_a_right_gradient_has_nothing_to_read(problem):
+    params, x_tilde, x = problem
+    assert gradcheck.check(lambda p: gradients(p, x_tilde, x), params).readings == ()
+
+
+def test_what_is_wrong_with_one_parameter(rng):
+    params = {"W": rng.normal(size=(3, 3)), "b": rng.normal(size=3)}
+    x = rng.normal(size=(4, 3))
+
+    def readings(change):
+        def loss_and_grads(p):
+            a = x @ p["W"] + p["b"]
+            grads = {"W": 2 * x.T @ a + 0.5 * p["W"], "b": 2 * a.sum(axis=0)}
+            return (a * a).sum() + 0.25 * (p["W"] ** 2).sum(), grads | change(p, grads)
+
+        return " · ".join(gradcheck.check(loss_and_grads, params).readings)
+
+    assert "W: its gradient is zero: never computed" in readings(lambda p, g: {"W": 0 * g["W"]})
+    assert "W: its gradient is transposed" in readings(lambda p, g: {"W": g["W"].T.copy()})
+    lacks = readings(lambda p, g: {"W": g["W"] - 0.5 * p["W"]})
+    assert "W: its gradient lacks 0.5 times the parameter: a penalty of its square, l2 = 0.25" in lacks
+    assert "b: its gradient is 4 times too small" in readings(lambda p, g: {"b": g["b"] / 4})
+
+
+def test_an_entry_that_was_not_looked_at_is_told(rng):
+    def wrong_somewhere(p):
+        grads = 2 * p["w"].copy()
+        grads[4321] *= 3
+        return (p["w"] ** 2).sum(), {"w": grads}
+
+    report = gradcheck.check(wrong_somewhere, {"w": rng.normal(size=5000)}, max_entries=20)
+    assert "one of the others is wrong" in str(report)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from scratchdae import optimizers
-from scratchdae.optimizers import CONVENTIONS, SGD, Adagrad, Adam, AdamW, Clipped, RMSprop
+from scratchdae.optimizers import CONVENTIONS, SGD, Adadelta, Adagrad, Adam, AdamW, Clipped, RMSprop
 from scratchdae.training import checkpoint
 
 
@@ -140,6 +140,28 @@ ROWS = {
         differ_with={},
         alike=frozenset({"optax", "keras"}),
         rate=0.5,
+    ),
+    Adadelta: Row(
+        suite=[Adadelta(), Adadelta.of("keras", weight_decay=0.01)],
+        twins=[
+            ("torch", {}),
+            (
+                "torch",
+                {"decay_rate": 0.5, "eps": 1e-3, "weight_decay": 0.1},
+                {"rho": 0.5, "eps": 1e-3, "weight_decay": 0.1},
+            ),
+            ("optax", {}),
+            ("optax", {"decay_rate": 0.5, "eps": 1e-3}, {"rho": 0.5, "eps": 1e-3}),
+            ("keras", {}),
+            ("keras", {"decay_rate": 0.5, "weight_decay": 0.1}, {"rho": 0.5, "weight_decay": 0.1}),
+        ],
+        refused=[
+            ({"decay_rate": 1.0}, "decay_rate must be less than 1"),
+            ({"eps": 0.0}, "eps must be a finite number, greater than 0"),
+        ],
+        differ_with={},
+        alike=frozenset({"torch", "optax"}),
+        rate=5.0,
     ),
     Clipped: Row(
         suite=[Clipped(Adam(), 0.5), Clipped(AdamW(), 1.0)], twins=[], refused=[], differ_with={}
@@ -304,6 +326,19 @@ BUGS = {
         type("NotKept", (Adagrad,), {"update": lambda s, p, g, k, lr: (Adagrad.update(s, p, g, k, lr)[0], k)})(),
         Adagrad(),
     ),
+    "steps not remembered": (
+        type(
+            "Forgets",
+            (Adadelta,),
+            {
+                "update": lambda s, p, g, k, lr: Adadelta.update(
+                    s, p, g, k | {n: 0 * v for n, v in k.items() if n.startswith("mean_step")}, lr
+                )
+            },
+        )(eps=1e-3),
+        Adadelta(eps=1e-3),
+    ),
+    "an epsilon for another rule": (Adadelta(eps=1e-4), Adadelta()),
     "not centred": (RMSprop(), RMSprop(centred=True)),
 }
 

@@ -27,11 +27,12 @@ _SHOWN = 80  # characters of an argument that a sentence repeats
 _COMMANDS = {  # the module beside this one, and what `scratchdae --help` says of it
     "train": ("train", "train a denoising autoencoder on digits, MNIST or a file"),
     "doctor": ("doctor", "find out why your own training fails, in PyTorch, Keras or here"),
-    "chapters": ("chapters", "list the chapters, run them"),
+    "chapters": ("chapters", "list the chapters, run them, write them as notebooks"),
     "exercises": ("exercises", "write it yourself: exercises that name the mistake"),
     "floors": ("floors", "what loss to expect of your data, before training"),
     "gradcheck": ("gradients", "check the gradient of a small autoencoder"),
     "conform": ("conform", "hold another implementation to the reference cases"),
+    "book": ("book", "the laboratory: a training in the browser, to be broken and repaired"),
     "data": ("data", "list the data sets, fetch or draw them"),
     "info": ("info", "versions, BLAS, threads, backend, data, a gradient check: for bug reports"),
     "bench": ("bench", "time the training step beside PyTorch, JAX and NumPy on this machine"),

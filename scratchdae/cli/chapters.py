@@ -1,4 +1,4 @@
-"""``scratchdae chapters``: list the chapters, and run them, each in a Python of its own."""
+"""``scratchdae chapters``: list the chapters, run them, each in a Python of its own, and write them as notebooks."""
 
 import argparse
 import os
@@ -9,6 +9,7 @@ from contextlib import closing
 from pathlib import Path
 
 from scratchdae.arguments import integer
+from scratchdae.cli import notebooks
 from scratchdae.cli.processes import finished, usable_cores
 from scratchdae.cli.results import drawable
 
@@ -36,6 +37,13 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder of the figures and numbers (figures/)")
     parser.add_argument("--jobs", type=int, metavar="N", help="chapters at a time (the cores there are, but at most 2)")
 
+    parser = actions.add_parser("export", help="write them as notebooks, scripts or Markdown")
+    parser.set_defaults(run=export)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="folder to write them in")
+    parser.add_argument("--chapter", default="all", metavar="NAME|NUMBER|all", help="(all)")
+    parser.add_argument("--format", choices=notebooks.FORMATS, default="ipynb", help="(ipynb)")
+    parser.add_argument("--execute", action="store_true", help="run them, and keep what they print and draw (ipynb)")
+
 
 def show(options: argparse.Namespace) -> int:
     """Print the number, the name and the title of every chapter."""
@@ -49,17 +57,12 @@ def show(options: argparse.Namespace) -> int:
 
 def run(options: argparse.Namespace) -> int:
     """Run chapters, a few at a time, each on one thread unless the environment says otherwise."""
-    scripts = find()
-    chosen = scripts if options.chapter == "all" else [choose(options.chapter, scripts)]
+    chosen = _chosen(options.chapter)
     passed_on = ["--seed", str(integer("seed", options.seed, at_least=0))]
     passed_on += ["--quick"] if options.quick else ["--full"] if options.full else []
     passed_on += ["--out", str(options.out)] if options.out else []
     drawable()
-    # A chapter prints in the encoding of this process; what that lacks must not end the chapter.
-    environment = {**os.environ, "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
-    if chosen[0].parent.parent == _CHECKOUT:  # the chapters of a checkout run with its package, installed or not
-        known = environment.get("PYTHONPATH")
-        environment["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *([known] if known else [])])
+    environment = _environment(chosen[0])
     jobs = min(DEFAULT_JOBS, usable_cores()) if options.jobs is None else integer("jobs", options.jobs)
     failed = []
     with closing(finished(chosen, passed_on, environment, min(jobs, len(chosen)))) as ends:
@@ -71,6 +74,27 @@ def run(options: argparse.Namespace) -> int:
         names = ", ".join(script.stem for script in chosen if script in failed)
         print(f"{len(chosen) - len(failed)} of {len(chosen)} passed{'; failed: ' if failed else ''}{names}")
     return 1 if failed else 0
+
+
+def export(options: argparse.Namespace) -> int:
+    """Write chapters in another format."""
+    chosen = _chosen(options.chapter)
+    return notebooks.export(options, chosen, _environment(chosen[0]))
+
+
+def _chosen(which: str) -> list[Path]:
+    scripts = find()
+    return scripts if which == "all" else [choose(which, scripts)]
+
+
+def _environment(script: Path) -> dict[str, str]:
+    """Return the environment that a chapter runs in."""
+    # A chapter prints in the encoding of this process; what that lacks must not end the chapter.
+    environment = {**os.environ, "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}
+    if script.parent.parent == _CHECKOUT:  # the chapters of a checkout run with its package, installed or not
+        known = environment.get("PYTHONPATH")
+        environment["PYTHONPATH"] = os.pathsep.join([str(_CHECKOUT), *([known] if known else [])])
+    return environment
 
 
 def find() -> list[Path]:

@@ -11,19 +11,31 @@ from scratchdae.cli.results import writable_file
 if TYPE_CHECKING:
     from scratchdae.conformance.candidate import Candidate
     from scratchdae.conformance.case import Case
+    from scratchdae.conformance.report import Result
 
-_REPORTS = {"junit": ".xml", "json": ".json", "markdown": ".md"}
+_REPORTS = {"junit": ".xml", "json": ".json", "markdown": ".md", "badge": ".svg", "table": ".md"}
 _TIMEOUT = 60.0  # seconds for each case
 _FORMATS = ("safetensors", "npz", "npy", "json")
 _DTYPES = ("float64", "float32")
+_LANGUAGES = ("python", "javascript", "c")
 
 
 def add(parser: argparse.ArgumentParser) -> None:
     actions = parser.add_subparsers(title="commands", metavar="COMMAND")
 
-    parser = actions.add_parser("list", help="the cases, and what each is aimed at")
-    parser.set_defaults(run=show)
+    parser = actions.add_parser("list", help="the cases: what each is aimed at, what comes in, what must come out")
+    parser.set_defaults(run=list_cases)
     _choose(parser)
+
+    parser = actions.add_parser("show", help="what a case asks in words, and the beginning of an answer")
+    parser.set_defaults(run=show)
+    parser.add_argument("case", metavar="CASE", help="NAME or GROUP/NAME")
+    parser.add_argument("--language", choices=_LANGUAGES, default="python", help="of the beginning (python)")
+
+    parser = actions.add_parser("template", help="write an adapter to fill in")
+    parser.set_defaults(run=template)
+    parser.add_argument("operation", metavar="OPERATION", help="activation, loss, autoencoder, layer, optimizer …")
+    parser.add_argument("--language", choices=_LANGUAGES, default="python", help="(python)")
 
     parser = actions.add_parser(
         "run",
@@ -39,7 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     who.add_argument(
         "--adapter",
         metavar="NAME",
-        help="reference, numba, torch, jax, keras, module:object or FILE.py:object",
+        help="reference, numba, torch, jax, keras, module:object, FILE.py:object or FILE.py",
     )
     who.add_argument("--exec", metavar="COMMAND", help='a program, as in "./mine {case_dir} {out_dir}"')
     parser.add_argument(
@@ -47,7 +59,8 @@ def add(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=_TIMEOUT,
         metavar="S",
-        help="seconds for each case (60); an adapter has a process of its own, with 0 this one: what it starts there "
+        help="seconds for each case (60), more for the first of an operation while it computes; an adapter has a "
+        "process of its own, with 0 this one: what it starts there "
         "may outlive the run, and what it registers with atexit or does to the output may spoil its end",
     )
     parser.add_argument("--dtype", choices=_DTYPES, help="what it computes in (the adapter's own; float64)")
@@ -72,13 +85,36 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def show(options: argparse.Namespace) -> int:
+    """Print what a case asks."""
+    from scratchdae.conformance import load_cases
+    from scratchdae.conformance.skeleton import adapter, described
+
+    (case,) = load_cases(names=[options.case])
+    print(described(case), "", adapter([case], options.language), sep="\n", end="")
+    return 0
+
+
+def template(options: argparse.Namespace) -> int:
+    """Print an adapter to fill in."""
+    from scratchdae.conformance import load_cases
+    from scratchdae.conformance.case import known
+    from scratchdae.conformance.skeleton import adapter
+
+    cases = load_cases()
+    wanted = known("operation", options.operation, {case.operation for case in cases})
+    print(adapter([case for case in cases if case.operation in wanted], options.language), end="")
+    return 0
+
+
+def list_cases(options: argparse.Namespace) -> int:
     """Print the cases."""
     from scratchdae.conformance.report import case_width
 
     cases = _cases(options)
     width = case_width(cases)
     for case in cases:
-        print(f"{case.id:<{width}}  {case.manifest['aimed_at']}")
+        told = f"{', '.join(case.inputs)} -> {', '.join(case.required)}"
+        print(f"{case.id:<{width}}  {case.manifest['aimed_at']}  ({told})")
     return 0
 
 
@@ -131,6 +167,8 @@ def _report(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--junit", type=Path, metavar="FILE.xml", help="write JUnit XML")
     parser.add_argument("--json", type=Path, metavar="FILE.json", help="write JSON")
     parser.add_argument("--markdown", type=Path, metavar="FILE.md", help="write Markdown")
+    parser.add_argument("--badge", type=Path, metavar="FILE.svg", help="draw a badge for a README")
+    parser.add_argument("--table", type=Path, metavar="FILE.md", help="write a Markdown table of the groups for it")
     parser.add_argument("--no-explain", action="store_true", help="do not look for what a disagreement is")
 
 
@@ -148,22 +186,37 @@ def _check_reports(options: argparse.Namespace) -> None:
             writable_file(f"--{form}", path, (suffix,))
 
 
+class _Rows:
+    """Prints results as they come; what is unsupported waits until something is supported."""
+
+    def __init__(self, width: int) -> None:
+        self._width, self._waiting, self._supports = width, list["Result"](), False
+
+    def __call__(self, result: "Result") -> None:
+        from scratchdae.conformance.report import row
+
+        self._supports |= result.supported
+        self._waiting.append(result)
+        if self._supports:
+            print(*(line for one in self._waiting for line in row(one, self._width)), sep="\n", flush=True)
+            self._waiting.clear()
+
+
 def _examine(candidate: "Candidate", cases: "Sequence[Case]", options: argparse.Namespace) -> int:
     """Print each result as it comes, then write the reports."""
     from scratchdae.conformance import report_files
-    from scratchdae.conformance.report import case_width, heading, row, summary
+    from scratchdae.conformance.report import case_width, explanations, heading, summary
     from scratchdae.conformance.runner import check_tolerances, examine
 
     check_tolerances(candidate, cases)
     print(*heading(candidate.name, candidate.dtype, candidate.tolerances), "", sep="\n", flush=True)
-    width = case_width(cases)
     report = examine(
         candidate,
         cases,
         explain=not options.no_explain,
-        told=lambda result: print(*row(result, width), sep="\n", flush=True),
+        told=_Rows(case_width(cases)),
     )
-    print("", *summary(report), sep="\n")
+    print(*explanations(report), "", *summary(report), sep="\n")
     for form in _REPORTS:
         path: Path | None = getattr(options, form)
         if path is not None:

@@ -7,9 +7,12 @@ import numpy as np
 
 from scratchdae import atomic, datasets
 from scratchdae.arguments import choice, integer
+from scratchdae.cli import reading_options, training_data
 from scratchdae.cli.results import writable_file, writable_picture
-from scratchdae.cli.sheet import draw_sheet
+from scratchdae.cli.sheet import COLUMNS, ROWS, Panel, draw_sheet
+from scratchdae.datasets import files
 from scratchdae.datasets.larochelle import PROBLEMS, locate_originals, photographs
+from scratchdae.datasets.reading.oddities import examine
 
 _MOST_DRAWN = 5_000_000  # digits, which are in memory before they are written
 
@@ -35,9 +38,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--seed", type=int, default=0, help="of the drawings (0)")
 
-    parser = actions.add_parser("sheet", help="draw a sheet of samples of the problems of Larochelle et al. 2007")
+    parser = actions.add_parser("sheet", help="draw a sheet of samples of data sets")
     parser.set_defaults(run=sheet)
-    parser.add_argument("problems", nargs="*", metavar="PROBLEM", help="which of the eight (all)")
+    parser.epilog = f"FILE: {reading_options.KINDS}."
+    parser.add_argument(
+        "problems", nargs="*", metavar="PROBLEM|FILE[:NAME]", help="of Larochelle et al. 2007 (all eight), or your data"
+    )
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="the picture, .png")
     parser.add_argument("--seed", type=int, help="of the drawings (0)")
     parser.add_argument("--original", action="store_true", help="show the published images instead of drawing ours")
@@ -45,8 +51,9 @@ def add(parser: argparse.ArgumentParser) -> None:
         "--root",
         type=Path,
         metavar="DIR",
-        help="folder of the folders mnist and natural; with --original, of the archives",
+        help="folder of the folders mnist and natural; with --original, of the archives; of mnist, of its files",
     )
+    reading_options.add(parser, root=False)
 
 
 def show(options: argparse.Namespace) -> int:
@@ -75,7 +82,17 @@ def sheet(options: argparse.Namespace) -> int:
     writable_picture("--out", out)
     if options.original and options.seed is not None:
         raise ValueError(f"--seed must be left out with --original, which draws nothing, found {options.seed}")
-    names = [choice("PROBLEM", name, PROBLEMS) for name in options.problems or PROBLEMS]
+    names = [name if _is_data(name) else choice("PROBLEM", name, PROBLEMS) for name in options.problems or PROBLEMS]
+    theirs = [name for name in names if name not in PROBLEMS]
+    if options.original and theirs:
+        raise ValueError(f"--original is for the problems of Larochelle et al. 2007, found {theirs[0]} beside it")
+    if theirs and names != theirs:
+        raise ValueError(f"a sheet must be of problems or of your data, found {names[0]} beside {names[-1]}")
+    if theirs:
+        read = [_panel(name, options) for name in names]
+        draw_sheet(out, [panel for panel, _ in read], "The first examples, as a model is given them")
+        print("\n".join([f"{out}: examples of {', '.join(names)}", *(line for _, lines in read for line in lines)]))
+        return 0
     if options.root is not None and not options.original and set(names) <= {"rect", "convex"}:
         raise ValueError(
             f"--root must be left out with {' and '.join(names)}: no files are needed, found {options.root}"
@@ -85,9 +102,29 @@ def sheet(options: argparse.Namespace) -> int:
         problems = [datasets.larochelle_original(name, options.root) for name in names]
     else:
         problems = [datasets.larochelle(name, seed, options.root) for name in names]
-    draw_sheet(out, problems, "the published images" if options.original else f"drawn here, seed {seed}")
+    n, source = ROWS * COLUMNS, "the published images" if options.original else f"drawn here, seed {seed}"
+    panels = [
+        Panel(f"{one.name}: {PROBLEMS[one.name].title}", one.x_train[:n], one.image_shape, one.t_train[:n])
+        for one in problems
+    ]
+    draw_sheet(out, panels, f"The problems of Larochelle et al. 2007: {source}")
     print(f"{out}: training images of {', '.join(names)}")
     return 0
+
+
+def _is_data(name: str) -> bool:
+    return name not in PROBLEMS and (name in files.SETS or files.locate(name)[0].exists())
+
+
+def _panel(name: str, options: argparse.Namespace) -> tuple[Panel, list[str]]:
+    """Read the first examples, and say in lines what was found."""
+    stored = reading_options.read(name, options)
+    n = min(ROWS * COLUMNS, len(stored.x))
+    x, shape = training_data.drawable(stored, stored.x[np.arange(n)])
+    seen = examine(name, x, shape is not None, axes=stored.x.shape[1:], names=stored.columns)
+    labels = stored.labels()
+    lines = [f"found     {stored.found(seen.low, seen.high, n)}", *(f"odd       {note}" for note in seen.notes)]
+    return Panel(Path(name).name, x, shape, None if labels is None or len(labels) < n else labels[:n]), lines
 
 
 def draw(options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from scratchdae import atomic
 from scratchdae.arguments import integer, number, shown
+from scratchdae.cli import reading_options
 from scratchdae.cli.results import drawable, writable_file
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seed", type=int, metavar="N", help="of everything random (0; of a run, its own)")
     parser.add_argument("--budget", type=float, default=60.0, metavar="SECONDS", help="for all trainings (60)")
     parser.add_argument(
-        "--held-out", metavar="FILE", help="examples to judge by (.npy, .npz); a tenth of x if left out"
+        "--held-out", metavar="FILE", help="examples to judge by, as you feed them; a tenth of x if left out"
     )
     facts = parser.add_argument_group("what you know (found by looking if left out)")
     facts.add_argument("--loss", metavar="KIND", help="mse, bce, ...; needed for --history")
@@ -50,6 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     only = parser.add_argument_group("only a curve and the data")
     only.add_argument("--history", type=Path, metavar="FILE", help="losses, .csv or .jsonl, a column called loss")
     only.add_argument("--data", metavar="FILE[:NAME]", help="the data of the curve, or of the run")
+    reading_options.add(parser)
     result = parser.add_argument_group("result, beside the table")
     result.add_argument("--html", type=Path, metavar="FILE", help="one page with curves, floors and pictures")
     result.add_argument("--json", metavar="FILE|-", help="all numbers; - prints them in place of the table")
@@ -68,6 +70,8 @@ def run(options: argparse.Namespace) -> int:
     number("--budget", options.budget, above=0)
     report = _report(options)
     print(json.dumps(report.as_json(), indent=2, allow_nan=False) if options.json == "-" else report)
+    if options.json != "-" and "found" in report.about:
+        print("\n".join(report.about["found"]))
     if options.json not in (None, "-"):
         atomic.write(options.json, (json.dumps(report.as_json(), indent=2, allow_nan=False) + "\n").encode())
     if options.html is not None:
@@ -100,9 +104,10 @@ def _of_history(options: argparse.Namespace) -> "Report":
     from scratchdae.cli import example_files
     from scratchdae.doctor import from_history
 
-    examples = example_files.read(options.data, None, np.random.default_rng(0))
+    examples = example_files.read(options.data, None, np.random.default_rng(0), options)
     report = from_history(options.history, examples.x, options.loss)
     report.about["data"] = examples.source
+    report.about["found"] = [f"found     {examples.found}", *(f"odd       {note}" for note in examples.notes)]
     return report
 
 
@@ -110,10 +115,12 @@ def _of_run(folder: Path, options: argparse.Namespace) -> "Report":
     for name in _OF_FILES:
         if getattr(options, name) is not None:
             raise ValueError(f"--{name.replace('_', '-')} is for a file of your own, found the run {folder} beside it")
+    from scratchdae.cli import training_data
     from scratchdae.doctor.examination import examine_patient
     from scratchdae.doctor.patients.scratch_run import patient_of_run
 
-    patient, steps, seed = patient_of_run(folder, options.data)
+    x = None if options.data is None else training_data.load(options.data, options, validation=0).train
+    patient, steps, seed = patient_of_run(folder, x)
     steps = steps if options.steps is None else options.steps
     seed = seed if options.seed is None else options.seed
     with _shown(options.budget) as progress:
@@ -124,11 +131,10 @@ def _of_file(path: Path, options: argparse.Namespace) -> "Report":
     import numpy as np
 
     from scratchdae import doctor
-    from scratchdae.datasets import files
 
     given: dict[str, Any] = {name: getattr(options, name) for name in ("batch_size", "steps", "seed", *_STATED)}
     if options.held_out is not None:
-        stored = files.read(options.held_out, sets=(), integers=True).x
+        stored = reading_options.read(options.held_out, options, "stored").x  # as they are fed
         given["held_out"] = stored[np.arange(len(stored))]
     with _imported(path) as theirs:
         _check(path, theirs)

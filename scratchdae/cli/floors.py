@@ -11,7 +11,7 @@ import numpy as np
 
 from scratchdae import plots
 from scratchdae.arguments import integer, literal, number
-from scratchdae.cli import example_files
+from scratchdae.cli import example_files, reading_options
 from scratchdae.cli.example_files import Examples
 from scratchdae.cli.results import printable, writable_picture
 from scratchdae.corruption import Corruption
@@ -39,22 +39,21 @@ def add(parser: argparse.ArgumentParser) -> None:
         "reduction 'paper' is D times that."
     )
     parser.epilog = (
-        "FILE is a .npy, .npz or IDX file (plain or gzip), a folder of images, or digits. Report what your "
-        "model reaches as (loss - floor) / (constant - floor)."
+        f"FILE: {reading_options.KINDS}. Report what your model reaches as (loss - floor) / (constant - floor)."
     )
     parser.set_defaults(run=run)
-    parser.add_argument("file", metavar="FILE[:NAME]", help="your data; NAME is of an array in a .npz file")
+    parser.add_argument("file", metavar="FILE[:NAME]", help="your data, or digits or mnist")
     parser.add_argument("--codes", metavar="K,...", help="units of the linear codes to list (powers of 2)")
     parser.add_argument("--corruption", metavar="KIND:LEVEL", help="what you train with: masking, bernoulli, gaussian")
     parser.add_argument("--nu", metavar="NU,...", help="fractions destroyed by masking (0.1,0.25,0.5,0.75)")
     parser.add_argument("--sigma", metavar="S,...", help="of Gaussian noise (0.1, 0.2, 0.5 and 1 of the data's own)")
     parser.add_argument("--range", nargs=2, type=float, metavar=("LOW", "HIGH"), help="of your model's output")
     parser.add_argument("--pool", metavar="K,...", help="sides of the blocks of average pooling (2,4)")
-    parser.add_argument("--raw", action="store_true", help="do not scale grey levels from 0…255 to [0, 1]")
     parser.add_argument("--sample", type=int, metavar="N", help="examples to use at most (10000, fewer if large)")
     parser.add_argument("--seed", type=int, default=0, help="of drawing and of shuffling them (0)")
     parser.add_argument("--plot", type=Path, metavar="FILE.png", help="draw the floors")
     parser.add_argument("--json", action="store_true", help="print JSON in place of the table")
+    reading_options.add(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -66,12 +65,13 @@ def run(options: argparse.Namespace) -> int:
     seed = integer("seed", options.seed, at_least=0)
     rng = np.random.default_rng(seed)
     most = None if options.sample is None else integer("sample", options.sample)
-    examples = example_files.read(options.file, most, rng, options.raw)
+    examples = example_files.read(options.file, most, rng, options)
     if options.pool is not None and examples.image_shape is None:
         raise ValueError(f"--pool needs examples that are images, found {examples.sizes()}")
     found = survey(examples.x, rng, image_shape=examples.image_shape, **levels)
     if options.json:
-        about = {"data": examples.source, "examples": examples.sizes(), "seed": seed}
+        about = {"data": examples.source, "examples": examples.sizes(), "found": examples.found, "seed": seed}
+        about["odd"] = examples.notes
         print(json.dumps(about | found.as_json(), indent=2, allow_nan=False))
     else:
         print("\n".join(_table(examples, found)))
@@ -124,6 +124,8 @@ def _table(examples: Examples, found: Survey) -> list[str]:
     lines = [
         f"data      {examples.source}",
         f"examples  {examples.sizes()}",
+        f"found     {examples.found}",
+        *(f"odd       {note}" for note in examples.notes),
         f"values    {found.low:.6g} to {found.high:.6g}, mean {found.mean:.6g}, "
         f"standard deviation {found.variance**0.5:.6g} (root of the columns' mean variance)",
     ]

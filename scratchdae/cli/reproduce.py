@@ -3,10 +3,11 @@
 import argparse
 import json
 import os
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
-from scratchdae import plots
+from scratchdae import atomic, plots
 from scratchdae.arguments import choice, integer, literal
 from scratchdae.blas_threads import limited
 from scratchdae.cli.results import origin, writable_folder, write_numbers
@@ -41,10 +42,16 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=larochelle)
     parser.add_argument("--problem", default="all", metavar="NAME,...", help="basic, rot, bg-rand, bg-img, ... (all)")
     parser.add_argument(
-        "--method", default="sda,saa,mlp,svm", metavar="NAME,...", help="also dbn, logistic (sda,saa,mlp,svm)"
+        "--method",
+        default="sda,saa,dbn,mlp,svm",
+        metavar="NAME,...",
+        help="also logistic (sda,saa,dbn,mlp,svm)",
     )
     parser.add_argument("--budget", type=int, default=3, metavar="N", help="choices to try of each method (3)")
     parser.add_argument("--seed", type=int, default=0, help="of the images and the training (0)")
+    parser.add_argument(
+        "--draws", type=int, default=1, metavar="N", help="draws of each problem on which what was chosen is tested (1)"
+    )
     parser.add_argument(
         "--originals", action="store_true", help="the authors' files (`scratchdae data fetch larochelle`), not drawings"
     )
@@ -72,11 +79,12 @@ def sda(options: argparse.Namespace) -> int:
             progress=not options.no_progress,
             on_run=lambda name, outcome: print(sda_report.line(name, outcome), flush=True),
         )
-    kept = _settings(numbers, known) | {name: {**about, **one} for name, one in found.items()}
-    every = {name: kept[name] for name in sda.SETTINGS if name in kept}
-    print("", *sda_report.table(every), sep="\n")
     published = {"test_error": sda.TUTORIAL_ERROR, "minutes_of_pretraining_and_finetuning": sda.TUTORIAL_MINUTES}
-    _leave(figures, "reproduce_sda", {"tutorial": published, "settings": every}, sda_report.draw(every))
+    with _turn(figures, "reproduce_sda"):
+        kept = _settings(numbers, known) | {name: {**about, **one} for name, one in found.items()}
+        every = {name: kept[name] for name in sda.SETTINGS if name in kept}
+        print("", *sda_report.table(every), sep="\n")
+        _leave(figures, "reproduce_sda", {"tutorial": published, "settings": every}, sda_report.draw(every))
     return 0
 
 
@@ -95,23 +103,33 @@ def larochelle(options: argparse.Namespace) -> int:
             options.budget,
             options.out,
             seed=options.seed,
+            draws=options.draws,
             originals=options.originals,
             jobs=options.jobs,
             progress=not options.no_progress,
         )
-    print(*larochelle_report.details(found), "", *larochelle_report.table(found), "", sep="\n")
+    notes = larochelle_report.notes(found)
+    print(*larochelle_report.details(found), "", *larochelle_report.table(found), "", *notes, "", sep="\n")
     finding = larochelle_report.finding(found)
     print(finding)
     content = {
         **about,
         "seed": options.seed,
         "budget": options.budget,
+        "draws": options.draws,
         "originals": options.originals,
         "finding": finding,
+        "notes": notes,
         "problems": found,
     }
-    _leave(figures, "reproduce_larochelle", content, larochelle_report.draw(found))
+    with _turn(figures, "reproduce_larochelle"):
+        _leave(figures, "reproduce_larochelle", content, larochelle_report.draw(found))
     return 0
+
+
+def _turn(folder: Path, stem: str) -> AbstractContextManager[None]:
+    """Wait until no other command is at these numbers and their figure: they go together, and may be added to."""
+    return atomic.locked(folder / f"{stem}.json", folder=False, wait=True)
 
 
 def _names(option: str, text: str, known: tuple[str, ...]) -> tuple[str, ...]:

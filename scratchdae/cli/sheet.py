@@ -1,42 +1,53 @@
-"""A sheet of samples: the first training images of each problem of Larochelle et al. 2007, in one picture."""
+"""A sheet of samples: the first examples of data sets, each in a panel with its labels, in one picture."""
 
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
 
 from scratchdae import plots
-from scratchdae.datasets import ThreePartDataset
-from scratchdae.datasets.larochelle import PROBLEMS
+from scratchdae.arguments import Array
+from scratchdae.cli.results import printable
 
-_ROWS, _COLUMNS = 4, 8  # images of a problem
-_ACROSS = 2  # problems beside each other
-_PANEL = 5.0  # inches, the width of a problem's images
+ROWS, COLUMNS = 4, 8  # images of a panel
+_ACROSS = 2  # panels beside each other
+_PANEL = 5.0  # inches, the width of a panel's images
 _BEHIND = "#dce6f2"  # between the images: no grey level
 
 
-def draw_sheet(
-    path: Path,
-    problems: Sequence[ThreePartDataset],  # each named by a key of PROBLEMS
-    source: str,  # where the images come from
-) -> None:
-    """Draw the first training images of several problems, the labels below them in the same order."""
-    down = math.ceil(len(problems) / _ACROSS)
-    across = min(_ACROSS, len(problems))
-    height = _PANEL * _ROWS / _COLUMNS
+class Panel(NamedTuple):
+    """The first examples of a data set."""
+
+    title: str
+    x: Array  # (n, D), uint8 or floating-point
+    image_shape: tuple[int, int] | None  # None: they are no images, and are drawn as the rows of one
+    labels: Array | None  # (n,)
+
+
+def draw_sheet(path: Path, panels: Sequence[Panel], title: str) -> None:
+    """Draw the panels, the labels of each below it in the order of its examples."""
+    down = math.ceil(len(panels) / _ACROSS)
+    across = min(_ACROSS, len(panels))
+    height = _PANEL * ROWS / COLUMNS
     figure = plots.sheet(across * _PANEL, 0.5 + down * (height + 0.55))
-    figure.suptitle(f"The problems of Larochelle et al. 2007: {source}", fontsize=11)
-    panels = figure.subplots(down, across, squeeze=False).ravel()
-    for ax, data in zip(panels, problems, strict=False):
-        images, labels = data.x_train[: _ROWS * _COLUMNS], data.t_train[: _ROWS * _COLUMNS]
-        picture = plots.tile(images, data.image_shape, _COLUMNS)
-        ax.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    figure.suptitle(printable(title), fontsize=11, parse_math=False)
+    axes = figure.subplots(down, across, squeeze=False).ravel()
+    for ax, panel in zip(axes, panels, strict=False):
+        x, shape = panel.x, panel.image_shape
+        low, high = (0, 255) if x.dtype == np.uint8 else (float(x.min()), float(x.max()))
+        picture = x if shape is None else plots.tile(x, shape, COLUMNS)
+        aspect = "auto" if shape is None else "equal"
+        ax.imshow(picture, cmap="gray", vmin=low, vmax=high, interpolation="nearest", aspect=aspect)
         ax.set_facecolor(_BEHIND)
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_visible(False)
-        ax.set_title(f"{data.name}: {PROBLEMS[data.name].title}", fontsize=10)
-        rows = [" ".join(map(str, labels[i : i + _COLUMNS])) for i in range(0, len(labels), _COLUMNS)]
-        ax.set_xlabel("labels  " + "  |  ".join(rows), fontsize=7)
-    for ax in panels[len(problems) :]:
+        ax.set_title(printable(panel.title), fontsize=10, parse_math=False)
+        labels = [] if panel.labels is None else [str(label) for label in panel.labels]
+        rows = [" ".join(labels[i : i + COLUMNS]) for i in range(0, len(labels), COLUMNS)]
+        ax.set_xlabel(printable("labels  " + "  |  ".join(rows)) if rows else "", fontsize=7, parse_math=False)
+    for ax in axes[len(panels) :]:
         ax.set_axis_off()
     plots.save(figure, path, 130)

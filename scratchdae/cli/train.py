@@ -7,6 +7,8 @@ from pathlib import Path
 from scratchdae import backend
 from scratchdae.autoencoder import LOSSES, OUTPUTS
 from scratchdae.blas_threads import limited
+from scratchdae.cli import reading_options
+from scratchdae.cli.logs import LOGS
 from scratchdae.corruption import CORRUPTIONS
 from scratchdae.losses import REDUCTIONS
 
@@ -21,12 +23,12 @@ def add(parser: argparse.ArgumentParser) -> None:
     )
     parser.set_defaults(run=run)
     data = parser.add_argument_group("data")
-    data.add_argument("--data", default="digits", metavar="digits|mnist|FILE", help="or a .npz or .npy (digits)")
-    data.add_argument("--root", type=Path, metavar="DIR", help="folder of the four files of MNIST")
+    data.add_argument("--data", default="digits", metavar="NAME|FILE[:NAME]", help=f"(digits) {reading_options.KINDS}")
     data.add_argument("--limit", type=int, metavar="N", help="use the first N training examples only")
     data.add_argument(
         "--validation", type=float, default=1 / 6, metavar="FRACTION", help="held out of those, from the end (1/6)"
     )
+    reading_options.add(parser)
     model = parser.add_argument_group("model")
     model.add_argument("--hidden", type=int, default=500, metavar="H", help="hidden units (500)")
     model.add_argument("--untied", action="store_true", help="give the decoder weights of its own")
@@ -59,6 +61,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     training.add_argument("--no-progress", action="store_true", help="no progress bar")
     result = parser.add_argument_group("result")
     result.add_argument("--out", type=Path, metavar="RUN", help="folder of the run (runs/ and the name of the data)")
+    result.add_argument("--log", choices=LOGS, help="keep the history as RUN/log.csv, or for TensorBoard, too")
     result.add_argument("--resume", action="store_true", help="go on with the run that is there")
 
 

@@ -1,13 +1,16 @@
-"""What `scratchdae train` learns from: the embedded digits, MNIST, or an array in a file, split."""
+"""What `scratchdae train` learns from: a named set or whatever a file holds, split."""
 
-import os
+import argparse
 from dataclasses import dataclass
 
 import numpy as np
 
 from scratchdae.arguments import Array, integer, number
-from scratchdae.datasets import files
-from scratchdae.training.evaluation import EVALUATION_BATCH
+from scratchdae.cli import reading_options
+from scratchdae.datasets.files import Stored
+from scratchdae.datasets.reading import large
+from scratchdae.datasets.reading.oddities import examine
+from scratchdae.datasets.reading.pictures import Pictures
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,62 +21,60 @@ class TrainingData:
     train: Array  # (N, D) uint8 grey levels or floating-point numbers
     validation: Array | None  # (V, D), held out of the training data
     test: Array | None  # (M, D), the data set's own
-    image_shape: tuple[int, int] | None  # rows and columns; None where the examples are no images
-    low: float  # the least and the greatest value as the model will see it; NaN where there is one
+    image_shape: tuple[int, int] | None  # rows and columns as they are drawn; None where the examples are no images
+    low: float  # the least and the greatest value as the model will see it
     high: float
+    found: str  # shape, dtype, range and what was done, in a line
+    notes: list[str]  # what looks wrong
+    sides: tuple[int, ...] | None  # of an image, channels included
+
+    def shown(self, value: float) -> str:
+        """Print a value with all the digits that it has in the data."""
+        return str(self.train.dtype.type(value))
 
     def sizes(self) -> str:
         """Describe the parts, for example ``3333 training, 667 validation, 1000 test images of 28×28``."""
         parts = (("training", self.train), ("validation", self.validation), ("test", self.test))
         counts = ", ".join(f"{len(x)} {part}" for part, x in parts if x is not None)
-        if self.image_shape is None:
+        if self.sides is None:
             return f"{counts} examples of {self.train.shape[1]} numbers"
-        return f"{counts} images of {self.image_shape[0]}×{self.image_shape[1]}"
+        return f"{counts} images of {'×'.join(map(str, self.sides))}"
 
 
-def load(
-    data: str, root: str | os.PathLike[str] | None = None, limit: int | None = None, validation: float = 1 / 6
-) -> TrainingData:
-    """Find ``digits``, ``mnist`` or a .npy or .npz file, take the first `limit` examples and hold out the last of them.
+def load(data: str, options: argparse.Namespace, limit: int | None = None, validation: float = 1 / 6) -> TrainingData:
+    """Read a name, a file or a folder, take the first `limit` examples and hold out the last of them.
 
     `validation` is the fraction that is held out, rounded to a whole number of examples.
     """
-    if root is not None and data != "mnist":
-        raise ValueError(f"--root is the folder of MNIST and goes with --data mnist, found --data {data}")
-    if data not in ("digits", "mnist"):
-        _refuse_other_files(data)
-    stored = files.read(data, root=root, channels=False)
+    stored = reading_options.read(data, options)
     x = stored.x
-    assert isinstance(x, np.ndarray)  # since a folder of images was refused
-    image_shape = (x.shape[1], x.shape[2]) if x.ndim == 3 else files.square(x.shape[1])
-    x = x.reshape(len(x), -1)
     if limit is not None:
         if integer("limit", limit) > len(x):
             raise ValueError(f"limit must be at most {len(x)}, the training examples there are, found {limit}")
-        x = x[:limit]
+        x = x[:limit] if isinstance(x, np.ndarray) else x[np.arange(limit)]
     held_out = round(len(x) * number("validation", validation, at_least=0, at_most=1))
     if held_out == len(x):
         raise ValueError(f"validation must leave at least one of {len(x)} examples to train on, found {validation}")
-    low, high = _range(x)
-    train, held = x[: len(x) - held_out], x[len(x) - held_out :]
-    return TrainingData(stored.source, train, held if held_out else None, stored.test, image_shape, low, high)
+    axes = x.shape[1:]
+    x, drawn = drawable(stored, x)
+    test = None if stored.test is None else drawable(stored, stored.test)[0]
+    seen = examine(data, x, drawn is not None, axes=axes, names=stored.columns)
+    low, high = (0.0, 1.0) if x.dtype == np.uint8 else (float(seen.low), float(seen.high))
+    return TrainingData(
+        stored.source, x[: len(x) - held_out], x[len(x) - held_out :] if held_out else None,
+        test, drawn, low, high,
+        stored.found(seen.low, seen.high, len(x)), seen.notes, stored.image_shape,
+    )  # fmt: skip
 
 
-def _refuse_other_files(data: str) -> None:
-    """Refuse a file whose name is not one of a .npy or .npz file, or that is not what its name says."""
-    path, _ = files.locate(data)
-    if path.suffix not in files.MAGIC:
-        raise ValueError(f"--data must be digits, mnist, or a .npy or .npz file, found {data}")
-    expected = files.MAGIC[path.suffix]
-    with path.open("rb") as file:
-        magic = file.read(6)
-    if not magic.startswith(expected):
-        raise ValueError(f"{path} is no {path.suffix} file: it must begin with {expected!r}, found {magic!r}")
+def drawable(stored: Stored, x: Array | Pictures) -> tuple[Array, tuple[int, int] | None]:
+    """Return examples (N, D) and the sides of their pictures, in grey: the channels of an image lie beside each other.
 
-
-def _range(x: Array) -> tuple[float, float]:
-    """Return the least and the greatest value, a batch at a time; grey levels are seen as numbers in [0, 1]."""
-    if x.dtype == np.uint8:
-        return 0.0, 1.0
-    batches = [x[start : start + EVALUATION_BATCH] for start in range(0, len(x), EVALUATION_BATCH)]
-    return float(min(np.min(batch) for batch in batches)), float(max(np.max(batch) for batch in batches))
+    Where they came first they are planes, one below the other, so that what is mapped stays a view.
+    """
+    shape = stored.image_shape
+    if shape is None or len(shape) == 2:
+        return large.flat(x), None if shape is None else (shape[0], shape[1])
+    if "channels first" in stored.kind and isinstance(x, np.ndarray):
+        return large.flat(np.moveaxis(x.reshape(-1, *shape), -1, 1)), (shape[2] * shape[0], shape[1])
+    return large.flat(x), (shape[0], shape[1] * shape[2])

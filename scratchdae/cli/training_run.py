@@ -10,10 +10,12 @@ import numpy as np
 from scratchdae import backend, kernels
 from scratchdae.arguments import integer
 from scratchdae.cli import pictures, reading, training_data
+from scratchdae.cli.logs import logged
 from scratchdae.cli.results import writable_folder
 from scratchdae.cli.training_data import TrainingData
 from scratchdae.corruption import Corruption
 from scratchdae.datasets import to_float
+from scratchdae.datasets.reading.scaling import GREY, WHITE
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.schedules import Constant, parse
 from scratchdae.training import Training, checkpoint, evaluate, fit
@@ -34,7 +36,7 @@ def train(options: argparse.Namespace, out: Path, threads: str) -> None:
         seed=seed, backend=options.backend,
     )  # fmt: skip
     writable_folder("--out", out)
-    data = training_data.load(options.data, options.root, options.limit, options.validation)
+    data = training_data.load(options.data, options, options.limit, options.validation)
     _check_range(data, options)
     model = DenoisingAutoencoder(
         data.train.shape[1],
@@ -49,6 +51,9 @@ def train(options: argparse.Namespace, out: Path, threads: str) -> None:
     chosen = backend.choose(options.backend)
     sizes = f"{model.n_visible} → {model.n_hidden} → {model.n_visible}, {'tied' if model.tied else 'untied'} weights"
     _say("data", f"{data.sizes()}, from {data.source}")
+    _say("found", data.found)
+    for note in data.notes:
+        _say("odd", note)
     _say("model", f"{sizes}, {options.output} output, {options.loss}, {options.dtype}")
     compiling = ", compiled at its first use and cached" if chosen.name == "numba" else ""
     _say("backend", f"{chosen.name} ({chosen.reason}){compiling}, {threads}")
@@ -71,13 +76,22 @@ def _check_range(data: TrainingData, options: argparse.Namespace) -> None:
         return
     if options.loss == "cross_entropy" and not (data.low >= 0 and data.high <= 1):
         raise ValueError(
-            f"the cross-entropy needs data in [0, 1], found values from {data.low:.6g} to {data.high:.6g}: "
-            "scale them, or use --loss squared_error --output linear"
+            f"the cross-entropy needs data in [0, 1], found values from {data.shown(data.low)} to "
+            f"{data.shown(data.high)}: use {_advice(data)}"
         )
     if max(-data.low, data.high) > float(np.finfo(options.dtype).max):
         raise ValueError(
             f"{options.dtype} cannot hold the data, whose values go from {data.low:.6g} to {data.high:.6g}"
         )
+
+
+def _advice(data: TrainingData) -> str:
+    """Return options with which data outside [0, 1] train; a test runs them as they are printed."""
+    if data.low >= 0 and GREY <= data.high <= WHITE:
+        return f"--scale {WHITE}"
+    if data.image_shape is not None:
+        return "--scale range"
+    return "--scale standard --loss squared_error --output linear --lr 0.002 --epochs 50"
 
 
 def _fit(
@@ -89,16 +103,18 @@ def _fit(
 ) -> tuple[History, float, float]:
     """Train; return the history, and the seconds of training and of compiling before."""
     start, compiled = time.perf_counter(), kernels.seconds_compiling()
-    history = fit(
-        model,
-        data.train,
-        training=training,
-        validation=data.validation,
-        corrupt_validation=options.corrupt_validation,
-        out=out,
-        resume=options.resume,
-        progress=not options.no_progress,
-    )
+    with logged(options.log, out) as on_epoch:
+        history = fit(
+            model,
+            data.train,
+            training=training,
+            validation=data.validation,
+            corrupt_validation=options.corrupt_validation,
+            out=out,
+            resume=options.resume,
+            progress=not options.no_progress,
+            on_epoch=on_epoch,
+        )
     compiled = kernels.seconds_compiling() - compiled
     return history, time.perf_counter() - start - compiled, compiled
 

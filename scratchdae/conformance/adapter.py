@@ -12,7 +12,8 @@ An adapter is any object with a method for each operation that it supports, all 
             return {"loss": loss, "d_a": da}
 
 A method that is missing means that the operation is unsupported. `name`, `dtype` (``"float64"`` unless it says
-``"float32"``) and `tolerances` (by operation, case name or GROUP/NAME) are optional.
+``"float32"``) and `tolerances` (by operation, case name or GROUP/NAME; 1e-2 at most) are optional. NotImplementedError
+is read as `Unsupported`.
 """
 
 import os
@@ -33,6 +34,7 @@ OPERATIONS = (
     "activation", "loss", "corruption", "autoencoder", "layer", "optimizer", "clipping", "penalty", "training", "stack",
     "pretrain_stack",
 )  # fmt: skip
+WIDEST = 1e-2  # tolerance that an adapter may set itself: beyond, half of all mistakes would agree
 MOST_BYTES = 64 * 2**20  # of an answer; the largest case is a thousand times smaller
 
 
@@ -69,6 +71,10 @@ class Operation(Protocol):
 class AnswerError(Exception):
     """What becomes of a question without an answer that can be compared: an exception, a time-out, no arrays."""
 
+    def __init__(self, message: str, said: str = "") -> None:
+        super().__init__(message)
+        self.said = said  # by a program on its standard error
+
 
 def ask(adapter: object, operation: str, inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> Params:
     """Ask an adapter, which may change all it is given, and isolate whatever it raises, SystemExit included."""
@@ -80,6 +86,8 @@ def ask(adapter: object, operation: str, inputs: Mapping[str, Array], convention
             return as_arrays(method(inputs, conventions))
     except (Unsupported, AnswerError, KeyboardInterrupt):
         raise
+    except NotImplementedError as error:
+        raise Unsupported(str(error) or "it is not implemented") from error
     except BaseException as error:
         raise AnswerError(describe(error)) from error
 
@@ -144,12 +152,12 @@ def dtype_of(adapter: object) -> str:
 
 
 def tolerances_of(adapter: object) -> dict[str, float]:
-    """Return the tolerances that an adapter sets itself, positive and at most 1, by what they are for."""
+    """Return the tolerances that an adapter sets itself, positive, by what they are for; `WIDEST` if they are wider."""
     tolerances = getattr(adapter, "tolerances", {})
     if not isinstance(tolerances, Mapping):
         raise ValueError(f"tolerances of the adapter must be a mapping, found {tolerances!r}")
     return {
-        str(name): number(f"tolerances[{name!r}] of the adapter", value, at_most=1, above=0)
+        str(name): min(number(f"tolerances[{name!r}] of the adapter", value, at_most=1, above=0), WIDEST)
         for name, value in tolerances.items()
     }
 

@@ -5,7 +5,8 @@ files ``inputs/NAME.npy``. The JSON is for languages without a reader of the oth
 
     {"W": {"dtype": "float64", "shape": [2, 1], "values": [0.5, "NaN"]}}
 
-with the values in C order, and ``"NaN"``, ``"Infinity"``, ``"-Infinity"`` where JSON has no number.
+with the values in C order, and ``"NaN"``, ``"Infinity"``, ``"-Infinity"`` where JSON has no number; ``null`` is read as
+NaN.
 """
 
 import io
@@ -39,18 +40,18 @@ def write(folder: Path, stem: str, arrays: Mapping[str, Array], form: str) -> No
     atomic.write(folder / f"{stem}.{form}", content)
 
 
-def holds_answer(folder: Path) -> bool:
+def holds_answer(folder: Path, stem: str = "outputs") -> bool:
     """Say whether a folder holds a file that `read_answer` would read."""
-    whole, single = _answer_files(folder)
+    whole, single = _answer_files(folder, stem)
     return bool(whole or single)
 
 
-def read_answer(folder: Path) -> Params | None:
+def read_answer(folder: Path, stem: str = "outputs") -> Params | None:
     """Read what a program wrote, or None if there is no ``outputs.*`` and no ``NAME.npy``.
 
     Several kinds of files, a damaged one and more than 64 MiB are an AnswerError.
     """
-    whole, single = _answer_files(folder)
+    whole, single = _answer_files(folder, stem)
     if not whole and not single:
         return None
     if len(whole) + bool(single) > 1:
@@ -67,9 +68,15 @@ def read_answer(folder: Path) -> Params | None:
         raise AnswerError(f"{name} cannot be read: {type(error).__name__}: {error}") from error
 
 
-def _answer_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    whole = [folder / f"outputs.{form}" for form in FORMATS if form != "npy"]
-    return [path for path in whole if path.is_file()], sorted(path for path in folder.glob("*.npy") if path.is_file())
+def _answer_files(folder: Path, stem: str = "outputs") -> tuple[list[Path], list[Path]]:
+    whole = [folder / f"{stem}.{form}" for form in FORMATS if form != "npy"]
+    single = folder.glob("*.npy" if stem == "outputs" else f"{stem}/*.npy")
+    return [path for path in whole if _is_here(path, folder)], sorted(path for path in single if _is_here(path, folder))
+
+
+def _is_here(path: Path, folder: Path) -> bool:
+    """Say whether a file is there, and in the folder itself: a link that leaves it is not followed."""
+    return path.is_file() and path.resolve().is_relative_to(folder.resolve())
 
 
 def _read(path: Path) -> Params:
@@ -98,6 +105,8 @@ def _from_json(about: Any) -> Array:
         raise ValueError(f"dtype must be one of {', '.join(_DTYPES)}, found {about['dtype']!r}")
     dtype, shape = np.dtype(about["dtype"]), [integer("shape", size, at_least=0) for size in about["shape"]]
     values = [_NOT_FINITE.get(value, value) if isinstance(value, str) else value for value in about["values"]]
+    if dtype.kind == "f":
+        values = [math.nan if value is None else value for value in values]  # what JavaScript writes for NaN
     if not {type(value) for value in values} <= _PYTHON[dtype.kind]:  # NumPy would round 1.5 to an integer
         raise ValueError(f"values must be one flat list of {dtype}, found others")
     return np.array(values, dtype).reshape(shape)

@@ -4,6 +4,7 @@
 read: a case that was damaged or edited must not call anybody's implementation wrong.
 """
 
+import difflib
 import hashlib
 import os
 import textwrap
@@ -155,7 +156,9 @@ def known(name: str, wanted: Iterable[str], there: set[str]) -> set[str]:
     unknown = sorted(chosen - there)
     if unknown:
         among = textwrap.shorten(", ".join(sorted(there)), 160)  # there are hundreds of names of cases
-        raise ValueError(f"{name} must be among {among}, found {', '.join(unknown)}")
+        near = dict.fromkeys(match for one in unknown for match in difflib.get_close_matches(one, sorted(there), 3))
+        nearest = f"; near to it: {', '.join(near)}" if near else ""
+        raise ValueError(f"{name} must be among {among}, found {', '.join(unknown)}{nearest}")
     return chosen
 
 

@@ -14,6 +14,8 @@ from scratchdae.arguments import Array, choice
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.manifest import DTYPES
 
+VALUE = 10.0  # how many times the relative tolerance of the largest value each small one has
+_LEAST = 1e-300  # below which nothing is divided by
 _KINDS = {"float64": "f", "int64": "iu", "bool": "b"}  # integers of any width hold a label or a choice
 
 
@@ -74,9 +76,30 @@ def compare(
         allowed = _allowed(case, name, dtype, relative, scale)
         if error.size and not error.max() <= allowed:
             return Comparison(_worst(stage, name, found, expected, allowed, dtype), tuple(agreed), largest, relative)
+        if name in by_value(case):
+            lost = error > value_by_value(expected, relative, dtype)
+            if lost.any():
+                worst = _worst(
+                    stage, name, found, expected, allowed, dtype, error / np.maximum(np.abs(expected), _LEAST)
+                )
+                return Comparison(worst, tuple(agreed), largest, relative)
         agreed.append(name)
         largest = max(largest, error.max() / scale if error.size and scale else 0.0)
     return Comparison(None, tuple(agreed), float(largest), relative)
+
+
+def by_value(case: Case) -> tuple[str, ...]:
+    """Name the arrays that are compared value by value as well."""
+    return ("value",) if case.operation == "activation" else ()
+
+
+def value_by_value(expected: Array, relative: float, dtype: str) -> Array:
+    """Return how far each value by itself may be off: a function of one number is no sum whose small terms vanish.
+
+    Ten times the tolerance of the largest leaves room for another exp; below the smallest normal number all is free.
+    """
+    allowed: Array = VALUE * relative * np.abs(expected) + float(np.finfo(dtype).tiny)
+    return allowed
 
 
 def errors(found: Array, expected: Array) -> Array:
@@ -90,10 +113,11 @@ def errors(found: Array, expected: Array) -> Array:
 
 def _structure(case: Case, answer: Mapping[str, Array], dtype: str) -> Difference | None:
     """Compare names, shapes and dtypes."""
-    for name in case.required:
-        if name not in answer:
-            there = ", ".join(answer) or "nothing"
-            return Difference("names", name, f"{name} is required and not there; the answer holds {there}")
+    missing = [name for name in case.required if name not in answer]
+    if missing:
+        there, one = ", ".join(answer) or "nothing", len(missing) == 1
+        says = f"{', '.join(missing)} {'is' if one else 'are'} required and not there; the answer holds {there}"
+        return Difference("names", missing[0], says)
     for name in answer:
         if name not in case.expected:
             what = "is an input" if name in case.inputs else "is unknown"
@@ -131,13 +155,17 @@ def _allowed(case: Case, name: str, dtype: str, relative: float, scale: float) -
     return relative * scale if scale else case.absolute_tolerance(dtype)
 
 
-def _worst(stage: str, name: str, found: Array, expected: Array, allowed: float, dtype: str) -> Difference:
+def _worst(
+    stage: str, name: str, found: Array, expected: Array, allowed: float, dtype: str, of: Array | None = None
+) -> Difference:
     error = errors(found, expected)
-    index = tuple(int(i) for i in np.unravel_index(int(error.argmax()), error.shape))
+    index = tuple(int(i) for i in np.unravel_index(int((error if of is None else of).argmax()), error.shape))
     a, b, apart = float(found[index]), float(expected[index]), float(error[index])
     ulp = _ulp(apart, b, dtype) if expected.dtype.kind == "f" else None
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
-    disagree = int((~(error <= allowed)).sum())
+    limits = allowed if of is None else value_by_value(expected, allowed / (_scale(expected) or 1.0), dtype)
+    disagree = int((~(error <= limits)).sum())
+    allowed = float(np.broadcast_to(limits, error.shape)[index])
     count = f"; {disagree} of {error.size} values disagree" if error.size > 1 else ""
     distance = f"off by {apart:.3g}" + (f", {ulp:.3g} ulp" if ulp is not None else "")
     message = f"{place} is {_value(a, dtype)}, expected {_value(b, dtype)}: {distance}, allowed {allowed:.3g}{count}"

@@ -70,22 +70,30 @@ class Answers:
         if not self._root.is_dir():
             raise ValueError(f"the folder of answers must exist, found none at {root}")
         cases = tuple(cases)
-        known = {folder for case in cases for folder in self._folders(case)} | {
-            self._root / case.group for case in cases
-        }
-        there = {path for pattern in ("*", "*/*") for path in self._root.glob(pattern) if path.is_dir()}
+        folders = {folder for case in cases for folder in self._folders(case)}
+        known = folders | {self._root / case.group for case in cases}
+        there = {path for pattern in ("*", "*/*") for path in self._root.glob(pattern) if self._is_here(path)}
         answered = {path for path in there - known if array_files.holds_answer(path)}
         if answered:
             raise ValueError(f"each folder of answers must be named by a case, found {', '.join(map(str, answered))}")
         if not there & known:
             raise ValueError(f"{root} must hold a folder for each case, GROUP/NAME or NAME, found none")
+        # What `export` wrote with what is expected, and nobody answered, is compared with itself.
+        answers = any(array_files.holds_answer(folder) for folder in there & folders)
+        self._stem = "outputs" if answers else "expected"
+        if not answers and any(array_files.holds_answer(folder, "expected") for folder in there & folders):
+            self.name += " (no answers: the expected arrays themselves)"
 
     def answer(self, case: Case) -> Params:
-        for folder in self._folders(case):
-            answer = array_files.read_answer(folder)
+        for folder in filter(self._is_here, self._folders(case)):
+            answer = array_files.read_answer(folder, self._stem)
             if answer is not None:
                 return as_arrays(answer)
         raise Unsupported("there is no answer in the folder")
+
+    def _is_here(self, folder: Path) -> bool:
+        """Say whether a folder is there, and in the root itself: a link that leaves it is not followed."""
+        return folder.is_dir() and folder.resolve().is_relative_to(self._root.resolve())
 
     def _folders(self, case: Case) -> tuple[Path, Path]:
         return self._root / case.group / case.name, self._root / case.name

@@ -7,7 +7,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any, NamedTuple
 
-from scratchdae.conformance.adapter import alone, describe, dtype_of
+from scratchdae.conformance.adapter import OPERATIONS, alone, describe, dtype_of
 
 MODULES = {"reference": "reference", "numba": "numba_core", "torch": "torch", "jax": "jax", "keras": "keras"}
 
@@ -15,7 +15,8 @@ MODULES = {"reference": "reference", "numba": "numba_core", "torch": "torch", "j
 class Named:
     """An adapter that is found by its name, and found again in another process, whatever it is made of.
 
-    Names are ``reference``, ``numba``, ``torch``, ``jax``, ``keras``, ``module:object`` and ``path/to/file.py:object``.
+    Names are ``reference``, ``numba``, ``torch``, ``jax``, ``keras``, ``module:object`` and ``path/to/file.py:object``,
+    or ``path/to/file.py`` alone if one object of it has a method of an adapter.
     A class is called without arguments, or with ``dtype=`` if one is asked for; otherwise the adapter decides. If what
     it needs is not installed, that is an ImportError.
     """
@@ -61,6 +62,8 @@ class Elsewhere(NamedTuple):
 def _find(name: str) -> Any:
     if name in MODULES:
         return importlib.import_module(f"scratchdae.conformance.adapters.{MODULES[name]}").Adapter
+    if name.endswith(".py") and ":" not in name.rpartition(".py")[0].rpartition("/")[2]:
+        return _only_adapter(_load(Path(name)), name)
     place, colon, attribute = name.rpartition(":")
     if not (place and colon and attribute):
         raise ValueError(f"adapter must be one of {', '.join(MODULES)}, or module:object, found {name!r}")
@@ -69,6 +72,23 @@ def _find(name: str) -> Any:
         return attrgetter(attribute)(module)
     except AttributeError:
         raise ValueError(f"adapter must be an object of {place}, found no {attribute} there") from None
+
+
+def _only_adapter(module: ModuleType, place: str) -> Any:
+    """Find the one object of a file that is an adapter: its instances, or else its classes, with such a method."""
+    own = {
+        name: value
+        for name, value in vars(module).items()
+        if not name.startswith("_")
+        and any(callable(getattr(value, operation, None)) for operation in OPERATIONS)
+        and (value.__module__ if isinstance(value, type) else type(value).__module__) == module.__name__
+    }
+    instances = {name: value for name, value in own.items() if not isinstance(value, type)}
+    found = instances or own
+    if len(found) == 1:
+        return next(iter(found.values()))
+    there = ", ".join(f"{place}:{name}" for name in found) or "none"
+    raise ValueError(f"adapter must be the only one of its file, or be named as in {place}:Mine, found {there}")
 
 
 def _load(path: Path) -> ModuleType:

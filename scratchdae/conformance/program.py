@@ -20,15 +20,16 @@ from scratchdae.conformance.manifest import DTYPES
 UNSUPPORTED = 3  # the exit status that says so
 TIMEOUT = 60.0  # seconds
 _CASE, _OUT = "{case_dir}", "{out_dir}"
-_KEPT = 4096  # bytes of the standard error, the last ones
+_KEPT, _LINE = 2**16, 4096  # bytes of the standard error, the last ones; characters of its last line
 
 
 class Program:
     """A program that reads a case from one folder and writes its answer to another.
 
-    Exit status 0 says that it answered, 3 that it does not support the case. Its standard output is thrown away; of its
-    standard error the last line is reported where it failed. The command is quoted as for a shell (there is none), with
-    ``{case_dir}`` and ``{out_dir}``; after `timeout` seconds for a case the program and all that it started are killed.
+    Exit status 0 says that it answered, 3 that it does not support the case. Its standard output is thrown away; its
+    standard error is reported where it failed, the last line first. The command is quoted as for a shell (there is
+    none), with ``{case_dir}`` and ``{out_dir}``; after `timeout` seconds for a case the program and all that it started
+    are killed.
     """
 
     def __init__(
@@ -59,9 +60,12 @@ class Program:
             words = [word.replace(_CASE, str(case_dir)).replace(_OUT, str(out_dir)) for word in self._words]
             status, said = _run(words, self._timeout)
             if status == UNSUPPORTED:
-                raise Unsupported(said or f"exit status {UNSUPPORTED}")
+                raise Unsupported(_last_line(said) or f"exit status {UNSUPPORTED}")
             if status != 0:
-                raise AnswerError(f"{describe_status(status)}{': ' if said else ''}{said}")
+                last = _last_line(said)
+                raise AnswerError(
+                    f"{describe_status(status)}{': ' if last else ''}{last}", said if said != last else ""
+                )
             answer = array_files.read_answer(out_dir)
             if answer is None:
                 raise AnswerError("exit status 0, but no outputs.safetensors, .npz, .json or NAME.npy in {out_dir}")
@@ -79,13 +83,17 @@ class _Tail(threading.Thread):
         while part := os.read(self._stream.fileno(), 2**16):
             self._kept = (self._kept + part)[-_KEPT:]
 
-    def last_line(self) -> str:
-        lines = self._kept.decode(errors="replace").strip().splitlines()
-        return lines[-1].strip() if lines else ""
+    def said(self) -> str:
+        return self._kept.decode(errors="replace").strip()
+
+
+def _last_line(said: str) -> str:
+    lines = said.splitlines()
+    return lines[-1].strip()[-_LINE:] if lines else ""
 
 
 def _run(words: Sequence[str], timeout: float) -> tuple[int, str]:
-    """Run a program; return its exit status and the last line of its standard error."""
+    """Run a program; return its exit status and the end of its standard error."""
     try:
         process = subprocess.Popen(
             words,
@@ -110,4 +118,4 @@ def _run(words: Sequence[str], timeout: float) -> tuple[int, str]:
         tail.join(timeout=1)  # the pipe stays open where a descendant left the group
         if not tail.is_alive():
             process.stderr.close()
-    return status, tail.last_line()
+    return status, tail.said()

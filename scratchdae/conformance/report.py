@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scratchdae.conformance.array_files import in_json
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import Comparison, Difference
-from scratchdae.conformance.manifest import SPEC
+from scratchdae.conformance.manifest import DTYPES, SPEC
 
 if TYPE_CHECKING:
     from scratchdae.conformance.explainer import Explanation
@@ -29,6 +29,7 @@ class Result:
     comparison: Comparison | None = None  # of the answer with the case; None if there was no answer
     explanation: "Explanation | None" = None  # what the disagreement is; None if there is none, or none was asked for
     overridden: bool = False  # whether the adapter set the tolerance itself
+    said: str = ""  # the whole of what a program that failed said on its standard error, if that is more than a line
 
     @property
     def supported(self) -> bool:
@@ -49,6 +50,14 @@ class Result:
         allowed = f", allowed {self.comparison.relative:.3g} by the adapter" if self.overridden else ""
         n = len(self.comparison.agreed)
         return f"{n} array{'s' * (n > 1)}, largest error {self.comparison.largest:.2g}{allowed}"
+
+    @property
+    def widened(self) -> bool:
+        """Say whether the adapter's own tolerance is wider than that of the case."""
+        comparison = self.comparison
+        return (
+            self.overridden and comparison is not None and max(map(self.case.tolerance, DTYPES)) < comparison.relative
+        )
 
     def explained(self) -> list[str]:
         """Say what the disagreement is, in lines; none if there is no explanation."""
@@ -89,14 +98,17 @@ class Report:
             "dtype": self.dtype,
             "tolerances": {plain(name): value for name, value in self.tolerances.items()},
             "passed": self.passed,
+            "passed_by_own_tolerances": self.passed and any(result.widened for result in self.results),
             "counts": {status: self.count(status) for status in STATUSES},
             "cases": [_result_as_json(result) for result in self.results],
         }
 
     def __str__(self) -> str:
         width = case_width(result.case for result in self.results)
-        rows = [line for result in self.results for line in row(result, width)]
-        return "\n".join([*heading(self.name, self.dtype, self.tolerances), "", *rows, "", *summary(self)])
+        supported = self.results if self.count(UNSUPPORTED) < len(self.results) else ()
+        rows = [line for result in supported for line in row(result, width)]
+        parts = [*heading(self.name, self.dtype, self.tolerances), "", *rows, *explanations(self), "", *summary(self)]
+        return "\n".join(parts)
 
 
 def heading(name: str, dtype: str, tolerances: Mapping[str, float]) -> list[str]:
@@ -111,10 +123,29 @@ def case_width(cases: Iterable[Case]) -> int:
 
 
 def row(result: Result, width: int) -> list[str]:
-    """Show a result in a line for a terminal, and its explanation in more."""
+    """Show a result in a line for a terminal, and what a program said in more."""
     word = result.status if result.status in (AGREES, UNSUPPORTED) else result.status.upper()
-    first = f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}"
-    return [first, *(f"{'':{width}}  {'':11}  {line}" for line in result.explained())]
+    return [
+        f"{result.case.id:<{width}}  {word:<11}  {result.sentence()}",
+        *(f"  | {plain(line)}" for line in result.said.splitlines()),
+    ]
+
+
+def explained_together(report: Report) -> list[tuple[list[str], list[str]]]:
+    """Return each explanation of a run once, in lines, with the cases that have it."""
+    of: dict[tuple[str, ...], list[str]] = {}
+    for result in report.results:
+        if result.explanation is not None:
+            of.setdefault(tuple(result.explained()), []).append(result.case.id)
+    return [(list(lines), cases) for lines, cases in of.items()]
+
+
+def explanations(report: Report) -> list[str]:
+    """Show what the disagreements of a run are, in lines for a terminal."""
+    lines = []
+    for explained, cases in explained_together(report):
+        lines += ["", f"in {', '.join(cases)}:", *(f"  {line}" for line in explained)]
+    return lines
 
 
 def summary(report: Report) -> list[str]:
@@ -125,7 +156,17 @@ def summary(report: Report) -> list[str]:
     for name, results in groups.items():
         counts = [sum(result.status == status for result in results) for status in STATUSES]
         lines.append(f"{name:<{width}}  {'  '.join(f'{count or _NONE:>11}' for count in counts)}")
-    return [*lines, "", verdict(report)]
+    return [*lines, "", *nothing(report), verdict(report)]
+
+
+def nothing(report: Report) -> list[str]:
+    """Say what to do where not one case is supported."""
+    if not report.results or report.count(UNSUPPORTED) < len(report.results):
+        return []
+    operations = dict.fromkeys(result.case.operation for result in report.results)
+    reasons = dict.fromkeys(result.sentence() for result in report.results)
+    said = next(iter(reasons)) if len(reasons) == 1 else f"it has none of the methods {', '.join(operations)}"
+    return [f"nothing was answered ({said}): `scratchdae conform template {next(iter(operations))}` writes a beginning"]
 
 
 def verdict(report: Report) -> str:
@@ -135,7 +176,9 @@ def verdict(report: Report) -> str:
     if not supported:
         return f"none of {len(report.results)} cases is supported: nothing was compared"
     rest = f"; {unsupported} are unsupported" if unsupported else ""
-    return f"{report.count(AGREES)} of {supported} supported cases agree{rest}"
+    own = sum(result.widened and result.status == AGREES for result in report.results)
+    own_words = f", {own} of them within wider tolerances that the adapter set itself" if own else ""
+    return f"{report.count(AGREES)} of {supported} supported cases agree{own_words}{rest}"
 
 
 def plain(text: str) -> str:
@@ -158,6 +201,8 @@ def _result_as_json(result: Result) -> dict[str, Any]:
     }
     if result.reason:
         content["reason"] = plain(result.reason)
+    if result.said:
+        content["standard_error"] = [plain(line) for line in result.said.splitlines()]
     if comparison is not None:
         content |= {"allowed": comparison.relative, "allowed_by": "adapter" if result.overridden else "case"}
         content |= {"agreed": list(comparison.agreed), "largest_error": comparison.largest}
@@ -172,6 +217,7 @@ def _result_as_json(result: Result) -> dict[str, Any]:
         }
     if result.explanation is not None:
         content["explanation"] = result.explained()
+        content["confidence"] = result.explanation.confidence
         content["findings"] = [
             [
                 {"mistake": one.id, "recovered": {name: in_json(v) for name, v in one.recovered.items()}}

@@ -7,16 +7,28 @@ from pathlib import Path
 from xml.etree import ElementTree as xml
 
 from scratchdae import atomic
+from scratchdae.conformance.badge import badge, table
 from scratchdae.conformance.manifest import SPEC
-from scratchdae.conformance.report import AGREES, DISAGREES, ERROR, UNSUPPORTED, Report, Result, plain, verdict
+from scratchdae.conformance.report import (
+    AGREES,
+    DISAGREES,
+    ERROR,
+    UNSUPPORTED,
+    Report,
+    Result,
+    explained_together,
+    plain,
+    verdict,
+)
 
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~$&-])")  # whatever could begin markup
 _ELEMENTS = {DISAGREES: "failure", ERROR: "error", UNSUPPORTED: "skipped"}
 
 
 def write(path: Path, report: Report, form: str) -> None:
-    """Write a report as junit, json or markdown, whole or not at all."""
-    content = {"junit": junit, "json": as_json, "markdown": markdown}[form](report)
+    """Write a report in one of its forms, whole or not at all."""
+    forms = {"junit": junit, "json": as_json, "markdown": markdown, "badge": badge, "table": table}
+    content = forms[form](report)
     atomic.write(path, content.encode())
 
 
@@ -41,7 +53,7 @@ def junit(report: Report) -> str:
             )
             if result.status in _ELEMENTS:
                 element = xml.SubElement(one, _ELEMENTS[result.status], message=result.sentence())
-                element.text = "\n".join(result.explained()) or None
+                element.text = "\n".join([*result.explained(), *map(plain, result.said.splitlines())]) or None
     xml.indent(root, " ")
     return xml.tostring(root, encoding="unicode", xml_declaration=True) + "\n"
 
@@ -57,10 +69,8 @@ def markdown(report: Report) -> str:
     for result in report.results:
         word = result.status if result.status in (AGREES, UNSUPPORTED) else f"**{result.status}**"
         lines.append(f"| {_escaped(result.case.id)} | {word} | {_escaped(result.sentence())} |")
-    for result in report.results:
-        if result.explanation is not None:
-            lines += ["", f"## {_escaped(result.case.id)}", ""]
-            lines += [f"{_escaped(line.strip())}  " for line in result.explained()]
+    for explained, cases in explained_together(report):
+        lines += ["", f"## {_escaped(', '.join(cases))}", "", *(f"{_escaped(line.strip())}  " for line in explained)]
     return "\n".join(lines) + "\n"
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from scratchdae.arguments import Params, flag, sequence
@@ -66,29 +67,61 @@ def examine(
     """Ask a candidate cases; `told` is called with each result as it comes."""
     cases = tuple(cases)
     check_tolerances(candidate, cases)
-    results = []
+    results, answers = list[Result](), list[Params | None]()
     for case in cases:
-        results.append(examine_case(candidate, case, explain=explain))
+        result, answer = _examined(candidate, case, explain)
+        results.append(result)
+        answers.append(answer)
         if told is not None:
-            told(results[-1])
+            told(result)
+    if any(result.explanation is not None for result in results):
+        results = _judged(candidate, results, answers)
     return Report(candidate.name, candidate.dtype, candidate.tolerances, tuple(results))
 
 
 def examine_case(candidate: Candidate, case: Case, *, explain: bool = True) -> Result:
-    """Ask a candidate one case."""
+    """Ask a candidate one case, and explain it by itself."""
+    return _examined(candidate, case, explain)[0]
+
+
+def _judged(candidate: Candidate, results: list[Result], answers: list[Params | None]) -> list[Result]:
+    """Hold the explanations of a run against all its answers."""
+    from scratchdae.conformance.explainer import Answered, judge
+
+    asked = [
+        (k, Answered(result.case, answer, candidate.dtype, _strict(result, candidate.dtype), result.explanation))
+        for k, (result, answer) in enumerate(zip(results, answers, strict=True))
+        if answer is not None
+    ]
+    for (k, _), explanation in zip(asked, judge([one for _, one in asked]), strict=True):
+        results[k] = replace(results[k], explanation=explanation)
+    return results
+
+
+def _strict(result: Result, dtype: str) -> float:
+    """Return the tolerance to explain by: one that an adapter widened would let wrong explanations fit."""
+    assert result.comparison is not None
+    return min(result.comparison.relative, result.case.tolerance(dtype))
+
+
+def _examined(candidate: Candidate, case: Case, explain: bool) -> tuple[Result, Params | None]:
+    """Return a result, and the answer if it can be judged by: one that can be explained, or agrees."""
     start = time.perf_counter()
     own = [candidate.tolerances[name] for name in (case.id, case.name, case.operation) if name in candidate.tolerances]
     try:
         answer = candidate.answer(case)
     except Unsupported as error:
-        return Result(case, UNSUPPORTED, time.perf_counter() - start, str(error))
+        return Result(case, UNSUPPORTED, time.perf_counter() - start, str(error)), None
     except AnswerError as error:
-        return Result(case, ERROR, time.perf_counter() - start, str(error))
+        return Result(case, ERROR, time.perf_counter() - start, str(error), said=error.said), None
     comparison = compare(case, answer, candidate.dtype, own[0] if own else None)
     explanation = _explanation(case, answer, candidate.dtype, comparison) if explain else None
     status = AGREES if comparison.agrees else DISAGREES
     seconds = time.perf_counter() - start
-    return Result(case, status, seconds, "", comparison, explanation, overridden=bool(own))
+    result = Result(case, status, seconds, "", comparison, explanation, overridden=bool(own))
+    if comparison.agrees:
+        return result, dict(case.expected)
+    return result, None if explanation is None or explanation.first_difference is None else answer
 
 
 def choose(cases: Iterable[Case] | None, groups: Iterable[str] | None) -> tuple[Case, ...]:
@@ -127,5 +160,4 @@ def _explanation(case: Case, answer: Params, dtype: str, comparison: Comparison)
         return None
     from scratchdae.conformance.explainer import explain
 
-    # A tolerance that an adapter widened would let wrong explanations fit.
     return explain(case, answer, dtype=dtype, relative=min(comparison.relative, case.tolerance(dtype)))

@@ -11,6 +11,7 @@ from scratchdae.datasets.larochelle import larochelle  # at once: later the pack
 if TYPE_CHECKING:
     from scratchdae.datasets.dataset import Dataset, ThreePartDataset, to_float
     from scratchdae.datasets.embedded_digits import digits, freeze_digits
+    from scratchdae.datasets.files import Stored, read
     from scratchdae.datasets.idx import read_idx
     from scratchdae.datasets.larochelle import fetch_larochelle, larochelle_original, rotate
     from scratchdae.datasets.mnist_download import fetch_mnist
@@ -28,15 +29,16 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
-    "Dataset", "MnistFiles", "ThreePartDataset", "bernoulli", "curve", "curved_manifold", "digits", "draw_digits",
-    "draw_labelled_digits", "fetch_larochelle", "fetch_mnist", "freeze_digits", "larochelle", "larochelle_original",
-    "locate_mnist", "mnist", "project_to_curve", "read_idx", "redundant_columns", "rotate", "sinusoids", "to_float",
-    "uniform",
+    "Dataset", "MnistFiles", "Stored", "ThreePartDataset", "bernoulli", "curve", "curved_manifold", "digits",
+    "draw_digits", "draw_labelled_digits", "fetch_larochelle", "fetch_mnist", "freeze_digits", "larochelle",
+    "larochelle_original", "locate_mnist", "mnist", "project_to_curve", "read", "read_idx", "redundant_columns",
+    "rotate", "sinusoids", "to_float", "uniform",
 ]  # fmt: skip
 
 _HOMES = {
     "dataset": ["Dataset", "ThreePartDataset", "to_float"],
     "embedded_digits": ["digits", "freeze_digits"],
+    "files": ["Stored", "read"],
     "idx": ["read_idx"],
     "larochelle": ["fetch_larochelle", "larochelle_original", "rotate"],
     "mnist_download": ["fetch_mnist"],

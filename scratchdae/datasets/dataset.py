@@ -1,11 +1,12 @@
 """What a data set of labelled images is here, and how grey levels become numbers a model can learn from."""
 
 from dataclasses import dataclass
+from math import isqrt, prod
 
 import numpy as np
 import numpy.typing as npt
 
-from scratchdae.arguments import Array, array, floating
+from scratchdae.arguments import Array, array, floating, integer
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +56,8 @@ def _check_part(part: str, x: Array, t: Array, image_shape: tuple[int, int]) -> 
         )
 
 
-def to_float(x: Array, dtype: npt.DTypeLike = np.float64) -> Array:
-    """Return grey levels as numbers in [0, 1].
+def to_float(x: Array, dtype: npt.DTypeLike = np.float64, side: int | None = None) -> Array:
+    """Return grey levels as numbers in [0, 1], of images as they are or shrunk.
 
     Parameters
     ----------
@@ -65,17 +66,28 @@ def to_float(x: Array, dtype: npt.DTypeLike = np.float64) -> Array:
         cast. Other integers are refused: their range says nothing about white.
     dtype : dtype
         The floating-point dtype to return.
+    side : int, optional
+        Pixels along a side of the images to return. Those of `x`, N square ones, are averaged over blocks, in `dtype`.
 
     Returns
     -------
-    ndarray, shape of `x`
-        `x` itself where it is of that dtype already.
+    ndarray, shape of `x`, or (N, side²)
+        `x` itself where it is of that dtype already and not shrunk.
     """
     x, target = array("x", x), floating("dtype", dtype)
     if target.kind != "f":
         raise ValueError(f"dtype must be a real floating-point dtype, found {target}")
     if x.dtype == np.uint8:
-        return np.asarray(np.divide(x, target.type(255), dtype=target))
-    if x.dtype.kind != "f":
+        x = np.asarray(np.divide(x, target.type(255), dtype=target))
+    elif x.dtype.kind != "f":
         raise ValueError(f"x must be uint8 grey levels (0 to 255) or floating-point, found dtype {x.dtype}")
-    return x.astype(target, copy=False)
+    x = x.astype(target, copy=False)
+    return x if side is None else _shrunk(x, integer("side", side))
+
+
+def _shrunk(x: Array, side: int) -> Array:
+    whole = isqrt(prod(x.shape[1:]))
+    if x.shape[1:] not in ((whole**2,), (whole, whole)) or not whole or whole % side:
+        raise ValueError(f"x must hold square images, their sides a multiple of side = {side}, found shape {x.shape}")
+    blocks = x.reshape(len(x), side, whole // side, side, whole // side)
+    return np.asarray(blocks.mean(axis=(2, 4))).reshape(len(x), side * side)

@@ -67,11 +67,14 @@ def locate_mnist(root: str | os.PathLike[str] | None = None) -> MnistFiles | Non
         The files of the first directory that holds all four, gzip (preferred) or plain, under their published names or
         with the dot that some unpackers leave (``train-images.idx3-ubyte``); None if none does.
     """
-    for directory in search_folders("mnist", root):
-        found = [find(directory, name) for name in PUBLISHED]
-        train_images, train_labels, test_images, test_labels = found
-        if train_images and train_labels and test_images and test_labels:
-            return MnistFiles(train_images, train_labels, test_images, test_labels)
+    return next((found for one in search_folders("mnist", root) if (found := find_four(one)) is not None), None)
+
+
+def find_four(directory: Path) -> MnistFiles | None:
+    """Find the four files of a data set laid out as MNIST is, in one directory; None if it does not hold all."""
+    train_images, train_labels, test_images, test_labels = (find(directory, name) for name in PUBLISHED)
+    if train_images and train_labels and test_images and test_labels:
+        return MnistFiles(train_images, train_labels, test_images, test_labels)
     return None
 
 

@@ -7,7 +7,8 @@ from scratchdae.arguments import Array
 from scratchdae.datasets.dataset import Dataset
 from scratchdae.datasets.folders import search_folders
 from scratchdae.datasets.idx import read_idx
-from scratchdae.datasets.mnist_files import PUBLISHED, find, locate_mnist
+from scratchdae.datasets.mnist_files import PUBLISHED, MnistFiles, find, find_four, locate_mnist
+from scratchdae.datasets.reading.options import Found
 
 _SHAPE = (28, 28)
 
@@ -35,11 +36,36 @@ def mnist(root: str | os.PathLike[str] | None = None) -> Dataset:
     """
     files = locate_mnist(root)
     if files is None:
-        searched = "; ".join(_what_is_missing(directory) for directory in search_folders("mnist", root))
-        raise FileNotFoundError(f"MNIST was not found ({searched}); `scratchdae data fetch mnist` downloads it.")
+        raise _not_found(root)
     x_train, t_train = _read_pair(files.train_images, files.train_labels)
     x_test, t_test = _read_pair(files.test_images, files.test_labels)
     return Dataset("mnist", x_train, t_train, x_test, t_test, _SHAPE)
+
+
+def training_images(root: str | os.PathLike[str] | None = None) -> tuple[str, Found]:
+    """Read the images of MNIST alone, and say where they are and whether they are the published ones."""
+    files = locate_mnist(root)
+    if files is None:
+        raise _not_found(root)
+    others = [name for name, published in files.published().items() if not published]
+    said = f"files laid out as MNIST's in {files.root}" if len(others) == len(PUBLISHED) else f"MNIST in {files.root}"
+    return said + (f" ({', '.join(others)}: not the published bytes)" if others else ""), _found(files)
+
+
+def like_mnist(directory: Path) -> Found | None:
+    """Read the images of a folder that holds four files named as MNIST's are, such as Fashion-MNIST; None without."""
+    files = find_four(directory)
+    return None if files is None else _found(files)
+
+
+def _found(files: MnistFiles) -> Found:
+    x, test = read_idx(files.train_images), read_idx(files.test_images)
+    return Found(x, labels=lambda: read_idx(files.train_labels), test=test)
+
+
+def _not_found(root: str | os.PathLike[str] | None) -> FileNotFoundError:
+    searched = "; ".join(_what_is_missing(directory) for directory in search_folders("mnist", root))
+    return FileNotFoundError(f"MNIST was not found ({searched}); `scratchdae data fetch mnist` downloads it.")
 
 
 def _what_is_missing(directory: Path) -> str:

@@ -201,6 +201,7 @@ REMEDIES = {
         "layers.GaussianNoise(0.3 * float(x.std()))  # the first layer",
         'fit(model, x, epochs=epochs, lr=lr, corruption=Corruption("gaussian", 0.3 * float(x.std())))',
     ),
+    "fewer_examples": Remedy("train on one in {factor:g} of the examples, to see what more of them do", factor=2),
     "other_data": Remedy("other data: these have nothing in common that a code could use"),
     "none": Remedy("nothing is wrong"),
 }

@@ -18,6 +18,10 @@ class Layer(Protocol):
     The methods are pure: nothing is mutated, and `backward` can be called twice with the same cache. Results have the
     dtype of the parameters, or of the input where there are none; complex arrays pass, for the complex step of a
     gradient check.
+
+    What training leaves besides an output is in the cache, under two names that most have not: ``penalty``, a number
+    to be added to the loss, whose gradient `backward` adds; and ``statistics``, arrays that take the place of
+    parameters after the step.
     """
 
     def output_shape(self, input_shape: tuple[int, ...]) -> tuple[int, ...]:

@@ -8,8 +8,8 @@ order i f g o, which is PyTorch's (i f g o) and Keras' (i f c o)::
     c_t = f ⊙ c_{t-1} + i ⊙ g                                          (3)  the cell state
     h_t = o ⊙ φ(c_t)                                                   (4)  the output
 
-s is the sigmoid, φ the activation: tanh, or the rectifier. Backwards from t = T to 1, with dv for the gradient of
-the loss with respect to v, and δ_t for what comes down from the layer above::
+s is the sigmoid, φ the activation: tanh, the rectifier, the sigmoid, or none (identity). Backwards from t = T to 1,
+with dv for the gradient of the loss with respect to v, and δ_t for what comes down from the layer above::
 
     dh_t = δ_t + da_{t+1} Uᵀ                                           (5)  from above, and from the future
     dc_t = dh_t ⊙ o ⊙ φ'(c_t) + dc_{t+1} ⊙ f_{t+1}                     (6)
@@ -51,7 +51,8 @@ from scratchdae.layers.inputs import batch, cotangent
 
 _LOOPS = sys.modules[__name__]  # its functions have compiled twins
 
-CELL_ACTIVATIONS = ("tanh", "relu")
+COMPILED = ("tanh", "relu")
+CELL_ACTIVATIONS = (*COMPILED, "sigmoid", "identity")  # "identity" is Keras' "linear"
 
 
 class Cache(NamedTuple):
@@ -87,12 +88,17 @@ def _check(
     return x.astype(dtype, copy=False), cast[0], cast[1], np.dtype(dtype)
 
 
+def _loops(activation: str, *arrays: Array) -> Any:
+    """Return the module that has the loops: the twins know two activations."""
+    return backend.twin(_LOOPS, *arrays) if activation in COMPILED else _LOOPS
+
+
 def lstm_forward(
     params: Params,  # W (F, 4H), U (H, 4H), b (4H,)
     x: Array,  # (B, T, F)
     h0: Array | None = None,  # (B, H), the output before the first step; zeros if left out
     c0: Array | None = None,  # (B, H), the cell state before the first step; zeros if left out
-    activation: str = "tanh",  # φ of (2) and (4): tanh or relu
+    activation: str = "tanh",  # φ of (2) and (4), one of CELL_ACTIVATIONS
 ) -> tuple[Array, Array, Cache]:  # (B, T, H); (B, H): with the last output it is what another LSTM can begin from
     """Run the sequences through the cells, equations (1) to (4); return the outputs, the last cell state, a cache."""
     x, h0, c0, dtype = _check(params, x, h0, c0, activation)
@@ -104,7 +110,7 @@ def lstm_forward(
     h, c = np.empty((T + 1, B, H), dtype), np.empty((T + 1, B, H), dtype)
     h[0], c[0] = (0 if state is None else state for state in (h0, c0))
     phi_c = np.empty((T, B, H), dtype)
-    backend.twin(_LOOPS, gates, U, b).forward_steps(gates, U, b, h, c, phi_c, activation)
+    _loops(activation, gates, U, b).forward_steps(gates, U, b, h, c, phi_c, activation)
     return h[1:].swapaxes(0, 1), c[T], Cache(params, x, gates, h, c, phi_c, activation)
 
 
@@ -123,7 +129,7 @@ def forward_steps(
         a = gates[t]
         a += h[t] @ U  # (1)
         a += b
-        g = phi(a[:, 2 * H : 3 * H])  # (2)
+        g = np.array(phi(a[:, 2 * H : 3 * H]))  # (2), a copy where φ is none
         a[:] = sigmoid(a)  # all four at once is faster than three by themselves
         a[:, 2 * H : 3 * H] = g
         i, f, _, o = _blocks(a)
@@ -145,7 +151,7 @@ def lstm_backward(
     da = np.empty(gates.shape, np.result_type(gates, dh, dc) if np.iscomplexobj(dh) else gates.dtype)
     dc0 = np.array(dc, dtype=da.dtype, order="C")  # a copy, on which the steps work
     delta = np.ascontiguousarray(delta, dtype=da.dtype)
-    steps = backend.twin(_LOOPS, gates, U, da)
+    steps = _loops(activation, gates, U, da)
     dh0 = steps.backward_steps(gates, U, c, phi_c, delta, dc0, da, activation)
     flat, before = da.reshape(T * B, -1), h[:T].reshape(T * B, -1)
     ones = np.ones(T * B, da.dtype)  # a product with them is a sum, at the speed of a product
@@ -215,6 +221,7 @@ class LSTM:
     units: int  # H, the number of cells
     return_sequences: bool = False  # whether the output is that of every step, or of the last alone
     activation: str = "tanh"  # φ; "relu", which many recipes for LSTM autoencoders ask for, bounds no cell state
+    # nor does "identity", Keras' "linear"; with "sigmoid" no output is below 0
     forget_bias: float = 1.0  # first bias of the forget gate; the other biases begin at zero
     init_W: str = "glorot_uniform"  # of `scratchdae.initializers`
     init_U: str = "orthogonal"

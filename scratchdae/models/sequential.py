@@ -16,13 +16,19 @@ import numpy.typing as npt
 from scratchdae import arguments, losses
 from scratchdae.arguments import Array, Params, array, choice, generator, numbers, precision, sequence, shapes, sides
 from scratchdae.datasets import to_float
-from scratchdae.layers import LAYERS, Layer, Sigmoid
+from scratchdae.layers import LAYERS, ContractiveDense, Dense, Layer, Sigmoid, Softmax, TiedDense
 
 
 class Table(str):
     """Text that shows itself as it is, at the prompt too."""
 
     __repr__ = str.__str__
+
+
+class Gradients(dict[str, Array]):
+    """Gradients by name; and `statistics`, which after a step take the place of parameters, whatever the rule."""
+
+    statistics: Params = {}  # noqa: RUF012  # of layers such as BatchNorm, in training
 
 
 class Sequential:
@@ -74,7 +80,8 @@ class Sequential:
     def _draw(self, rng: np.random.Generator) -> Params:
         drawn: Params = {}
         for name, layer, shape in zip(self.names, self.layers, self.shapes, strict=False):
-            drawn |= {f"{name}.{key}": value for key, value in layer.init(shape, rng, self.dtype).items()}
+            for key, value in layer.init(shape, rng, self.dtype).items():
+                drawn.setdefault(self._place(name, key), value)  # what is tied is drawn by the partner
         self._shapes_of_params = {name: value.shape for name, value in drawn.items()}
         return drawn
 
@@ -111,15 +118,35 @@ class Sequential:
             except ValueError as error:
                 raise ValueError(f"{name}: {error}") from None
         self.shapes = tuple(found)
+        self._partners = {
+            name: self._partner(name, layer, shape)
+            for name, layer, shape in zip(self.names, self.layers, self.shapes, strict=False)
+            if isinstance(layer, TiedDense)
+        }
         if loss == "cross_entropy" and not isinstance(self.layers[-1], Sigmoid):
             raise ValueError(f"the cross-entropy needs a last layer Sigmoid, found {self.layers[-1]}")
         labels = loss == "softmax_cross_entropy"
         if labels and len(self.shapes[-1]) != 1:
             raise ValueError(f"the softmax cross-entropy needs an output of shape (classes,), found {self.shapes[-1]}")
+        if labels and isinstance(self.layers[-1], Softmax):
+            raise ValueError("the softmax cross-entropy takes pre-activations, found a last layer Softmax()")
         expected = self.shapes[-1 if labels else 0] if output_shape is None else sides("output_shape", output_shape)
         if self.shapes[-1] != expected:
             why = "that of the input, which is to be reconstructed" if output_shape is None else "as asked for"
             raise ValueError(f"{self.names[-1]}: the output must have shape {expected}, {why}, found {self.shapes[-1]}")
+
+    def _partner(self, name: str, layer: TiedDense, shape: tuple[int, ...]) -> str:
+        """Name the layer whose weights another uses, refused unless it is a `Dense` before it, of fitting sides."""
+        partner = self.layers[layer.tied_to] if layer.tied_to < self.names.index(name) else None
+        fitting = (layer.units, shape[-1])  # the shape of W
+        found = isinstance(partner, Dense | ContractiveDense) and (self.shapes[layer.tied_to][-1], partner.units)
+        if found == fitting:
+            return self.names[layer.tied_to]
+        expected = f"the place of a Dense before it that takes {layer.units} features and gives {shape[-1]}"
+        raise ValueError(f"{name}: tied_to must be {expected}, found {layer.tied_to}, {partner or 'no earlier layer'}")
+
+    def _place(self, name: str, key: str) -> str:
+        return f"{self._partners.get(name, name) if key == 'W' else name}.{key}"
 
     @property
     def config(self) -> dict[str, Any]:
@@ -206,7 +233,7 @@ class Sequential:
         rng = None if rng is None else generator("rng", rng)
         depth = None if depth is None else arguments.integer("depth", depth, at_least=0)
         for name, layer in list(zip(self.names, self.layers, strict=True))[:depth]:
-            x, cache = layer.forward(self.own(params, name), x, rng)
+            x, cache = layer.forward(self.of_layer(params, name), x, rng)
             caches.append(cache)
         return x, caches
 
@@ -233,7 +260,8 @@ class Sequential:
             raise ValueError(f"caches must be from forward, at most {len(self.layers)}, found {len(caches)}")
         for index in reversed(range(len(caches))):
             d_output, own = self.layers[index].backward(caches[index], d_output)
-            grads |= {f"{self.names[index]}.{key}": value for key, value in own.items()}
+            for place, value in ((self._place(self.names[index], key), value) for key, value in own.items()):
+                grads[place] = grads[place] + value if place in grads else value  # tied weights have two uses
         return d_output, grads
 
     def loss_and_grads(
@@ -250,24 +278,31 @@ class Sequential:
         target : ndarray, shape (B, ...) or (B,)
             Of the output's shape; labels for the softmax cross-entropy.
         rng : numpy.random.Generator, optional
-            Given in training: noise and dropout act.
+            Given in training: noise and dropout act, penalties of activities are added to the loss, batch
+            normalisation goes by the batch.
 
         Returns
         -------
         loss : scalar
             The loss.
-        grads : dict of str to ndarray
-            Gradient of each parameter, in the order of `params`.
+        grads : Gradients
+            Gradient of each parameter, in the order of `params`; ``grads.statistics`` are the running statistics
+            after the batch.
         """
         self.check(x, target)
         target = np.asarray(target)
         output, caches = self.forward(params, x, rng, self.depth)
         value, d_output = self.output_loss(output, target)
         _, grads = self.backward(caches, d_output)
-        return value, {name: grads[name] for name in params}
+        answer = Gradients((name, grads[name]) for name in params)
+        for name, cache in zip(self.names, caches, strict=False):
+            value = value + getattr(cache, "penalty", 0)
+            learnt = getattr(cache, "statistics", {}).items()
+            answer.statistics = answer.statistics | {f"{name}.{key}": array for key, array in learnt}
+        return value, answer
 
     def loss(self, params: Params, x: Array, target: Array) -> np.inexact:
-        """Loss of a batch, without noise or dropout."""
+        """Loss of a batch, without noise, dropout or penalties, and by running statistics."""
         self.check(x, target)
         return self.output_loss(self._output(params, x, self.depth), np.asarray(target))[0]
 
@@ -279,7 +314,7 @@ class Sequential:
         """Pass a batch through the first layers and keep nothing for a backward pass."""
         params, x = shapes("params", params, self._shapes_of_params), self._examples(x)
         for name, layer in zip(self.names[:depth], self.layers, strict=False):
-            x = layer.forward(self.own(params, name), x)[0]
+            x = layer.forward(self.of_layer(params, name), x)[0]
         return x
 
     def summary(self) -> Table:
@@ -296,9 +331,14 @@ class Sequential:
 
     @staticmethod
     def own(params: Params, name: str) -> Params:
-        """Return the parameters of one layer, named `name`, under their own names."""
+        """Return the parameters of one layer, named `name`, under their own names, without those of a partner."""
         prefix = f"{name}."
         return {key.removeprefix(prefix): value for key, value in params.items() if key.startswith(prefix)}
+
+    def of_layer(self, params: Params, name: str) -> Params:
+        """Return the parameters that one layer computes with, its own and the weights that it is tied to."""
+        own, partner = self.own(params, name), self._partners.get(name)
+        return own if partner is None else {"W": params[f"{partner}.W"], **own}
 
     @property
     def depth(self) -> int:

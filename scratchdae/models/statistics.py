@@ -7,10 +7,11 @@ a vanishing signal shows in the gradients from layer to layer, a wrong learning 
 """
 
 from dataclasses import dataclass, fields
+from typing import Any
 
 import numpy as np
 
-from scratchdae.arguments import Array, Params, generator, instance
+from scratchdae.arguments import Array, Params, framework, generator, instance
 from scratchdae.layers import Layer, ReLU, Sigmoid, Tanh
 from scratchdae.models.sequential import Sequential
 
@@ -86,7 +87,7 @@ def _cell(value: float | int | None) -> str:
 
 
 def layer_statistics(
-    network: Sequential,
+    network: Any,
     x: Array,
     target: Array,
     params: Params | None = None,
@@ -97,8 +98,9 @@ def layer_statistics(
 
     Parameters
     ----------
-    network : Sequential
-        The network.
+    network : Sequential, torch.nn.Module or keras.Model
+        The network; one of PyTorch or Keras is looked at through `scratchdae.interchange`, with the squared error or,
+        for labels, the softmax cross-entropy, and with examples and targets as it takes them.
     x : ndarray, shape (B, ...)
         Inputs.
     target : ndarray, shape (B, ...) or (B,)
@@ -115,6 +117,10 @@ def layer_statistics(
     LayerTable
         One `LayerStatistics` a layer, from the input to the output.
     """
+    if framework(network):
+        from scratchdae import interchange
+
+        network, x, target = interchange.as_network(network, x, target)
     instance("network", network, Sequential).check(x, target)
     target = np.asarray(target)
     params = network.check_params(network.params if params is None else params)
@@ -123,7 +129,7 @@ def layer_statistics(
     input_varies = _varies(np.asarray(x))
     outputs, caches = [], []
     for name, layer in zip(network.names, network.layers, strict=True):
-        x, cache = layer.forward(network.own(params, name), x, rng)
+        x, cache = layer.forward(network.of_layer(params, name), x, rng)
         outputs.append(x)
         caches.append(cache)
     signals: dict[int, float] = {}
@@ -140,8 +146,8 @@ def layer_statistics(
             input_varies,
             signals.get(index),
             grads.get(index, {}),
-            network.own(params, name),
-            network.own(updated, name) if updated is not None else None,
+            network.of_layer(params, name),
+            network.of_layer(updated, name) if updated is not None else None,
         )
         for index, name in enumerate(network.names)
     )
@@ -157,8 +163,9 @@ def _describe(
     params: Params,
     updated: Params | None,
 ) -> LayerStatistics:
+    held, update = getattr(layer, "held", ()), None  # running statistics are neither weights nor trained
+    params, grads = ({key: value for key, value in own.items() if key not in held} for own in (params, grads))
     weight = _norm(params) if params else None
-    update = None
     if weight and updated is not None:
         update = _norm({key: updated[key] - value for key, value in params.items()}) / weight
     saturated, dead = None, None

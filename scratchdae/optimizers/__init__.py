@@ -6,6 +6,7 @@ rate, epsilon and weight decay: each place is a named option, and ``RULE.of("tor
 them together, with that framework's default numbers.
 """
 
+from scratchdae.optimizers.adadelta import Adadelta
 from scratchdae.optimizers.adagrad import Adagrad
 from scratchdae.optimizers.adam import Adam, AdamW
 from scratchdae.optimizers.clipping import Clipped, clip_by_norm, clip_by_value, global_norm
@@ -16,6 +17,7 @@ from scratchdae.optimizers.sgd import SGD
 __all__ = [
     "CONVENTIONS",
     "SGD",
+    "Adadelta",
     "Adagrad",
     "Adam",
     "AdamW",

@@ -1,12 +1,13 @@
 """What the benchmark's trials found, as a table beside the paper's, and as a figure."""
 
+from itertools import permutations
 from typing import TYPE_CHECKING, Any
 
 from scratchdae import plots
 from scratchdae.plots import BLUE, GREY, ORANGE
 from scratchdae.reproduce.interval import interval
 from scratchdae.reproduce.methods import NAMES
-from scratchdae.reproduce.published import TEST_EXAMPLES, published
+from scratchdae.reproduce.published import TABLE, TEST_EXAMPLES, published
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,13 +15,10 @@ if TYPE_CHECKING:
 
 
 def table(found: dict[str, Any]) -> list[str]:
-    """Lay the test errors out in Markdown, a row a problem, a column a method.
-
-    Ours come first, with half of the 95 % interval, then the paper's.
-    """
+    """Lay the test errors out in Markdown, a row a problem, a column a method; `notes` says what is in a cell."""
     methods = _methods(found)
     lines = [
-        "| test error, % | " + " | ".join(f"{NAMES[name]} (paper)" for name in methods) + " |",
+        "| test error, % | " + " | ".join(map(_head, methods)) + " |",
         "|---" * (len(methods) + 1) + "|",
     ]
     for problem, row in found.items():
@@ -28,6 +26,43 @@ def table(found: dict[str, Any]) -> list[str]:
         cells = [_cell(problem, name, row.get(name), least) for name in methods]
         lines.append(f"| {problem} | " + " | ".join(cells) + " |")
     return lines
+
+
+def notes(found: dict[str, Any]) -> list[str]:
+    """Explain the table's cells, and name what is above the paper's interval, and what is not in the paper's order."""
+    above = {name: [problem for problem in found if _above(problem, name, found[problem])] for name in _methods(found)}
+    named = [f"{NAMES[name]} on {', '.join(problems)}" for name, problems in above.items() if problems]
+    drawn = [len(one["draws"]["seeds"]) for row in found.values() for one in row.values() if "draws" in one]
+    scatter = f"; in square brackets is the mean of {max(drawn, default=1)} draws of the problem, and their range"
+    return [
+        "Bold is the least error here of a row. Behind ± is half of the 95 % interval of the test sample"
+        f"{scatter if drawn else ''}; in round brackets is the paper's error.",
+        f"Above the paper's 95 % interval: {'; '.join(named) or 'none'}.",
+        f"Not in the paper's order, where its intervals do not overlap: {'; '.join(_turned(found)) or 'none'}.",
+    ]
+
+
+def _turned(found: dict[str, Any]) -> list[str]:
+    """Name the pairs of which the paper's first errs less than its second, beyond their intervals, and ours more."""
+    turned = []
+    for problem, row in found.items():
+        for one, other in permutations(_finished(row), 2):
+            theirs = published(problem, one), published(problem, other)
+            if theirs[0] is not None and theirs[1] is not None:
+                first, second = (interval(error, TEST_EXAMPLES) for error in (theirs[0], theirs[1]))
+                if first.high < second.low and row[one]["test_error"] > row[other]["test_error"]:
+                    turned.append(f"{NAMES[other]} before {NAMES[one]} on {problem}")
+    return turned
+
+
+def _above(problem: str, method: str, row: dict[str, Any]) -> bool:
+    one, theirs = _finished(row).get(method), published(problem, method)
+    return one is not None and theirs is not None and one["test_error"] > interval(theirs, TEST_EXAMPLES).high
+
+
+def _head(method: str) -> str:
+    """Name a column, and the paper's numbers where it has any."""
+    return NAMES[method] + (" (paper)" if any(published(problem, method) is not None for problem in TABLE) else "")
 
 
 def _methods(found: dict[str, Any]) -> list[str]:
@@ -46,7 +81,15 @@ def _cell(problem: str, method: str, one: dict[str, Any] | None, least: float | 
         return f"{'–' if one is None else 'failed'}{beside}"
     low, high = interval(one["test_error"], one["test_examples"])
     ours = f"{100 * one['test_error']:.2f} ± {50 * (high - low):.2f}"
-    return f"**{ours}**{beside}" if one["test_error"] == least else ours + beside
+    return (f"**{ours}**" if one["test_error"] == least else ours) + _scatter(one) + beside
+
+
+def _scatter(one: dict[str, Any]) -> str:
+    """Show the mean and the range over draws, of those that did not fail."""
+    if "draws" not in one or one["draws"]["mean"] is None:
+        return ""
+    average, low, high = (100 * error for error in (one["draws"]["mean"], *one["draws"]["range"]))
+    return f" [{average:.2f}: {low:.2f}–{high:.2f}]"
 
 
 def details(found: dict[str, Any]) -> list[str]:

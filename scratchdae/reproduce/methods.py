@@ -2,10 +2,10 @@
 
 A method is a list of choices of hyperparameters, the likeliest first, and a way to make a `Recipe` of one. A budget of
 n tries the first n of every list, beginning with two learning rates of fine-tuning, and with the three nu that the
-paper found, or two lengths of pretraining; where two validate alike, the first is taken. The paper chose layer sizes,
-nu, learning rates and epochs on the validation error too, from lists it does not print, but says which nu it found;
-that one is tried first. All layers have 1000 units here. Pretraining is counted in steps, in batches of 20, because the
-problems have 1,000 to 10,000 examples to learn from.
+paper found, or two lengths of pretraining. The paper chose layer sizes, nu, learning rates and epochs on the validation
+error too, from lists it does not print, but says which nu it found; that one is tried first. All layers have 1000 units
+here. Pretraining is counted in steps, in batches of 20, because the problems have 1,000 to 10,000 examples to learn
+from.
 
 The ways to fine-tune are far apart on purpose. The noise of a step goes with the rate over the batch, and on some
 problems networks generalise better for it. 1 over 20 is half of the Theano tutorial's 0.1 on one example, 0.1 over 20 a

@@ -9,6 +9,7 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -62,30 +63,41 @@ def follow(
     *,
     classes: int,
     out: str | os.PathLike[str] | None = None,  # folder of the run and of its clock; without it nothing is kept
+    shared: str | os.PathLike[str] | None = None,  # folder of the pretrained layers, if others take them too
     backend: str = "auto",
     progress: bool = True,
     on_epoch: Callable[[str, Record], None] | None = None,  # called with the stage's name and its record
 ) -> dict[str, Any]:
     """Train a recipe for one seed, or go on where the run in `out` stopped, and test it.
 
-    In what is returned, errors are fractions, ``losses`` the last of every stage, ``seconds`` those of every stage
-    without those of an interruption, and ``processor_seconds`` those that this process had a processor, all threads
-    together, which a busy machine does not lengthen.
+    Layers in a `shared` folder are trained by who comes first; the others wait, and read them. In what is returned,
+    errors are fractions, ``validation_loss`` is the cross-entropy at the best epoch, ``losses`` the last of every
+    stage, ``seconds`` those of every stage without those of an interruption, and ``processor_seconds`` those that this
+    process had a processor, all threads together, which a busy machine does not lengthen.
     """
+    x, t = parts.train
+    home = out if shared is None else shared
+
+    def _tick(clock: _Clock, stage: str, record: Record, params: Params | None = None) -> None:
+        del params
+        clock.tick(stage, record["epoch"])
+        if on_epoch is not None:
+            on_epoch(stage, record)
+
     with atomic.locked(out, folder=True):
-        clock = _Clock(None if out is None else Path(out) / CLOCK)
-
-        def _tick(stage: str, record: Record, params: Params | None = None) -> None:
-            del params
-            clock.tick(stage, record["epoch"])
-            if on_epoch is not None:
-                on_epoch(stage, record)
-
-        x, t = parts.train
-        resume = out is not None
-        layers, histories = pretrain(
-            x, recipe.layers, seed=seed, backend=backend, out=out, resume=resume, progress=progress, on_epoch=_tick
-        )
+        with atomic.locked(shared, folder=True, wait=True):
+            before = _Clock(home)
+            layers, histories = pretrain(
+                x,
+                recipe.layers,
+                seed=seed,
+                backend=backend,
+                out=home,
+                resume=home is not None,
+                progress=progress,
+                on_epoch=partial(_tick, before),
+            )
+        after = before if shared is None else _Clock(out)
         network, history = finetune(
             layers,
             x,
@@ -94,9 +106,9 @@ def follow(
             classes=classes,
             validation=parts.validation,
             out=out,
-            resume=resume,
+            resume=out is not None,
             progress=progress,
-            on_epoch=lambda record, params: _tick("finetune", record, params),
+            on_epoch=partial(_tick, after, "finetune"),
         )
     stages: dict[str, History] = {f"layer_{k}": one for k, one in enumerate(histories, start=1) if len(one)}
     stages["finetune"] = history
@@ -106,12 +118,16 @@ def follow(
     return {
         "seed": seed,
         "validation_error": errors[best - 1],
+        "validation_loss": float(history["validation_loss"][best - 1]),
         "test_error": classification_error(network, *parts.test),
         "best_epoch": best,
         "epochs": len(history),
         "validation_errors": errors,
         "losses": {stage: float(one["loss"][-1]) for stage, one in stages.items()},
-        **{name: {stage: clock.total(stage, name) for stage in stages} for name in ("seconds", "processor_seconds")},
+        **{
+            name: {stage: (after if stage == "finetune" else before).total(stage, name) for stage in stages}
+            for name in ("seconds", "processor_seconds")
+        },
         "backend": history.backend,
     }
 
@@ -119,8 +135,8 @@ def follow(
 class _Clock:
     """Seconds from one epoch's end to the next, on the wall and of the processor, in a file that outlives a stop."""
 
-    def __init__(self, path: Path | None) -> None:
-        self.path = path
+    def __init__(self, folder: str | os.PathLike[str] | None) -> None:
+        self.path = path = None if folder is None else Path(folder) / CLOCK
         self.entries: dict[tuple[str, int], dict[str, Any]] = {}
         if path is not None and path.exists():
             try:

@@ -1,8 +1,12 @@
 """One choice of one method on one problem: what a sweep runs, in this process or another."""
 
+import hashlib
+import json
 import os
 import shutil
+from collections.abc import Mapping
 from functools import lru_cache
+from pathlib import Path
 from typing import Any
 
 from scratchdae.arguments import integer
@@ -30,10 +34,25 @@ def trial(
     if method == "svm":
         return svm_rbf(parts, **chosen, test=test)  # to test them takes longer than to fit them
     recipe = methods.recipe(method, chosen, len(parts.train[0]))
-    outcome = follow(recipe, parts, seed, classes=PROBLEMS[problem].classes, out=out, progress=False)
+    arguments = {"problem": problem, "method": method, "chosen": chosen, "sizes": sizes, "originals": originals}
+    name = None if out is None else pretrained(arguments, seed)
+    shared = None if out is None or name is None else Path(out).with_name(name)
+    classes = PROBLEMS[problem].classes
+    outcome = follow(recipe, parts, seed, classes=classes, out=out, shared=shared, progress=False)
     if out is not None:  # what matters is returned, and a hundred networks are five gigabytes
         shutil.rmtree(out)
     return outcome
+
+
+def pretrained(arguments: Mapping[str, Any], seed: int) -> str | None:
+    """Name the folder, beside a trial's own, of its pretrained layers, or None: fine-tuning has no part in the name."""
+    problem, sizes = arguments["problem"], arguments.get("sizes")
+    if arguments["method"] not in methods.NETWORKS:
+        return None
+    n = (PROBLEMS[problem].sizes if sizes is None else sizes)[0]
+    layers = [spec.config for spec in methods.recipe(arguments["method"], arguments["chosen"], n).layers if spec.epochs]
+    same = [problem, sizes, arguments.get("originals", False), seed, layers]
+    return f"layers-{hashlib.sha256(json.dumps(same).encode()).hexdigest()[:32]}" if layers else None
 
 
 def check_data(problem: str, seed: int, originals: bool) -> None:

@@ -1,7 +1,6 @@
 """The sweep: trials that are missing are run, each is written down as it ends, and no single one can end it."""
 
 import os
-import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Mapping
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
@@ -14,6 +13,7 @@ from scratchdae.sweep.outcomes import Result
 from scratchdae.sweep.results_file import opened
 from scratchdae.sweep.trial import Trial, by_key, check_signature
 from scratchdae.sweep.worker import Outcome, describe, run
+from scratchdae.training.loop import progress_bar
 
 
 def sweep(
@@ -94,10 +94,7 @@ def sweep(
         }
         failed = sum(result.error is not None for result in results.values())
 
-        from tqdm import tqdm
-
-        silent = None if progress and sys.stderr else True  # None: silent where there is no terminal
-        bar = tqdm(total=len(specified), initial=len(results), unit=" trials", disable=silent, leave=False)
+        bar = progress_bar(progress, total=len(specified), initial=len(results), unit=" trials")
         with bar, closing(_outcomes(missing, executor, 1 if executor is None else limit, attempts)) as outcomes:
             for key, outcome in outcomes:
                 results_file.append(specified[key], outcome)

@@ -104,6 +104,37 @@ def fit(
         whole epoch.
     OSError
         If the disk refuses a file, which it names. `out` keeps the last whole epoch.
+
+    Notes
+    -----
+    What else is to be done after an epoch goes through `on_epoch`. A curve that grows, in a notebook::
+
+        figure, ax = plt.subplots()
+        handle, losses = display(figure, display_id=True), []
+
+        def draw(record, params):
+            losses.append(record["loss"])
+            ax.clear()
+            ax.plot(losses)
+            handle.update(figure)
+
+    A log elsewhere, here Weights & Biases; the records are what `History` says, with None for what a run has not::
+
+        wandb.init(project="digits")
+        fit(model, x, epochs=15, lr=0.1, on_epoch=lambda record, params: wandb.log(record))
+
+    A stop by a rule of one's own: what `on_epoch` raises ends the training after that epoch, and the model has its
+    parameters (`out` has those of the epoch before)::
+
+        class Enough(Exception):
+            pass
+
+        def stop(record, params):
+            if record["loss"] < 60:
+                raise Enough
+
+        with contextlib.suppress(Enough):
+            fit(model, x, epochs=1000, lr=0.1, on_epoch=stop)
     """
     training = Training.of(training, options)
     target = x if target is None else target
@@ -137,10 +168,8 @@ def fit(
         if out is not None:
             _begin_in(Path(out), run, resume)
 
-        from tqdm import tqdm
-
-        done, silent = len(run.history) * len(x), None if progress and sys.stderr else True  # None: if no terminal
-        bar = tqdm(total=training.epochs * len(x), initial=done, unit=" examples", disable=silent, leave=False)
+        done = len(run.history) * len(x)
+        bar = progress_bar(progress, total=training.epochs * len(x), initial=done, unit=" examples")
         try:
             with bar, np.errstate(over="ignore", invalid="ignore"):  # non-finite numbers are looked for below
                 while len(run.history) < training.epochs and not run.stalled(training.patience):
@@ -159,6 +188,16 @@ def fit(
             model.params = run.params
     model.params = run.kept_params()
     return run.history
+
+
+def progress_bar(progress: bool, **options: Any) -> "tqdm[Any]":
+    """Make a bar of tqdm that shows itself on a terminal, or in a notebook, where ipywidgets draw it."""
+    from tqdm.auto import tqdm
+
+    silent = None if progress and sys.stderr else True  # None: if no terminal, as a notebook is none
+    if silent is None and any(kind.__module__ == "tqdm.notebook" for kind in tqdm.__mro__):
+        silent = False
+    return tqdm(disable=silent, leave=False, **options)
 
 
 def _begin_in(out: Path, run: Run, resume: bool) -> None:

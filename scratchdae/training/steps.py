@@ -179,16 +179,21 @@ def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: 
     def take(run: Run, x_tilde: Array, target: Array, lr: float, l2: float) -> tuple[Array, str | None]:
         with backend.using(name):
             value, grads = model.loss_and_grads(run.params, x_tilde[0], target[0], run.streams.layers)
+        statistics = getattr(grads, "statistics", {})  # of batch normalisation
         culprit = _culprit(float(value), grads)
+        if culprit is None and (name_of_first := first_nonfinite(statistics)) is not None:
+            culprit = repr(name_of_first)
         if culprit is not None:
             return np.array([float(value)]), culprit
         if update is not None:
             run.optimizer_state = update(optimizer, run.params, grads, run.optimizer_state, lr, l2)
+            run.params |= statistics
             return np.array([float(value)]), None
         if l2:
             decay = l2_penalty(run.params, l2)[1]
             grads = {name: grad + decay[name] if name in decay else grad for name, grad in grads.items()}
         run.params, run.optimizer_state = optimizer.update(run.params, grads, run.optimizer_state, lr)
+        run.params |= statistics
         return np.array([float(value)]), None
 
     return Step(name, reason, 1, take)

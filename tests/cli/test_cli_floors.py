@@ -1,5 +1,6 @@
 """``scratchdae floors`` on files as people have them, and on files that are wrong."""
 
+import argparse
 import gzip
 import io
 import json
@@ -14,7 +15,7 @@ import pytest
 from PIL import Image
 
 from scratchdae import datasets, floors
-from scratchdae.cli import example_files, main
+from scratchdae.cli import example_files, main, reading_options
 
 UINT8 = np.random.default_rng(3).integers(0, 256, (24, 4, 6), dtype=np.uint8)
 FLOATS = np.random.default_rng(4).random((30, 5))
@@ -98,7 +99,7 @@ def test_raw_keeps_grey_levels_and_says_so(tmp_path, capsys):
 def test_integers_need_raw(tmp_path, capsys):
     np.save(tmp_path / "counts.npy", np.arange(12).reshape(4, 3))
     assert main(["floors", str(tmp_path / "counts.npy")]) == 2
-    assert "found dtype int64; --raw takes integers as they are" in capsys.readouterr().err
+    assert "found int64 from 0 to 11: --scale N divides by N, --raw takes integers as they" in capsys.readouterr().err
     assert asked(capsys, tmp_path / "counts.npy", "--raw")["variance"] == pytest.approx(11.25)
 
 
@@ -123,7 +124,7 @@ def test_pictures_of_several_formats(suffix, tmp_path, capsys):
             Image.fromarray(pixels).save(tmp_path / f"{i}{suffix}")
         )
     found = asked(capsys, tmp_path)
-    assert found["examples"] == "3 images of 4×4×3"
+    assert found["examples"] == "3 images of 4×4"  # grey, though stored in colour
     assert found["variance"] == pytest.approx(np.var([0, 80, 240]) / 255**2, rel=0.02)
 
 
@@ -156,8 +157,10 @@ def test_many_examples_are_sampled_reproducibly_and_it_says_so(tmp_path, capsys,
 def test_large_examples_are_fewer_unasked(monkeypatch, tmp_path, rng):
     monkeypatch.setattr(example_files, "_NUMBERS", 60)
     np.save(tmp_path / "x.npy", rng.random((40, 6)))
-    assert example_files.read(str(tmp_path / "x.npy"), None, rng).x.shape == (10, 6)
-    assert example_files.read(str(tmp_path / "x.npy"), 25, rng).x.shape == (25, 6)
+    options = argparse.ArgumentParser()
+    reading_options.add(options)
+    for most, rows in ((None, 10), (25, 25)):
+        assert example_files.read(str(tmp_path / "x.npy"), most, rng, options.parse_args([])).x.shape == (rows, 6)
 
 
 def test_the_table_says_what_to_expect(tmp_path, capsys, rng):
@@ -215,7 +218,7 @@ def tmp(tmp_path_factory):
     contents = {
         "good.npy": npy(FLOATS),
         "zero.npy": b"",
-        "text.csv": b"1.0, 2.0\n",
+        "text.npy": b"1.0, 2.0\n",
         "cut.npy": npy(FLOATS)[:-9],
         "objects.npy": npy(objects, allow_pickle=True),
         "nan.npy": npy(nan),
@@ -224,7 +227,6 @@ def tmp(tmp_path_factory):
         "flat.npy": npy(FLOATS[0]),
         "five.npy": npy(FLOATS.reshape(1, 2, 3, 5, 5)),
         "complex.npy": npy(FLOATS + 1j),
-        "bools.npy": npy(FLOATS > 0.5),
         "strings.npy": npy(np.array([["a", "b"]])),
         "cut.idx": idx(UINT8)[:-1],
         "cut.gz": gzip.compress(idx(UINT8))[:-9],
@@ -247,11 +249,11 @@ def tmp(tmp_path_factory):
         archive.writestr("readme.txt", "nothing here")
     for name, pixels in (("wide/a.png", UINT8[0]), ("wide/b.png", UINT8[0].T.copy())):
         Image.fromarray(pixels).save(folder / name)
-    for name, pixels in (("mixed/a.png", UINT8[0]), ("mixed/b.png", np.zeros((4, 6, 3), np.uint8))):
+    for name, pixels in (("mixed/a.png", UINT8[0]), ("mixed/b.png", np.arange(72, dtype=np.uint8).reshape(4, 6, 3))):
         (folder / name).parent.mkdir(exist_ok=True)
         Image.fromarray(pixels).save(folder / name)
     (folder / "deep").mkdir()
-    Image.fromarray(np.zeros((4, 4), np.uint16)).save(folder / "deep/a.png")
+    Image.fromarray(np.zeros((4, 4), np.float32)).save(folder / "deep/a.tif")
     Image.fromarray(UINT8[0]).save(folder / "cut.png")
     (folder / "short").mkdir()
     Image.fromarray(np.tile(UINT8[0], (20, 20))).save(folder / "short/a.png")
@@ -285,9 +287,9 @@ CASES = [
     ("{tmp}/missing.npy", "missing.npy: no such file or directory"),
     ("{tmp}/missing.npz:x", "missing.npz: no such file or directory"),
     ("{tmp}/good.npy:x", "good.npy holds one array without a name, found the name 'x' asked for"),
-    ("{tmp}/zero.npy", "zero.npy must be a .npy, .npz or IDX file, or a folder of images, found .* begins with b''"),
-    ("{tmp}/text.csv", "text.csv must be a .npy, .npz or IDX file, .* begins with b'1.0, 2'"),
-    ("{tmp}/cut.png", "cut.png must be a .npy, .npz or IDX file, or a folder of images"),
+    ("{tmp}/zero.npy", "zero.npy must be an array .*, or a folder of images, found a file that begins with b''"),
+    ("{tmp}/text.npy", "text.npy must be an array .*, found a file that begins with b'1.0, 2'"),
+    ("{tmp}/cut.png", "cut.png cannot be read: it is one picture, not examples: give the folder"),
     ("{tmp}/cut.npy", "cut.npy cannot be read: "),
     ("{tmp}/cut.npz", "cut.npz cannot be read: it is not a whole zip file"),
     ("{tmp}/objects.npy", "objects.npy cannot be read: .*([Pp]ickle|Python)"),
@@ -295,8 +297,11 @@ CASES = [
     ("{tmp}/two.npz", "two.npz cannot be read: .* x or x_train, or only one array, found a, b; FILE:NAME chooses"),
     ("{tmp}/two.npz:c", "two.npz cannot be read: it must hold an array named c, found a, b"),
     ("{tmp}/no_array.npz", "no_array.npz cannot be read: .* found readme.txt"),
-    ("{tmp}/nan.npy", r"nan.npy must hold finite numbers, found nan \(1 of 150 are not\)"),
-    ("{tmp}/inf.npy", r"inf.npy must hold finite numbers, found -inf \(1 of 150 are not\)"),
+    ("{tmp}/nan.npy", r"nan.npy must hold finite numbers, found nan at \[3, 1\], counted from 0 \(1 of 150 are not\)"),
+    (
+        "{tmp}/inf.npy",
+        r"inf.npy must hold finite numbers, found -inf at \[29, 4\], .* \(1 of 150 are not\)",
+    ),
     ("{tmp}/empty.npy", r"empty.npy must hold examples .* at least one, found shape \(0, 5\)"),
     ("{tmp}/flat.npy", r"flat.npy must hold examples .*, found shape \(5,\)"),
     ("{tmp}/five.npy", r"five.npy must hold examples .*, found shape \(1, 2, 3, 5, 5\)"),
@@ -306,7 +311,6 @@ CASES = [
         "{tmp}/complex.npy --raw",
         "complex.npy must hold uint8 grey levels .* or floating-point numbers, found dtype complex128$",
     ),
-    ("{tmp}/bools.npy", "bools.npy must hold .*, found dtype bool; --raw takes integers as they are"),
     ("{tmp}/strings.npy --raw", "strings.npy must hold .*, found dtype <U1$"),
     ("{tmp}/cut.idx", "cut.idx: shape .* must make"),
     ("{tmp}/cut.gz", "cut.gz: must be a whole gzip file"),
@@ -316,7 +320,7 @@ CASES = [
     ("{tmp}/mixed", "b.png must be like a.png, 6×4 in grey, found 6×4 in colour"),
     ("{tmp}/damaged", "a.png cannot be read as an image: cannot identify image file"),
     ("{tmp}/short", "a.png cannot be read as an image: "),
-    ("{tmp}/deep", "a.png cannot be read as an image: its pixels must have 8 bits a channel, found mode I"),
+    ("{tmp}/deep", "a.tif cannot be read as an image: its pixels must have 8 or 16 bits a channel, found mode F"),
 ]
 
 

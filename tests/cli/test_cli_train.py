@@ -111,8 +111,8 @@ def test_arrays_of_a_file(name, images, kind, tmp_path, capsys):
     path, out = tmp_path / "some.npz", tmp_path / "run"
     np.savez(path, **{name: array}, **others)
     assert main(["train", "--data", str(path), "--hidden", "3", "--epochs", "1", "--out", str(out)]) == 0
-    shape = "2×8" if len(images) == 3 else "4×4"
-    assert f"33 training, 7 validation images of {shape}, from {path}" in capsys.readouterr().out
+    said = "images of 2×8" if len(images) == 3 else "images of 4×4" if kind is np.uint8 else "examples of 16 numbers"
+    assert f"33 training, 7 validation {said}, from {path}" in capsys.readouterr().out
     assert names(out) == SIX
     assert checkpoint.load(out)[1]["config"]["data"]["train"]["dtype"] == np.dtype(kind).name
 

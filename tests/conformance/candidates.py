@@ -146,6 +146,32 @@ class Hanging(Right):
         time.sleep(600)
 
 
+def busy(seconds):
+    end = time.process_time() + seconds
+    while time.process_time() < end:
+        pass
+
+
+class Compiling(Right):
+    """Computes for a while in its first call."""
+
+    warm = False
+
+    def penalty(self, inputs, conventions):
+        if not self.warm:
+            busy(3)
+        self.warm = True
+        return super().penalty(inputs, conventions)
+
+
+class Slow(Right):
+    """Computes for a while in every call."""
+
+    def penalty(self, inputs, conventions):
+        busy(3)
+        return super().penalty(inputs, conventions)
+
+
 class Crashing(Right):
     def penalty(self, inputs, conventions):
         os.kill(os.getpid(), signal.SIGSEGV)
@@ -165,7 +191,14 @@ def _fail():
     raise RuntimeError("cannot be made here")
 
 
-class Lenient(Halved):
+class Near(Right):
+    """Half a per cent off."""
+
+    def penalty(self, inputs, conventions):
+        return {name: 1.005 * value for name, value in super().penalty(inputs, conventions).items()}
+
+
+class Lenient(Near):
     tolerances = {"penalty": 0.9}  # noqa: RUF012
 
 

@@ -283,3 +283,65 @@ print([name for name in ("safetensors", "multiprocessing", "scratchdae.conforman
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_show_says_what_comes_in_and_what_must_come_out(capsys):
+    assert conform("show", "tied_cross_entropy") == 0
+    said = capsys.readouterr().out
+    for words in ("a_z = y Wᵀ + b_prime", "W        float64 (7, 5)", "reduction = 'paper'", "db        float64 (5,)"):
+        assert words in said
+    assert conform("show", "tied_cross_entrop") == 2
+    assert "near to it: tied_cross_entropy" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("language", ["python", "javascript", "c"])
+@pytest.mark.parametrize("operation", ["loss", "layer", "training"])
+def test_a_template_is_one_of_its_language_that_supports_nothing(operation, language, capsys, tmp_path):
+    assert conform("template", operation, "--language", language) == 0
+    said = capsys.readouterr().out
+    path = tmp_path / "mine.py"
+    path.write_text(said)
+    if language == "python":
+        assert conform("run", "--adapter", path, "--timeout", 0, "--group", "penalty") == 1
+        out = capsys.readouterr().out
+        assert "nothing was answered (the adapter has no method penalty): `scratchdae conform template penalty`" in out
+        assert len(out.splitlines()) < 10
+    elif language == "javascript":
+        assert "readFileSync" in said
+    else:
+        assert said.count("{") == said.count("}")
+
+
+def test_the_adapter_of_a_file_is_found_or_listed(tiny, capsys):
+    alone = tiny / "alone.py"
+    alone.write_text(
+        "class Mine:\n    def penalty(self, inputs, conventions):\n        raise NotImplementedError('later')\n"
+    )
+    assert conform("run", "--adapter", alone, "--timeout", 0) == 1
+    assert "nothing was answered" in capsys.readouterr().out
+    assert conform("run", "--adapter", CANDIDATES, "--timeout", 0) == 0  # one object, of many classes
+    capsys.readouterr()
+    two = tiny / "two.py"
+    two.write_text(alone.read_text() + "\n\nclass Other(Mine):\n    pass\n")
+    assert conform("run", "--adapter", two, "--timeout", 0) == 2
+    assert "two.py:Mine, " in capsys.readouterr().err
+
+
+def test_a_badge_and_a_table_for_a_readme(tiny, capsys):
+    files = tiny / "badge.svg", tiny / "table.md"
+    options = ("--badge", files[0], "--table", files[1], "--timeout", 0)
+    assert conform("run", "--adapter", f"{CANDIDATES}:Right", *options) == 0
+    assert "2 of 2 agree" in xml.fromstring(files[0].read_text())[0].text
+    assert "| penalty | 1 | 1 | 0 |" in files[1].read_text()
+    assert conform("run", "--adapter", f"{CANDIDATES}:Lenient", *options) == 0
+    assert "2 of 2 agree, own tolerances" in files[0].read_text()
+    assert "By tolerances of its own: ridge." in files[1].read_text()
+
+
+def test_the_whole_of_what_a_failing_program_said_is_shown(tiny, capsys):
+    program = tiny / "mine.py"
+    program.write_text("import sys\nsys.exit('first line\\nsecond line\\nlast line')\n")
+    assert conform("run", "--exec", f"{sys.executable} {program} {{case_dir}} {{out_dir}}") == 1
+    said = capsys.readouterr().out
+    assert "exit status 1: last line" in said
+    assert "  | first line\n  | second line\n  | last line" in said

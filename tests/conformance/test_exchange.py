@@ -162,9 +162,36 @@ class TestAnswers:
         assert [result.status for result in report.results] == ["error", "unsupported"]
 
     def test_an_export_that_was_not_answered_is_unsupported(self, cases, tmp_path):
-        export(tmp_path / "out", cases, "npy", with_expected=True)
+        export(tmp_path / "out", cases, "npy")
         report = examine(Answers(tmp_path / "out", cases), cases)
         assert report.count("unsupported") == 2
+
+    @pytest.mark.parametrize("form", ["safetensors", "npz", "npy", "json"])
+    def test_what_is_expected_is_read_where_nothing_is_answered_and_says_so(self, cases, form, tmp_path):
+        export(tmp_path / "out", cases, form, with_expected=True)
+        report = examine(Answers(tmp_path / "out", cases), cases)
+        assert report.count("agrees") == 2
+        assert report.name.endswith("(no answers: the expected arrays themselves)")
+        save_file(dict(cases[0].expected), tmp_path / "out/penalty/ridge/outputs.safetensors")
+        report = examine(Answers(tmp_path / "out", cases), cases)  # one answer, and the other is none
+        assert [result.status for result in report.results] == ["agrees", "unsupported"]
+
+    def test_links_out_of_the_folder_are_not_followed(self, cases, tmp_path):
+        elsewhere = tmp_path / "elsewhere"
+        elsewhere.mkdir()
+        save_file(dict(cases[0].expected), elsewhere / "outputs.safetensors")
+        (tmp_path / "out/ridge").mkdir(parents=True)
+        (tmp_path / "out/ridge/outputs.safetensors").symlink_to(elsewhere / "outputs.safetensors")
+        (tmp_path / "out/masked").symlink_to(elsewhere)
+        report = examine(Answers(tmp_path / "out", cases), cases)
+        assert report.count("unsupported") == 2
+
+    def test_null_is_nan(self, cases, tmp_path):
+        folder = tmp_path / "out/ridge"
+        folder.mkdir(parents=True)
+        arrays = '{"penalty": {"dtype": "float64", "shape": [], "values": [null]}, "dW": {"dtype": "float64", "shape": '
+        (folder / "outputs.json").write_text(arrays + '[2, 3], "values": [1, 2, 3, 4, 5, null]}}')
+        assert "penalty is nan" in examine(Answers(tmp_path / "out", cases), cases).results[0].sentence()
 
     def test_their_dtype_is_compared(self, cases, tmp_path):
         folder = tmp_path / "out/ridge"

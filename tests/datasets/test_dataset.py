@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from scratchdae.datasets import Dataset, ThreePartDataset, to_float
+from scratchdae.datasets import Dataset, ThreePartDataset, digits, to_float
 
 GOOD = {
     "name": "toy",
@@ -77,6 +77,25 @@ def test_floats_are_cast_and_not_scaled():
     x = np.array([0.25, 300.0, np.nan])
     assert to_float(x) is x
     np.testing.assert_array_equal(to_float(x, np.float32), x.astype(np.float32))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("side", [28, 14, 7])
+def test_images_are_shrunk_by_the_means_of_blocks_in_the_target_s_precision(dtype, side):
+    x = digits().x_train[:50]
+    block = 28 // side
+    expected = to_float(x, dtype).reshape(-1, side, block, side, block).mean(axis=(2, 4)).reshape(-1, side**2)
+    for images in (x, x.reshape(-1, 28, 28), to_float(x, dtype)):
+        shrunk = to_float(images, dtype, side)
+        assert shrunk.dtype == dtype
+        np.testing.assert_array_equal(shrunk, expected)
+    assert to_float(x[:0], dtype, side).shape == (0, side**2)
+
+
+@pytest.mark.parametrize("shape", [(784,), (2, 783), (2, 14, 56), (2, 4, 4)])
+def test_images_that_cannot_be_shrunk_are_refused(shape):
+    with pytest.raises(ValueError, match="x must hold square images, their sides a multiple of side = 14, found shape"):
+        to_float(np.zeros(shape), side=14)
 
 
 @pytest.mark.parametrize("dtype", [bool, np.int64, np.int8, np.uint16, complex, object])

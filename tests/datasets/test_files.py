@@ -1,5 +1,6 @@
 """What `floors` and `train` read alike; what either refuses, the tests of the two commands say."""
 
+import argparse
 import io
 import zipfile
 
@@ -7,10 +8,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchdae.cli import main, training_data
+from scratchdae.cli import main, reading_options, training_data
 from scratchdae.datasets import digits, files
 
 X = np.random.default_rng(0).integers(0, 256, (6, 4, 5), dtype=np.uint8)
+
+
+def options(*given):
+    parser = argparse.ArgumentParser()
+    reading_options.add(parser)
+    return parser.parse_args(given)
 
 
 def base(x):
@@ -50,7 +57,7 @@ def test_a_name_is_a_set_only_where_it_is_asked_for():
 
 def test_train_takes_an_array_by_its_name_too(tmp_path, capsys):
     np.savez(tmp_path / "two.npz", a=X[:2], b=X)
-    data = training_data.load(f"{tmp_path / 'two.npz'}:b", validation=0)
+    data = training_data.load(f"{tmp_path / 'two.npz'}:b", options(), validation=0)
     np.testing.assert_array_equal(data.train, X.reshape(6, -1))
     assert main(["train", "--data", f"{tmp_path / 'two.npz'}:c", "--out", str(tmp_path / "run")]) == 2
     assert "must hold an array named c, found a, b" in capsys.readouterr().err

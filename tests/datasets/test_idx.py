@@ -93,8 +93,8 @@ def test_a_flipped_bit_in_a_gzip_is_noticed(path, position, bit):
         (b"\0\0\x08", "magic number of 4 bytes, found 3 bytes in all"),
         (b"\x89PNG\r\n\x1a\n", "magic number of an IDX file must begin with 0000, found 89504e47"),
         (b"\x03\x08\0\0" + SMALL[4:], "must begin with 0000, found 03080000"),  # little-endian
-        (idx_bytes(np.zeros(2, np.uint8), code=0x0D), r"type of the numbers must be 0x08 .*, found 0x0d \(float32\)"),
-        (idx_bytes(np.zeros(2, np.uint8), code=0x77), r"found 0x77 \(unknown\)"),
+        (idx_bytes(np.zeros(2, np.uint8), code=0x0A), "type of the numbers must be one of .*, found 0x0a"),
+        (idx_bytes(np.zeros(2, np.uint8), code=0x77), "found 0x77"),
         (b"\0\0\x08\0", "number of dimensions must be at least 1, found 0"),
         (SMALL[:7], "header of 2 dimensions must have 12 bytes, found 7"),
         (SMALL[:-1], r"shape \(2, 3\) must make 18 bytes, header included, found 17"),
@@ -127,7 +127,7 @@ def test_no_more_is_unpacked_than_the_header_promises(path, monkeypatch):
     path.write_bytes(gzip.compress(SMALL + bytes(2 * 10**8)))
     with pytest.raises(ValueError, match=r"shape \(2, 3\) must make 18 bytes, header included, found 19 or more"):
         read_idx(path)
-    assert sum(unpacked) == len(SMALL) + 1
+    assert sum(unpacked) < 100
 
 
 @pytest.mark.parametrize("pack", [False, True])

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from scratchdae.datasets.larochelle.patches import LEAST_DEVIATION, deviations, draw_patches, photographs
+from scratchdae.datasets.larochelle.patches import LEAST_DEVIATION, deviations, draw_patches, lightened, photographs
 
 
 def test_deviations_are_those_of_every_window(rng):
@@ -33,6 +33,15 @@ def test_photographs_are_chosen_equally_often_whatever_their_size(rng):
     small, large = rng.integers(0, 100, (20, 20), np.uint8), rng.integers(156, 256, (90, 90), np.uint8)
     patches = draw_patches([small, large], 4000, 10, rng, 5)
     assert abs((patches.max(axis=(1, 2)) < 100).mean() - 0.5) < 0.04
+
+
+def test_lightened(rng):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    (found,) = lightened([levels])
+    assert found.dtype == np.uint8
+    assert (found >= levels).all()
+    assert (np.diff(found.ravel().astype(int)) >= 0).all()
+    assert found.ravel()[[0, 16, 64, 128, 255]].tolist() == [0, 48, 111, 169, 255]  # 255 (p / 255) ** 0.6
 
 
 def test_a_seed_decides(rng):

@@ -125,7 +125,8 @@ def main():
     found = {
         "commands": [
             "python tests/doctor/evaluate.py --split held_out --who doctor --out RESULTS.jsonl --budget-s 120",
-            "python tests/doctor/evaluate.py --split held_out --who fixed,random,rules --only 80 --out RESULTS.jsonl",
+            "python tests/doctor/evaluate.py --split held_out --who fixed,random,rules,torchmortem --only 80 "
+            "--out RESULTS.jsonl",
             "python tests/doctor/publish.py RESULTS.jsonl",
         ],
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, shared; Python {platform.python_version()}",

@@ -3,11 +3,13 @@
 import json
 import re
 from html.parser import HTMLParser
+from pathlib import Path
 
 import numpy as np
 import pytest
 from optional_packages import require
 
+from scratchdae import doctor
 from scratchdae.doctor import table
 from scratchdae.doctor.causes import CAUSES
 from scratchdae.doctor.laboratory import Trial
@@ -22,6 +24,10 @@ ROWS = [(name, "") for name in REMEDIES] + [("fix_backward", cause) for cause in
 def test_every_change_of_a_cause_has_a_remedy_and_every_remedy_a_sentence():
     for cause in CAUSES.values():
         assert {change.name for change in cause.experiments} <= set(REMEDIES)
+    package = Path(doctor.__file__).parent
+    made = {name for path in package.glob("*.py") for name in re.findall(r'Change\("(\w+)"', path.read_text("utf-8"))}
+    assert "fewer_examples" in made  # of the verdict's own experiments: what was tried is printed in words
+    assert made <= set(REMEDIES)
     assert set(MENDS) <= set(CAUSES)
     mended = {name for name, cause in CAUSES.items() if any(c.name == "fix_backward" for c in cause.experiments)}
     assert mended <= set(MENDS)

@@ -13,7 +13,7 @@ from malformed import relative
 from verdict import Case
 
 import scratchdae as s
-from scratchdae import autoencoder, conformance, corruption, datasets, exercises, floors, gradcheck, initializers, layers, losses, optimizers, plots, rbm, schedules, sweep  # fmt: skip
+from scratchdae import autoencoder, conformance, corruption, datasets, exercises, floors, gradcheck, initializers, interchange, layers, losses, optimizers, plots, rbm, schedules, sweep  # fmt: skip
 
 HERE = Path()  # stands for the folder that a call may use
 NAME, F = "tied_cross_entropy", "float64"
@@ -111,11 +111,16 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (layers.LeakyReLU, {"slope": 0.1}), (layers.ELU, {"alpha": 1.0}), (layers.GELU, {"approximate": "tanh"}), (layers.Dense, {"units": 3, "init_W": "zeros"}),
     *[(kind, {"filters": 2, "kernel": (3, 3), "stride": 2, "padding": "same", "init_W": "he_normal"}) for kind in (layers.Conv2D, layers.Conv2DTranspose)],
     (layers.LSTM, {"units": 3, "return_sequences": True, "activation": "relu", "forget_bias": 1.0, "init_W": "zeros", "init_U": "zeros"}),
+    (layers.BatchNorm, {"decay_rate": 0.9, "eps": 1e-3, "running": "biased"}), (layers.BatchNorm.of, {"convention": "keras"}), (layers.TiedDense, {"units": 3, "tied_to": 0}),
+    (layers.L1Activity, {"weight": 0.1}), (layers.KLSparsity, {"rho": 0.05, "weight": 0.1}), (layers.ContractiveDense, {"units": 3, "init_W": "zeros", "weight": 0.1}),
+    *[(kind, {"filters": 2, "kernel": 3, "stride": 2, "padding": "same", "init_W": "he_normal"}) for kind in (layers.Conv1D, layers.Conv1DTranspose)],
+    (layers.GRU, {"units": 3, "return_sequences": True, "activation": "identity", "reset": "before", "init_W": "zeros", "init_U": "zeros"}),
     (layers.Dropout, {"rate": 0.5}), (layers.GaussianNoise, {"std": 0.1}), (layers.RepeatVector, {"n": 3}), (layers.Reshape, {"shape": (2, 2)}),
     *[(kind, {"pool": 2, "stride": (2, 2), "padding": "valid"}) for kind in (layers.AveragePool2D, layers.MaxPool2D)], (layers.UpSampling2D, {"factor": (2, 2)}),
     *[(getattr(layer, name), {"input_shape": shape, **more}) for name, more in (("output_shape", {}), ("init", {"rng": RNG, "dtype": F}))
       for layer, shape in ((layers.Dense(3), (4,)), (layers.Conv2D(2), (8, 8, 1)), (layers.LSTM(3), (5, 2)), (layers.Flatten(), (2, 2)), (layers.MaxPool2D(), (8, 8, 1)))],
     (optimizers.SGD, {"momentum": 0.9, "nesterov": True, "dampening": 0.0, "momentum_lr": "outside", "weight_decay": 0.1, "decay": "gradient", "decayed": "weights"}),
+    (optimizers.Adadelta, {"decay_rate": 0.9, "eps": 1e-6, "weight_decay": 0.1}),
     (optimizers.Adagrad, {"initial": 0.1, "eps": 1e-8, "epsilon": "inside", "weight_decay": 0.1}), (optimizers.Adam, {"beta1": 0.9, "beta2": 0.99, "eps": 1e-8, "epsilon": "outside"}),
     (optimizers.AdamW, {"weight_decay": 0.1, "beta1": 0.9, "decayed": "all"}), (optimizers.RMSprop, {"decay_rate": 0.9, "momentum": 0.1, "centred": True, "eps": 1e-8, "momentum_lr": "inside"}),
     (optimizers.Clipped, {"rule": optimizers.SGD(), "max_norm": 1.0, "limit": None, "convention": "optax"}),
@@ -134,9 +139,10 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (floors.masking, {"S": W.T @ W, "nu": 0.3, "mean": W[0], "exact_count": True}), (floors.binary_entropy, {"p": W[0]}), (floors.digamma, {"x": 0.5}),
     (floors.wiener, {"eigenvalues": W[0], "s": 0.1, "k": 2}), (floors.linear_codes, {"values": W[0]}), (floors.independent, {"k": 1, "d": 2, "variance": 0.1}),
     (floors.relative_excess, {"loss": 0.3, "floor": 0.1, "ceiling": 0.5}),
-    (datasets.to_float, {"x": W, "dtype": F}), (datasets.bernoulli, {"n": 3, "d": 2, "rng": RNG, "p": 0.5}), (datasets.uniform, {"n": 3, "d": 2, "rng": RNG}),
+    (datasets.to_float, {"x": W, "dtype": F}), (datasets.to_float, {"x": np.zeros((2, 16)), "side": 2}), (datasets.bernoulli, {"n": 3, "d": 2, "rng": RNG, "p": 0.5}), (datasets.uniform, {"n": 3, "d": 2, "rng": RNG}),
     (datasets.curve, {"t": W[0]}), (datasets.curved_manifold, {"n": 3, "rng": RNG, "noise": 0.1}), (datasets.sinusoids, {"n": 2, "steps": 3, "features": 1, "rng": RNG}),
     (datasets.draw_digits, {"n": 2, "rng": RNG}), (datasets.draw_labelled_digits, {"t": np.arange(3), "rng": RNG}), (datasets.read_idx, {"path": HERE / "a.idx"}),
+    (datasets.read, {"text": "digits", "sets": ("digits",), "shape": (28, 28), "channels": "last", "transpose": True, "label": "none", "scale": 255.0, "alpha": "black", "frame": 2, "hop": 1}),
     (datasets.rotate, {"images": (9 * IMAGES).astype(np.uint8), "angles": np.ones(3)}), (datasets.larochelle, {"problem": "rect", "seed": 0, "sizes": (2, 2, 2)}),
     (conformance.load_cases, {"root": None, "groups": ["autoencoder"], "names": [NAME]}),
     (exercises.check, {"path": HERE / "05_tied_gradient.py", "hints": 2}),
@@ -146,15 +152,18 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (sweep.grid, {"a": [1, 2], "b": ["c"]}), (sweep.Uniform, {"low": 0.1, "high": 0.2}), (sweep.LogUniform, {"low": 0.1, "high": 0.2}), (sweep.Integers, {"low": 1, "high": 3}),
     (sweep.Choice, {"values": [1, 2]}), (sweep.processes, {"workers": 1, "threads": 1}), (sweep.random_search, {"n": 2, "rng": RNG, "a": sweep.Uniform(0.1, 0.2)}),
     (sweep.best, {"results": sweep.sweep([sweep.Trial(trial, {"a": 1})], progress=False), "key": float, "maximize": True}),
+    (interchange.state_dict, {"model": net()}), (interchange.load_state_dict, {"model": net(), "found": interchange.state_dict(net())}),
+    (interchange.save_safetensors, {"model": dae(), "path": HERE / "saved.safetensors"}), (interchange.load_safetensors, {"model": net(), "path": HERE / "weights.safetensors"}),
     (plots.tile, {"images": IMAGES.reshape(3, 64), "image_shape": (8, 8), "columns": 2, "gap": 0.0}),
     (lambda **given: plots.filters(axes(), **given), {"W": x(4, 3), "image_shape": (2, 2), "n": 2, "columns": 2}),
     (lambda **given: plots.reconstructions(axes(), **given), {"corrupted": X, "reconstructed": X, "clean": X, "image_shape": (2, 2), "n": 3}),
 ]  # fmt: skip
 INSIDE = {
-    "protocols and records": "Posted Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Survey ThreePartDataset Unsupported",
+    "protocols and records": "Posted Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Stored Survey ThreePartDataset Unsupported",
     "activations, which compute on whatever NumPy does": "identity identity_derivative leaky_relu leaky_relu_derivative relu relu_derivative sigmoid sigmoid_derivative softmax softmax_backward softplus softplus_derivative tanh tanh_derivative",
     "behind a check": "cross_entropy_alone absolute_error_over backward check_batch check_options check_params named cross_entropy_over divisor draw fans free_energy_grads gibbs_step gradients huber_over output_loss softmax_cross_entropy_over squared_error_over bernoulli_mask exact_mask global_norm taylor_order",
-    "without arguments, or like a row": "Flatten Identity MaxPool2D ReLU Sigmoid Softplus Tanh digits he_uniform glorot_normal lecun_normal lecun_uniform sigmoid_uniform beta_cross_entropy best_constant permute_features project_to_curve redundant_columns sample_pca",
+    "without arguments, or like a row": "Flatten Identity MaxPool2D ReLU SiLU Sigmoid Softmax Softplus Tanh digits he_uniform glorot_normal lecun_normal lecun_uniform sigmoid_uniform beta_cross_entropy best_constant permute_features project_to_curve redundant_columns sample_pca",
+    "of PyTorch and Keras, in tests/interchange": "from_keras from_torch to_keras to_torch",
     "the doctor, which tests/doctor gives broken trainings and curves": "examine from_history watch",
     "networks and folders, fuzzed by files and the command line": "fetch_larochelle fetch_mnist freeze_digits larochelle_original locate_mnist mnist",
     "the switch, and pictures of what was checked": "numba_available provide loops using twin parametrize_with_vectors code_floors curves filters floor_bars floor_line legend logarithmic noise_floors picture_rows points reconstructions save sheet tiles",
@@ -195,6 +204,7 @@ def warm(root):
     """Compile the loops of layers, which must not count as a call that hangs; make the good files."""
     net().loss_and_grads(net().params, X, T, rng())
     s.fit(dae(), X, out=root / "good", **options())
+    interchange.save_safetensors(net(), root / "good" / "weights.safetensors")
     FILES.update(
         {path.name: path.read_bytes() for path in (root / "good").iterdir()}, **{"a.idx": b"\0\0\x08\x01\0\0\0\x02ab"}
     )

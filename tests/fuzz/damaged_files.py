@@ -4,8 +4,11 @@
 A refusal names the file. A checkpoint that is not refused must give what the good one gives: no other number.
 """
 
+import bz2
 import gzip
+import lzma
 import shutil
+import struct
 from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
@@ -86,6 +89,9 @@ def _holding(name, content):
 
 REAL = np.random.default_rng(1).random((20, 16))
 IDX = bytes([0, 0, 8, 3, 0, 0, 0, 5, 0, 0, 0, 4, 0, 0, 0, 4]) + (255 * REAL[:5]).astype(np.uint8).tobytes()
+CSV = "\n".join(["a,b,c", *(",".join(map(str, row)) for row in REAL[:, :3])]).encode()
+FORMAT = struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16)
+WAV = b"RIFF" + struct.pack("<I", 4036) + b"WAVE" + FORMAT + b"data" + struct.pack("<I", 4000) + bytes(range(250)) * 16
 ROWS = {
     **{f"load_model, {name}": Kind(lambda f, name=name: train(name, f, 2), "checkpoint.safetensors", lambda f: bits(s.load_model(f)), True) for name in MODELS},
     **{f"resume, {name}": Kind(lambda f, name=name: train(name, f, 2), "checkpoint.safetensors", lambda f, name=name: train(name, f, 4), True) for name in MODELS},
@@ -96,6 +102,10 @@ ROWS = {
     "npz, deflated": Kind(lambda f: np.savez_compressed(f / "a.npz", x=REAL), "a.npz", lambda f: total(f / "a.npz"), True),
     "idx": Kind(_holding("a-idx3-ubyte", IDX), "a-idx3-ubyte", lambda f: total(f / "a-idx3-ubyte")),
     "idx.gz": Kind(_holding("a.gz", gzip.compress(IDX)), "a.gz", lambda f: total(f / "a.gz"), True),
+    "idx.xz": Kind(_holding("a.xz", lzma.compress(IDX)), "a.xz", lambda f: total(f / "a.xz"), True),
+    "csv": Kind(_holding("a.csv", CSV), "a.csv", lambda f: total(f / "a.csv")),
+    "csv.bz2": Kind(_holding("a.csv.bz2", bz2.compress(CSV)), "a.csv.bz2", lambda f: total(f / "a.csv.bz2"), True),
+    "wav": Kind(_holding("a.wav", WAV), "a.wav", lambda f: total(f / "a.wav")),
     "read_idx": Kind(_holding("a.gz", gzip.compress(IDX)), "a.gz", lambda f: datasets.read_idx(f / "a.gz").sum(), True),
     "pictures": Kind(_pictures, "a.png", total),
     "case, manifest": Kind(lambda f: shutil.copytree(CASES, f / "autoencoder", ignore=shutil.ignore_patterns("*_*_*_*")), "autoencoder/tied_cross_entropy.json", conformance.load_cases),

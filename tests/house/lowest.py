@@ -6,7 +6,7 @@ from pathlib import Path
 
 from packaging.requirements import Requirement
 
-EXTRAS = ("fast", "sklearn", "cluster", "test")
+EXTRAS = ("fast", "files", "sklearn", "cluster", "test")
 FOR_THE_GATE_ALONE = {"scratchdae", "ruff", "mypy", "import-linter", "types-tqdm"}  # nothing that is imported
 
 project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]

@@ -17,10 +17,15 @@ PACKAGE = ROOT / "scratchdae"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
+MOST = {"doctor": 8_500, "conformance": 8_500, "interchange": 1_300, "exercises": 3_400, "book": 1_000}
+REST = 25_500  # lines of all else
+
+
 def test_the_package_is_within_its_budget():
-    found, doctor = total("scratchdae"), total("scratchdae/doctor")
-    assert found.lines - doctor.lines <= 29_000
-    assert doctor.lines <= 8_500
+    found = total("scratchdae")
+    apart = {folder: total(f"scratchdae/{folder}").lines for folder in MOST if (PACKAGE / folder).is_dir()}
+    assert {folder: lines for folder, lines in apart.items() if lines > MOST[folder]} == {}
+    assert found.lines - sum(apart.values()) <= REST
     assert found.docstring <= 0.45 * found.code
 
 
@@ -44,7 +49,7 @@ def test_few_modules_stand_at_the_top():
 
 def test_the_ranks_of_imports_are_few():
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    assert len(contracts[0]["layers"]) <= 20
+    assert len(contracts[0]["layers"]) <= 22
 
 
 def test_the_map_is_one_screen():

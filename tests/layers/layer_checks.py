@@ -11,7 +11,7 @@ from optional_packages import require
 
 from scratchdae import Sequential, fit, gradcheck, layers, load_model
 from scratchdae.backend import using
-from scratchdae.layers import LAYERS
+from scratchdae.layers import LAYERS, Dense
 
 TWIN = {np.float64: 1e-14, np.float32: 4e-6}  # bounds, of the largest entry; measured: 7e-16 and 4e-7
 
@@ -20,11 +20,11 @@ def noise(row):
     return None if row.seed is None else np.random.default_rng(row.seed)
 
 
-def problem(layer, shape, dtype=np.float64, size=3):
+def problem(row, layer, shape, dtype=np.float64, size=3):
     """Parameters, none of them zero, and a batch: unequal and unsaturated."""
     rng = np.random.default_rng(2008)
     params = {name: value + dtype(0.1) for name, value in layer.init(shape, rng, dtype).items()}
-    x = rng.normal(0, 1.5, (size, *shape)).astype(dtype)
+    x = row.inputs(rng.normal(0, 1.5, (size, *shape)).astype(dtype))
     return params, x
 
 
@@ -55,6 +55,18 @@ def distance_from_torch(torch, twin, layer, params, x):
     return distance(found, expected)
 
 
+def by_keras(jax, theirs, weights, x, dy, state=(), **options):
+    """What a layer of Keras gives: output, gradients of x and of its weights in order, and its state afterwards."""
+    theirs.build(x.shape)
+
+    def forward(weights, x):
+        return theirs.stateless_call(weights, list(state) or theirs.non_trainable_variables, x, **options)
+
+    y, pullback, after = jax.vjp(forward, [jax.numpy.asarray(w) for w in weights], jax.numpy.asarray(x), has_aux=True)
+    d_weights, dx = pullback(jax.numpy.asarray(dy, y.dtype))
+    return np.asarray(y), np.asarray(dx), [np.asarray(d) for d in d_weights], [np.asarray(value) for value in after]
+
+
 def check_gradients(layer, params, x, method="complex", seed=None, tolerance=None):
     """The gradients of parameters and input, with a random cotangent, and the noise held fixed."""
     shape = layer.forward(params, x)[0].shape
@@ -65,28 +77,28 @@ def check_gradients(layer, params, x, method="complex", seed=None, tolerance=Non
         rng = None if seed is None else np.random.default_rng(seed)
         y, cache = layer.forward({k: v for k, v in arrays.items() if k != "x"}, arrays["x"], rng)
         dx, grads = layer.backward(cache, cotangent)
-        return (y * cotangent).sum(), {**grads, "x": dx}
+        return (y * cotangent).sum() + getattr(cache, "penalty", 0), {**grads, "x": dx}
 
     gradcheck.check(scalar, {**params, "x": x}, method, tolerance=tolerance, max_entries=60).raise_on_failure()
 
 
 def gradient(row, layer, shape):
     for seed in {row.seed, None}:  # with noise and without
-        check_gradients(layer, *problem(layer, shape), row.method, seed, row.tolerance)
+        check_gradients(layer, *problem(row, layer, shape), row.method, seed, row.tolerance)
 
 
 def agrees_with_torch(row, layer, shape):
     """At the kinks too."""
     if row.torch is None:
         pytest.skip("there is no twin in PyTorch")
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     x.flat[:4] = [0, -0.0, 1e-300, -1e-300]
     assert distance_from_torch(require("torch"), row.torch, layer, params, x) < row.bound
 
 
 def pure(row, layer, shape):
     """Nothing is mutated, the same call gives the same, `backward` twice too; shapes and names are those announced."""
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     arrays = {**params, "x": x}
     before = {name: value.copy() for name, value in arrays.items()}
     y, cache = layer.forward(params, x, noise(row))
@@ -110,7 +122,7 @@ def pure(row, layer, shape):
 
 def keeps_the_dtype(row, layer, shape):
     for dtype in (np.float32, np.float64):
-        params, x = problem(layer, shape, dtype)
+        params, x = problem(row, layer, shape, dtype)
         assert {value.dtype for value in params.values()} <= {np.dtype(dtype)}
         for rng in (noise(row), None):
             found = propagated(layer, params, x, rng)
@@ -124,17 +136,25 @@ def keeps_the_dtype(row, layer, shape):
 
 def complex_passes(row, layer, shape):
     """For the complex step: a real number as a complex one gives the same."""
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     expected = propagated(layer, params, x, noise(row))
     found = propagated(layer, {k: v.astype(complex) for k, v in params.items()}, x.astype(complex), noise(row))
     assert np.iscomplexobj(found["y"])
     assert distance(found, expected) < 1e-13
-    assert np.imag(layer.forward(params, x + 1e-30j, noise(row))[0]).any()  # of the input alone: it is not cast either
+    shifted = x + 1e-30j * np.arange(x.size).reshape(x.shape) ** 2  # of the input alone: it is not cast either
+    assert np.imag(layer.forward(params, shifted, noise(row))[0]).any()
 
 
 def what_is_not_a_number_shows(row, layer, shape):
-    """In the example that it is in, and in no other: forwards and backwards."""
-    params, x = problem(layer, shape)
+    """In the example that it is in, and in no other unless they act on one another: forwards and backwards."""
+    params, x = problem(row, layer, shape)
+    if row.mixes:
+        y, cache = layer.forward(params, x, noise(row))
+        assert np.isnan(layer.backward(cache, np.full_like(y, np.nan))[0]).all()
+        bad = np.where(np.arange(x.size).reshape(x.shape) == x[0].size, np.nan, x)
+        y, cache = layer.forward(params, bad, noise(row))
+        assert np.isnan(np.sum(getattr(cache, "penalty", 0)) + y[0].sum())
+        row = row._replace(seed=None)
     y, cache = layer.forward(params, x, noise(row))
     d_output = np.ones_like(y)
     x[1].flat[0] = np.nan
@@ -148,7 +168,7 @@ def twin_agrees(row, layer, shape):
     """The compiled loops, where the layer has any, give what NumPy gives."""
     require("numba")
     for dtype, bound in TWIN.items():
-        params, x = problem(layer, shape, dtype)
+        params, x = problem(row, layer, shape, dtype)
         found = {}
         for name in ("numpy", "numba"):
             with using(name):
@@ -157,13 +177,18 @@ def twin_agrees(row, layer, shape):
         assert [v.dtype for v in found["numba"].values()] == [v.dtype for v in found["numpy"].values()]
 
 
-def network(layer, shape):
-    return Sequential([layer], shape, np.random.default_rng(0), output_shape=layer.output_shape(shape))
+def network(row, layer, shape):
+    """A network of the layer; where it shares weights, after their owner."""
+    layers, output_shape = [layer], layer.output_shape(shape)
+    if row.shared:
+        layers, shape = [Dense(shape[-1]), layer], output_shape
+    return Sequential(layers, shape, np.random.default_rng(0), output_shape=output_shape)
 
 
 def survives_a_checkpoint(row, layer, shape):
     """A network of it is trained for an epoch and loaded again, and says the same."""
-    net, (_, x) = network(layer, shape), problem(layer, shape)
+    net = network(row, layer, shape)
+    _, x = problem(row, layer, net.shapes[0])
     target = np.zeros((len(x), *layer.output_shape(shape)))
     with tempfile.TemporaryDirectory() as folder:
         fit(net, x, target=target, epochs=1, lr=0.01, out=folder, progress=False)
@@ -173,15 +198,16 @@ def survives_a_checkpoint(row, layer, shape):
 
 
 def has_a_line_in_the_summary(row, layer, shape):
-    lines = network(layer, shape).summary().splitlines()
-    size = sum(value.size for value in layer.init(shape, np.random.default_rng(0)).values())
+    lines = network(row, layer, shape).summary().splitlines()
+    drawn = layer.init(shape, np.random.default_rng(0)).items()
+    size = sum(value.size for name, value in drawn if name not in row.shared)
     expected = f"{type(layer).__name__.lower()}_1 ({', '.join(map(str, layer.output_shape(shape)))}) {size:,}"
     assert expected in [" ".join(line.split()) for line in lines]
 
 
 def refuses_by_name(row, layer, shape):
     """What does not fit raises a ValueError that names the argument."""
-    params, x = problem(layer, shape)
+    params, x = problem(row, layer, shape)
     sides = range(len(shape))
     for wrong in (row.refuses, (), *((*shape[:i], n, *shape[i + 1 :]) for i in sides for n in (0, -1))):
         with pytest.raises(ValueError, match="input_shape must"):

@@ -6,7 +6,7 @@ from layer_table import ROWS
 from optional_packages import require
 
 from scratchdae.activations import sigmoid
-from scratchdae.layers import ELU, GELU, LeakyReLU, ReLU, Sigmoid, Softplus, Tanh
+from scratchdae.layers import ELU, GELU, LeakyReLU, ReLU, Sigmoid, SiLU, Softmax, Softplus, Tanh
 from scratchdae.layers.activation import Elementwise
 from scratchdae.layers.gelu import normal_cdf
 
@@ -119,3 +119,22 @@ def test_softplus_and_elu_are_stable_at_both_ends():
         found, cache = layer.forward({}, a)
         np.testing.assert_allclose(found, y, rtol=1e-15)
         np.testing.assert_allclose(layer.backward(cache, np.ones_like(a))[0], da, rtol=1e-15)
+
+
+@pytest.mark.parametrize(("layer", "theirs"), [(SiLU(), "silu"), (Softmax(), "softmax")], ids=str)
+def test_it_is_kerass(keras, jax, layer, theirs):
+    rng = np.random.default_rng(0)
+    x, dy = rng.normal(0, 3, (4, 5)), rng.normal(size=(4, 5))
+    y, cache = layer.forward({}, x)
+    expected, pullback = jax.vjp(getattr(keras.activations, theirs), jax.numpy.asarray(x))
+    np.testing.assert_allclose(y, expected, rtol=1e-13)
+    np.testing.assert_allclose(layer.backward(cache, dy)[0], pullback(jax.numpy.asarray(dy))[0], rtol=0, atol=1e-14)
+
+
+def test_a_softmax_does_not_overflow_and_a_silu_has_its_minimum_where_it_says():
+    y = Softmax().forward({}, np.array([[1e300, 0.0, -1e300], [5.0, 5.0, 5.0]]))[0]
+    np.testing.assert_allclose(y, [[1, 0, 0], [1 / 3, 1 / 3, 1 / 3]], rtol=1e-15)
+    a = np.linspace(-3, 0, 3001)[:, None]
+    assert -0.279 < SiLU().forward({}, a)[0].min() < -0.278
+    twice = Softmax().forward({}, np.eye(10))[0].max()  # the largest probability that a softmax of a softmax gives
+    assert twice == pytest.approx(np.e / (np.e + 9))

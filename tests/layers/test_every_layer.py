@@ -40,11 +40,17 @@ def test_every_layer_has_a_row():
 
 DEFAULTS = [
     "AveragePool2D(pool=(2, 2), stride=(2, 2), padding='valid')",
+    "BatchNorm(decay_rate=0.9, eps=1e-05, running='unbiased')",
+    "ContractiveDense(units=4, init_W='glorot_uniform', weight=0.1)",
+    "Conv1D(filters=4, kernel=3, stride=1, padding='same', init_W='glorot_uniform')",
+    "Conv1DTranspose(filters=4, kernel=3, stride=1, padding='same', init_W='glorot_uniform')",
     "Conv2D(filters=4, kernel=(3, 3), stride=(1, 1), padding='same', init_W='glorot_uniform')",
     "Conv2DTranspose(filters=4, kernel=(3, 3), stride=(1, 1), padding='same', init_W='glorot_uniform')",
     "Dense(units=4, init_W='glorot_uniform')",
     "ELU(alpha=1.0)",
     "GELU(approximate='none')",
+    "GRU(units=4, return_sequences=False, activation='tanh', reset='after', init_W='glorot_uniform', "
+    "init_U='orthogonal')",
     "LSTM(units=4, return_sequences=False, activation='tanh', forget_bias=1.0, init_W='glorot_uniform', "
     "init_U='orthogonal')",
     "LeakyReLU(slope=0.01)",

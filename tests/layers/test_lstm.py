@@ -345,7 +345,7 @@ PARAMS, X, H0, C0 = split(ARRAYS)
     ("call", "what"),
     [
         (lambda: LSTM(0), "units must be an integer of at least 1"),
-        (lambda: LSTM(3, activation="sigmoid"), "activation must be one of 'tanh', 'relu'"),
+        (lambda: LSTM(3, activation="linear"), "activation must be one of 'tanh', 'relu', 'sigmoid', 'identity'"),
         (lambda: LSTM(3, forget_bias=np.nan), "forget_bias must be a finite number"),
         (lambda: LSTM(3, init_W="xavier"), "initializer must be one of"),
         (lambda: LSTM(3, init_U="xavier"), "initializer must be one of"),

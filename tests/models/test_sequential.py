@@ -23,6 +23,7 @@ from scratchdae.layers import (
     RepeatVector,
     Reshape,
     Sigmoid,
+    Softmax,
     Tanh,
     UpSampling2D,
 )
@@ -268,6 +269,13 @@ def test_the_mended_denoiser_trains():
 def test_a_mismatch_names_the_layer_and_both_shapes(layers, input_shape, message):
     with pytest.raises(ValueError, match=message):
         Sequential(layers, input_shape, np.random.default_rng(0))
+
+
+def test_a_softmax_is_not_applied_twice():
+    layers = [Dense(4), Softmax()]
+    with pytest.raises(ValueError, match=r"takes pre-activations, found a last layer Softmax\(\)"):
+        Sequential(layers, (4,), np.random.default_rng(0), loss="softmax_cross_entropy")
+    Sequential([*layers, Dense(4)], (4,), np.random.default_rng(0), loss="softmax_cross_entropy")
 
 
 @pytest.mark.parametrize(

@@ -2,18 +2,22 @@
 
 import json
 import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from optional_packages import require
 
-from scratchdae import cli, plots
+from scratchdae import atomic, cli, plots
 from scratchdae.datasets.larochelle import PROBLEMS
 from scratchdae.models.layer_spec import LayerSpec
 from scratchdae.reproduce import larochelle, larochelle_report, methods
+from scratchdae.reproduce import recipe as recipes
 from scratchdae.reproduce import trial as trials
 from scratchdae.reproduce.interval import interval
 from scratchdae.reproduce.published import NU, TABLE, published
 from scratchdae.reproduce.trial import trial
+from scratchdae.sweep import Failure, Result, Trial
 
 SIZES = (60, 20, 40)
 SMALL = {"units": 8, "pretraining_lr": 0.1, "pretraining_steps": 6, "lr": 0.1}
@@ -108,12 +112,105 @@ class TestReproduce:
                 )
                 for chosen in FEW[method]
             }
-            best = min(errors.values(), key=lambda outcome: outcome["validation_error"])
+            best = min(errors.values(), key=lambda outcome: (outcome["validation_error"], outcome["validation_loss"]))
             assert one["validation_error"] == best["validation_error"]
             assert one["test_error"] == best["test_error"]
             assert errors[json.dumps(one["chosen"], sort_keys=True)] is best
             assert (one["tried"], one["test_examples"]) == (2, 40)
-        assert not list((tmp_path / "runs").iterdir())  # a finished trial leaves a line, no network
+        assert not list((tmp_path / larochelle.RUNS).iterdir())  # a finished trial leaves a line, no network
+
+    def test_ties_go_to_the_less_loss_then_to_the_first(self):
+        def result(error, loss, lr):
+            value = {"validation_error": error} | ({} if loss is None else {"validation_loss": loss})
+            return Result(Trial(trial, {"chosen": {"lr": lr}}, 0), value, None, 1.0, None)
+
+        tried = [result(0.2, 0.1, 1), result(0.1, 0.9, 2), result(0.1, 0.5, 3), result(0.1, 0.5, 4)]
+        assert larochelle._best(tried) is tried[2]
+        support_vectors = [result(0.2, None, 1), result(0.1, None, 2), result(0.1, None, 3)]
+        assert larochelle._best(support_vectors) is support_vectors[1]
+        failed = Result(tried[0].trial, None, Failure("ValueError", "", ""), 1.0, None)
+        assert larochelle._best([failed]) is None
+
+    @pytest.mark.parametrize("jobs", [1, 2])
+    def test_choices_that_differ_in_fine_tuning_alone_share_their_layers(self, tmp_path, monkeypatch, jobs):
+        few = [{**SMALL, "nu": nu, "lr": lr} for nu, lr in ((0.1, 0.1), (0.1, 0.3), (0.4, 0.1), (0.1, 0.6))]
+        monkeypatch.setitem(FEW, "sda", few)
+        begun, pretrain = [], recipes.pretrain
+
+        def noted(*given, out, **options):
+            begun.append((out.name, (out / "layer_3").exists()))
+            return pretrain(*given, out=out, **options)
+
+        monkeypatch.setattr(recipes, "pretrain", noted)
+        found = larochelle.reproduce(["rect"], ["sda"], 4, tmp_path, sizes=SIZES, jobs=jobs, progress=False)
+        monkeypatch.setattr(recipes, "pretrain", pretrain)
+        lines = [json.loads(line) for line in (tmp_path / larochelle.TRIALS).read_text().splitlines()]
+        for line in lines:  # without a folder nothing is shared
+            alone = trial(**line["arguments"], seed=0)
+            same = alone.keys() - {"seconds", "processor_seconds"}
+            assert {key: line["value"][key] for key in same} == {key: alone[key] for key in same}
+        assert len(lines) == found["rect"]["sda"]["tried"] == 4
+        assert not list((tmp_path / larochelle.RUNS).iterdir())
+        if jobs == 1:  # who needs new layers comes first
+            assert [there for _, there in begun] == [False, False, True, True]
+            assert len({name for name, _ in begun}) == 2
+
+    def test_shared_layers_are_named_by_all_that_makes_them(self):
+        base = {"problem": "rect", "method": "sda", "chosen": {**SMALL, "nu": 0.1}, "sizes": list(SIZES)}
+        name = trials.pretrained(base, 0)
+        assert trials.pretrained({**base, "chosen": {**base["chosen"], "lr": 0.7, "batch_size": 5}}, 0) == name
+        others = [
+            trials.pretrained(base, 1),
+            trials.pretrained({**base, "problem": "convex"}, 0),
+            trials.pretrained({**base, "chosen": {**SMALL, "nu": 0.4}}, 0),
+            trials.pretrained({**base, "method": "dbn", "chosen": SMALL}, 0),
+            trials.pretrained({**base, "method": "saa", "chosen": SMALL}, 0),
+            trials.pretrained({**base, "sizes": [60, 20, 50]}, 0),
+            trials.pretrained({**base, "originals": True}, 0),
+        ]
+        assert len({name, *others}) == 8
+        assert trials.pretrained({**base, "method": "mlp", "chosen": FEW["mlp"][0]}, 0) is None
+        assert trials.pretrained({**base, "method": "svm", "chosen": FEW["svm"][0]}, 0) is None
+
+    def test_what_was_chosen_is_tested_on_more_draws(self, tmp_path, monkeypatch):
+        require("sklearn")
+        wanted = ["sda", "svm"]
+        one = larochelle.reproduce(["rect"], wanted, 2, tmp_path, sizes=SIZES, progress=False)
+        assert "draws" not in one["rect"]["sda"]
+        ran, follow = [], trials.follow
+        monkeypatch.setattr(trials, "follow", lambda *given, **how: ran.append(given[2]) or follow(*given, **how))
+        found = larochelle.reproduce(["rect"], wanted, 2, tmp_path, draws=3, sizes=SIZES, progress=False)
+        assert ran == [1, 2]  # nothing else runs again
+        assert not list((tmp_path / larochelle.RUNS).iterdir())
+        for method in wanted:
+            ours = found["rect"][method]
+            arguments = {"problem": "rect", "method": method, "chosen": ours["chosen"], "sizes": list(SIZES)}
+            errors = [trial(**arguments, seed=seed, test=True)["test_error"] for seed in range(3)]
+            assert ours["draws"]["test_errors"] == errors
+            assert ours["draws"]["seeds"] == [0, 1, 2]
+            assert ours["draws"]["mean"] == pytest.approx(sum(errors) / 3)
+            assert ours["draws"]["range"] == [min(errors), max(errors)]
+            assert {key: ours[key] for key in one["rect"][method]} == one["rect"][method]
+        average, low, high = (100 * error for error in (ours["draws"]["mean"], *ours["draws"]["range"]))
+        assert f" [{average:.2f}: {low:.2f}–{high:.2f}] (2.15) |" in larochelle_report.table(found)[2]
+        assert "square brackets is the mean of 3 draws" in larochelle_report.notes(found)[0]
+
+    def test_a_draw_that_failed_is_told(self, tmp_path, monkeypatch):
+        follow = trials.follow
+        monkeypatch.setattr(trials, "follow", lambda *given, **how: 1 / 0 if given[2] == 2 else follow(*given, **how))
+        found = larochelle.reproduce(["rect"], ["mlp"], 1, tmp_path, draws=3, sizes=SIZES, progress=False)
+        draws = found["rect"]["mlp"]["draws"]
+        assert draws["test_errors"][2] is None
+        assert draws["failed"] == [None, None, "ZeroDivisionError: division by zero"]
+        assert draws["mean"] == pytest.approx(sum(draws["test_errors"][:2]) / 2)
+
+    def test_a_second_command_in_the_folder_is_refused(self, tmp_path):
+        with (
+            atomic.locked(tmp_path, folder=True),
+            pytest.raises(ValueError, match=r"is in use by process \d+ on .*; wait until it ends"),
+        ):
+            larochelle.reproduce(["rect"], ["mlp"], 1, tmp_path, sizes=SIZES, progress=False)
+        assert not list(tmp_path.iterdir())
 
     def test_goes_on(self, tmp_path, monkeypatch):
         whole = larochelle.reproduce(["rect"], ["sda", "saa"], 2, tmp_path / "whole", sizes=SIZES, progress=False)
@@ -193,6 +290,8 @@ class TestReproduce:
         assert other["test_examples"] == 50_000  # that of the published files
         with pytest.raises(ValueError, match="sizes must be left out for the originals"):
             larochelle.reproduce(["rect"], ["mlp"], 1, tmp_path, sizes=SIZES, originals=True)
+        with pytest.raises(ValueError, match=r"draws must be 1 for the originals, .* found 2"):
+            larochelle.reproduce(["rect"], ["mlp"], 1, tmp_path, draws=2, originals=True)
 
     @pytest.mark.parametrize(
         ("problems", "wanted", "budget", "message"),
@@ -217,9 +316,7 @@ class TestReport:
 
     def test_table(self, found):
         lines = larochelle_report.table(found)
-        assert lines[0] == (
-            "| test error, % | SdA-3 (paper) | SAA-3 (paper) | DBN-3 (paper) | MLP-3 (paper) | logistic (paper) |"
-        )
+        assert lines[0] == ("| test error, % | SdA-3 (paper) | SAA-3 (paper) | DBN-3 (paper) | MLP-3 | logistic |")
         assert len(lines) == 4
         assert len({line.count("|") for line in lines}) == 1
         one = found["convex"]["sda"]
@@ -227,7 +324,35 @@ class TestReport:
         assert f"{100 * one['test_error']:.2f} ± {half:.2f}" in lines[3]
         assert "(19.06)" in lines[3]
         least = min(other["test_error"] for other in found["convex"].values())
+        assert larochelle_report.notes(found)[0].startswith("Bold is the least error here of a row.")
         assert lines[3].count("**") == 2 * sum(other["test_error"] == least for other in found["convex"].values())
+
+    def test_rows_above_the_paper_s_interval_are_named(self, found):
+        row, other = found["rect"], found["convex"]
+        half = 1.96 * (0.0199 * (1 - 0.0199) / 50_000) ** 0.5
+        for name in row:
+            row[name]["test_error"] = other[name]["test_error"] = 0.001
+        row["sda"]["test_error"] = 0.0199 + half + 1e-5
+        row["mlp"]["test_error"] = 0.5  # the paper has none
+        row["saa"]["test_error"] = other["saa"]["test_error"] = 0.3
+        said = "Above the paper's 95 % interval: SdA-3 on rect; SAA-3 on rect, convex."
+        assert larochelle_report.notes(found)[1] == said
+        row["sda"]["test_error"] = 0.0199 + half - 1e-5
+        assert "SdA-3" not in larochelle_report.notes(found)[1]
+        row["saa"]["test_error"] = other["saa"]["test_error"] = 0.001
+        assert larochelle_report.notes(found)[1] == "Above the paper's 95 % interval: none."
+
+    def test_pairs_that_are_not_in_the_paper_s_order_are_named(self, found):
+        row, other = found["rect"], found["convex"]
+        for name, error in (("sda", 0.03), ("saa", 0.01), ("dbn", 0.02), ("mlp", 0.0), ("logistic", 0.0)):
+            row[name]["test_error"] = other[name]["test_error"] = error
+        # The paper's are 1.99, 2.41 and 2.60 on rect, of which the last two overlap; all three of convex do.
+        assert larochelle_report.notes(found)[2] == (
+            "Not in the paper's order, where its intervals do not overlap: "
+            "SAA-3 before SdA-3 on rect; DBN-3 before SdA-3 on rect."
+        )
+        row["sda"]["test_error"] = 0.01
+        assert larochelle_report.notes(found)[2].endswith("overlap: none.")
 
     def test_finding(self, found):
         better = sum(row["sda"]["test_error"] < row["saa"]["test_error"] for row in found.values())
@@ -257,9 +382,34 @@ class TestReport:
         assert (tmp_path / "figures" / "reproduce_larochelle.png").stat().st_size > 10_000
         assert numbers["finding"] in capsys.readouterr().out
 
+    def test_of_two_commands_that_end_at_a_time_one_waits(self, tmp_path, monkeypatch):
+        """So the numbers and the figure, in one folder for both, are of the same command."""
+        whole = larochelle.reproduce
+        monkeypatch.setattr(larochelle, "reproduce", lambda *a, **k: whole(*a, **k, sizes=SIZES))
+        command = ["reproduce", "larochelle", "--problem=rect", "--method=mlp", "--budget=1", f"--figures={tmp_path}"]
+        numbers = tmp_path / "reproduce_larochelle.json"
+        with ThreadPoolExecutor(1) as pool:
+            with atomic.locked(numbers, folder=False):
+                ended = pool.submit(cli.main, [*command, "--no-progress", "--out", str(tmp_path / "runs")])
+                while not (tmp_path / "runs" / larochelle.TRIALS).exists():
+                    time.sleep(0.01)
+                time.sleep(0.3)
+                assert not ended.done()
+                assert not numbers.exists()
+            assert ended.result() == 0
+        assert numbers.exists()
+
     @pytest.mark.parametrize(
         "option",
-        ["--problem=recht", "--method=sda,", "--budget=0", "--jobs=0", "--seed=-1", f"--figures={__file__}"],
+        [
+            "--problem=recht",
+            "--method=sda,",
+            "--budget=0",
+            "--draws=0",
+            "--jobs=0",
+            "--seed=-1",
+            f"--figures={__file__}",
+        ],
     )
     def test_command_refuses(self, tmp_path, capsys, option):
         assert cli.main(["reproduce", "larochelle", option, "--out", str(tmp_path / "runs")]) == 2

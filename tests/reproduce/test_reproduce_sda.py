@@ -3,6 +3,9 @@
 import itertools
 import json
 import os
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -71,6 +74,62 @@ class TestFollow:
         for stage in ("layer_1", "layer_2", "finetune"):
             saved = [(tmp_path / run / stage / "checkpoint.safetensors").read_bytes() for run in ("whole", "run")]
             assert saved[0] == saved[1], stage
+
+    def test_shared_layers_are_the_same_bits_and_trained_once(self, parts, tmp_path):
+        other = replace(TINY, finetuning=replace(TINY.finetuning, lr=0.05))
+        trained = []
+        for name, recipe in (("one", TINY), ("other", other)):
+            alone = follow(recipe, parts, 3, classes=10, out=tmp_path / name / "alone", progress=False)
+            found = follow(
+                recipe,
+                parts,
+                3,
+                classes=10,
+                out=tmp_path / name / "run",
+                shared=tmp_path / "layers",
+                progress=False,
+                on_epoch=lambda stage, record, name=name: trained.append((name, stage)),
+            )
+            assert without_clock(found) == without_clock(alone)
+            assert list(found["seconds"]) == list(alone["seconds"])
+            for stage, folder in (("layer_1", "layers"), ("layer_2", "layers"), ("finetune", f"{name}/run")):
+                saved = [tmp_path / run / stage / "checkpoint.safetensors" for run in (f"{name}/alone", folder)]
+                assert saved[0].read_bytes() == saved[1].read_bytes(), stage
+            assert {path.name for path in (tmp_path / name / "run").iterdir()} == {"finetune", recipes.CLOCK}
+        assert [stage for name, stage in trained if name == "one"][:3] == ["layer_1", "layer_1", "layer_2"]
+        assert {stage for name, stage in trained if name == "other"} == {"finetune"}
+
+    @pytest.mark.parametrize("after", [1, 2, 3, 4], ids="epoch {}".format)
+    def test_shared_layers_that_were_interrupted_go_on(self, parts, tmp_path, after):
+        whole = follow(TINY, parts, 3, classes=10, progress=False)
+        count = itertools.count(1)
+
+        def interrupt(stage, record):
+            if next(count) == after:
+                raise KeyboardInterrupt
+
+        where = {"shared": tmp_path / "layers", "classes": 10, "progress": False}
+        with pytest.raises(KeyboardInterrupt):
+            follow(TINY, parts, 3, out=tmp_path / "run", on_epoch=interrupt, **where)
+        assert without_clock(follow(TINY, parts, 3, out=tmp_path / "run", **where)) == without_clock(whole)
+
+    def test_of_two_at_a_time_one_trains_shared_layers_and_one_waits(self, parts, tmp_path):
+        whole = follow(TINY, parts, 3, classes=10, backend="numpy", progress=False)
+        trained = []
+
+        def note(stage, record):
+            if stage != "finetune":
+                trained.append((stage, record["epoch"]))
+                time.sleep(0.2)  # so that the other comes meanwhile
+
+        def run(name):
+            where = {"out": tmp_path / name, "shared": tmp_path / "layers"}
+            return follow(TINY, parts, 3, classes=10, backend="numpy", progress=False, on_epoch=note, **where)
+
+        with ThreadPoolExecutor(2) as pool:
+            for found in pool.map(run, ["one", "other"]):
+                assert without_clock(found) == without_clock(whole)
+        assert trained == [("layer_1", 1), ("layer_1", 2), ("layer_2", 1)]
 
     @pytest.mark.parametrize("content", [b"{", b"[]\n", b"\xff", b"{}\n"])
     def test_a_damaged_clock_is_refused(self, parts, tmp_path, content):

@@ -371,3 +371,39 @@ def test_both_backends_find_the_same_validation_loss(n, optimizer):
         history = fit(trained, x, corruption=Corruption("masking", 0.3), backend=name, batch_size=8, **options)
         found.append(history["validation_loss"])
     assert found[0] == pytest.approx(found[1], rel=1e-12)
+
+
+def test_a_notebook_has_its_bar_although_it_is_no_terminal(x, monkeypatch):
+    import tqdm.auto
+
+    seen = []
+
+    class Bar(tqdm.auto.tqdm):
+        def __init__(self, **options):
+            seen.append(options["disable"])
+            super().__init__(**options | {"disable": True})
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Bar)
+    fit(model(), x, epochs=1, lr=0.1)
+    Bar.__module__ = "tqdm.notebook"  # as the class is that draws in a notebook
+    fit(model(), x, epochs=1, lr=0.1)
+    fit(model(), x, epochs=1, lr=0.1, progress=False)
+    assert seen == [None, False, True]
+
+
+def test_what_on_epoch_raises_ends_the_training_after_that_epoch(x, tmp_path):
+    class Enough(Exception):
+        pass
+
+    def stop(record, params):
+        if record["epoch"] == 3:
+            raise Enough
+
+    options = {"lr": 0.1, "progress": False, "backend": "numpy"}
+    stopped, whole = model(), model()
+    with pytest.raises(Enough):
+        fit(stopped, x, epochs=9, on_epoch=stop, out=tmp_path / "run", **options)
+    fit(whole, x, epochs=3, **options)
+    for name, value in whole.params.items():
+        np.testing.assert_array_equal(stopped.params[name], value)
+    assert len((tmp_path / "run" / "history.jsonl").read_text().splitlines()) == 2

@@ -1,5 +1,6 @@
 """Mistakes in an activation: another function, or the derivative of something else."""
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -20,8 +21,32 @@ _FUNCTIONS = {
     "hard_sigmoid": "the hard sigmoid, (a + 3) / 6 cut to [0, 1]",
     "old_hard_sigmoid": "the hard sigmoid 0.2 a + 0.5, cut to [0, 1]",
     "scaled_tanh": "LeCun's 1.7159 tanh(2a/3)",
+    "gelu": "GELU, a Φ(a),",
+    "gelu_tanh": "GELU's approximation by tanh",
+    "silu": "SiLU, a s(a),",
+    "elu": "ELU, exp(a) - 1 below 0,",
+    "leaky_relu": "a leaky rectifier of slope 0.01",
 }
-_FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {  # value and derivative of a
+_HIDDEN_WORDS = {
+    "linear": "linear: y is a_y", "tanh": "tanh, not sigmoid", "relu": "rectified, not sigmoid",
+    "leaky_relu": "leaky rectifiers, not sigmoid", "gelu": "GELU, not sigmoid", "silu": "SiLU, not sigmoid",
+    "elu": "ELU, not sigmoid", "old_hard_sigmoid": "the hard sigmoid 0.2 a + 0.5, not the sigmoid",
+}  # fmt: skip
+HIDDEN = {f"hidden_{name}": f"the hidden units are {words}" for name, words in _HIDDEN_WORDS.items()}
+_ROOT_2_PI = math.sqrt(2 * math.pi)
+_C, _CUBIC = math.sqrt(2 / math.pi), 0.044715
+
+
+def _phi(a: Array) -> Array:
+    return np.asarray(0.5 * (1 + np.vectorize(math.erf, otypes=[float])(a / math.sqrt(2))))
+
+
+def _gelu_tanh_slope(a: Array) -> Array:
+    t = np.tanh(_C * (a + _CUBIC * a**3))
+    return np.asarray(0.5 * (1 + t) + 0.5 * a * (1 - t * t) * _C * (1 + 3 * _CUBIC * a * a))
+
+
+FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] = {  # value and derivative of a
     "sigmoid": (sigmoid, lambda a: sigmoid(a) * sigmoid(-a)),
     "tanh": (np.tanh, lambda a: 4 * sigmoid(2 * a) * sigmoid(-2 * a)),
     "softplus": (softplus, sigmoid),
@@ -32,6 +57,13 @@ _FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] 
         lambda a: 1.7159 * np.tanh(2 * a / 3),
         lambda a: 1.7159 * 2 / 3 * (1 - np.tanh(2 * a / 3) ** 2),
     ),
+    "linear": (lambda a: a, np.ones_like),
+    "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0).astype(np.float64)),
+    "leaky_relu": (lambda a: np.where(a > 0, a, 0.01 * a), lambda a: np.where(a > 0, 1, 0.01)),
+    "gelu": (lambda a: a * _phi(a), lambda a: _phi(a) + a * np.exp(-a * a / 2) / _ROOT_2_PI),
+    "gelu_tanh": (lambda a: 0.5 * a * (1 + np.tanh(_C * (a + _CUBIC * a**3))), _gelu_tanh_slope),
+    "silu": (lambda a: a * sigmoid(a), lambda a: sigmoid(a) * (1 + a * sigmoid(-a))),
+    "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
 }
 _DERIVATIVES = mistakes(
     ("derivative_missing", "derivative", "the derivative is missing: the gradient passes unchanged"),
@@ -40,6 +72,9 @@ _DERIVATIVES = mistakes(
     ("derivative_of_the_value", "derivative", "the derivative, a formula in the pre-activation, is given the value"),
     ("cotangent_missing", "derivative", "d_input is the derivative alone: d_output is left out"),
     ("derivative_squared", "derivative", "the derivative is multiplied in twice"),
+    ("derivative_of_sigmoid", "derivative", "the derivative is y (1 - y), the sigmoid's"),
+    ("derivative_of_tanh", "derivative", "the derivative is 1 - y², that of tanh"),
+    ("derivative_not_squared", "derivative", "the derivative is 1 - y: the square is missing"),
 )  # fmt: skip
 _KINK = mistakes(
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
@@ -53,6 +88,7 @@ _SOFTMAX = mistakes(
     ("diagonal_of_jacobian", "derivative",
      "the gradient has the diagonal of the Jacobian alone, d y (1 - y), not its product"),
     ("derivative_missing", "derivative", "the Jacobian is missing: the gradient passes unchanged"),
+    ("log_softmax_instead", "function, derivative", "the logarithm of the softmax is computed"),
 )  # fmt: skip
 
 
@@ -79,6 +115,10 @@ def told_of(
                 da = d_output * y * (1 - y)
             if "derivative_missing" in wrong:
                 da = d_output
+            if "log_softmax_instead" in wrong:
+                shifted = a - a.max(axis=-1, keepdims=True)
+                p, y = y, shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
+                da = d_output - p * d_output.sum(axis=-1, keepdims=True)
             return {names["value"]: y, names["gradient"]: wrong.get("gradient_factor", 1.0) * da}
 
         return Account((*_SOFTMAX, gradient), _told_softmax)
@@ -95,16 +135,38 @@ def told_of(
             derivative = np.ones_like(a)
         if "derivative_squared" in wrong:
             derivative = derivative**2
+        derivative = _formula_of_another(y, derivative, wrong)
+        if "overflow_in_derivative" in wrong:
+            e = np.exp((2 * a if function == "tanh" else a).astype(dtype))
+            derivative = {"sigmoid": e / (1 + e) ** 2, "softplus": e / (1 + e), "tanh": 4 * e / (1 + e) ** 2}[function]
+        if "cut_off" in wrong:
+            y, derivative = np.minimum(y, wrong["cut_off"]), np.where(a < wrong["cut_off"], derivative, 0.0)
+        if "clipped_pre_activation" in wrong:
+            limit = wrong["clipped_pre_activation"]
+            y = _value(function, np.clip(a, -limit, limit), slope, wrong, dtype)
+            derivative = np.where(np.abs(a) < limit, derivative, 0.0)
         da = derivative if "cotangent_missing" in wrong else d_output * derivative
-        return {names["value"]: y, names["gradient"]: wrong.get("gradient_factor", 1.0) * da}
+        lost = 4 * np.finfo(dtype).eps if "small_values_lost" in wrong else 0.0  # whatever the order of the rounding
+        told = {names["value"]: y, names["gradient"]: wrong.get("gradient_factor", 1.0) * da}
+        return told | {f"±{names['value']}": np.asarray(lost)}
 
     return Account((*_switches(function, conventions), gradient), _told)
 
 
+def _formula_of_another(y: Array, derivative: Array, wrong: Wrong) -> Array:
+    if "derivative_of_sigmoid" in wrong:
+        return np.asarray(y * (1 - y))
+    if "derivative_of_tanh" in wrong:
+        return np.asarray(1 - y * y)
+    return 1 - y if "derivative_not_squared" in wrong else derivative
+
+
 def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
-    others = [(name, words) for name, words in _FUNCTIONS.items() if name != function]
+    same = {function} | ({"leaky_relu"} if function == "relu" else set())  # whose slope has a name of its own
+    others = [(name, words) for name, words in _FUNCTIONS.items() if name not in same]
     rows = [(f"function:{name}", "function, derivative", f"{words} is computed") for name, words in others]
-    switches = [*mistakes(*rows), *_DERIVATIVES]
+    idle = {f"derivative_of_{function}"} | (set() if function == "tanh" else {"derivative_not_squared"})
+    switches = [*mistakes(*rows), *(switch for switch in _DERIVATIVES if switch.id not in idle)]
     if function in ("relu", "leaky_relu"):
         switches += _KINK
     if function == "leaky_relu":
@@ -114,9 +176,18 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
     if function == "relu":
         slope = Unknown("slope", 0.0, (), (0.01,))
         switches.append(Switch("other_slope", "slope", "the rectifier is leaky, with a slope of {value}", slope))
+        cut = Unknown("limit", 1e9, (), (6.0, 1.0), "log")
+        switches.append(Switch("cut_off", "derivative", "the rectifier is cut off at {value}", cut))
     if function in ("sigmoid", "softplus", "tanh"):
         naive = "exp overflows in the formula as it is printed: inf, or inf / inf, which is NaN"
         switches.append(Switch("overflow", "function", naive))
+        naive = "exp overflows in the derivative: inf / inf, which is NaN"
+        switches.append(Switch("overflow_in_derivative", "derivative", naive))
+        lost = "small values are lost: the formula takes the difference of numbers near 1"
+        switches.append(Switch("small_values_lost", "function", lost))
+        limit = Unknown("limit", 1e9, (), (3.0, 8.0, 20.0, 30.0, 50.0, 88.0, 500.0), "log")
+        clipped = "pre-activations are clipped to [-{value}, {value}]"
+        switches.append(Switch("clipped_pre_activation", "function, derivative", clipped, limit))
     return switches
 
 
@@ -133,14 +204,23 @@ def _softmax(a: Array, wrong: Wrong, dtype: str) -> Array:
 
 
 def _value(function: str, a: Array, slope: float, wrong: Wrong, dtype: str) -> Array:
+    if "small_values_lost" in wrong:
+        e = np.exp(np.minimum(2 * a if function == "tanh" else a, 700).astype(dtype))
+        lost = {"sigmoid": 1 - 1 / (1 + e), "softplus": np.where(a > 30, a, np.log(1 + e)), "tanh": 1 - 2 / (1 + e)}
+        return np.asarray(lost[function], np.float64)
     if "overflow" in wrong:
         e = np.exp(a.astype(dtype))
         return np.asarray(
             {"sigmoid": e / (1 + e), "softplus": np.log(1 + e), "tanh": (e - 1 / e) / (e + 1 / e)}[function]
         )
-    if function in ("relu", "leaky_relu"):
+    if _is_own_rectifier(function, slope):
         return np.where(a > 0, a, _below(function, slope, wrong) * a)
-    return _FORMULAS[function][0](a)
+    return FORMULAS[function][0](a)
+
+
+def _is_own_rectifier(function: str, slope: float) -> bool:
+    """Say whether it is the rectifier of a case; a leaky one in place of another function has a slope of its own."""
+    return function == "relu" or (function == "leaky_relu" and slope > 0)
 
 
 def _below(function: str, slope: float, wrong: Wrong) -> float:
@@ -150,16 +230,16 @@ def _below(function: str, slope: float, wrong: Wrong) -> float:
 
 def _derivative(function: str, a: Array, slope: float, wrong: Wrong) -> Array:
     """Tell the derivative from the pre-activation."""
-    if function in ("relu", "leaky_relu"):
+    if _is_own_rectifier(function, slope):
         below = _below(function, slope, wrong)
         at_0 = 1.0 if "kink_above" in wrong else (1 + below) / 2 if "kink_between" in wrong else below
         return np.where(a > 0, 1.0, np.where(a == 0, at_0, below))
-    return _FORMULAS[function][1](a)
+    return FORMULAS[function][1](a)
 
 
 def _from_value(function: str, y: Array, slope: float) -> Array:
     """Tell the formula for the derivative that expects the value, whatever it is given."""
-    if function in ("relu", "leaky_relu", "identity"):
+    if function not in ("sigmoid", "tanh", "softplus"):
         return _derivative(function, y, slope, {})
     if function == "sigmoid":
         return np.asarray(y * (1 - y))

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae.activations import sigmoid
+from scratchdae.activations import sigmoid, softmax
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer import corruption, probabilities
+from scratchdae.conformance.explainer import activations, corruption, probabilities
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
-from scratchdae.conformance.explainer.losses import NOT_REDUCED, divisor, reduced, reductions
-from scratchdae.conformance.explainer.recognised import factor
+from scratchdae.conformance.explainer.losses import NOT_REDUCED, ROOTS, divisor, reduced, reductions
+from scratchdae.conformance.explainer.recognised import factor, products
 
 ENCODER = mistakes(
     ("clean_input", "input", "the encoder sees the clean input x, not the corrupted x_tilde"),
@@ -23,27 +23,48 @@ ENCODER = mistakes(
      "the encoder's part of dW is xᵀ da_y: the clean input for the corrupted x_tilde"),
     ("corrupted_target", "target", "the loss compares with the corrupted input x_tilde, not with the clean x"),
     ("encoder_bias_missing", "", "the bias b is left out of the encoder"),
+    ("encoder_bias_unused", "db", "the bias b is not used at all: it is left out, and its gradient is zero"),
+    ("decoder_bias_unused", "db_prime", "the bias b' is not used at all: it is left out, and its gradient is zero"),
     ("decoder_bias_missing", "", "the bias b' is left out of the decoder"),
-    ("hidden_linear", "hidden activation, hidden derivative", "the hidden units are linear: y is a_y"),
-    ("hidden_tanh", "hidden activation, hidden derivative", "the hidden units are tanh, not sigmoid"),
-    ("hidden_relu", "hidden activation, hidden derivative", "the hidden units are rectified, not sigmoid"),
+    *((id, "hidden activation, hidden derivative", sentence) for id, sentence in activations.HIDDEN.items()),
+    ("hidden_softmax", "hidden activation, hidden derivative", "the hidden units are a softmax, not sigmoid"),
     ("hidden_derivative_missing", "hidden derivative", "the hidden units' derivative y (1 - y) is missing: da_y is dy"),
     ("hidden_derivative_of_a", "hidden derivative",
      "the hidden units' derivative is a_y (1 - a_y), of the pre-activation, where y belongs"),
+    ("hidden_derivative_of_tanh", "hidden derivative",
+     "the hidden units' derivative is 1 - y², that of tanh, where the sigmoid's y (1 - y) belongs"),
     ("hidden_derivative_of_y", "hidden derivative",
      "the hidden units' derivative is s(y) (1 - s(y)): the sigmoid is taken twice"),
+    ("target_of_example_before", "target", "each example is compared with the one before it in the batch"),
     ("db_not_summed", "db", "db is not summed over the batch: it has a row for each example"),
     ("db_of_one_example", "db", "db is that of the first example alone"),
     ("db_prime_not_summed", "db_prime", "db' is not summed over the batch: it has a row for each example"),
 )  # fmt: skip
 SQUARED = mistakes(
     ("output_derivative_missing", "output derivative", "the output's derivative z (1 - z) is missing"),
+    ("output_derivative_of_tanh", "output derivative",
+     "the output's derivative is 1 - z², that of tanh, where the sigmoid's z (1 - z) belongs"),
     ("output_derivative_of_a", "output derivative",
      "the output's derivative is a_z (1 - a_z), of the pre-activation, where z belongs"),
     ("output_linear", "terms", "the output is linear: z is a_z, where the case has a sigmoid"),
     ("cross_entropy_instead", "terms", "the cross-entropy is computed in place of the squared error"),
+    ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
 )  # fmt: skip
-LINEAR = mistakes(("output_sigmoid", "terms", "the output is a sigmoid, where the case has a linear one"))
+LINEAR = mistakes(
+    ("output_sigmoid", "terms", "the output is a sigmoid, where the case has a linear one"),
+    ("output_derivative_extra", "output derivative",
+     "the gradient has a factor z (1 - z) too many: the output is linear"),
+    ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
+    ("reconstruction_clipped", "terms", "the reconstruction is clipped to [0, 1]"),
+)  # fmt: skip
+MASKED = (
+    Switch("loss_of_intact", "which entries", "in the loss intact entries count {value} times",
+           Unknown("weight", 1.0, (Named(0.0, "loss_on_masked_only", "the loss is that of masked entries alone"),))),
+    Switch("loss_of_masked", "which entries", "in the loss masked entries count {value} times",
+           Unknown("weight", 1.0, (Named(0.0, "loss_on_intact_only", "the loss is that of intact entries alone"),))),
+    Switch("loss_mean_of_masked", "which entries, loss factor, gradient factor",
+           "the loss is that of the masked entries alone, averaged over their number"),
+)  # fmt: skip
 NOT_IN_SUM = mistakes(
     ("encoder_not_in_sum", "dW", "the encoder's part is computed, but left out of the sum dW"),
     ("decoder_not_in_sum", "dW", "the decoder's part is computed, but left out of the sum dW"),
@@ -71,29 +92,37 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
     if conventions["loss"] == "cross_entropy":
         own += probabilities.SWITCHES
     else:
-        own += SQUARED if conventions["output"] == "sigmoid" else LINEAR
+        own += (*(SQUARED if conventions["output"] == "sigmoid" else LINEAR), *ROOTS)
+    own += MASKED if "mask" in inputs else ()
     all_sizes = sizes | {"H": W.shape[1]}
     factors = [
         factor("encoder_term", "the encoder's part of dW", all_sizes, "encoder term"),
         factor("dW_factor", "dW", all_sizes, "dW"),
         factor("db_factor", "db", all_sizes, "db"),
         factor("db_prime_factor", "db'", all_sizes, "db_prime"),
+        factor("biases_factor", "the gradients of both biases", all_sizes, "db", "db_prime"),
     ]
     if conventions["tied"]:
         factors.append(factor("decoder_term", "the decoder's part of dW", all_sizes, "decoder term"))
     else:
         factors.append(factor("dW_prime_factor", "dW'", all_sizes, "dW_prime"))
+        own += mistakes(("dW_prime_in_dW", "dW", "dW' is put into dW, transposed, as if the weights were tied"))
+    if not corrupts:
+        scaled = Unknown(
+            "factor", 1.0, (Named(255.0, "input_times_255", "the input is not divided by 255"),), (1.0, 255.0)
+        )
+        own.append(Switch("input_scaled", "input", "the encoder sees the input times {value}", scaled))
     return (
         *own,
         *corruption.switches(inputs, conventions),
         *reductions(conventions.get("reduction", "paper"), sizes),
         *NOT_REDUCED,
         *factors,
-        *penalties(conventions.get("l2", 0.0)),
+        *penalties(conventions.get("l2", 0.0), all_sizes, conventions["tied"]),
     )
 
 
-def penalties(l2: float) -> tuple[Switch, ...]:
+def penalties(l2: float, sizes: Mapping[str, int], tied: bool) -> tuple[Switch, ...]:
     """Make the switches of the penalty l2 · ΣW²: another l2 in loss and gradient or in one of them, biases too."""
     table = []
     for id, decides, what in (
@@ -107,11 +136,21 @@ def penalties(l2: float) -> tuple[Switch, ...]:
                 Named(0.0, f"{id}:missing", f"{what} is left out"),
                 Named(l2 / 2, f"{id}:1/2", f"{what} has a factor 1/2: it is l2/2 · ΣW², where the case has l2 · ΣW²"),
                 Named(2 * l2, f"{id}:2", f"{what} is doubled"),
+                *(
+                    Named(l2 / n, f"{id}:1/{size}", f"{what} is divided by {size} = {n}, as the loss is")
+                    for size, n in products({"B": sizes["B"], "D": sizes["D"]}).items()
+                ),
             )
         case_has = f"where the case has {l2:g}" if l2 else "where the case has none"
         table.append(Switch(id, decides, f"{what} is {{value}} · ΣW², {case_has}", Unknown("l2", l2, named)))
     if l2:
-        table.append(Switch("penalty_of_biases", "", "the penalty is taken of the biases too"))
+        table += mistakes(
+            ("penalty_of_biases", "", "the penalty is taken of the biases too"),
+            ("penalty_absolute", "norm", "the penalty is l2 · Σ |W|: L1, not L2"),
+            ("penalty_rooted", "norm", "the penalty is l2 times the norm of W, not its square"),
+        )
+        if not tied:
+            table += mistakes(("penalty_of_W_alone", "", "the penalty is taken of W alone, not of W'"))
     return tuple(table)
 
 
@@ -119,22 +158,27 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     """Tell all arrays of one forward and backward pass."""
     x, W, b, b_prime = (inputs[name] for name in ("x", "W", "b", "b_prime"))
     W_prime = W.T if conventions["tied"] else inputs["W_prime"]
-    x_tilde = corruption.corrupted(x, inputs, conventions, wrong)
+    x_tilde = corruption.corrupted(inputs.get("encoded", x), inputs, conventions, wrong)
     seen = x if "clean_input" in wrong else x_tilde
     target = x_tilde if "corrupted_target" in wrong else x
+    target = np.roll(x, 1, axis=0) if "target_of_example_before" in wrong else target
 
-    a_y = seen @ W + ("encoder_bias_missing" not in wrong) * b  # (1)
+    seen = wrong.get("input_scaled", 1.0) * seen
+    a_y = seen @ W + (not {"encoder_bias_missing", "encoder_bias_unused"} & set(wrong)) * b  # (1)
     y, slope = hidden(a_y, wrong)
-    a_z = y @ W_prime + ("decoder_bias_missing" not in wrong) * b_prime  # (2)
+    a_z = y @ W_prime + (not {"decoder_bias_missing", "decoder_bias_unused"} & set(wrong)) * b_prime  # (2)
     z, terms, gradients, rounding = _output(a_z, target, conventions, wrong, dtype)  # (3) to (6)
     by = divisor(conventions.get("reduction", "paper"), x.shape)
+    if "mask" in inputs:
+        weights = _weights(inputs["mask"], by, wrong)
+        terms, gradients = weights * terms, weights * gradients
     data_loss, scale = reduced(terms, by, wrong)
     da_z = scale * gradients
 
     db_prime = da_z.sum(axis=0)  # (7)
     dW_decoder = (y.T @ da_z).T if conventions["tied"] else y.T @ da_z  # (8)
     dy = da_z @ W_prime.T  # (9)
-    da_y = dy * slope  # (10)
+    da_y = y * (dy - (dy * y).sum(axis=1, keepdims=True)) if "hidden_softmax" in wrong else dy * slope  # (10)
     db = da_y.sum(axis=0)  # (11)
     seen_again = wrong.get("mask_redrawn", x if "clean_input_in_backward" in wrong else seen)
     dW_encoder = wrong.get("encoder_term", 1.0) * (seen_again.T @ da_y)  # (12)
@@ -149,6 +193,8 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
         told |= {"dW_decoder": dW_decoder, "dW": shares[0] + shares[1]}
     else:
         told |= {"dW_decoder": dW_decoder.T, "dW": dW_encoder, "dW_prime": dW_decoder}
+    if "dW_prime_in_dW" in wrong:
+        told["dW"] = told["dW"] + told["dW_prime"].T
     _penalise(told, inputs, conventions, wrong)
     if "db_not_summed" in wrong:
         told["db"] = da_y
@@ -156,10 +202,22 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
         told["db"] = da_y[0]
     if "db_prime_not_summed" in wrong:
         told["db_prime"] = da_z
-    for name in ("dW", "db", "db_prime", "dW_prime"):
+    biases = wrong.get("biases_factor", 1.0)
+    used, used_prime = ("encoder_bias_unused" not in wrong), ("decoder_bias_unused" not in wrong)
+    also_of = (("dW", 1.0), ("db", biases * used), ("db_prime", biases * used_prime), ("dW_prime", 1.0))
+    for name, also in also_of:
         if name in told:
-            told[name] = wrong.get(f"{name}_factor", 1.0) * told[name]
+            told[name] = also * wrong.get(f"{name}_factor", 1.0) * told[name]
     return told
+
+
+def _weights(mask: Array, by: int, wrong: Wrong) -> Array | float:
+    """Return what each entry counts in the loss."""
+    if "loss_mean_of_masked" in wrong:
+        return np.asarray(np.where(mask, by / max(int(mask.sum()), 1), 0.0))
+    if {"loss_of_intact", "loss_of_masked"} & set(wrong):
+        return np.asarray(np.where(mask, wrong.get("loss_of_masked", 1.0), wrong.get("loss_of_intact", 1.0)))
+    return 1.0
 
 
 def _redrawn(case: Case, found: Mapping[str, Array], told: Callable[[Wrong], Told]) -> tuple[Switch, ...]:
@@ -192,15 +250,17 @@ def _redrawn(case: Case, found: Mapping[str, Array], told: Callable[[Wrong], Tol
 
 def hidden(a_y: Array, wrong: Wrong) -> tuple[Array, Array]:
     """Tell the hidden units and their derivative."""
-    if "hidden_linear" in wrong:
-        return a_y, np.ones_like(a_y)
-    if "hidden_tanh" in wrong:
-        return np.tanh(a_y), 1 - np.tanh(a_y) ** 2
-    if "hidden_relu" in wrong:
-        return np.maximum(a_y, 0), (a_y > 0).astype(np.float64)
+    for id in activations.HIDDEN:
+        if id in wrong:
+            value, derivative = activations.FORMULAS[id.removeprefix("hidden_")]
+            return value(a_y), derivative(a_y)
+    if "hidden_softmax" in wrong:
+        return softmax(a_y), np.ones_like(a_y)  # whose Jacobian has no diagonal form
     y = sigmoid(a_y)
     if "hidden_derivative_missing" in wrong:
         return y, np.ones_like(y)
+    if "hidden_derivative_of_tanh" in wrong:
+        return y, 1 - y * y
     of = a_y if "hidden_derivative_of_a" in wrong else sigmoid(y) if "hidden_derivative_of_y" in wrong else y
     return y, of * (1 - of)
 
@@ -215,6 +275,15 @@ def _output(
     z = a_z if linear else sigmoid(a_z)
     of = a_z if "output_derivative_of_a" in wrong else z
     slope = np.ones_like(z) if linear or "output_derivative_missing" in wrong else of * (1 - of)
+    if "output_derivative_extra" in wrong:
+        slope = z * (1 - z)
+    if "output_derivative_of_tanh" in wrong:
+        slope = 1 - z * z
+    if "reconstruction_clipped" in wrong:
+        slope = slope * ((z >= 0) & (z <= 1))
+        z = np.clip(z, 0, 1)
+    if "absolute_error_instead" in wrong:
+        return z, np.abs(z - target), np.sign(z - target) * slope, 0.0
     return z, (z - target) ** 2, 2 * (z - target) * slope, 0.0
 
 
@@ -222,11 +291,23 @@ def _penalise(told: Told, inputs: Mapping[str, Array], conventions: Mapping[str,
     l2 = conventions.get("l2", 0.0)
     in_loss = wrong.get("penalty", wrong.get("penalty_in_loss", l2))
     in_gradient = wrong.get("penalty", wrong.get("penalty_in_gradient", l2))
-    penalised = {"dW": inputs["W"]} | ({} if conventions["tied"] else {"dW_prime": inputs["W_prime"]})
+    both = not conventions["tied"] and "penalty_of_W_alone" not in wrong
+    penalised = {"dW": inputs["W"]} | ({"dW_prime": inputs["W_prime"]} if both else {})
     if "penalty_of_biases" in wrong:
         penalised |= {"db": inputs["b"], "db_prime": inputs["b_prime"]}
-    told["penalty"] = np.asarray(in_loss * sum((theta**2).sum() for theta in penalised.values()))
+    values, slopes = _norms(penalised, wrong)
+    told["penalty"] = np.asarray(in_loss * values)
     told["loss"] = told["data_loss"] + told["penalty"]
-    told["dW_penalty"] = 2 * in_gradient * inputs["W"]
-    for name, theta in penalised.items():
-        told[name] = told[name] + 2 * in_gradient * theta
+    told["dW_penalty"] = in_gradient * slopes["dW"]
+    for name, slope in slopes.items():
+        told[name] = told[name] + in_gradient * slope
+
+
+def _norms(penalised: Mapping[str, Array], wrong: Wrong) -> tuple[float, dict[str, Array]]:
+    """Tell what is penalised, and its gradients."""
+    if "penalty_absolute" in wrong:
+        return sum(np.abs(v).sum() for v in penalised.values()), {k: np.sign(v) for k, v in penalised.items()}
+    if "penalty_rooted" in wrong:
+        norms = {k: np.sqrt((v**2).sum()) for k, v in penalised.items()}
+        return sum(norms.values()), {k: v / norms[k] for k, v in penalised.items()}
+    return sum((v**2).sum() for v in penalised.values()), {k: 2 * v for k, v in penalised.items()}

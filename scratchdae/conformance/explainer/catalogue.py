@@ -8,10 +8,10 @@ from collections.abc import Iterable
 from scratchdae.conformance.case import Case, load_cases
 from scratchdae.conformance.explainer.account import Named, Switch
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
-from scratchdae.conformance.explainer.precision import FLOAT32
+from scratchdae.conformance.explainer.precision import PRECISIONS
 from scratchdae.conformance.explainer.presentation import ANY_SHAPE
 
-_ANYWHERE = (*ANY_SHAPE, (FLOAT32.id, FLOAT32.sentence))
+_ANYWHERE = (*ANY_SHAPE, *((one.id, one.sentence) for one in PRECISIONS))
 _KINDS = {"activation": "function", "clipping": "clip", "layer": "layer", "loss": "loss", "optimizer": "rule"}
 
 

@@ -23,6 +23,11 @@ SWITCHES = mistakes(
     ("clipped_probabilities", "terms",
      "probabilities are clipped to [{value}, 1 - {value}] before the logarithm",
      Unknown("epsilon", 0.0, (_KERAS,), EPSILONS, "log")),
+    ("epsilon_in_logarithm", "terms", "{value} is added inside the logarithm, and the gradient follows",
+     Unknown("epsilon", 0.0, (), EPSILONS, "log")),
+    ("epsilon_in_loss_only", "terms",
+     "{value} is added inside the logarithm of the loss; its gradient has no trace of it",
+     Unknown("epsilon", 0.0, (), EPSILONS, "log")),
     ("labels_from_one", "labels", "labels are counted from 1: each stands for the class before"),
     ("labels_off_by_one", "labels", "each label stands for the class after"),
     ("label_smoothing", "labels", "labels are smoothed by {value}", Unknown("smoothing", 0.0, (), (0.1,))),
@@ -46,9 +51,15 @@ def terms(a: Array, t: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, f
     if "softmax_over_batch" in wrong:
         logs = a - a.max(axis=0) - np.log(np.exp(a - a.max(axis=0)).sum(axis=0))
         return -np.where(hot > 0, hot * logs, 0).sum(axis=1), np.exp(logs) * hot.sum(axis=0) - kept * hot, 0.0
-    if {"naive_softmax", "naive_logarithms", "clipped_probabilities", "squared_error_instead"} & set(wrong):
+    if _OF_PROBABILITIES & set(wrong):
         return _of_probabilities(a, hot, kept, wrong, dtype)
     return _from_logits(a, hot), softmax(a) - kept * hot, 0.0
+
+
+_OF_PROBABILITIES = {
+    "naive_softmax", "naive_logarithms", "clipped_probabilities", "squared_error_instead", "epsilon_in_logarithm",
+    "epsilon_in_loss_only",
+}  # fmt: skip
 
 
 def _from_logits(a: Array, hot: Array) -> Array:
@@ -81,6 +92,10 @@ def _of_probabilities(a: Array, hot: Array, kept: int, wrong: Wrong, dtype: str)
         values = -np.where(hot > 0, hot * np.log(clipped), 0).sum(axis=1)
         gradients = _through_softmax(p, np.where(inside, -kept * hot / clipped, 0))
         return values, gradients, 4 * float(np.finfo(dtype).eps) * float(np.abs(values).sum() + len(a))
-    values = -np.where(hot > 0, hot * np.log(p), 0).sum(axis=1)
+    added = wrong.get("epsilon_in_logarithm", wrong.get("epsilon_in_loss_only", 0.0))
+    values = -np.where(hot > 0, hot * np.log(p + added), 0).sum(axis=1)
+    if "epsilon_in_logarithm" in wrong:
+        gradients = _through_softmax(p, -kept * hot / (p + added))
+        return values, gradients, 4 * float(np.finfo(dtype).eps) * float(np.abs(values).sum() + len(a))
     finite = np.abs(values[np.isfinite(values)]).sum()
     return values, p - kept * hot, 4 * float(np.finfo(dtype).eps) * float(finite + len(a))

@@ -9,7 +9,7 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
-from scratchdae.conformance.explainer.windows import seen, spread, switches, windows
+from scratchdae.conformance.explainer.windows import BORDERS, Windows, bordered, seen, spread, switches, windows
 from scratchdae.layers.windows import transposed_size
 
 IMPOSSIBLE: Told = {"output": np.zeros(0)}  # what fits no answer
@@ -27,6 +27,12 @@ IMAGE = mistakes(
     ("channels_first", "image", "the images' numbers are read as (B, C, H, W), without a transpose"),
     ("image_axes_exchanged", "image", "rows and columns of the images are exchanged"),
 )
+OVERLAP = mistakes(
+    ("overlap_written_over", "overlap", "where windows overlap the last writes over the others: they are not summed"),
+    ("overlap_written_over_forwards", "overlap",
+     "where windows overlap the last writes over the others; the gradient is that of their sum"),
+)  # fmt: skip
+BORDER = mistakes(*((id, "windows", sentence) for id, (_, sentence) in BORDERS.items()))
 FILTERS = mistakes(
     ("filters_reversed", "filters", "the filters come in reverse order"),
 )
@@ -35,6 +41,8 @@ REST = mistakes(
     ("db_not_summed_over_batch", "db", "db is summed over the pixels, not over the batch"),
     ("db_not_summed_over_pixels", "db", "db is summed over the batch, not over the pixels"),
     ("db_not_summed", "db", "db is not summed at all"),
+    ("db_of_one_example", "db", "db is that of the first example alone"),
+    ("dW_of_one_example", "dW", "dW is that of the first example alone"),
     ("dW_flipped", "dW", "dW is flipped up-down and left-right"),
     ("kernel_flipped_in_backward", "backward", "d_input is computed with a kernel that is flipped once too often"),
 )
@@ -55,8 +63,10 @@ def account(case: Case) -> Account:
         factor("dW_factor", "dW", sizes, "dW factor", "dW"),
         factor("db_factor", "db", sizes, "db factor", "db"),
         factor("d_input_factor", "d_input", sizes, "d_input factor"),
+        factor("bias_factor", "the bias, with its gradient,", {}, "bias"),
     )
-    return Account((*KERNEL, *IMAGE, *FILTERS, *switches(dict(conventions)), *REST, *factors), _told)
+    own = OVERLAP if transposed else BORDER if conventions["padding"] == "same" else ()
+    return Account((*KERNEL, *IMAGE, *FILTERS, *own, *switches(dict(conventions)), *REST, *factors), _told)
 
 
 def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, transposed: bool) -> Told:
@@ -72,34 +82,75 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         where = windows(size, kernel, stride, conventions["padding"], wrong)
         if where is None or where.size != x.shape[1:3]:
             return IMPOSSIBLE
-        output = spread(np.einsum("brck,ijfk->brcijf", x, K), size, where)
+        values = np.einsum("brck,ijfk->brcijf", x, K)
+        on_top = _on_top(values.shape, size, where, wrong)
+        output = spread(values * on_top, size, where)
     else:
         size = x.shape[1:3]
         where = windows(size, kernel, stride, conventions["padding"], wrong)
         if where is None:
             return IMPOSSIBLE
+        if (padded := _bordered(x, kernel, where, wrong)) is not None:
+            x, where, fold = padded
         output = np.einsum("brcijk,ijkf->brcf", seen(x, kernel, where), K)
-    output = output + ("bias_missing" not in wrong) * b
+    bias = wrong.get("bias_factor", 1.0)
+    output = output + ("bias_missing" not in wrong) * bias * b
     dy = dy[..., ::-1] if "filters_reversed" in wrong else dy
     dy = dy.swapaxes(1, 2) if "image_axes_exchanged" in wrong else dy
     if output.shape != dy.shape:
         return {"output": _given_back(output, wrong)}
     back = K[::-1, ::-1] if "kernel_flipped_in_backward" in wrong else K
     if transposed:
-        of_windows = seen(dy, kernel, where)
+        of_windows = seen(dy, kernel, where) * (1.0 if "overlap_written_over_forwards" in wrong else on_top)
         dW = np.einsum("brcijf,brck->ijfk", of_windows, x)
         d_input = np.einsum("brcijf,ijfk->brck", of_windows, back)
     else:
         dW = np.einsum("brcijk,brcf->ijkf", seen(x, kernel, where), dy)
-        d_input = spread(np.einsum("brcf,ijkf->brcijk", dy, back), size, where)
+        d_input = spread(np.einsum("brcf,ijkf->brcijk", dy, back), x.shape[1:3], where)
+        d_input = d_input if padded is None else np.einsum("brck,rh,cw->bhwk", d_input, *fold)
+    if "dW_of_one_example" in wrong:
+        first = (x[:1], dy[:1])
+        dW = (np.einsum("brcijf,brck->ijfk", seen(first[1], kernel, where), first[0]) if transposed
+              else np.einsum("brcijk,brcf->ijkf", seen(first[0], kernel, where), first[1]))  # fmt: skip
+    summed = dy[:1] if "db_of_one_example" in wrong else dy
     common = wrong.get("gradient_factor", 1.0)
     dW = _kernel_given_back(dW, W.shape, wrong)
     return {
         "output": _given_back(output, wrong),
         "d_input": wrong.get("d_input_factor", 1.0) * _image_given_back(d_input, inputs["x"].shape, wrong),
         "dW": common * wrong.get("dW_factor", 1.0) * (dW[::-1, ::-1] if "dW_flipped" in wrong else dW),
-        "db": common * wrong.get("db_factor", 1.0) * dy.sum(axis=_summed(wrong)),
+        "db": common * bias * wrong.get("db_factor", 1.0) * summed.sum(axis=_summed(wrong)),
     }
+
+
+def _bordered(
+    x: Array, kernel: tuple[int, int], where: Windows, wrong: Wrong
+) -> tuple[Array, Windows, tuple[Array, Array]] | None:
+    """Pad images with pixels: return them, the windows on them, and what puts the gradient back; None if with zeros."""
+    maps = []
+    for n, k, m, s, before in zip(x.shape[1:3], kernel, *where, strict=True):
+        which = bordered(n, before, max((m - 1) * s + k - n - before, 0), wrong)
+        if which is None:
+            return None
+        maps.append(which)
+    fold = (np.eye(x.shape[1])[maps[0]], np.eye(x.shape[2])[maps[1]])
+    return x[:, maps[0]][:, :, maps[1]], where._replace(before=(0, 0)), fold
+
+
+def _on_top(shape: tuple[int, ...], size: tuple[int, ...], where: Windows, wrong: Wrong) -> Array | float:
+    """Say which value of each window (B, rows, columns, kh, kw, F) none after it writes over."""
+    if not {"overlap_written_over", "overlap_written_over_forwards"} & set(wrong):
+        return 1.0
+    top, last = np.zeros((1, *shape[1:5], 1)), np.full(size, -1)
+    place: dict[int, tuple[int, ...]] = {}
+    for r, c, i, j in np.ndindex(*shape[1:5]):
+        h, w = (a * s + k - p for a, s, k, p in zip((r, c), where.stride, (i, j), where.before, strict=True))
+        if 0 <= h < size[0] and 0 <= w < size[1]:
+            last[h, w] = len(place)
+            place[len(place)] = (r, c, i, j)
+    for n in last[last >= 0]:
+        top[0, *place[int(n)], 0] = 1.0
+    return top
 
 
 def _summed(wrong: Wrong) -> tuple[int, ...]:

@@ -9,10 +9,23 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 
-_DRAWN = "what is destroyed"
+_DRAWN, _FILL = "what is destroyed", "what it is set to"
 MISSING = Switch("corruption_missing", f"{_DRAWN}, scale of x_tilde", "nothing is corrupted: x_tilde is x")
 INVERTED = Switch("mask_inverted", _DRAWN, "the mask is inverted: True is taken for kept, not for destroyed")
-WITH_ONES = Switch("masked_with_ones", _DRAWN, "what is destroyed is set to 1, not to 0")
+WITH_ONES = Switch("masked_with_ones", _FILL, "what is destroyed is set to 1, not to 0")
+OTHER_MASKS = mistakes(
+    ("mask_of_first_example", _DRAWN, "the mask of the first example is used for the whole batch"),
+    ("mask_of_example_before", _DRAWN, "each example has the mask of the one before it in the batch"),
+)
+BY_EXAMPLE = Switch(
+    "scaled_by_example",
+    "scale of x_tilde",
+    "what is left of each example is divided by the fraction that is left of it",
+)
+SALT = (
+    Switch("other_pepper", "pepper", "what the coin makes 0 is {value}", Unknown("pepper", 0.0, (), (-1.0,))),
+    Switch("other_salt", "salt", "what the coin makes 1 is {value}", Unknown("salt", 1.0, (), (255.0, 0.5))),
+)
 COIN = mistakes(
     ("coin_inverted", "coin", "the coin is read the other way round: True gives 0"),
     ("only_pepper", "coin", "what is destroyed always becomes 0"),
@@ -54,7 +67,15 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
     sentence = "what is left is multiplied by {value}, as inverted dropout does; corruption rescales nothing"
     unknown = Unknown("factor", 1.0, tuple(named), (1 / share if share else 1.0,))
     scaled = Switch("scaled_as_dropout", "scale of x_tilde", sentence, unknown)
-    return (INVERTED, *((WITH_ONES,) if kind == "masking" else COIN), scaled)
+    return (INVERTED, *OTHER_MASKS, *(_fill(inputs["x"]) if kind == "masking" else (*COIN, *SALT)), BY_EXAMPLE, scaled)
+
+
+def _fill(x: Array) -> tuple[Switch, ...]:
+    mean = float(x.mean())
+    to_mean = f"what is destroyed is set to the mean of the batch, {mean:.6g}, not to 0"
+    named = (Named(mean, "masked_with_mean", to_mean),)
+    sentence = "what is destroyed is set to {value}, not to 0"
+    return WITH_ONES, Switch("other_fill", _FILL, sentence, Unknown("fill", 0.0, named))
 
 
 def _noise(sigma: float) -> tuple[Switch, ...]:
@@ -77,11 +98,21 @@ def corrupted(x: Array, inputs: Mapping[str, Array], conventions: Mapping[str, A
         sigma = wrong.get("other_sigma", conventions["sigma"])
         noisy = x * (1 + sigma * inputs["noise"]) if "noise_multiplied" in wrong else x + sigma * inputs["noise"]
         return np.clip(noisy, 0, 1) if "noisy_clipped" in wrong else np.asarray(noisy)
-    destroyed: Array = inputs["mask"] != ("mask_inverted" in wrong)
+    mask = inputs["mask"]
+    if "mask_of_first_example" in wrong:
+        mask = np.broadcast_to(mask[:1], mask.shape)
+    if "mask_of_example_before" in wrong:
+        mask = np.roll(mask, 1, axis=0)
+    destroyed: Array = mask != ("mask_inverted" in wrong)
     left: Array = x * wrong.get("scaled_as_dropout", 1.0)
+    if "scaled_by_example" in wrong:
+        with np.errstate(all="ignore"):
+            left = x * ~destroyed / (~destroyed).mean(axis=1, keepdims=True)
+            destroyed = destroyed & ~np.isnan(left)
     if kind == "masking":
-        return np.where(destroyed, 1.0 if "masked_with_ones" in wrong else 0.0, left)
+        return np.where(destroyed, 1.0 if "masked_with_ones" in wrong else wrong.get("other_fill", 0.0), left)
     coin: Array = inputs["coin"] != ("coin_inverted" in wrong)
     if "only_pepper" in wrong or "only_salt" in wrong:
         coin = np.full_like(coin, "only_salt" in wrong)
-    return np.where(np.full_like(destroyed, True) if "coin_everywhere" in wrong else destroyed, coin, left)
+    values = np.where(coin, wrong.get("other_salt", 1.0), wrong.get("other_pepper", 0.0))
+    return np.where(np.full_like(destroyed, True) if "coin_everywhere" in wrong else destroyed, values, left)

@@ -32,12 +32,12 @@ def account(case: Case) -> Account:
             db = dy.sum(axis=0)
         if "db_of_one_example" in wrong:
             db = dy[0].reshape(-1, W.shape[1]).sum(axis=0)
-        common = wrong.get("gradient_factor", 1.0)
+        common, weight, bias = (wrong.get(f"{name}_factor", 1.0) for name in ("gradient", "weight", "bias"))
         return {
-            "output": x @ W + ("bias_missing" not in wrong) * b,
-            "d_input": wrong.get("d_input_factor", 1.0) * (dy @ W.T),
-            "dW": common * wrong.get("dW_factor", 1.0) * dW,
-            "db": common * wrong.get("db_factor", 1.0) * db,
+            "output": weight * x @ W + ("bias_missing" not in wrong) * bias * b,
+            "d_input": wrong.get("d_input_factor", 1.0) * weight * (dy @ W.T),
+            "dW": common * weight * wrong.get("dW_factor", 1.0) * dW,
+            "db": common * bias * wrong.get("db_factor", 1.0) * db,
         }
 
     factors = (
@@ -45,5 +45,7 @@ def account(case: Case) -> Account:
         factor("dW_factor", "dW", sizes, "dW factor"),
         factor("db_factor", "db", sizes, "db factor"),
         factor("d_input_factor", "d_input", sizes, "d_input factor"),
+        factor("weight_factor", "W, wherever it is used,", {}, "weight", zero=False),
+        factor("bias_factor", "the bias, with its gradient,", {}, "bias"),
     )
     return Account((*SWITCHES, *factors), _told)

@@ -2,8 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from scratchdae.conformance.comparison import Difference
+
+ALONE = "this, and nothing else known"
+ONE_OF = "one of these"
+PLACE = "the place and the factor, not the cause"
+UNKNOWN = "unknown"
 
 
 @dataclass(frozen=True)
@@ -14,6 +20,8 @@ class Mistake:
     sentence: str  # what it is, for people
     # numbers that the case does not know and the answer betrays: a factor, a coefficient, an epsilon
     recovered: Mapping[str, float] = field(default_factory=dict)
+    weight: int = 1  # 2 if it holds a short number without a name, 3 if that number is long or a bare factor
+    turned: tuple[str, Any] = field(default=("", None), compare=False)  # the switch of the account, and its value
 
 
 @dataclass(frozen=True)
@@ -27,6 +35,11 @@ class Finding:
         """Return the names of the mistakes."""
         return frozenset(mistake.id for mistake in self.mistakes)
 
+    @property
+    def weight(self) -> int:
+        """Return how much it has to assume: a fitted number costs more than a named mistake."""
+        return sum(mistake.weight for mistake in self.mistakes)
+
     def __str__(self) -> str:
         return "; and ".join(mistake.sentence for mistake in self.mistakes)
 
@@ -35,13 +48,36 @@ class Finding:
 class Explanation:
     """Why an answer disagrees with a case."""
 
-    # all that fit, none longer than another. Empty if the answer agrees, or if nothing known reproduces it
+    # all that fit and cost least. Empty if the answer agrees, or if nothing known reproduces it
     findings: tuple[Finding, ...]
     first_difference: Difference | None  # the first array that disagrees, and by how much; None if all agree
+    degenerate: tuple[str, ...] = ()  # arrays that are all zero, constant or NaN, in sentences
+    pattern: str = ""  # where nothing fits: what the first difference looks like
+    nearest: tuple[str, ...] = ()  # where nothing fits: the named mistakes that come nearest, and how near
+    refuted: bool = False  # whether other cases of the same operation speak against all that fit here
+
+    @property
+    def confidence(self) -> str:
+        """Say how much is known, in one of four phrases; nothing if the answer agrees."""
+        if self.first_difference is None:
+            return ""
+        if not self.findings:
+            return UNKNOWN
+        if len(self.findings) > 1:
+            return ONE_OF
+        factors = any(mistake.weight == 3 or "_factor" in mistake.id for mistake in self.findings[0].mistakes)
+        return PLACE if factors else ALONE
 
     def __str__(self) -> str:
         if self.first_difference is None:
             return "the answer agrees"
-        if not self.findings:
-            return f"no known mistake reproduces the answer; it first differs in {self.first_difference}"
-        return "\nor: ".join(map(str, self.findings))
+        lines = list(self.degenerate)
+        if self.findings:
+            lines += [f"{'or: ' * (k > 0)}{finding}" for k, finding in enumerate(self.findings)]
+            if self.refuted:
+                lines.append("but other cases of the same operation show no sign of it: it is made in this one alone")
+            apart = ": no case that was asked tells them apart" if len(self.findings) > 1 else ""
+            return "\n".join([*lines, f"({self.confidence}{apart})"])
+        lines.append(f"no known mistake reproduces the answer; it first differs in {self.first_difference}")
+        lines += [self.pattern] if self.pattern else []
+        return "\n".join([*lines, *(f"near, but not it: {one}" for one in self.nearest), f"({UNKNOWN})"])

@@ -14,6 +14,7 @@ BY_NORM = mistakes(
      "each array is clipped by a norm of its own, as by Keras' clipnorm, not by that of all"),
     ("largest_entry", "norm", "the norm is the largest entry"),
     ("sum_of_entries", "norm", "the norm is the sum of the entries' absolute values"),
+    ("root_of_mean_square", "norm", "the norm is the root of the mean square, not of the sum of squares"),
     ("norm_not_rooted", "norm", "the norm is a sum of squares, of which no root is taken"),
     ("clipped_by_value", "norm", "each entry is cut to the limit, where the case clips the norm"),
     ("weights_alone", "norm", "the norm is that of dW alone, and only dW is clipped"),
@@ -26,6 +27,7 @@ BY_VALUE = mistakes(
     ("only_from_above", "cut", "entries are cut from above alone"),
     ("only_from_below", "cut", "entries are cut from below alone"),
     ("zeroed_beyond", "cut", "entries beyond the limit become 0"),
+    ("zeroed_from_the_limit", "cut", "entries at the limit and beyond become 0"),
     ("not_clipped", "cut", "nothing is clipped"),
 )
 NO_EPSILON = Switch("no_epsilon_in_norm", "epsilon", "nothing is added to the norm, where PyTorch adds 1e-6")
@@ -69,6 +71,8 @@ def _norm(arrays: list[Array], wrong: Wrong) -> float:
         return float(flat.max())
     if "sum_of_entries" in wrong:
         return float(flat.sum())
+    if "root_of_mean_square" in wrong:
+        return float(np.sqrt((flat**2).mean()))
     return float((flat**2).sum() if "norm_not_rooted" in wrong else np.sqrt((flat**2).sum()))
 
 
@@ -93,6 +97,8 @@ def _cut(g: Array, limit: float, wrong: Wrong, grads: Mapping[str, Array]) -> Ar
         return g * min(1.0, limit / _norm(list(grads.values()), {}))
     if "zeroed_beyond" in wrong:
         return np.where(np.abs(g) > limit, 0, g)
+    if "zeroed_from_the_limit" in wrong:
+        return np.where(np.abs(g) >= limit, 0, g)
     low = -np.inf if "only_from_above" in wrong else -limit
     return np.clip(g, low, np.inf if "only_from_below" in wrong else limit)
 
@@ -115,8 +121,11 @@ def penalty(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
             "dW": common * wrong.get("gradient_factor", 1.0) * gradient,
         }
 
+    squared = Named(l2, "penalty_factor:l2", f"the coefficient l2 = {l2:g} is multiplied in twice")
     factors = (
-        factor("penalty_factor", "the penalty with its gradient", sizes, "loss factor", "gradient factor"),
+        factor(
+            "penalty_factor", "the penalty with its gradient", sizes, "loss factor", "gradient factor", also=(squared,)
+        ),
         factor("loss_factor", "the penalty, but not its gradient,", sizes, "loss factor"),
         factor("gradient_factor", "the penalty's gradient, but not the penalty,", sizes, "gradient factor"),
     )

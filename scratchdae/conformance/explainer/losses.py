@@ -18,6 +18,12 @@ NOT_REDUCED = mistakes(
     ("loss_per_example", "shape of loss", "the loss is not averaged over the batch: it has a value for each example"),
     ("loss_per_element", "shape of loss", "the loss is not reduced at all: it has a value for each entry"),
 )
+ROOTS = mistakes(
+    ("root_of_mean", "root", "the loss is the root of the mean square, RMSE, not the mean square"),
+    ("root_of_sum", "root", "the loss is the norm of all errors, the root of the sum of their squares"),
+    ("root_of_loss", "root", "the loss is the root of the case's: a square root too many"),
+    ("norm_of_examples", "root", "the loss is the mean norm of each example's errors, not of their squares"),
+)
 SQUARED_ERROR = mistakes(
     ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
     ("cross_entropy_instead", "terms", "the cross-entropy of logits is computed in place of the squared error"),
@@ -28,7 +34,12 @@ ABSOLUTE_ERROR = mistakes(
     ("tie_downwards", "terms", "where reconstruction and target are equal the gradient is -1, not 0"),
 )
 HUBER = mistakes(
-    ("smooth_l1", "terms", "the loss is divided by delta: the smooth L1 loss, not Huber's"),
+    ("smooth_l1", "divided", "the loss is divided by delta: the smooth L1 loss, not Huber's"),
+    ("constant_missing", "terms", "beyond delta the loss is delta |e|: the constant - delta² / 2 is missing"),
+    ("branches_exchanged", "terms", "the two branches are exchanged: the square is taken beyond delta"),
+    ("delta_missing_beyond", "terms", "beyond delta the loss is |e| - delta / 2 and its gradient ±1: no factor delta"),
+    ("unit_gradient_beyond", "terms", "beyond delta the gradient is ±1, not ±delta"),
+    ("log_cosh_instead", "terms", "log cosh is computed in place of Huber's loss"),
     ("squared_error_instead", "terms", "the squared error is computed in place of Huber's loss"),
     ("absolute_error_instead", "terms", "the absolute error is computed in place of Huber's loss"),
 )
@@ -41,7 +52,7 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     sizes = {"B": a.shape[0], "K" if kind == "softmax_cross_entropy" else "D": a.shape[1]}
     own: dict[str, tuple[Switch, ...]] = {
         "cross_entropy": probabilities.SWITCHES,
-        "squared_error": SQUARED_ERROR,
+        "squared_error": (*SQUARED_ERROR, *ROOTS),
         "absolute_error": ABSOLUTE_ERROR,
         "huber": huber_switches(conventions.get("delta", 1.0)),
         "softmax_cross_entropy": classification.SWITCHES,
@@ -64,8 +75,19 @@ def divisor(reduction: str, shape: tuple[int, ...], labels: bool = False) -> int
     return shape[0] if reduction == "paper" or labels else shape[0] * shape[1]
 
 
-def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, float]:
+def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, Array | float]:
     """Tell the loss, without axes unless it is not reduced, and the factor of each term's gradient."""
+    if "norm_of_examples" in wrong:
+        norms = np.sqrt(terms.sum(axis=1, keepdims=True))
+        common = wrong.get("reduction", 1.0) / len(terms)
+        loss = common * wrong.get("loss_factor", 1.0) * norms.sum()
+        return np.asarray(loss), common * wrong.get("gradient_factor", 1.0) / (2 * norms)
+    over = {"root_of_mean": terms.size, "root_of_sum": 1, "root_of_loss": by}
+    for id, n in over.items():
+        if id in wrong:
+            root, common = np.sqrt(terms.sum() / n), wrong.get("reduction", 1.0)
+            slope = common * wrong.get("gradient_factor", 1.0) / (2 * root * n)
+            return np.asarray(common * wrong.get("loss_factor", 1.0) * root), slope
     common = wrong.get("reduction", 1.0) / by
     loss = common * wrong.get("loss_factor", 1.0) * terms.sum()
     if "loss_per_element" in wrong:
@@ -101,9 +123,10 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
     assert plain.unknown is not None
     taken = {name.value for name in named}
     named += [name for name in plain.unknown.named if not any(np.isclose(name.value, v) for v in taken)]
+    in_bits = Named(1 / np.log(2), "loss_factor:bits", "the loss, but not its gradient, is in bits, not in nats")
     return (
         Switch("reduction", plain.decides, plain.sentence, Unknown("factor", 1.0, tuple(named))),
-        factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor", "shape of loss"),
+        factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor, shape of loss", also=(in_bits,)),
         factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor"),
     )
 
@@ -138,9 +161,14 @@ def _huber(z: Array, x: Array, wrong: Wrong, _: str, conventions: Mapping[str, o
     if "absolute_error_instead" in wrong:
         return np.abs(e), np.sign(e), 0.0
     delta = wrong.get("other_delta", conventions["delta"])
-    terms = np.where(np.abs(e) <= delta, e * e / 2, delta * (np.abs(e) - delta / 2))
+    if "log_cosh_instead" in wrong:
+        return np.logaddexp(e, -e) - np.log(2), np.tanh(e), 0.0
+    inside: Array = (np.abs(e) <= delta) != ("branches_exchanged" in wrong)
+    slope = 1.0 if "delta_missing_beyond" in wrong else delta
+    beyond = slope * (np.abs(e) - (0.0 if "constant_missing" in wrong else delta / 2))
     by = delta if "smooth_l1" in wrong else 1.0
-    return terms / by, np.clip(e, -delta, delta) / by, 0.0
+    slope = 1.0 if "unit_gradient_beyond" in wrong else slope
+    return np.where(inside, e * e / 2, beyond) / by, np.where(inside, e, slope * np.sign(e)) / by, 0.0
 
 
 def _cross_entropy(a: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:

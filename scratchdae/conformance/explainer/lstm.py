@@ -5,7 +5,7 @@ The equations are numbered as in `scratchdae.layers.lstm`.
 
 from collections.abc import Callable, Mapping
 from itertools import permutations
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,7 @@ from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer.account import Account, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
 
+_Function: TypeAlias = Callable[[Array], Array]
 _OWN = "ifgo"
 # Old Torch has i f o g, ONNX i o f g, TensorFlow 1 i g f o.
 ORDERS = {"".join(order): order for order in permutations(_OWN) if "".join(order) != _OWN}
@@ -29,6 +30,15 @@ SWITCHES = mistakes(
     ("rectified", "activation", "the activation is the rectifier, not the hyperbolic tangent"),
     ("tanh_instead", "activation", "the activation is the hyperbolic tangent, not the rectifier"),
     ("cell_not_activated", "activation", "the output is o ⊙ c: the activation of the cell state is missing"),
+    ("candidate_linear", "candidate", "the candidate is linear: its activation is missing"),
+    ("candidate_sigmoid", "candidate", "the candidate has a sigmoid, as the gates have, not the activation"),
+    ("tanh_at_candidate", "candidate", "the candidate keeps tanh: the activation is that of the cell state alone"),
+    ("tanh_at_cell", "cell", "the cell state keeps tanh: the activation is that of the candidate alone"),
+    ("forget_missing", "forget", "there is no forget gate: all of the cell state stays"),
+    ("forget_coupled", "forget", "the forget gate is 1 - i, not a gate of its own"),
+    ("output_missing", "output", "there is no output gate: the output is the activated cell state"),
+    ("cell_not_carried", "carried", "the cell state is not carried on: each step begins with none"),
+    ("output_not_carried", "carried", "the output is not carried on: h_{t-1} U is missing"),
     ("hard_sigmoid", "gate activation", "the gates have the hard sigmoid (a + 3) / 6"),
     ("old_hard_sigmoid", "gate activation", "the gates have the hard sigmoid 0.2 a + 0.5"),
     ("states_exchanged", "states", "h0 and c0 are exchanged"),
@@ -47,7 +57,9 @@ SWITCHES = mistakes(
     ("forget_bias", "forget bias", "{value} is added to the forget gate, as a forget bias that is not part of b",
      Unknown("forget_bias", 0.0, (), (1.0,))),
 )  # fmt: skip
-ALL_OUTPUTS, LAST_OUTPUT = mistakes(
+FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, LAST_OUTPUT = mistakes(
+    ("first_output", "sequences", "the first output comes back, not the last"),
+    ("gradient_at_every_step", "sequences", "the gradient of the last output enters at every step"),
     ("all_outputs", "sequences", "the outputs of all steps come back, where the case asks for the last"),
     ("last_output", "sequences", "the last output comes back alone, where the case asks for all"),
 )
@@ -57,13 +69,15 @@ def account(case: Case) -> Account:
     """Tell a layer of long short-term memory."""
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
-    given = [s for s in SWITCHES if "states" not in s.excludes or "h0" in inputs]
-    given.append(LAST_OUTPUT if conventions["return_sequences"] else ALL_OUTPUTS)
+    tanh = conventions["activation"] == "tanh"
+    given = [s for s in SWITCHES if ("states" not in s.excludes or "h0" in inputs) and not (tanh and "tanh_at" in s.id)]
+    given += [LAST_OUTPUT] if conventions["return_sequences"] else [FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS]
     factors = (
         factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "dU factor", "db factor"),
         factor("dW_factor", "dW", sizes, "dW factor"),
         factor("dU_factor", "dU", sizes, "dU factor"),
         factor("db_factor", "db", sizes, "db factor", "bias"),
+        factor("bias_factor", "the bias, with its gradient,", {}, "bias"),
     )
 
     def _told(wrong: Wrong) -> Told:
@@ -80,24 +94,30 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
     W, U, b = (inputs[name][..., read] for name in ("W", "U", "b"))
     doubled = {"bias_doubled", "bias_doubled_with_gradient"} & set(wrong)
     b = (2 if doubled else 0 if "bias_missing" in wrong else 1) * b
-    b = b + wrong.get("forget_bias", 0.0) * (np.arange(4 * H) // H == 1)
+    b = wrong.get("bias_factor", 1.0) * b + wrong.get("forget_bias", 0.0) * (np.arange(4 * H) // H == 1)
     backwards = bool({"time_reversed", "time_reversed_and_back"} & set(wrong))
     x = x[:, ::-1] if backwards else x
     h, c = _states(inputs, B, H, wrong)
     phi, d_phi = _activation(conventions["activation"], wrong)
+    of_candidate, d_candidate = _candidate(phi, d_phi, wrong)
+    if "tanh_at_cell" in wrong:
+        phi, d_phi = _activation("tanh", {})
 
     gates, cells, outputs = [], [c], [h]
     for t in range(T):
-        a = x[:, t] @ W + h @ U + b  # (1)
+        a = x[:, t] @ W + ("output_not_carried" not in wrong) * (h @ U) + b  # (1)
         i, f, o = (_gate(a[:, k * H : (k + 1) * H], wrong) for k in (0, 1, 3))
-        g = phi(a[:, 2 * H : 3 * H])  # (2)
-        c = f * c + i * g  # (3)
+        f = np.ones_like(f) if "forget_missing" in wrong else 1 - i if "forget_coupled" in wrong else f
+        o = np.ones_like(o) if "output_missing" in wrong else o
+        g = of_candidate(a[:, 2 * H : 3 * H])  # (2)
+        c = f * c * ("cell_not_carried" not in wrong) + i * g  # (3)
         h = o * (c if "cell_not_activated" in wrong else phi(c))  # (4)
         gates.append((i, f, g, o))
         cells.append(c)
         outputs.append(h)
     turned = backwards and "time_reversed_and_back" in wrong
-    delta = _from_above(d_output, (B, T, H), conventions, turned)
+    begins = "first_output" in wrong or (turned and not conventions["return_sequences"])  # with the step read first
+    delta = _from_above(d_output, (B, T, H), conventions, turned, begins, wrong)
 
     da, dh_future, dc = np.zeros((T, B, 4 * H)), np.zeros((B, H)), np.zeros((B, H))
     for t in reversed(range(T)):
@@ -106,15 +126,22 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         activated = cells[t + 1] if "cell_not_activated" in wrong else phi(cells[t + 1])
         slope = 1 if {"cell_not_activated", "c_derivative_missing"} & set(wrong) else d_phi(activated)
         dc = dc + dh * o * slope  # (6)
-        of_g = 1 if "g_derivative_missing" in wrong else d_phi(g)
+        of_g = 1 if "g_derivative_missing" in wrong else d_candidate(g)
         di, df, do = (d * _slope(gate, wrong) for d, gate in ((dc * g, i), (dc * cells[t], f), (dh * activated, o)))
+        carried = "cell_not_carried" not in wrong
+        if "forget_coupled" in wrong:
+            di, df = di - dc * cells[t] * _slope(i, wrong), 0 * df
+        df = df * carried * ("forget_missing" not in wrong)
+        do = do * ("output_missing" not in wrong)
         da[t] = np.concatenate([di, df, dc * i * of_g, do], axis=1)  # (7), (8)
         none = "no_gradient_through_time" in wrong
-        dc = 0 * dc if none or "no_gradient_through_c" in wrong else dc * f
-        dh_future = 0 * dh if none or "no_gradient_through_h" in wrong else da[t] @ U.T
+        dc = 0 * dc if none or not carried or "no_gradient_through_c" in wrong else dc * f
+        cut = none or {"no_gradient_through_h", "output_not_carried"} & set(wrong)
+        dh_future = 0 * dh if cut else da[t] @ U.T
 
     output = np.stack(outputs[1:], axis=1)
     d_input = (da @ W.T).swapaxes(0, 1)
+    h = outputs[1] if begins else h
     all_steps = (conventions["return_sequences"] or "all_outputs" in wrong) and "last_output" not in wrong
     return {
         "output": (output[:, ::-1] if turned else output) if all_steps else h,
@@ -130,9 +157,11 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
 def _sums(x: Array, h: Array, da: Array, back: Array, wrong: Wrong) -> Told:
     """Sum the gradients of the parameters over the steps, equation (9), in the order in which the gates are given."""
     before = h[1:] if "dU_of_same_step" in wrong else h[:-1]
+    before = 0 * before if "output_not_carried" in wrong else before
     db = da[-1].sum(axis=0) if "db_of_last_step" in wrong else da.sum(axis=(0, 1))
     db = 2 * db if "bias_doubled_with_gradient" in wrong else db
     sums = {"dW": np.einsum("btf,tbh->fh", x, da), "dU": np.einsum("tbk,tbh->kh", before, da), "db": db}
+    sums["db"] = wrong.get("bias_factor", 1.0) * sums["db"]
     common = wrong.get("gradient_factor", 1.0)
     return {name: common * wrong.get(f"{name}_factor", 1.0) * value[..., back] for name, value in sums.items()}
 
@@ -150,16 +179,27 @@ def _states(inputs: Mapping[str, Array], B: int, H: int, wrong: Wrong) -> tuple[
     return inputs.get(names[0], zero), inputs.get(names[1], zero)
 
 
-def _from_above(d_output: Array, shape: tuple[int, ...], conventions: Mapping[str, Any], turned: bool) -> Array:
+def _candidate(phi: _Function, d_phi: _Function, wrong: Wrong) -> tuple[_Function, _Function]:
+    """Return the activation of the candidate, and its derivative from the value."""
+    if "tanh_at_candidate" in wrong:
+        return _activation("tanh", {})
+    if "candidate_linear" in wrong:
+        return lambda a: a, np.ones_like
+    return (sigmoid, lambda y: y * (1 - y)) if "candidate_sigmoid" in wrong else (phi, d_phi)
+
+
+def _from_above(
+    d_output: Array, shape: tuple[int, ...], conventions: Mapping[str, Any], turned: bool, begins: bool, wrong: Wrong
+) -> Array:
     """Return the gradient of every step's output, δ."""
     if conventions["return_sequences"]:
         return d_output[:, ::-1] if turned else d_output
     delta = np.zeros(shape)
-    delta[:, -1] = d_output
+    delta[:, slice(None) if "gradient_at_every_step" in wrong else [0 if begins else -1]] = d_output[:, None]
     return delta
 
 
-def _activation(name: str, wrong: Wrong) -> tuple[Callable[[Array], Array], Callable[[Array], Array]]:
+def _activation(name: str, wrong: Wrong) -> tuple[_Function, _Function]:
     """Return φ, and its derivative from the value."""
     if (name == "tanh" and "rectified" not in wrong) or "tanh_instead" in wrong:
         return np.tanh, lambda y: 1 - y * y

@@ -10,12 +10,14 @@ from scratchdae.conformance.explainer.account import Account, Named, Switch, Tol
 
 DROPOUT = mistakes(
     ("mask_inverted", "mask", "the mask is inverted: True is taken for dropped"),
+    ("backward_missing", "mask, backward", "the gradient passes unchanged: backward knows of no dropout"),
     ("mask_missing_in_backward", "mask", "the gradient of dropped units passes too: backward has no mask"),
     ("nothing_dropped", "mask", "nothing is dropped, as at evaluation"),
 )
 NOISE = mistakes(
     ("noise_multiplied", "backward", "the noise multiplies: output is x (1 + std · noise)"),
     ("gradient_times_noise", "backward", "the gradient is multiplied by the noise"),
+    ("gradient_times_added", "backward", "the gradient is multiplied by std · noise"),
     ("gradient_times_std", "backward", "the gradient is multiplied by std"),
 )
 
@@ -32,7 +34,12 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
         backward = wrong.get("scale", wrong.get("scale_backward", right))
         again = 1 if "mask_missing_in_backward" in wrong else wrong.get("mask_redrawn", kept)
         output = x if "nothing_dropped" in wrong else x * kept * forward
-        return {"output": output, "d_input": d_output if "nothing_dropped" in wrong else d_output * again * backward}
+        return {
+            "output": output,
+            "d_input": d_output
+            if {"nothing_dropped", "backward_missing"} & set(wrong)
+            else d_output * again * backward,
+        }
 
     def _redrawn(wrong: Wrong) -> Array | None:
         again = np.abs(found["d_input"]) > 0 if found["d_input"].shape == keep.shape else keep
@@ -68,6 +75,8 @@ def gaussian_noise(case: Case) -> Account:
         d_input = d_output
         if "gradient_times_noise" in wrong:
             d_input = d_output * noise
+        if "gradient_times_added" in wrong:
+            d_input = d_output * added
         if "gradient_times_std" in wrong:
             d_input = d_output * std
         return {"output": output, "d_input": d_output * (1 + added) if "noise_multiplied" in wrong else d_input}

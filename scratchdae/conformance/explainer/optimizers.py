@@ -11,9 +11,9 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Switch, Told, Unknown, Wrong
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong
 from scratchdae.conformance.explainer.recognised import factor
-from scratchdae.conformance.explainer.update_rule import RIGHT, trajectory
+from scratchdae.conformance.explainer.update_rule import OTHERS, RIGHT, trajectory
 from scratchdae.optimizers import CONVENTIONS, SGD, Adam, AdamW, RMSprop
 
 RULES: dict[str, type[SGD | RMSprop | Adam]] = {"sgd": SGD, "rmsprop": RMSprop, "adam": Adam, "adamw": AdamW}
@@ -46,6 +46,23 @@ _FLAGS = (
           "eps is added inside the root, where the case has it outside"),
     _Flag("epsilon_hat", "adam", {"epsilon": "hat"},
           "eps is added to the root of the moment before its bias is corrected, as in Keras' Adam"),
+    _Flag("epsilon_missing", "adaptive", {"eps": 0.0}, "there is no eps"),
+    _Flag("epsilon_twice", "adaptive", {"epsilon": "both"}, "eps is added both inside the root and to it"),
+    _Flag("root_missing", "adaptive", {"rooted": False}, "the root of the mean square is not taken"),
+    _Flag("mean_square_from_first", "adaptive", {"mean_square_from": "first square"},
+          "the mean square begins at the square of the first gradient, not at 0"),
+    _Flag("counted_per_array", "adam", {"counted": "arrays"},
+          "t is counted on with every array that is updated, not once a step"),
+    _Flag("gradient_a_step_late", "any", {"gradient_is": "last, zero first"},
+          "each step uses the gradient of the step before, the first none"),
+    _Flag("gradient_a_step_late:first", "any", {"gradient_is": "last, itself first"},
+          "each step uses the gradient of the step before, the first its own"),
+    _Flag("biases_frozen", "any", {"bias_lr": 0.0}, "the biases are not updated"),
+    _Flag("biases_doubled", "any", {"bias_lr": 2.0}, "the biases are updated with twice the learning rate"),
+    *(
+        _Flag(f"rule:{rule}", "any", {"rule": rule, "counted": "steps"}, f"the rule is {rule}, with PyTorch's numbers")
+        for rule in OTHERS
+    ),
     _Flag("no_bias_correction", "adam", {"correction": "none"}, "the bias of both moments is not corrected"),
     _Flag("no_first_correction", "adam", {"correction": "second"}, "the bias of the first moment is not corrected"),
     _Flag("no_second_correction", "adam", {"correction": "first"}, "the bias of the second moment is not corrected"),
@@ -88,6 +105,7 @@ _FLAGS = (
         for n in (2, 3, 4, 5)
     ),
 )  # fmt: skip
+OTHER_EPSILONS = {"epsilon_squared": "eps is squared", "epsilon_rooted": "the root of eps is taken"}
 _BY_ID = {flag.id: flag.sets for flag in _FLAGS}
 # field: where it is, values that people use, how it is looked for
 _NUMBERS = {
@@ -118,7 +136,10 @@ def account(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
         steps = trajectory(theta, gradients, lr, is_weight, fields)
         return {"W_steps": steps[:, : W.size].reshape(-1, *W.shape), "b_steps": steps[:, W.size :]}
 
+    if "eps" in own:
+        sets |= {"epsilon_squared": {"eps": own["eps"] ** 2}, "epsilon_rooted": {"eps": own["eps"] ** 0.5}}
     whole = [Switch(id, ", ".join(fields), sentence) for id, (fields, sentence) in conventions.items()]
+    whole += [Switch(id, "eps", sentence) for id, sentence in OTHER_EPSILONS.items() if "eps" in own]
     return Account((*_flags(own), *_numbers(own), *whole), _told)
 
 
@@ -143,7 +164,9 @@ def _flags(own: Mapping[str, Any]) -> Iterator[Switch]:
     """Yield the mistakes that can be made in a rule, without those that would change nothing."""
     tags = _tags(own)
     for flag in _FLAGS:
-        if flag.of in tags and any(own.get(field) != value for field, value in flag.sets.items()):
+        same = flag.id in (f"rule:{RULES[own['rule']].__name__}", "rule:Adam" if own["rule"] == "adamw" else "")
+        same |= flag.id == "rule:plain SGD" and own["rule"] == "sgd"  # which is no momentum
+        if not same and flag.of in tags and any(own.get(field) != value for field, value in flag.sets.items()):
             yield Switch(flag.id, ", ".join(flag.sets), flag.sentence)
 
 
@@ -153,10 +176,20 @@ def _numbers(own: Mapping[str, Any]) -> Iterator[Switch]:
     for field, (of, starts, scale) in _NUMBERS.items():
         if of in tags:
             has = f"where the case has {own[field]:g}" if own[field] else "where the case has none"
-            unknown = Unknown(field, own[field], (), tuple(start for start in starts if start != own[field]), scale)
+            named = tuple(_related(field, own[field]))
+            unknown = Unknown(field, own[field], named, tuple(start for start in starts if start != own[field]), scale)
             yield Switch(f"other_{field}", field, f"{field} is {{value}}, {has}", unknown)
     yield factor("lr_factor", "the learning rate", {}, "lr_factor", zero=False)
     yield factor("gradient_factor", "the gradient", {}, "gradient_factor", zero=False)
+
+
+def _related(field: str, value: float) -> Iterator[Named]:
+    """Yield the numbers that people make of a case's own."""
+    if field == "weight_decay" and value:
+        yield Named(2 * value, "weight_decay:2", f"weight_decay is doubled: 2 · {value:g}")
+        yield Named(value / 2, "weight_decay:1/2", f"weight_decay has a factor 1/2: {value:g}/2")
+    if value and field in ("momentum", "decay_rate", "beta1", "beta2") and value != 0.5:
+        yield Named(1 - value, f"{field}_complement", f"{field} is 1 - {value:g}: the two shares are exchanged")
 
 
 def _conventions(own: Mapping[str, Any]) -> Iterator[tuple[str, tuple[dict[str, Any], str]]]:

@@ -10,6 +10,7 @@ from scratchdae.conformance.explainer.windows import Windows, seen, spread, swit
 
 MAX = mistakes(
     ("padding_counts", "what", "padding counts: a zero outside the image can be the largest"),
+    ("smallest_instead", "what", "the smallest of each window is taken, not its largest"),
     ("average_instead", "what", "the mean of each window is taken, not its largest"),
     ("ties_share", "gradient", "equal pixels share the gradient, where the first has all of it"),
     ("ties_all", "gradient", "each of several equal pixels gets the whole gradient"),
@@ -38,8 +39,9 @@ def account(case: Case) -> Account:
         inside = seen(np.ones_like(x), pool, where)
         largest = (of_largest and "average_instead" not in wrong) or "max_instead" in wrong
         if largest:
-            pixels = seen(x, pool, where, 0.0 if "padding_counts" in wrong else -np.inf)
-            output = pixels.max(axis=(3, 4))
+            sign = -1.0 if "smallest_instead" in wrong else 1.0
+            pixels = seen(sign * x, pool, where, 0.0 if "padding_counts" in wrong else -np.inf)
+            output = sign * pixels.max(axis=(3, 4))
             share = _largest(pixels, wrong)
         else:
             count = 1.0 if "sum_instead" in wrong else inside.sum(axis=(3, 4), keepdims=True)

@@ -26,14 +26,16 @@ _NAMES = {
 _RESHAPED = {"axis_of_length_1": "an axis of length 1 is too many or missing in", "flattened": "flattened is"}
 # What can be done to any array: a name and a sentence without the arrays.
 ANY_SHAPE = (
+    ("input_given_back", "an array is an input, unchanged"),
     ("transposed", "an array is transposed, or has its axes in another order"),
     *((id, f"{words} an array") for id, words in _RESHAPED.items()),
 )
 
 
-def presented(account: Account, target: Target) -> Account:
-    """Add the mistakes of presentation that the shapes of an answer allow."""
-    forms = {switch.id: (switch, change) for switch, change in [*_transposed(target), *_reshaped(target)]}
+def presented(account: Account, target: Target, inputs: Mapping[str, Array]) -> Account:
+    """Add the mistakes of presentation that the shapes of an answer allow, and inputs that come back as answers."""
+    ways = [*_transposed(target), *_reshaped(target), *_given_back(target, inputs)]
+    forms = {switch.id: (switch, change) for switch, change in ways}
 
     def _told(wrong: Wrong) -> Told:
         arrays = account.told(wrong)
@@ -80,6 +82,26 @@ def _reshaped(target: Target) -> Iterator[_Form]:
             found_shapes = " and ".join(f"{name}, of shape {target.found[name].shape}" for name in names)
             shapes = {name: target.found[name].shape for name in names}
             yield Switch(id, "layout", f"{_RESHAPED[id]} {found_shapes}"), partial(_reshape, shapes=shapes)
+
+
+def _given_back(target: Target, inputs: Mapping[str, Array]) -> Iterator[_Form]:
+    """Yield the arrays, all in one, that are inputs: a bias in place of its gradient."""
+    of: dict[str, str] = {}
+    for name, found in target.found.items():
+        for given, value in inputs.items():
+            if (
+                name.startswith("d")
+                and not given.startswith("d")
+                and value.size > 1
+                and value.any()
+                and target.off(name)
+                and np.array_equal(found, value)
+            ):
+                of.setdefault(name, given)
+    if of:
+        sentence = " and ".join(f"{name} is the input {given} itself" for name, given in of.items())
+        values = {name: inputs[given] for name, given in of.items()}
+        yield Switch("input_given_back", "layout", sentence), lambda arrays: {**arrays, **values}
 
 
 def _order_in_words(name: str, order: tuple[int, ...]) -> str:

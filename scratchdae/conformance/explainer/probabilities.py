@@ -31,6 +31,20 @@ SWITCHES = mistakes(
      "by at least 1e-12 and is 0 where the sigmoid has saturated"),
     ("sigmoid_twice", "terms", "a loss of pre-activations is given probabilities: the sigmoid is taken twice"),
     ("squared_error_instead", "terms", "the squared error of the sigmoid is computed in place of the cross-entropy"),
+    ("absolute_error_instead", "terms", "the absolute error of the sigmoid is computed in place of the cross-entropy"),
+    ("one_sided", "terms", "the loss is -x log z alone: the term (1 - x) log(1 - z) is missing"),
+    ("kl_divergence", "terms",
+     "the loss is the KL divergence of x and z: the entropy of the targets is taken off, which no gradient shows"),
+    ("kl_reversed", "terms", "the loss is the KL divergence the other way round, of z from x"),
+    ("kl_div", "terms",
+     "the loss is PyTorch's KLDivLoss of log z, Σ x (log x - log z), which has no term (1 - x) log(1 - z)"),
+    ("kl_div_swapped", "terms",
+     "the loss is PyTorch's KLDivLoss with its arguments exchanged, Σ z (log z - log x)"),
+    ("focal", "terms", "the loss is the focal loss with gamma = 2: each entry counts (z - x)² times"),
+    ("pos_weight", "terms", "what is 1 in the target counts {value} times: a pos_weight",
+     Unknown("pos_weight", 1.0, (), (2.0, 0.5, 10.0), "log")),
+    ("label_smoothing", "labels", "targets are smoothed by {value}: x (1 - s) + s / 2",
+     Unknown("smoothing", 0.0, (), (0.1, 0.2))),
     ("target_and_prediction_swapped", "terms", "target and prediction are exchanged: the logarithms are the target's"),
     ("clipped_probabilities", "terms",
      "probabilities are clipped to [{value}, 1 - {value}] before the logarithm", _CLIPPED),
@@ -49,7 +63,11 @@ def terms(a: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, f
     z = sigmoid(a)
     slope = z * sigmoid(-a)
     rounding = 0.0
-    if "squared_error_instead" in wrong:
+    smoothing = wrong.get("label_smoothing", 0.0)
+    x = x * (1 - smoothing) + smoothing / 2 if smoothing else x
+    if (other := _of_another(a, z, x, slope, wrong)) is not None:
+        values, gradients = other
+    elif "squared_error_instead" in wrong:
         values, gradients = (z - x) ** 2, 2 * (z - x) * slope
     elif "sigmoid_twice" in wrong:
         values, gradients = softplus(z) - x * z, (sigmoid(z) - x) * slope
@@ -64,6 +82,36 @@ def terms(a: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, f
     if "gradient_of_z" in wrong:
         gradients = gradients / slope
     return values, gradients, rounding
+
+
+def _of_another(a: Array, z: Array, x: Array, slope: Array, wrong: Wrong) -> tuple[Array, Array] | None:
+    """Tell another loss that is taken for this one, and its gradients; None if none is."""
+    log_z, log_rest = -softplus(-a), -softplus(a)
+    cross, rest = -(x * log_z + (1 - x) * log_rest), sigmoid(-a)  # 1 - z, of which nothing is rounded away
+    e = (1 - x) * z - x * rest  # z - x
+    if "absolute_error_instead" in wrong:
+        return np.abs(z - x), np.sign(z - x) * slope
+    if "one_sided" in wrong:
+        return -x * log_z, -x * rest
+    if "kl_div" in wrong:
+        return _xlogx(x) - x * log_z, -x * rest
+    if "kl_divergence" in wrong:
+        return cross + _xlogx(x) + _xlogx(1 - x), z - x
+    if "kl_div_swapped" in wrong:
+        return z * (log_z - np.log(x)), (log_z - np.log(x) + 1) * slope
+    if "kl_reversed" in wrong:
+        log_odds = np.log(x) - np.log(1 - x)
+        return z * (log_z - np.log(x)) + (1 - z) * (log_rest - np.log(1 - x)), (a - log_odds) * slope
+    if "focal" in wrong:
+        return cross * e**2, e**3 + cross * 2 * e * slope
+    if "pos_weight" in wrong:
+        w = wrong["pos_weight"]
+        return -(w * x * log_z + (1 - x) * log_rest), (1 - x) * z - w * x * rest
+    return None
+
+
+def _xlogx(x: Array) -> Array:
+    return np.where(x > 0, x * np.log(np.where(x > 0, x, 1)), 0.0)
 
 
 _OF_PROBABILITIES = {

@@ -19,6 +19,9 @@ COPIES = mistakes(
     ("first_copy", "gradient", "the gradient is that of the first copy alone, not the sum over all"),
 )
 TILED = mistakes(
+    ("factors_exchanged", "order", "down and across are exchanged: the first factor widens the images"),
+    ("bilinear", "order", "pixels are interpolated bilinearly, not repeated"),
+    ("bilinear_forwards", "order", "pixels are interpolated bilinearly, not repeated; the gradient is that of copies"),
     ("tiled", "order", "the whole image is repeated, not each pixel"),
 )
 
@@ -37,13 +40,29 @@ def account(case: Case) -> Account:
     copies = dy.size // x.size
     mean = factor("gradient_factor", "the gradient", {"copies": copies, "B": len(x)}, "factor")
 
+    def common(wrong: Wrong) -> float:
+        return float(wrong.get("gradient_factor", 1.0))
+
     def _repeated(wrong: Wrong) -> Told:
+        if "factors_exchanged" in wrong:
+            down, across = case.conventions["factor"]
+            return {"output": x.repeat(across, axis=1).repeat(down, axis=2)}
         spread, back = _copies(case, wrong)
+        if {"bilinear", "bilinear_forwards"} & set(wrong):
+            down, across = (_between(n, f) for n, f in zip(x.shape[1:3], case.conventions["factor"], strict=True))
+            d_input = np.einsum("hi,wj,bhwc->bijc", down, across, dy) if "bilinear" in wrong else back(dy).sum(axis=0)
+            return {"output": np.einsum("hi,wj,bijc->bhwc", down, across, x), "d_input": d_input * common(wrong)}
         parts = back(dy)  # (copies, *x.shape)
         gradient = parts[-1] if "last_copy" in wrong else parts[0] if "first_copy" in wrong else parts.sum(axis=0)
-        return {"output": spread(x), "d_input": wrong.get("gradient_factor", 1.0) * gradient}
+        return {"output": spread(x), "d_input": common(wrong) * gradient}
 
     return Account((*COPIES, *(TILED if kind == "UpSampling2D" else ()), mean), _repeated)
+
+
+def _between(n: int, factor: int) -> Array:
+    """Return the matrix of linear interpolation to `factor` times as many pixels, by their centres."""
+    at = np.clip((np.arange(n * factor) + 0.5) / factor - 0.5, 0, n - 1)  # (n · factor,)
+    return np.asarray(np.maximum(1 - np.abs(at[:, None] - np.arange(n)), 0))
 
 
 def _orders(

@@ -1,5 +1,6 @@
 """Numbers that people write: a recovered 0.0099999999999 is 0.01, and a factor of 3 is the size of the batch."""
 
+import math
 from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import NamedTuple
@@ -52,7 +53,23 @@ def number(value: float) -> str:
     return f"{value:.9g}"
 
 
-def factor(id: str, what: str, sizes: Mapping[str, int], *excludes: str, zero: bool = True) -> Switch:
+def is_short(value: float) -> bool:
+    """Say whether a value is one that people write: 0.01, 1e-7, 0.9995, 0.125."""
+    return any(math.isclose(value, written, rel_tol=1e-12) for written, _ in _written(value))
+
+
+def plausible(unknown: Unknown, value: float) -> bool:
+    """Say whether a number without a name can be one that somebody wrote: not the right one, nothing astronomical."""
+    if math.isclose(value, unknown.neutral, rel_tol=1e-3) and not is_short(value):
+        return False
+    if unknown.scale == "linear" and abs(value - unknown.neutral) < 1e-9:
+        return False
+    return unknown.symbol != "factor" or 1e-4 <= abs(value) <= 1e4
+
+
+def factor(
+    id: str, what: str, sizes: Mapping[str, int], *excludes: str, zero: bool = True, also: tuple[Named, ...] = ()
+) -> Switch:
     """Make a switch for something that is off by a factor; to its id that of a known factor is appended.
 
     `what` is the subject of its sentences, `sizes` are those of the case, such as B and D, which factors are made of,
@@ -65,15 +82,20 @@ def factor(id: str, what: str, sizes: Mapping[str, int], *excludes: str, zero: b
     ]
     if zero:
         named.append(Named(0.0, f"{id}:0", f"{what} is zero: never computed, or cut off"))
+    halves = []
     for words, size in products(sizes).items():
         times, by = f"{id}:{words}", f"{id}:1/{words}"
         named += [
             Named(float(size), times, f"{what} is {words} = {size} times too large: not divided by {words}"),
             Named(1 / size, by, f"{what} is {words} = {size} times too small: divided by {words} once more"),
             Named(-float(size), f"{id}:-{words}", f"{what} is {words} = {size} times too large and has the wrong sign"),
+        ]
+        halves += [
             Named(size / 2, f"{id}:{words}/2", f"{what} is {words}/2 = {size / 2:g} times what it should be"),
             Named(0.5 / size, f"{id}:1/2{words}", f"{what} is 1/(2{words}) = 1/{2 * size} of what it should be"),
         ]
+    named += [half for half in halves if all(half.value != one.value for one in named)]
+    named += also
     sentence = f"{what} is {{value}} times what it should be"
     return Switch(id, ", ".join(excludes), sentence, Unknown("factor", 1.0, tuple(named)))
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Unknown, Wrong
-from scratchdae.conformance.explainer.recognised import candidates
+from scratchdae.conformance.explainer.recognised import candidates, plausible
 from scratchdae.conformance.explainer.target import Target
 
 _Residual: TypeAlias = Callable[[Array], Array | None]
@@ -54,11 +54,25 @@ def recover(
         if target.misfit(account.told({**fixed, **values})) <= 1 and (
             not plain or _matter(account, fixed, switches, values, target)
         ):
+            values |= _rounded(account, fixed, {id: v for id, v in values.items() if id not in named}, values, target)
+            if not all(plausible(s.unknown, values[s.id]) for s in switches if s.unknown and s.id not in named):
+                continue
             fitted.append((len(named), values, named))
     most = max((count for count, _, _ in fitted), default=0)
     for count, values, named in fitted:
         if count == most:  # a value without a name beside the same value with one says less
             yield values, named
+
+
+def _rounded(
+    account: Account, fixed: Wrong, plain: Mapping[str, float], values: Mapping[str, float], target: Target
+) -> dict[str, float]:
+    """Return the numbers without a name with no digit that the answer leaves open."""
+    for digits in range(3, 12) if plain else ():
+        short = {id: float(f"{value:.{digits}e}") for id, value in plain.items()}
+        if target.misfit(account.told({**fixed, **values, **short})) <= 1:
+            return short
+    return {}
 
 
 def _out_of_range(switch: Switch, value: float) -> bool:

@@ -1,13 +1,13 @@
 """Search for the smallest sets of mistakes that reproduce an answer: each alone, then two together."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 import numpy as np
 
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Wrong, compatible
 from scratchdae.conformance.explainer.finding import Finding, Mistake
-from scratchdae.conformance.explainer.recognised import number
+from scratchdae.conformance.explainer.recognised import is_short, number
 from scratchdae.conformance.explainer.recovery import recover, solve
 from scratchdae.conformance.explainer.target import Target
 
@@ -18,10 +18,38 @@ def search(account: Account, target: Target, size: int) -> tuple[Finding, ...]:
     """Find all sets of `size` mistakes that reproduce an answer."""
     findings: dict[str, Finding] = {}  # by their words: two switches with a number in them may end as the same mistake
     with np.errstate(all="ignore"):  # a mistake may well divide by zero
+        reach = _reach(account, target) if size > 1 and account.begin is None else {}
+        off = {name for name in target.found if target.off(name)}
         for switches in combinations(account.switches, size):
-            if compatible(switches):
-                findings |= {str(finding): finding for finding in _findings(account, switches, target)}
+            if compatible(switches) and (not reach or off <= set().union(*(reach[one.id] for one in switches))):
+                for finding in _findings(account, switches, target):
+                    words = str(finding)
+                    findings[words] = min(findings.get(words, finding), finding, key=lambda one: one.weight)
     return tuple(findings.values())
+
+
+def _reach(account: Account, target: Target) -> dict[str, set[str]]:
+    """Say which arrays each mistake changes at all: no set of mistakes explains an array that none of it reaches."""
+    right = {**target.expected, **account.told({})}
+    reach = {}
+    for switch in account.switches:
+        reach[switch.id] = set(target.found)
+        if switch.recover is None:
+            value = (
+                True
+                if switch.unknown is None
+                else (switch.unknown.starts or (0.37 + 0.71 * switch.unknown.neutral,))[0]
+            )
+            told = {**target.expected, **account.told({switch.id: value})}
+            reach[switch.id] = {n for n in target.found if not np.array_equal(told[n], right[n], equal_nan=True)}
+    return reach
+
+
+def cheapest(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Keep the findings that assume least."""
+    findings = tuple(findings)
+    least = min((finding.weight for finding in findings), default=0)
+    return tuple(finding for finding in findings if finding.weight == least)
 
 
 def _findings(account: Account, switches: Sequence[Switch], target: Target) -> Iterator[Finding]:
@@ -73,9 +101,10 @@ def _with_recovered(
 def _mistake(switch: Switch, values: dict[str, float], named: dict[str, Named]) -> Mistake:
     """Say what a switch was found to be."""
     if switch.unknown is None:
-        return Mistake(switch.id, switch.sentence)
+        return Mistake(switch.id, switch.sentence, turned=(switch.id, True if switch.recover is None else None))
     value = values[switch.id]
-    recovered = {switch.unknown.symbol: value}
+    recovered, turned = {switch.unknown.symbol: value}, (switch.id, value)
     if switch.id in named:
-        return Mistake(named[switch.id].id, named[switch.id].sentence, recovered)
-    return Mistake(switch.id, switch.sentence.format(value=number(value)), recovered)
+        return Mistake(named[switch.id].id, named[switch.id].sentence, recovered, 1, turned)
+    weight = 2 if switch.unknown.symbol != "factor" and is_short(value) else 3
+    return Mistake(switch.id, switch.sentence.format(value=number(value)), recovered, weight, turned)

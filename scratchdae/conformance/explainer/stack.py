@@ -10,15 +10,14 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import autoencoder, classification
 from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
+from scratchdae.conformance.explainer.activations import HIDDEN
 from scratchdae.conformance.explainer.losses import NOT_REDUCED, reduced, reductions
 from scratchdae.conformance.explainer.recognised import factor
 
 LAYERS = ("1", "2", "out")
 PARAMS = tuple(f"{kind}_{layer}" for layer in LAYERS for kind in "Wb")
 FINETUNING = mistakes(
-    ("hidden_linear", "hidden, derivative", "the hidden units are linear"),
-    ("hidden_tanh", "hidden, derivative", "the hidden units are tanh, not sigmoid"),
-    ("hidden_relu", "hidden, derivative", "the hidden units are rectified, not sigmoid"),
+    *((id, "hidden, derivative", sentence) for id, sentence in HIDDEN.items()),
     ("derivatives_missing", "derivative", "the hidden units' derivative h (1 - h) is missing in both layers"),
     ("derivative_1_missing", "derivative", "the derivative h_1 (1 - h_1) is missing"),
     ("derivative_2_missing", "derivative", "the derivative h_2 (1 - h_2) is missing"),
@@ -28,12 +27,15 @@ FINETUNING = mistakes(
     ("never_updated", "frozen", "no step is taken"),
     ("updated_in_turn", "turn",
      "each layer is updated before the gradient goes on below, and so with its new weights"),
+    ("recomputed_in_turn", "turn",
+     "each layer is updated before the gradient of the one below is computed, with a forward pass of its own"),
     ("never_zeroed", "gradient sum", "gradients are never zeroed: each step takes the sum of all so far"),
     ("a_step_too_few", "steps", "one step too few is taken"),
     ("a_step_too_many", "steps", "one step too many is taken"),
     ("gradients_of_last_step", "reported", "the gradients are those of the last step, not of the first"),
 )  # fmt: skip
 PRETRAINING = mistakes(
+    ("layer_1_input_linear", "", "layer 2 encodes layer 1's pre-activations, corrupted; its target are the codes"),
     ("layer_1_linear", "", "layer 1's codes are its pre-activations: the sigmoid is missing"),
 )  # fmt: skip
 
@@ -69,8 +71,20 @@ def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong
             total = {name: total[name] + told[f"d{name}"] for name in PARAMS}
         else:
             total = {name: told[f"d{name}"] for name in PARAMS}
-        params = {name: value if name in frozen else value - lr * total[name] for name, value in params.items()}
+        before, params = params, dict(params)
+        for layer in reversed(LAYERS):
+            if "recomputed_in_turn" in wrong and layer != "out":
+                total |= {k: v for k, v in _gradients(step(params, inputs, wrong, dtype, lr)).items() if k[-1] == layer}
+            params |= {
+                name: value if name in frozen else value - lr * total[name]
+                for name, value in before.items()
+                if name.endswith(layer)
+            }
     return {**first, **{f"{name}_after": value for name, value in params.items()}}
+
+
+def _gradients(told: Told) -> dict[str, Array]:
+    return {name: told[f"d{name}"] for name in PARAMS}
 
 
 def step(params: Mapping[str, Array], inputs: Mapping[str, Array], wrong: Wrong, dtype: str, lr: float) -> Told:
@@ -123,7 +137,8 @@ def pretraining(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         a = given["x"] @ given["W_1"] + given["b_1"]
         h_1 = a if "layer_1_linear" in wrong else sigmoid(a)
         own = {"W": given["W_2"], "b": given["b_2"], "b_prime": given["b_prime_2"]}
-        return {"x": h_1, "mask": given["mask"], **own}
+        encoded = {"encoded": a} if "layer_1_input_linear" in wrong else {}
+        return {"x": h_1, "mask": given["mask"], **encoded, **own}
 
     def _told(wrong: Wrong) -> Told:
         inner = _second(wrong)

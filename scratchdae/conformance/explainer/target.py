@@ -5,14 +5,24 @@ from collections.abc import Mapping
 import numpy as np
 
 from scratchdae.arguments import Array
-from scratchdae.conformance.comparison import errors
+from scratchdae.conformance.comparison import errors, value_by_value
 
 
 class Target:
-    """The arrays of an answer that a case knows; each may be off by the fraction `relative` of its largest value."""
+    """The arrays of an answer that a case knows; each may be off by the fraction `relative` of its largest value.
 
-    def __init__(self, expected: Mapping[str, Array], answer: Mapping[str, Array], relative: float) -> None:
-        self.relative = relative
+    Those of `by_value` are held value by value as well, as `compare` does it.
+    """
+
+    def __init__(
+        self,
+        expected: Mapping[str, Array],
+        answer: Mapping[str, Array],
+        relative: float,
+        by_value: tuple[str, ...] = (),
+        dtype: str = "float64",
+    ) -> None:
+        self.relative, self._by_value, self._dtype = relative, by_value, dtype
         self.expected = expected
         self.found = {name: np.asarray(answer[name], np.float64) for name in expected if name in answer}
         self._scales = {name: _scale(found) for name, found in self.found.items()}
@@ -27,7 +37,11 @@ class Target:
         worst = 0.0
         for name, found in self.found.items():
             model = np.asarray(told[name] if name in told else self.expected[name], np.float64)
-            worst = max(worst, self._error(found, model, float(told.get(f"±{name}", 0))))
+            rounding = float(told.get(f"±{name}", 0))
+            worst = max(worst, self._error(found, model, rounding))
+            if worst <= limit and name in self._by_value:
+                allowed = value_by_value(model, self.relative, self._dtype) + rounding
+                worst = max(worst, float((errors(found, model) / allowed).max(initial=0.0)))
             if not worst <= limit:
                 return worst
         return worst
@@ -43,7 +57,12 @@ class Target:
 
     def off(self, name: str) -> bool:
         """Say whether an array of the answer is off by more than is allowed, or has another shape."""
-        return not self._error(self.found[name], np.asarray(self.expected[name], np.float64), 0.0) <= 1
+        expected = np.asarray(self.expected[name], np.float64)
+        if not self._error(self.found[name], expected, 0.0) <= 1:
+            return True
+        return name in self._by_value and bool(
+            (errors(self.found[name], expected) > value_by_value(expected, self.relative, self._dtype)).any()
+        )
 
     def residual(self, told: Mapping[str, Array]) -> Array | None:
         """Return all errors as one vector, each array in units of its own size; None where a shape differs.

@@ -13,6 +13,7 @@ from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer.account import Account, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.autoencoder import pass_through, switches
 from scratchdae.conformance.explainer.recognised import factor
+from scratchdae.conformance.explainer.update_rule import OTHERS
 
 BEGIN = 4  # steps that are told first: momentum shows in the third loss
 NAMES = ("W", "b", "b_prime")
@@ -25,6 +26,11 @@ LOOP = mistakes(
     ),
     ("same_mask", "mask", "the mask of the first step is used in all"),
     ("mask_of_last_step", "mask", "each step uses the mask of the step before"),
+    ("input_of_last_step", "input of step", "each step encodes the input of the step before; its target is its own"),
+    ("batch_of_last_step", "batch", "each step uses the batch of the step before, with its own mask"),
+    ("gradient_of_last_step", "gradient sum", "each step uses the gradient of the step before, the first its own"),
+    ("rule:Adam", "rule, momentum", "the rule is Adam, where the case has gradient descent"),
+    ("lr_falls", "lr", "the learning rate falls as 1/t"),
     ("same_batch", "batch", "the first batch is used in every step"),
     ("batches_reversed", "batch", "the batches come in reverse order"),
     ("loss_after_step", "losses", "the losses are those after each step, not before it"),
@@ -68,7 +74,12 @@ def run(
     zeroed_every = next((n for id, n in ZEROED_EVERY.items() if id in wrong), 0 if "never_zeroed" in wrong else 1)
     params = {name: inputs[name] for name in NAMES}
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
-    accumulated = velocity
+    accumulated = stale = velocity
+    states = {name: dict.fromkeys(("m", "v"), 0 * value) for name, value in params.items()}
+
+    def take(g: Array, lr: float, step: int, state: dict[str, Array]) -> Array:
+        return OTHERS["Adam"](g, lr, step, state, {}) if "rule:Adam" in wrong else lr * g
+
     all_params, losses = [params], []
     for step in range(steps):
         batch = _batch(inputs, step, wrong)
@@ -78,9 +89,13 @@ def run(
             told["dW"] = pass_through({**batch, **params, **moved}, conventions, wrong, dtype)["dW"]
         fresh = zeroed_every and step % zeroed_every == 0
         accumulated = {name: told[f"d{name}"] + (0 if fresh else accumulated[name]) for name in NAMES}
+        if "gradient_of_last_step" in wrong:
+            accumulated, stale = stale if step else {name: told[f"d{name}"] for name in NAMES}, accumulated
         velocity = {name: momentum * velocity[name] + accumulated[name] for name in NAMES}
         if not (step == 0 and "a_step_too_few" in wrong):
-            params = {name: params[name] - lr * velocity[name] for name in NAMES}
+            rate = lr / (step + 1) if "lr_falls" in wrong else lr
+            change = {name: take(velocity[name], rate, step, states[name]) for name in NAMES}
+            params = {name: params[name] - change[name] for name in NAMES}
         if "loss_after_step" in wrong:
             told = pass_through({**batch, **params}, conventions, wrong, dtype)
         losses.append(float(told["loss"]))
@@ -94,5 +109,11 @@ def run(
 def _batch(inputs: Mapping[str, Array], step: int, wrong: Wrong) -> dict[str, Array]:
     """Return the batch and the mask of a step."""
     of_x = 0 if "same_batch" in wrong else -1 - step if "batches_reversed" in wrong else step
-    of_mask = 0 if "same_mask" in wrong else max(step - 1, 0) if "mask_of_last_step" in wrong else of_x
-    return {"x": inputs["x"][of_x], "mask": inputs["mask"][of_mask]}
+    of_mask, before = of_x, max(step - 1, 0)
+    if "batch_of_last_step" in wrong:
+        of_x, of_mask = before, step
+    of_mask = 0 if "same_mask" in wrong else before if "mask_of_last_step" in wrong else of_mask
+    batch = {"x": inputs["x"][of_x], "mask": inputs["mask"][of_mask]}
+    if "input_of_last_step" in wrong:
+        batch["encoded"] = inputs["x"][before]
+    return batch

@@ -26,13 +26,16 @@ RIGHT: dict[str, Any] = {
     "betas": "as named",  # or exchanged
     "maximum": False,  # whether the largest second moment so far is used
     "mean_square": "new",  # or old: from before this gradient
-    "mean_square_from": 0.0,
+    "mean_square_from": 0.0,  # or "first square"
     "decay_times": "lr",  # what decoupled weight decay is multiplied by: lr or nothing
     "decay_comes": "before",  # the step, or after it
     "lr_of": "this step",  # or the first, the last or the next one
     "lr_factor": 1.0,
     "gradient_factor": 1.0,
-    "gradient_is": "given",  # or its sign
+    "gradient_is": "given",  # or its sign; or that of the step before, with zeros or the first itself before the first
+    "bias_lr": 1.0,  # by which the learning rate of biases is multiplied
+    "counted": "steps",  # or arrays: t goes on with every parameter that is updated, the weights first
+    "rooted": True,  # whether the root of the mean square is taken
     "zeroed_every": 1,  # steps after which gradients are zeroed; 0 for never
 }
 
@@ -46,9 +49,16 @@ def trajectory(
 ) -> Array:  # (steps, n), the parameters after each step
     """Tell the steps of a rule on given gradients."""
     decays = (is_weight | (fields["decayed"] == "all")) * fields["weight_decay"]
-    take = {"sgd": _sgd, "rmsprop": _rmsprop, "adam": _adam, "adamw": _adam}[fields["rule"]]
-    state = dict.fromkeys(("u", "w", "m", "max"), 0 * theta) | {"v": 0 * theta + fields["mean_square_from"]}
+    take = {"sgd": _sgd, "rmsprop": _rmsprop, "adam": _adam, "adamw": _adam, **OTHERS}[fields["rule"]]
+    from_first = fields["mean_square_from"] == "first square"
+    begins = gradients[0] ** 2 if from_first else 0 * theta + fields["mean_square_from"]
+    state = dict.fromkeys(("u", "w", "m", "max"), 0 * theta) | {"v": begins}
+    state["mu"] = np.ones(())
     given = np.sign(gradients) if fields["gradient_is"] == "sign" else gradients
+    if fields["gradient_is"].startswith("last"):
+        given = np.concatenate([given[:1] * (fields["gradient_is"] == "last, itself first"), given[:-1]])
+    own_lr = np.where(is_weight, 1.0, fields["bias_lr"])
+    per_array = fields["counted"] == "arrays"
     given = fields["gradient_factor"] * _accumulated(given, fields["zeroed_every"])
     lrs = fields["lr_factor"] * _rates(lrs, fields["lr_of"])
     after: Array = np.empty(given.shape)
@@ -58,7 +68,8 @@ def trajectory(
             g = g + decays * theta
         elif fields["decay_comes"] == "before":
             theta = rest * theta
-        theta = theta - take(g, lr, step, state, fields)
+        t: Any = 2 * step + np.where(is_weight, 0, 1) if per_array else step
+        theta = theta - own_lr * take(g, lr, t, state, fields)
         if fields["decay"] == "decoupled" and fields["decay_comes"] == "after":
             theta = rest * theta
         after[step] = theta
@@ -95,6 +106,14 @@ def _sgd(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mappin
     return np.asarray(outer * (g + m * (old if fields["lookahead"] == "old" else state["u"])))
 
 
+def _size(v: Array, fields: Mapping[str, Any]) -> Array:
+    """Return what a gradient is divided by: the root of its mean square, with eps in its place."""
+    eps, root = fields["eps"], np.sqrt if fields["rooted"] else np.asarray
+    if fields["epsilon"] == "both":
+        return np.asarray(root(v + eps) + eps)
+    return np.asarray(root(v + eps) if fields["epsilon"] == "inside" else root(v) + eps)
+
+
 def _rmsprop(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
     """Return what a step subtracts: see `scratchdae.optimizers.RMSprop`, equations (1) to (7)."""
     del step
@@ -104,7 +123,7 @@ def _rmsprop(g: Array, lr: float, step: int, state: dict[str, Array], fields: Ma
     if fields["centred"]:
         state["w"] = kept * state["w"] + (1 - kept) * g
         v = v - state["w"] ** 2
-    s = g / np.sqrt(v + fields["eps"]) if fields["epsilon"] == "inside" else g / (np.sqrt(v) + fields["eps"])
+    s = g / _size(v, fields)
     inner, outer = (lr, 1.0) if fields["momentum_lr"] == "inside" else (1.0, lr)
     state["u"] = fields["momentum"] * state["u"] + inner * s
     return np.asarray(outer * state["u"])
@@ -129,7 +148,86 @@ def _adam(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mappi
         first, second = first**2, second**2
     if correction == "stored":
         state["m"], state["v"] = m / first, v / second
-    if fields["epsilon"] == "inside":
-        return np.asarray(lr * (m / first) / np.sqrt(v / second + fields["eps"]))
     eps = fields["eps"] / np.sqrt(second) if fields["epsilon"] == "hat" else fields["eps"]
-    return np.asarray(lr * (m / first) / (np.sqrt(v / second) + eps))
+    return np.asarray(lr * (m / first) / _size(v / second, {**fields, "eps": eps}))
+
+
+# Other rules in the place of the case's, with PyTorch's default numbers where the case has none.
+
+
+def _moments(g: Array, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> tuple[float, float, Array]:
+    """Update the two moments; return their decay rates and the second, corrected."""
+    beta1, beta2 = fields.get("beta1", 0.9), fields.get("beta2", 0.999)
+    state["m"] = beta1 * state["m"] + (1 - beta1) * g
+    state["v"] = beta2 * state["v"] + (1 - beta2) * g * g
+    return beta1, beta2, state["v"] / (1 - beta2 ** (step + 1))
+
+
+def _nadam(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """Nesterov-accelerated Adam (Dozat 2016), with the momentum schedule of PyTorch."""
+    beta1, _, v = _moments(g, step, state, fields)
+    now, then = (beta1 * (1 - 0.5 * 0.96 ** (0.004 * t)) for t in (step + 1, step + 2))
+    state["mu"] = np.asarray(state["mu"] * np.float32(now), np.float32)  # PyTorch keeps it in single precision
+    product = float(state["mu"])
+    m = (1 - now) * g / (1 - product) + then * state["m"] / (1 - product * then)
+    return np.asarray(lr * m / (np.sqrt(v) + fields.get("eps", 1e-8)))
+
+
+def _radam(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """Rectified Adam (Liu et al. 2020)."""
+    beta1, beta2, v = _moments(g, step, state, fields)
+    t, most = step + 1, 2 / (1 - beta2) - 1
+    m, length = state["m"] / (1 - beta1**t), most - 2 * t * beta2**t / (1 - beta2**t)
+    if length <= 5:
+        return np.asarray(lr * m)
+    rectified = (length - 4) * (length - 2) * most / ((most - 4) * (most - 2) * length)
+    size = np.sqrt(v) + fields.get("eps", 1e-8) / np.sqrt(1 - beta2**t)  # PyTorch adds eps before the correction
+    return np.asarray(lr * m * np.sqrt(rectified) / size)
+
+
+def _adamax(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """Adam with the largest gradient (Kingma & Ba 2015, algorithm 2)."""
+    beta1, _, _ = _moments(g, step, state, fields)
+    state["max"] = np.maximum(fields.get("beta2", 0.999) * state["max"], np.abs(g) + fields.get("eps", 1e-8))
+    return np.asarray(lr / (1 - beta1 ** (step + 1)) * state["m"] / state["max"])
+
+
+def _adagrad(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """Adagrad (Duchi et al. 2011), with PyTorch's eps."""
+    del step, fields
+    state["max"] = state["max"] + g * g
+    return np.asarray(lr * g / (np.sqrt(state["max"]) + 1e-10))
+
+
+def _adadelta(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """Adadelta (Zeiler 2012), with PyTorch's numbers."""
+    del step, fields
+    state["max"] = 0.9 * state["max"] + 0.1 * g * g
+    change = np.sqrt(state["w"] + 1e-6) / np.sqrt(state["max"] + 1e-6) * g
+    state["w"] = 0.9 * state["w"] + 0.1 * change * change
+    return np.asarray(lr * change)
+
+
+def _rmsprop_of_torch(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """RMSprop (Tieleman & Hinton 2012), with PyTorch's numbers."""
+    del step
+    state["max"] = 0.99 * state["max"] + 0.01 * g * g
+    return np.asarray(lr * g / (np.sqrt(state["max"]) + fields.get("eps", 1e-8)))
+
+
+def _plain(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """Gradient descent."""
+    del step, state, fields
+    return np.asarray(lr * g)
+
+
+def _adam_of_torch(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
+    """Adam (Kingma & Ba 2015, algorithm 1), with PyTorch's numbers."""
+    beta1, _, v = _moments(g, step, state, fields)
+    return np.asarray(lr * state["m"] / (1 - beta1 ** (step + 1)) / (np.sqrt(v) + 1e-8))
+
+
+OTHERS = {
+    "NAdam": _nadam, "RAdam": _radam, "Adamax": _adamax, "Adagrad": _adagrad, "Adadelta": _adadelta,
+    "RMSprop": _rmsprop_of_torch, "plain SGD": _plain, "Adam": _adam_of_torch,
+}  # fmt: skip

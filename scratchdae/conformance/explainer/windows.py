@@ -74,6 +74,22 @@ def switches(conventions: dict[str, Any]) -> list[Switch]:
     return [switch for switch in SWITCHES if switch.id not in idle]
 
 
+BORDERS = {
+    "border_repeated": ("edge", "the border is padded with its own pixels, not with zeros"),
+    "border_reflected": ("reflect", "the border is padded with its reflection, not with zeros"),
+    "border_mirrored": ("symmetric", "the border is padded with its mirror image, the edge twice, not with zeros"),
+    "border_wrapped": ("wrap", "the border is padded with the pixels of the other side, not with zeros"),
+}
+
+
+def bordered(size: int, before: int, after: int, wrong: Wrong) -> Array | None:
+    """Return which pixel stands at each place of an axis that is padded with pixels; None if with zeros."""
+    mode = next((mode for id, (mode, _) in BORDERS.items() if id in wrong), None)
+    if mode is None or (mode == "reflect" and max(before, after) >= size):
+        return None
+    return np.asarray(np.pad(np.arange(size), (before, after), mode=mode))  # type: ignore[call-overload]
+
+
 def seen(x: Array, kernel: tuple[int, int], where: Windows, fill: float = 0.0) -> Array:
     """Return what the windows see of images (B, H, W, C), and `fill` outside: (B, rows, columns, kh, kw, C)."""
     out = np.full((len(x), *where.size, *kernel, x.shape[3]), fill)

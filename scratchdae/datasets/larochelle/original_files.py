@@ -22,10 +22,10 @@ from scratchdae import atomic
 from scratchdae.arguments import Array, choice
 from scratchdae.datasets.dataset import ThreePartDataset
 from scratchdae.datasets.download import checksum, choose_mirrors, fetch_file
-from scratchdae.datasets.files import packed_array
 from scratchdae.datasets.folders import search_folders
 from scratchdae.datasets.larochelle.amat import parse_amat
 from scratchdae.datasets.larochelle.problems import PROBLEMS, SHAPE
+from scratchdae.datasets.reading.arrays import packed_array
 
 MIRRORS = (
     "https://www.iro.umontreal.ca/~lisa/icml2007data/",

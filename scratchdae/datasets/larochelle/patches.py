@@ -3,6 +3,12 @@
 The originals cut them out of 20 pictures found on the internet, which were not published, and left out those whose
 pixels vary little; how little is not told. Here the photographs are the user's, and the threshold is ours: high enough
 that the digits are hard to tell from them, not so high that any of our twelve photographs is left without a patch.
+
+Behind digits the photographs are lightened: a grey level p in [0, 1] becomes p to the power of 0.6. Our twelve are
+dark, 0.39 on average, and would hide less of a white digit than the originals did. The power was calibrated, before any
+network saw these images, on the published errors of support vectors with a Gaussian kernel: here they are 21.3 % on
+bg-img (published 22.61) and 57.8 % on rot-bg-img (55.18). Photographs as they are give 16.8 and 50.6, their square
+roots 22.8 and 59.9; inverted ones, with 1,000 examples to learn from, 43 on bg-img in place of 27.
 """
 
 import os
@@ -11,13 +17,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from scratchdae.arguments import Array, generator, integer
-from scratchdae.datasets.files import read_image
 from scratchdae.datasets.folders import at_home, search_folders
+from scratchdae.datasets.reading.pictures import read_image
 
 LEAST_DEVIATION = 35.0  # grey levels: patches that vary less are left out
 
 _BATCH = 4096  # patches at a time
 _SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".pgm")
+_LIGHTER = np.rint(255 * (np.arange(256) / 255) ** 0.6).astype(np.uint8)
 
 
 def photographs(root: str | os.PathLike[str] | None = None) -> list[Array]:
@@ -33,6 +40,11 @@ def photographs(root: str | os.PathLike[str] | None = None) -> list[Array]:
     raise FileNotFoundError(
         f"photographs were not found in {' or '.join(map(str, folders))}: put a few grey or colour pictures there"
     )
+
+
+def lightened(images: Sequence[Array]) -> list[Array]:
+    """Return photographs, uint8, in which a grey level p in [0, 1] has become p to the power of 0.6."""
+    return [_LIGHTER[image] for image in images]
 
 
 def draw_patches(

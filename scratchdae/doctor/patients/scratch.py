@@ -276,7 +276,7 @@ class Trainee:
             return found
         found = []
         for k, (name, layer) in enumerate(zip(self.model.names, self.layers, strict=True)):
-            x = layer.forward(self.model.own(params, name), x)[0]
+            x = layer.forward(self.model.of_layer(params, name), x)[0]
             if is_activation(layer):
                 found.append(Activity(name_of(layer), x, k == self.last))
         return found

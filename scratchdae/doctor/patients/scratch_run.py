@@ -146,7 +146,7 @@ def _data(folder: Path, fingerprints: dict[str, Any], data: str | Array | None) 
     tried = []
     for name in NAMED if data is None else (os.fspath(data),):
         try:
-            x = np.asarray(files.read(name, channels=False).x)
+            x = np.asarray(files.read(name).x)
         except (OSError, ValueError) as error:
             if data is not None:
                 raise

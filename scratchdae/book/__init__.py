@@ -1,0 +1,3 @@
+"""Pages made of what the project has: today the laboratory, a training in the browser that can be broken."""
+
+from scratchdae.book.laboratory import laboratory as laboratory

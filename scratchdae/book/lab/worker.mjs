@@ -1,0 +1,95 @@
+// The training, off the page's own thread: it steps in short runs between messages, and says how it is.
+
+import { FAILURES, recognise, repairedOf, settingsOf } from "./failures.mjs";
+import { Trainer } from "./trainer.mjs";
+
+const [RUN_MS, SAY_MS, MEASURE_MS] = [25, 90, 700];
+const SHOWN = 8; // pictures
+const FILTERS = 48;
+
+export function serve(scope) {
+  let [trainer, pictures, failure, running, runs, mine] = [null, null, null, false, 0, 0];
+  let [said, measured, losses, steps, since] = [0, 0, [], 0, 0];
+
+  const begin = (settings, turn) => {
+    mine = turn;
+    trainer = new Trainer(pictures, settings);
+    [said, measured, losses, steps, since] = [0, 0, [], 0, performance.now()];
+    say(true);
+  };
+
+  const say = (now) => {
+    const time = performance.now();
+    if (!now && time - said < SAY_MS) return;
+    said = time;
+    const { D, settings, params, test, fed } = trainer;
+    const message = { kind: "state", turn: mine, step: trainer.steps, losses, running, settings, nan: trainer.nan };
+    if (time > since) message.rate = (1000 * steps * settings.batch) / (time - since);
+    if (now || time - measured > MEASURE_MS) {
+      measured = time;
+      message.measured = trainer.measure();
+      message.recognised = failure && trainer.steps ? recognise(failure, trainer, message.measured) : null;
+      [steps, since] = [0, performance.now()];
+    }
+    const rows = Array.from({ length: SHOWN }, (_, i) => [i * D, (i + 1) * D]);
+    message.pictures = rows.map(([from, to]) => ({
+      clean: test.slice(from, to), fed: fed.slice(from, to), z: trainer.answer(fed.subarray(from, to)).z,
+    }));
+    const many = Math.min(FILTERS, settings.hidden);
+    message.filters = Array.from({ length: many }, (_, j) => params.W.filter((_, n) => n % settings.hidden === j));
+    losses = [];
+    scope.postMessage(message);
+  };
+
+  const go = (run) => {
+    if (!running || run !== runs) return;
+    const until = performance.now() + RUN_MS;
+    do {
+      losses.push(trainer.step());
+      steps++;
+    } while (performance.now() < until);
+    say(false);
+    setTimeout(go, 0, run);
+  };
+
+  const asked = {
+    data: (message) => (pictures = message.pictures),
+    start: ({ settings, broken, turn }) => {
+      failure = FAILURES.find((one) => one.id === broken) ?? null;
+      begin(failure === null ? settings : settingsOf(failure, settings), turn);
+    },
+    repair: ({ settings, broken, turn }) => {
+      failure = FAILURES.find((one) => one.id === broken);
+      begin(repairedOf(failure, settings), turn);
+    },
+    run: () => {
+      if (running) return;
+      [running, steps, since] = [true, 0, performance.now()];
+      go(++runs);
+    },
+    pause: () => {
+      running = false;
+      say(true);
+    },
+    one: () => {
+      running = false;
+      losses.push(trainer.step());
+      say(true);
+    },
+    check: () => scope.postMessage({ kind: "check", ...trainer.gradientCheck(16) }),
+    answer: ({ fed, times }) => {
+      let [x, y] = [fed, null];
+      const walk = [fed];
+      for (let t = 0; t < times; t++) {
+        ({ z: x, y } = trainer.answer(x));
+        walk.push(x);
+      }
+      const { W } = trainer.params;
+      const H = trainer.settings.hidden;
+      const most = [...y.keys()].sort((a, b) => y[b] - y[a]).slice(0, 8);
+      const units = most.map((j) => ({ unit: j, y: y[j], filter: W.filter((_, n) => n % H === j) }));
+      scope.postMessage({ kind: "answer", walk, units });
+    },
+  };
+  scope.onmessage = ({ data }) => asked[data.kind](data);
+}

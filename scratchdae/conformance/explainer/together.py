@@ -1,0 +1,143 @@
+"""Judge the explanations of a run together: a name that another case of the same operation refutes goes.
+
+One case may fit many names by accident of its numbers. But whoever answers all cases of an operation with one program
+makes the same mistake in all of them: so each finding is made in every other case too, and held to the answer there.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from scratchdae.arguments import Params
+from scratchdae.conformance.case import Case
+from scratchdae.conformance.comparison import by_value
+from scratchdae.conformance.explainer.account import Account
+from scratchdae.conformance.explainer.accounts import ACCOUNTS
+from scratchdae.conformance.explainer.catalogue import concern
+from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
+from scratchdae.conformance.explainer.presentation import presented
+from scratchdae.conformance.explainer.search import cheapest
+from scratchdae.conformance.explainer.target import Target
+
+NEARLY = 1e3  # allowances by which a case may be off without speaking against a name: another rounding
+
+
+class Answered(NamedTuple):
+    """An answer to a case, and what was said of it by itself: None if it agrees."""
+
+    case: Case
+    answer: Params
+    dtype: str
+    relative: float
+    explanation: Explanation | None
+
+
+class _Held(NamedTuple):
+    account: Account
+    target: Target
+    agrees: bool
+
+
+def judge(answered: Sequence[Answered]) -> list[Explanation | None]:
+    """Return the explanations of a run, each held against all answers of its operation."""
+    groups: dict[str, list[int]] = {}
+    for k, one in enumerate(answered):
+        groups.setdefault(concern(one.case), []).append(k)
+    judged = [one.explanation for one in answered]
+    for indices in groups.values():
+        if any((explanation := judged[k]) is not None and explanation.findings for k in indices):
+            for k, explanation in zip(indices, _together([answered[k] for k in indices]), strict=True):
+                judged[k] = explanation
+    return judged
+
+
+def _together(group: Sequence[Answered]) -> list[Explanation | None]:
+    held = [_hold(one) for one in group]
+    pool: dict[tuple[Any, ...], Finding] = {}
+    for one in group:
+        for finding in one.explanation.findings if one.explanation else ():
+            pool.setdefault(_key(finding), finding)
+    verdicts = {key: [_made(finding, one) for one in held] for key, finding in pool.items()}
+    # A case that nothing explains and that a finding does not fit speaks against it for good: it would be a wrong name.
+    open_cases = [
+        k
+        for k, one in enumerate(group)
+        if one.explanation
+        and not one.explanation.findings
+        and not any((v := verdicts[key][k]) and v[0] for key in pool)
+    ]
+    out = {key for key in pool if any((made := verdicts[key][k]) is not None and not made[0] for k in open_cases)}
+    judged: list[Explanation | None] = []
+    for k, one in enumerate(group):
+        if one.explanation is None or one.explanation.first_difference is None:
+            judged.append(one.explanation)
+            continue
+        own = {key: finding for finding in one.explanation.findings if (key := _key(finding)) not in out}
+        for key in [key for key in pool if key not in out]:  # what fits here too, though less would do in this case
+            if key not in own and (made := verdicts[key][k]) is not None and made[0]:
+                own[key] = made[1]
+        against = {key: sum(made is not None and not made[0] for made in verdicts[key]) for key in own}
+        fewest = min(against.values(), default=0)
+        kept = cheapest(finding for key, finding in own.items() if against[key] == fewest)
+        # a number that the other cases do not have explains nothing
+        kept = tuple(finding for finding in kept if not fewest or finding.weight < 3)
+        # of two mistakes, the one that does nothing in this case is not told for it
+        parts = [_part(finding, one.explanation.findings) for finding in kept]
+        kept = tuple(part for n, part in enumerate(parts) if part not in parts[:n])
+        judged.append(replace(one.explanation, findings=kept, refuted=bool(kept and fewest)))
+    return judged
+
+
+def _part(finding: Finding, own: Sequence[Finding]) -> Finding:
+    """Return the part of a finding that is enough for a case by itself; the whole if none is."""
+    return next((one for one in own if one.ids < finding.ids), finding)
+
+
+def _hold(one: Answered) -> _Held:
+    target = Target(one.case.expected, one.answer, one.relative, by_value(one.case), one.dtype)
+    with np.errstate(all="ignore"):
+        told = ACCOUNTS[one.case.operation](one.case, target.found, one.dtype)
+        account = presented(told, target, one.case.inputs)
+    return _Held(account, target, one.explanation is None)
+
+
+def _key(finding: Finding) -> tuple[Any, ...]:
+    """Say what a finding is, whatever the case: the names, and the numbers that have none."""
+    return tuple(sorted((one.id, "" if one.weight == 1 else f"{_number(one):.6g}") for one in finding.mistakes))
+
+
+def _number(mistake: Mistake) -> float:
+    return next(iter(mistake.recovered.values()), 0.0)
+
+
+def _made(finding: Finding, one: _Held) -> tuple[bool, Finding] | None:
+    """Make the mistakes of a finding in another case: whether that is the answer; None if the case cannot say."""
+    switches = {switch.id: switch for switch in one.account.switches}
+    wrong, mistakes = dict[str, Any](), list[Mistake]()
+    for mistake in finding.mistakes:
+        id, value = mistake.turned
+        switch = switches.get(id)
+        if switch is None or value is None:
+            return None  # it cannot be made here, or nobody knows with what
+        if switch.unknown is None:
+            wrong[id] = True
+            mistakes.append(replace(mistake, sentence=switch.sentence))
+            continue
+        names = switch.unknown.named if mistake.weight == 1 else ()
+        meant = next((named for named in names if named.id == mistake.id), None)
+        if mistake.weight == 1 and meant is None:
+            return None
+        wrong[id] = value if meant is None else meant.value
+        sentence = mistake.sentence if meant is None else meant.sentence
+        mistakes.append(replace(mistake, sentence=sentence, recovered=dict.fromkeys(mistake.recovered, wrong[id])))
+    with np.errstate(all="ignore"):
+        told = one.account.told(wrong)
+    misfit = one.target.misfit(told, NEARLY)
+    fits = misfit <= 1
+    if fits and one.agrees:
+        return None  # it makes no difference here
+    if not fits and (misfit <= NEARLY or not all(np.isfinite(array).all() for array in one.target.found.values())):
+        return None  # it may be rounded otherwise, or what overflows hides it
+    return fits, Finding(tuple(mistakes))

@@ -1,0 +1,59 @@
+"""The laboratory in Node."""
+
+import base64
+import json
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from scratchdae.book import laboratory as page
+
+RUN = Path(__file__).with_name("lab_run.mjs")
+
+
+def missing(message):
+    """Skip on a user's machine, fail in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
+
+
+@pytest.fixture(scope="session")
+def in_node():
+    """Return a function that runs a part of the laboratory and returns what it says."""
+    node = shutil.which("node")
+    if node is None:
+        missing("needs Node (node), which is not installed")
+
+    def run(what, **given):
+        answer = subprocess.run(
+            [node, str(RUN), what], input=json.dumps(given), capture_output=True, text=True, check=False
+        )
+        assert answer.returncode == 0, answer.stderr
+        return json.loads(answer.stdout)
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def pictures():
+    """Return the digits of the page, as Node takes them."""
+    from scratchdae.book.laboratory import TRAINED
+    from scratchdae.book.laboratory import pictures as digits
+
+    x = digits()
+    return {
+        name: base64.b64encode(part.tobytes()).decode()
+        for name, part in (("train", x[:TRAINED]), ("test", x[TRAINED:]))
+    }
+
+
+@pytest.fixture(scope="session")
+def page_file(tmp_path_factory):
+    """Write the page."""
+    path = tmp_path_factory.mktemp("lab") / "lab.html"
+    path.write_text(page(), encoding="utf-8")
+    return path
