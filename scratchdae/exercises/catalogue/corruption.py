@@ -62,6 +62,18 @@ def _fewer(inputs: Params, found: Params) -> bool:
     return bool((gone <= count).all() and gone.mean() < 0.97 * count)
 
 
+def _one_of_three(inputs: Params, found: Params) -> bool:
+    """Whether each entry is 0, 1 or x, and there are some of each."""
+    x, own = inputs["x"], found["x_tilde"]
+    return bool(
+        own.shape == x.shape
+        and np.isin(own[own != x], (0, 1)).all()
+        and (own == 0).any()
+        and (own == 1).any()
+        and (own == x).any()
+    )
+
+
 masking = exercise(
     2, "masking",
     Task(
@@ -78,6 +90,7 @@ masking = exercise(
             "nothing destroyed": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == i["x"]).all())),
             "rounded down": Shows(lambda i, f, e: _kept(i, f) and bool((_gone(f) == int(i["nu"] * i["x"].shape[1])).all())),
             "noise added": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] % 1 != 0).all() and (f["x_tilde"] != i["x"]).mean() > 0.05) and not bool(np.allclose(f["x_tilde"] / i["x"], (f["x_tilde"] / i["x"]).flat[0]))),
+            "salt and pepper": Shows(lambda i, f, e: _one_of_three(i, f)),
             "set to 1": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == 1).any() and ((f["x_tilde"] == 1) | (f["x_tilde"] == i["x"])).all())),
             "by chance": Shows(lambda i, f, e: _kept(i, f) and _varies(i, f) and not _fewer(i, f) and abs(_gone(f).mean() / i["x"].shape[1] - i["nu"]) < 0.1),
         },

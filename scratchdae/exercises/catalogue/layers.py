@@ -14,6 +14,7 @@ def _images(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]
     """Images of few grey levels, so that windows have ties, some of them all zeros; and a gradient of the pooled."""
     shape = (sizes["B"], 2 * sizes["K"], 2 * sizes["F"])
     x = rng.integers(-1, 3, shape).astype(float)
+    x[0, :2, :2], x[1, :2, :2] = -1, 0  # a window below zero, and one of zeros alone
     return {"x": x, "dy": rng.normal(size=(shape[0], shape[1] // 2, shape[2] // 2))}
 
 

@@ -58,3 +58,21 @@ def mask(x, nu, rng):
     out = x.flatten()
     out[rng.permutation(out.size)[:round(nu * out.size)]] = 0
     return out.reshape(x.shape)
+# %% two at once: by chance, and rescaled => rescaled
+def mask(x, nu, rng):
+    return x * (rng.random(x.shape) > nu) / (1 - nu)
+# %% two at once: one row for all, keeps nu => ν is kept
+def mask(x, nu, rng):
+    out = x.copy()
+    out[:, rng.permutation(x.shape[1])[round(nu * x.shape[1]):]] = 0
+    return out
+# %% gaussian noise => noise added
+def mask(x, nu, rng):
+    return x + nu * rng.standard_normal(x.shape)
+# %% salt and pepper => salt and pepper
+def mask(x, nu, rng):
+    out = x.copy()
+    for row in out:
+        chosen = rng.permutation(len(row))[:round(nu * len(row))]
+        row[chosen] = rng.integers(0, 2, len(chosen))
+    return out

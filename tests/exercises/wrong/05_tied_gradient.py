@@ -57,3 +57,12 @@ def tied_gradient(da_z, x_tilde, y, W):
     first = da_z.T @ y
     y *= 1 - y
     return first + x_tilde.T @ (da_z @ W * y)
+# %% two at once: no encoder, averaged
+def tied_gradient(da_z, x_tilde, y, W):
+    return da_z.T @ y / len(y)
+# %% two at once: slope and average
+def encoder_part(da_z, x_tilde, y, W):
+    return x_tilde.T @ (da_z @ W) / len(y)
+# %% two at once: tanh's slope, sign
+def tied_gradient(da_z, x_tilde, y, W):
+    return -(da_z.T @ y + x_tilde.T @ (da_z @ W * (1 - y**2)))

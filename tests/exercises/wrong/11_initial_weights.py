@@ -32,3 +32,10 @@ def initial_weights(fan_in, fan_out, rng):
 # %% one column for all => one row for all
 def initial_weights(fan_in, fan_out, rng):
     return np.tile(rng.normal(0, np.sqrt(2 / fan_in), (fan_in, 1)), (1, fan_out))
+# %% two at once: transposed, LeCun
+def initial_weights(fan_in, fan_out, rng):
+    return rng.normal(0, np.sqrt(1 / fan_in), (fan_out, fan_in))
+# %% Glorot's uniform => Glorot's
+def initial_weights(fan_in, fan_out, rng):
+    a = np.sqrt(6 / (fan_in + fan_out))
+    return rng.uniform(-a, a, (fan_in, fan_out))

@@ -104,3 +104,11 @@ def through_time(dhs, xs, W, U, b):
         dW, dU, db = dW + xs[:, t].T @ da, dU + h.T @ da, db + da.sum(0)
         h, c = o * tc, new
     return dW, dU, db
+# %% two at once: order and no forget gate
+def step(x, h, c, W, U, b):
+    H = h.shape[1]
+    a = x @ W + h @ U + b
+    s = lambda v: 1 / (1 + np.exp(-v))
+    i, f, o, g = s(a[:, :H]), s(a[:, H:2*H]), s(a[:, 2*H:3*H]), np.tanh(a[:, 3*H:])
+    c = c + i * g
+    return o * np.tanh(c), c

@@ -52,3 +52,15 @@ def pretrain(x, sizes, train):
     y = 1 / (1 + np.exp(-(x @ W1 + b1)))
     W2, b2 = train(y, sizes[1])
     return W1, b1, W2, b2, y @ W2 + b2
+# %% two at once: no bias, sizes
+def pretrain(x, sizes, train):
+    s = lambda a: 1 / (1 + np.exp(-a))
+    W1, b1 = train(x, sizes[1])
+    y = s(x @ W1)
+    W2, b2 = train(y, sizes[0])
+    return W1, b1, W2, b2, s(y @ W2)
+# %% the wrong stacking: three layers' worth of training on x
+def pretrain(x, sizes, train):
+    W1, b1 = train(x, sizes[0])
+    W2, b2 = train(x @ W1, sizes[1])
+    return W1, b1, W2, b2, 1 / (1 + np.exp(-(x @ W1 @ W2 + b2)))
