@@ -164,8 +164,8 @@ def named(adapter, case):
 
 
 assert all(result.status != "disagrees" for result in reports["mine"].results), "the reference must agree with itself"
-for case in ("cross_entropy_paper", "cross_entropy_extreme"):  # answers of one operation are explained together
-    assert named("BCELoss", case) == [{"reduction:element_mean", "clamped_logarithms"}], named("BCELoss", case)
+assert named("BCELoss", "cross_entropy_paper") == [{"reduction:element_mean"}], named("BCELoss", "cross_entropy_paper")
+assert named("BCELoss", "cross_entropy_extreme") == [{"reduction:element_mean", "clamped_logarithms"}]
 assert named("BCELoss", "cross_entropy_mean") is None, "with the mean as convention BCELoss is right"
 assert named("BinaryCrossentropy", "cross_entropy_paper") is None, "unsaturated, the clip does nothing"
 assert named("BinaryCrossentropy", "cross_entropy_extreme") == [{"clipped_probabilities"}]
