@@ -83,7 +83,10 @@ def _row(student: Path, course: Sequence[Due]) -> Row:
         if path.is_symlink() or not path.is_file():
             verdicts.append(Verdict(NOT_BEGUN, where="no file"))
         else:
-            verdicts.append(check_file(due.exercise, path))
+            try:
+                verdicts.append(check_file(due.exercise, path))
+            except Exception as error:  # one submission must not cost the others theirs
+                verdicts.append(Verdict(REFUSED, where=f"the checker failed: {type(error).__name__}: {error}"))
     points = sum(due.weight for due, verdict in zip(course, verdicts, strict=True) if verdict.state == RIGHT)
     return Row(student.name, tuple(verdicts), points)
 

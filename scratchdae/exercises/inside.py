@@ -1,7 +1,7 @@
 """Runs in the child: a student's file, on inputs that come through a pipe; its answers go back through another.
 
 What is right is not known here, so nothing that the file does to this process can make it right. The child is a Python
-of its own (``python -I``), which knows nothing of scratchdae; this file imports nothing of the package.
+of its own, which knows nothing of scratchdae; this file imports nothing of the package.
 
 Before the file is run the child gives up what it does not need: time, memory, files and processes (the system's
 limits), writing, programs, network and signals to others (Landlock and a network namespace, where Linux has them), and,
@@ -50,7 +50,7 @@ def unpack(content: bytes) -> tuple[Any, dict[str, Any]]:
         offset, arrays = 8 + length, {}
         for name, (kind, shape) in shapes.items():
             dtype = np.dtype(kind)
-            if dtype.kind not in "fiubc":
+            if dtype.kind not in "fiub":
                 raise ValueError(f"{name} holds no numbers")
             count = int(np.prod(shape, dtype=object)) if shape else 1
             arrays[name] = np.frombuffer(content, dtype, count, offset).reshape(shape)
@@ -101,9 +101,9 @@ def as_arrays(result: Any, names: list[str]) -> dict[str, Any]:
     arrays = {}
     for name, value in zip(names, result, strict=True):
         array = np.asarray(value.detach().cpu() if hasattr(value, "detach") else value)
-        if array.dtype.kind not in "fiubc":
-            raise TypeError(f"returned {type(value).__name__} as {name}, where numbers are expected")
-        arrays[name] = array
+        if array.dtype.kind not in "fiub":
+            raise TypeError(f"returned {type(value).__name__} as {name}, where real numbers are expected")
+        arrays[name] = array if array.dtype.kind == "f" else array.astype(float)
     return arrays
 
 
@@ -188,7 +188,7 @@ def _shut(seconds: int, memory: int, package: str, path: str) -> None:
         with contextlib.suppress(OSError, AttributeError):
             _landlock(ctypes.CDLL(None, use_errno=True))
     roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path}
-    sys.addaudithook(_guard(tuple(f"{root}/" for root in roots if len(root) > 1), f"{package}/", path))
+    sys.addaudithook(_guard(tuple(root + os.sep for root in roots if len(root) > 1), package + os.sep, path))
 
 
 def _landlock(libc: Any) -> None:
@@ -222,6 +222,8 @@ def _guard(roots: tuple[str, ...], package: str, path: str) -> Callable[[str, tu
         kind: Any = type,
         text: Any = str,
         whole: Any = int,
+        up: str = os.sep + "..",
+        inside: str = f"{os.sep}scratchdae{os.sep}",
         writing: int = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND,
     ) -> None:
         why = ""
@@ -229,9 +231,9 @@ def _guard(roots: tuple[str, ...], package: str, path: str) -> Callable[[str, tu
             name, mode, flags = args
             if kind(name) is whole:
                 return
-            if kind(name) is not text or name[:1] != "/" or "/../" in name or not name.startswith(roots):
+            if kind(name) is not text or up in name or not name.startswith(roots):
                 why = "read a file" if kind(name) is not text or name != path else ""
-            elif name.startswith(package) or "/scratchdae/" in name:
+            elif name.startswith(package) or inside in name:
                 why = "read the package"
             if flags & writing or (mode is not None and ("w" in mode or "a" in mode or "x" in mode or "+" in mode)):
                 why = "write a file"

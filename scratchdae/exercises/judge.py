@@ -57,11 +57,14 @@ def _named(
     if exact:
         return exact[0] if len(exact) == 1 else None
     for mistake in table:
-        if mistake.shows is not None and all(
-            mistake.shows(case.inputs, answer.outputs, right)
-            for case, answer, right in zip(cases, answers, expected, strict=True)
-        ):
-            return mistake
+        try:
+            if mistake.shows is not None and all(
+                mistake.shows(case.inputs, answer.outputs, right)
+                for case, answer, right in zip(cases, answers, expected, strict=True)
+            ):
+                return mistake
+        except (ArithmeticError, ValueError, IndexError):  # an answer of another shape
+            continue
     return None
 
 
@@ -104,7 +107,7 @@ def _where(name: str, right: Array, own: Array) -> str:
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     wrong = int((apart > 1e-6 * np.abs(right[np.isfinite(right)]).max(initial=0)).sum() + np.isnan(apart).sum())
     share = f" ({wrong} of {right.size} entries differ)" if right.size > 1 else ""
-    return f"{place} is {own[index]:.6g}, expected {right[index]:.6g}{share}"
+    return f"{place} is {float(own[index]):.6g}, expected {float(right[index]):.6g}{share}"
 
 
 def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params], name: str) -> Mistake | str:

@@ -71,7 +71,7 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
         ],
     }  # fmt: skip
     sent = inside.pack(about, {f"{n}/{name}": a for n, r in enumerate(requests) for name, a in r.inputs.items()})
-    command = [sys.executable, "-I", "-B", "-X", "utf8", inside.__file__, str(_PACKAGE)]
+    command = [sys.executable, "-P", "-B", "-X", "utf8", inside.__file__, str(_PACKAGE)]
     environment = {f"{name}_NUM_THREADS": "1" for name in ("OPENBLAS", "OMP", "MKL")}
     environment |= os.environ if sys.platform == "win32" else {"PATH": "/usr/bin:/bin"}
     with tempfile.TemporaryDirectory(prefix="scratchdae-") as folder:
@@ -103,13 +103,13 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
             process.stdout.close()
             process.stderr.close()
     return _session(
-        bytes(results.kept), bytes(said.kept).decode(errors="replace"), process.returncode, late, len(requests), seconds
+        bytes(results.kept), bytes(said.kept).decode(errors="replace"), process.returncode, late, requests, seconds
     )
 
 
-def _session(content: bytes, said: str, status: int, late: bool, wanted: int, seconds: int) -> Session:
+def _session(content: bytes, said: str, status: int, late: bool, requests: Sequence[Request], seconds: int) -> Session:
     """Read the messages; they are the student's, so they may be anything."""
-    answers, absent, error = list[Answer](), "", None
+    answers, absent, error, wanted = list[Answer](), "", None, len(requests)
     try:
         for frame in inside.frames(content):
             about, arrays = inside.unpack(frame)
@@ -123,13 +123,16 @@ def _session(content: bytes, said: str, status: int, late: bool, wanted: int, se
                 for name, array in arrays.items():
                     side, _, own = name.partition("/")
                     parts[side][own] = array
+                asked = requests[len(answers)]
+                if set(parts["out"]) != set(asked.outputs) or set(parts["in"]) != set(asked.inputs):
+                    raise ValueError("these are not the names that were asked for")
                 answers.append(Answer(parts["out"], parts["in"], float(about["seconds"])))
     except (ValueError, TypeError, KeyError, IndexError, AttributeError):
         return Session((), stopped="it wrote into the pipe of its answers", said=said[:_SAID])
     stopped = ""
     if len(answers) < wanted and not absent and error is None:
         stopped = _why(said, status, late, seconds)
-    return Session(tuple(answers[:wanted]), absent, error, stopped, said[:_SAID])
+    return Session(tuple(answers), absent, error, stopped, said[:_SAID])
 
 
 def _why(said: str, status: int, late: bool, seconds: int) -> str:

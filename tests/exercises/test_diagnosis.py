@@ -26,7 +26,12 @@ def test_the_right_answer_passes_and_each_part_of_a_wrong_one_is_told(exercise):
         return check_source(exercise, answer(*parts), Path("x.py"))
 
     assert verdict(floor, cause, repair).state == RIGHT
-    for wrong in ((2 * floor, cause, repair), (None, cause, repair), ("x", cause, repair)):
+    for wrong in (
+        (2 * floor, cause, repair),
+        (None, cause, repair),
+        (10**400, cause, repair),
+        ("x", cause, repair),
+    ):
         assert (verdict(*wrong).state, verdict(*wrong).function) == (WRONG, "FLOOR")
     for wrong in ("F04", "F99", 3, ["F15"]):
         assert (verdict(floor, wrong, repair).state, verdict(floor, wrong, repair).function) == (WRONG, "CAUSE")
@@ -38,6 +43,7 @@ def test_the_right_answer_passes_and_each_part_of_a_wrong_one_is_told(exercise):
         {"lr": -1},
         {"lr": "1"},
         {"init": "x"},
+        {"init": []},
         "lr",
         {"lr": 1, "init": "zeros", "output": "linear"},
     ):

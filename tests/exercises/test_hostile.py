@@ -53,6 +53,14 @@ TRIES = {
         "    import os\n    for fd in range(3, 20):\n        try: os.write(fd, b'\\x00' * 64)\n        except OSError: pass\n"
         "    return 0, 0"
     ),
+    "a message of the right form": (
+        "    import __main__, os, gc, struct\n    m = __main__\n"
+        "    for fd in range(3, 20):\n        try: os.write(fd, m.framed(m.pack({'seconds': 0}, {'out/x': da_z, 'y': y, 'in/db': y})))\n"
+        "        except OSError: pass\n    return 0, 0"
+    ),
+    "complex numbers": "    return (da_z @ W * y * (1 - y)).sum(0) + 1j, da_z.sum(0)",
+    "booleans": "    return (da_z @ W * y * (1 - y)).sum(0) > 0, da_z.sum(0)",
+    "empty arrays": "    return np.zeros(0), np.zeros((0, 3))",
     "the guard's code": (
         "    import gc\n    for f in gc.get_objects():\n        if getattr(f, '__name__', '') == 'guard': f.__code__ = (lambda *a: 0).__code__\n"
         "    open(MARK, 'w')\n    return 0, 0"

@@ -154,11 +154,11 @@ biases = exercise(
             "no slope": lambda da_z, y, W: ((da_z @ W).sum(0), da_z.sum(0)),
             "tanh's slope": lambda da_z, y, W: ((da_z @ W * (1 - y**2)).sum(0), da_z.sum(0)),
             "half a slope": lambda da_z, y, W: ((da_z @ W * y).sum(0), da_z.sum(0)),
-            "an output slope too many": lambda da_z, y, W: (y.sum(0), da_z.sum(0)),
+            "y itself in db": lambda da_z, y, W: (y.sum(0), da_z.sum(0)),
             "kept an axis": lambda *a: (_biases(*a)[0][None], _biases(*a)[1][None]),
             "a sum of everything": lambda *a: (_biases(*a)[0].sum(), _biases(*a)[1].sum()),
             "turned": lambda *a: (-_biases(*a)[0], -_biases(*a)[1]),
-            "db is half of the way": lambda da_z, y, W: ((da_z.sum(0) @ W) * (y * (1 - y)).mean(0), da_z.sum(0)),
+            "slope after the sum": lambda da_z, y, W: ((da_z.sum(0) @ W) * (y * (1 - y)).mean(0), da_z.sum(0)),
         },
     ),
 )  # fmt: skip

@@ -46,7 +46,7 @@ def _refused(repair: object) -> str:
                 number("lr", value, above=0, at_most=10)
             except ValueError as error:
                 return f"REPAIR: {error}"
-        elif name not in _CHOICES or value not in _CHOICES[name]:
+        elif name not in _CHOICES or not isinstance(value, str) or value not in _CHOICES[name]:
             return f"REPAIR: {name} = {value!r} is no setting of run(); lr, init and output are"
     return ""
 
@@ -63,7 +63,7 @@ def _judge(
         if mine is None and not cause and not repair:
             return Verdict(NOT_BEGUN, where="FLOOR, CAUSE and REPAIR are still empty")
         right = floor(_data(text))
-        if not isinstance(mine, int | float) or abs(mine - right) > _WITHIN * right:
+        if not isinstance(mine, int | float) or not (1 - _WITHIN) * right <= mine <= (1 + _WITHIN) * right:
             return Verdict(
                 WRONG, "FLOOR", f"FLOOR is {mine!r}, which is not within 2 % of what it should be", task=told["FLOOR"]
             )

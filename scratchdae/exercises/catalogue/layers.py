@@ -332,7 +332,7 @@ lstm_cell = exercise(
             "dc_before from dc alone": _other_back(dc="dc * f"),
             "do without tanh": _other_back(o="dh * new * o * (1 - o)"),
             "do from d": _other_back(o="d * t * o * (1 - o)"),
-            "dU from x": _other_back(dU="new.T @ a"),
+            "dU with the new cell": _other_back(dU="new.T @ a"),
             "averaged": _other_back(dW="x.T @ a / len(x)", dU="h.T @ a / len(x)", db="a.mean(0)"),
             "db averaged": _other_back(db="a.mean(0)"),
         },

@@ -126,7 +126,7 @@ updates = exercise(
             "weights of the average exchanged": _adam_with(_full, lambda m, g, b1, t: (1 - b1) * m + b1 * g, lambda v, g, b2, t: (1 - b2) * v + b2 * g * g),
             "upwards": _adam_with(lambda *a: -_full(*a)),
             "β to the power 1": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1) / (np.sqrt(v / (1 - b2)) + eps)),
-            "root of the whole": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m * (1 - b1**t) / (np.sqrt(v * (1 - b2**t)) + eps)),
+            "corrections multiplied": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m * (1 - b1**t) / (np.sqrt(v * (1 - b2**t)) + eps)),
         },
         draw=_moments,
     ),
