@@ -1,4 +1,4 @@
-"""Exercises 17 to 19: a failing run is given. What should it reach, why does it not, and what repairs it?
+"""Exercises 17 to 19: a failing run is given, and asked is what it should reach, why it does not, and what repairs it.
 
 The answer is three constants, which are read from the file; the file itself is not run. The repair is tried: the run of
 the skeleton, with what the student changes, on a seed of its own.
