@@ -45,7 +45,7 @@ usage: scratchdae COMMAND [OPTIONS]       denoising autoencoders from scratch
   scratchdae train                        train one on digits, learn to read it
   scratchdae doctor FILE.py               why does your own training fail?
   scratchdae chapters run 01              the idea, run and checked
-  scratchdae exercises                    write it yourself, and be told the mistake
+  scratchdae exercises                    write it yourself, with a checker
   scratchdae floors FILE                  the loss to expect of your own data
   scratchdae gradcheck                    is the gradient right?
   scratchdae conform run --adapter NAME   does another implementation agree?

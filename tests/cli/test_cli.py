@@ -70,10 +70,18 @@ def test_a_command_has_the_help_of_its_own_module(command, capsys):
 def test_the_first_steps_are_commands_that_there_are(capsys):
     assert main([]) == 2
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 9
+    assert len(lines) == 10
     assert max(map(len, lines)) <= 80
     commands = [shlex.split(line[:41].partition("scratchdae ")[2]) for line in lines[2:-1]]
-    assert [command[0] for command in commands] == ["train", "doctor", "chapters", "floors", "gradcheck", "conform"]
+    assert [command[0] for command in commands] == [
+        "train",
+        "doctor",
+        "chapters",
+        "exercises",
+        "floors",
+        "gradcheck",
+        "conform",
+    ]
     for command in commands:
         assert callable(cli._parser(command).parse_args(command).run)
 
