@@ -166,7 +166,10 @@ def sentences(exercise: Exercise, verdict: Verdict, hints: int) -> Sequence[str]
     if hints:
         lines += [f"  {about.sentence}"]
     if hints > 1 and verdict.task is not None:
-        lines += [f"  {verdict.task.equation}", f"  Explained in chapter {exercise.chapter}: scratchdae chapters list"]
+        lines += [
+            f"  {verdict.task.equation}",
+            f"  Explained in chapter {exercise.chapter}: scratchdae chapters run {exercise.chapter}",
+        ]
     if hints < 2:
         lines += ["", f"  More: scratchdae exercises check {exercise.id} {'--hint ' * (hints + 1)}".rstrip()]
     return lines

@@ -24,7 +24,11 @@ from typing import Any
 import numpy as np
 
 REFUSED = 77  # the exit status after something that a file may not do while it is checked
-PEERS = ("torch", "jax", "scipy")  # what a file may use besides NumPy; imported before the doors are shut
+PEERS = {  # what a file may use besides NumPy, and what wakes it before the doors are shut
+    "torch": "import torch",
+    "jax": "import jax.numpy\njax.numpy.zeros(1)",
+    "scipy": "import scipy",
+}
 _SHOWN = 400  # characters of an error's message
 _READS = ("os.listdir", "os.scandir", "os.walk", "os.fwalk", "os.putenv", "os.unsetenv", "os.getxattr", "os.listxattr")
 _FORBIDDEN = (
@@ -127,11 +131,11 @@ def main(package: str) -> None:
         at = getattr(error, "lineno", None)
         tell({"error": ["SyntaxError", str(getattr(error, "msg", error)), _places([at] if at else [], lines)]}, {})
         return
-    used = {name for node in ast.walk(tree) for name in _imports(node)}
-    for peer in used.intersection(PEERS):
+    used = {name for node in ast.walk(tree) for name in _imports(node)}.intersection(PEERS)
+    for peer in used:
         with contextlib.suppress(ImportError):  # said where the file imports it
-            exec(f"import {peer}")
-    _shut(limits["seconds"], limits["memory"] * (8 if used.intersection(PEERS) else 1), package, path)
+            exec(PEERS[peer])
+    _shut(limits["seconds"], limits["memory"], bool(used), package, path)
     module = types.ModuleType("exercise")
     module.__file__ = path
     sys.modules["exercise"] = module
@@ -174,14 +178,16 @@ def _imports(node: ast.AST) -> list[str]:
     return [node.module.partition(".")[0]] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
-def _shut(seconds: int, memory: int, package: str, path: str) -> None:
-    """Give up what is not needed, for good."""
+def _shut(seconds: int, memory: int, peers: bool, package: str, path: str) -> None:
+    """Give up what is not needed, for good; PyTorch and JAX need threads, and eight times the memory."""
+    memory *= 8 if peers else 1
     with contextlib.suppress(ImportError):  # Windows has none
         import resource
 
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
-        for kind, most in (("CPU", seconds), ("FSIZE", 0), ("CORE", 0), ("NOFILE", 64), ("NPROC", 0)):
+        bounds = {"CPU": seconds, "FSIZE": 0, "CORE": 0, "NOFILE": 64} | ({} if peers else {"NPROC": 0})
+        for kind, most in bounds.items():
             with contextlib.suppress(OSError, ValueError):
                 resource.setrlimit(getattr(resource, f"RLIMIT_{kind}"), (most, most))
     if sys.platform == "linux":
@@ -232,7 +238,7 @@ def _guard(roots: tuple[str, ...], package: str, path: str) -> Callable[[str, tu
             if kind(name) is whole:
                 return
             if kind(name) is not text or up in name or not name.startswith(roots):
-                why = "read a file" if kind(name) is not text or name != path else ""
+                why = "" if kind(name) is text and name == path else "read a file"
             elif name.startswith(package) or inside in name:
                 why = "read the package"
             if flags & writing or (mode is not None and ("w" in mode or "a" in mode or "x" in mode or "+" in mode)):
@@ -245,6 +251,7 @@ def _guard(roots: tuple[str, ...], package: str, path: str) -> Callable[[str, tu
         elif event.startswith(forbidden) and event not in reads:
             why = "call " + event
         if why:
+            why += " (" + args[0][:100] + ")" if event == "open" and kind(args[0]) is text else ""
             write(2, ("\nrefused: " + why + "\n").encode())
             leave(status)
 

@@ -15,7 +15,7 @@ from scratchdae.conformance.candidate import describe_status, kill
 from scratchdae.exercises import inside
 
 _PACKAGE = Path(__file__).resolve().parents[1]
-_MEMORY = 2**30  # bytes of address space; eight times as many with PyTorch or JAX
+_MEMORY = 2**30  # bytes of address space
 _MOST = 2**26  # bytes of answers that are read
 _SAID = 4000  # characters of what a file prints that are kept
 

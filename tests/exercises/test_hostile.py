@@ -172,3 +172,13 @@ def test_pytorch_is_served(tmp_path):
     )
     verdict = checking.check_source(EXERCISE, source, tmp_path / "06_biases.py")
     assert verdict.state == checking.RIGHT, verdict.where
+
+
+def test_jax_is_served(tmp_path):
+    pytest.importorskip("jax")
+    source = (
+        "import jax.numpy as jnp\n\ndef bias_gradients(da_z, y, W):\n    da_z, y, W = map(jnp.asarray, (da_z, y, W))\n"
+        "    return (da_z @ W * y * (1 - y)).sum(0), da_z.sum(0)\n"
+    )
+    verdict = checking.check_source(EXERCISE, source, tmp_path / "06_biases.py")
+    assert verdict.state == checking.RIGHT, verdict.where
