@@ -9,6 +9,7 @@ from scratchdae.cli.results import writable_file
 
 
 def add(parser: argparse.ArgumentParser) -> None:
+    parser.description = "Write pages made of what the project has: each one file, which asks no other machine."
     actions = parser.add_subparsers(title="pages", metavar="PAGE")
     parser = actions.add_parser(
         "lab",
