@@ -32,21 +32,21 @@ def torch():
     return require("torch")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def jax():
-    """JAX in double precision, which it does not have by default."""
+    """JAX in double precision, which it does not have by default; each time, for others set it for the process."""
     jax = require("jax")
     jax.config.update("jax_enable_x64", True)
     return jax
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def optax(jax):
     del jax
     return require("optax")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def keras(jax):
     """Keras in double precision, computing with JAX."""
     del jax

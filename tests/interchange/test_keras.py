@@ -4,7 +4,7 @@ import re
 
 import numpy as np
 import pytest
-from networks import CHAINS, EACH, build, examples
+from carried_networks import CHAINS, EACH, build, examples
 
 import scratchdae
 from scratchdae import interchange

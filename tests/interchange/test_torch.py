@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from networks import CHAINS, EACH, OTHERS, build, close, examples
+from carried_networks import CHAINS, EACH, OTHERS, build, close, examples
 from optional_packages import require
 
 torch = require("torch")

@@ -23,7 +23,8 @@ def _levels(module):
         return x + x
 
     seen, double.__module__ = [], module
-    with event.install_listener("numba:compile", effort._Effort()), event.install_listener("numba:compile", Levels()):
+    effort.install()  # which does nothing where another test has had it done
+    with event.install_listener("numba:compile", Levels()):
         assert numba.njit(double)(np.float32(2)) == 4
     return seen
 
