@@ -11,8 +11,8 @@
 Images are channels last here and in Keras, channels first in PyTorch; weights that read a flattened image are put in
 order on the way. Names are those of a plain ``nn.Sequential``, ``0.weight`` and so on: for a module of your own with
 the same layers and other names, ``own.load_state_dict(dict(zip(own.state_dict(), module.state_dict().values())))``.
-What is not carried over, as batch normalisation, is refused with its path, ``encoder.3: BatchNorm2d``. Weights are copied,
-never shared.
+What is not carried over, as batch normalisation, is refused with its path, ``encoder.3: BatchNorm2d``. Weights are
+copied, never shared.
 """
 
 import os
