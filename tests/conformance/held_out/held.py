@@ -1,3 +1,4 @@
+# ruff: noqa: T201
 """The held-out half of the measurement: implementations, wrong and right, that the explanations were not made from.
 
 ``rows()`` are the wrong ones and ``right()`` the right ones. Run as a program, this file checks both in float64 against
@@ -7,6 +8,7 @@ none. Nothing here asks what the report says of them; see measure.py for that.
 
 import contextlib
 import fnmatch
+import hashlib
 import sys
 import time
 import warnings
@@ -87,13 +89,27 @@ def misses(case: Case, answer: dict[str, Any], dtype: str) -> list[str]:
     return wrong
 
 
+def digest(case: Case, answer: dict[str, Any]) -> str:
+    """Return a name for the numbers of an answer, to seven digits: rows that share all of theirs are one mistake."""
+    text = []
+    for name in case.required:
+        with np.errstate(all="ignore"):
+            text.append(f"{name}:" + ",".join(f"{v:.6e}" for v in np.asarray(answer[name], np.float64).ravel() + 0.0))
+    return hashlib.sha1("\n".join(text).encode()).hexdigest()[:12]
+
+
 def checked(some: list[Held]) -> Iterator[tuple[Held, dict[str, list[str]]]]:
     """Yield each row with what it misses in each of its cases."""
+    for row, found in every_answer(some):
+        yield row, {name: misses(cases()[name], answer, row.dtype) for name, answer in found.items()}
+
+
+def every_answer(some: list[Held]) -> Iterator[tuple[Held, dict[str, dict[str, Any]]]]:
+    """Yield each row with its answers by case; those of JavaScript come from one process."""
     scripts = [row for row in some if row.answer is None]
     told = held_javascript.answers(scripts, {row.id: met(row) for row in scripts}) if scripts else {}
     for row in some:
-        found = {case.id: told[row.id, case.id] if row.answer is None else answered(row, case) for case in met(row)}
-        yield row, {name: misses(cases()[name], answer, row.dtype) for name, answer in found.items()}
+        yield row, {c.id: told[row.id, c.id] if row.answer is None else answered(row, c) for c in met(row)}
 
 
 def main() -> int:

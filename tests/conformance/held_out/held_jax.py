@@ -1,4 +1,5 @@
-# ruff: noqa: E501, E731
+# ruff: noqa: E501
+# fmt: off
 """Mistakes in JAX and optax: stop_gradient, default precision, axes, optax's chains and defaults."""
 
 import os

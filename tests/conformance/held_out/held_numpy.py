@@ -1,4 +1,5 @@
-# ruff: noqa: E501, E731, NPY002
+# ruff: noqa: E501, E731
+# fmt: off
 """Mistakes in NumPy: activations, losses, corruption, clipping and penalties.
 
 Each base is a whole implementation; a row replaces one part of it (or two) by what somebody wrote by mistake.

@@ -1,4 +1,5 @@
 # ruff: noqa: E501, E731
+# fmt: off
 """Mistakes in NumPy: layers of images, dense ones, and the LSTM."""
 
 import numpy as np
@@ -87,7 +88,7 @@ def blocks(d, c):
 
 
 def bilinear(x, c):
-    B, H, W, C = x.shape
+    H, W = x.shape[1:3]
     r = np.clip((np.arange(H * c["factor"][0]) + 0.5) / c["factor"][0] - 0.5, 0, H - 1)
     q = np.clip((np.arange(W * c["factor"][1]) + 0.5) / c["factor"][1] - 0.5, 0, W - 1)
     r0, q0 = np.minimum(r.astype(int), H - 2), np.minimum(q.astype(int), W - 2)

@@ -1,4 +1,5 @@
 # ruff: noqa: E501, E731
+# fmt: off
 """Mistakes in NumPy: the denoising autoencoder, its training, and stacks of it."""
 
 import numpy as np

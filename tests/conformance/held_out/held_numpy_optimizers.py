@@ -1,4 +1,5 @@
-# ruff: noqa: E501, E731
+# ruff: noqa: E501, E741
+# fmt: off
 """Mistakes in NumPy: SGD, RMSprop, Adam and AdamW."""
 
 import numpy as np

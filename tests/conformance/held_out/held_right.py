@@ -1,11 +1,37 @@
-# ruff: noqa: E501, E731
+# ruff: noqa: E501
+# fmt: off
 """Right implementations that compute otherwise: other orders, layouts, forms and precisions, all within tolerance."""
 
 import functools
 import math
 
 import numpy as np
-from held_numpy import activation, ae, bce, class_loss, clipping, corruption, dae, dbce, dhub, dleaky, dse, dsig, dsoft, dtanh, hub, leaky, loss, penalty, s, se, sig, soft, sp, tanh
+from held_numpy import (
+    activation,
+    ae,
+    bce,
+    class_loss,
+    clipping,
+    corruption,
+    dae,
+    dbce,
+    dhub,
+    dleaky,
+    dse,
+    dsig,
+    dsoft,
+    dtanh,
+    hub,
+    leaky,
+    loss,
+    penalty,
+    s,
+    se,
+    sig,
+    soft,
+    sp,
+    tanh,
+)
 from held_numpy_layers import conv, dense, elementwise, first, largest, lstm, mean, pool, spread, up
 from held_numpy_layers import even as evenly
 from held_numpy_networks import net, pretrain, stack, training
@@ -127,9 +153,8 @@ def by_fft(i, c):
 
 
 def im2col(i, c):
-    from numpy.lib.stride_tricks import sliding_window_view
-
     from held_numpy_layers import before
+    from numpy.lib.stride_tricks import sliding_window_view
 
     x, W, d = i["x"], i["W"], i["d_output"]
     (kh, kw), (sh, sw) = c["kernel"], c["stride"]

@@ -1,4 +1,5 @@
 # ruff: noqa: E501
+# fmt: off
 """Right implementations in PyTorch, by automatic differentiation, in double and single precision."""
 
 import held_torch as pt

@@ -1,4 +1,4 @@
-"""A row of the held-out set: an implementation that a stranger wrote, and a sentence that says what is wrong with it."""
+"""A row of the held-out set: an implementation as a stranger writes it, and a sentence that says what is wrong."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
@@ -30,7 +30,9 @@ class Rows:
         self.language, self.prefix = language, prefix
         self.all: list[Held] = []
 
-    def wrong(self, name: str, said: str | tuple[str, str], cases: str, answer: Any, dtype: str = "float64", **how: Any) -> None:
+    def wrong(
+        self, name: str, said: str | tuple[str, str], cases: str, answer: Any, dtype: str = "float64", **how: Any
+    ) -> None:
         """Add a mistake, or two; `cases` are patterns with spaces between them, `how` is what the base takes."""
         mistakes = (said,) if isinstance(said, str) else said
         self.all.append(self._held(name, " ".join(mistakes), cases, answer, dtype, mistakes, how))

@@ -1,4 +1,5 @@
-# ruff: noqa: E501, E731
+# ruff: noqa: E501, E741
+# fmt: off
 """Mistakes in PyTorch: functions, losses, autoencoders, training and stacks, with autograd, nn and optim."""
 
 import numpy as np

@@ -1,4 +1,5 @@
-# ruff: noqa: E501, E731
+# ruff: noqa: E501
+# fmt: off
 """Mistakes in PyTorch: layers of images in another framework's conventions, nn.LSTM, dropout."""
 
 import torch
