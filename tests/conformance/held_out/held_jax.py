@@ -33,7 +33,7 @@ def activation(t, c, f):
 
 
 wrong("softmax_axis0", "jax.nn.softmax has axis=0.", "activation/softmax_*", activation, f=lambda a, c: jax.nn.softmax(a, axis=0))
-wrong("leaky_default", "jax.nn.leaky_relu has its default negative_slope.", "activation/leaky_relu_*", activation, f=lambda a, c: jax.nn.leaky_relu(a))
+wrong("leaky_default", "jax.nn.leaky_relu has its default negative_slope.", "activation/leaky_relu_ordinary", activation, f=lambda a, c: jax.nn.leaky_relu(a))
 wrong("leaky_kink", "jax.nn.leaky_relu is used, whose derivative at 0 is 1.", "activation/leaky_relu_at_the_kink", activation, f=lambda a, c: jax.nn.leaky_relu(a, c["slope"]))
 wrong("relu_maximum", "jnp.maximum(a, 0) halves the gradient at 0.", "activation/relu_at_the_kink", activation, f=lambda a, c: jnp.maximum(a, 0))
 wrong("hard_sigmoid", "jax.nn.hard_sigmoid stands for the sigmoid.", "activation/sigmoid_*", activation, f=lambda a, c: jax.nn.hard_sigmoid(a))
@@ -122,8 +122,8 @@ wrong("opt_eps_root", "eps is passed as eps_root.", "optimizer/adam_optax optimi
 wrong("opt_eps_for_root", "eps_root is passed as eps.", "optimizer/adam_optax_eps_root_tiny", optimizer, make=lambda c, lr: optax.adam(lr, eps=c["eps"]))
 wrong("opt_adamw_default", "optax.adamw keeps its weight decay of 1e-4.", "optimizer/adamw_optax", optimizer, make=lambda c, lr: optax.adamw(lr))
 wrong("opt_decay_order", "add_decayed_weights stands before scale_by_adam: it is L2.", "optimizer/adamw_optax", optimizer, make=lambda c, lr: optax.chain(optax.add_decayed_weights(c["weight_decay"]), optax.scale_by_adam(), optax.scale_by_learning_rate(lr)))
-wrong("opt_decay_sign", "add_decayed_weights stands after the learning rate: the weights grow, without the rate.", "optimizer/adamw_optax", optimizer, make=lambda c, lr: optax.chain(optax.scale_by_adam(), optax.scale_by_learning_rate(lr), optax.add_decayed_weights(c["weight_decay"])))
-wrong("opt_rms_torch", "optax.rmsprop with its defaults stands for PyTorch's.", "optimizer/rmsprop_torch optimizer/rmsprop_torch_tiny", optimizer, make=lambda c, lr: optax.rmsprop(lr))
+wrong("pair_opt_decay_last", ("add_decayed_weights stands after the change of sign, so that weights grow.", "The decay is not multiplied by the learning rate."), "optimizer/adamw_optax", optimizer, make=lambda c, lr: optax.chain(optax.scale_by_adam(), optax.scale_by_learning_rate(lr), optax.add_decayed_weights(c["weight_decay"])))
+wrong("pair_opt_rms_torch", ("optax.rmsprop keeps its decay rate of 0.9 where PyTorch has 0.99.", "Its eps is inside the root."), "optimizer/rmsprop_torch_tiny", optimizer, make=lambda c, lr: optax.rmsprop(lr))
 wrong("opt_rms_centred", "optax.rmsprop is not told to be centred.", "optimizer/rmsprop_optax_centred", optimizer, make=lambda c, lr: optax.rmsprop(lr, c["decay_rate"], c["eps"]))
 wrong("opt_rms_trace_first", "The trace stands before the rescaling by the mean square.", "optimizer/rmsprop_optax_momentum", optimizer, make=lambda c, lr: optax.chain(optax.trace(c["momentum"]), optax.scale_by_rms(c["decay_rate"], c["eps"]), optax.scale_by_learning_rate(lr)))
 wrong("opt_ema", "optax.ema stands for optax.trace.", "optimizer/sgd_optax_momentum", optimizer, make=lambda c, lr: optax.chain(optax.ema(c["momentum"], debias=False), optax.scale_by_learning_rate(lr)))

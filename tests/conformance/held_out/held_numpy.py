@@ -229,7 +229,7 @@ wrong("pair_mse_half_mean", ("The squared error has a factor 1/2 in loss and gra
 wrong("pair_huber_smooth_one", ("The gradient of the Huber loss beyond delta lacks the factor delta.", "The gradient is not divided by the batch."), HU, loss, entry=hub, slope=lambda a, t, c: np.where(ae(a, t, c) <= c["delta"], a - t, np.sign(a - t)), grad_by=BY_NOTHING)
 wrong("pair_bce_bits_mean", ("The cross-entropy is measured in bits.", "It is averaged over all entries where it should be summed over the components."), "loss/cross_entropy_paper", loss, entry=lambda a, t, c: bce(a, t, c) / np.log(2), slope=dbce, loss_by=BY_MEAN)
 wrong("pair_bce_clip_extra", ("Probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm.", "The gradient has a factor z (1 - z) too many."), CE, loss, entry=lambda a, t, c: -t * np.log(np.clip(s(a), 1e-7, 1 - 1e-7)) - (1 - t) * np.log(1 - np.clip(s(a), 1e-7, 1 - 1e-7)), slope=lambda a, t, c: (s(a) - t) * s(a) * s(-a))
-wrong("pair_mae_zero_sum", ("The gradient of the absolute error at zero is 1.", "Loss and gradient are summed over the batch."), "loss/absolute_error_paper loss/absolute_error_ties", loss, entry=ae, slope=lambda a, t, c: np.where(a >= t, 1.0, -1.0), loss_by=BY_NOTHING)
+wrong("pair_mae_zero_sum", ("The gradient of the absolute error at zero is 1.", "Loss and gradient are summed over the batch."), "loss/absolute_error_ties", loss, entry=ae, slope=lambda a, t, c: np.where(a >= t, 1.0, -1.0), loss_by=BY_NOTHING)
 
 SCE = "loss/softmax_cross_entropy_*"
 
@@ -256,7 +256,7 @@ wrong("sce_log_of_rounded", "The logarithm is taken of a softmax that has rounde
 wrong("sce_eps", "1e-12 is added to the probabilities before the logarithm.", SCE, class_loss, logp=lambda a: np.log(softmax(a) + 1e-12))
 wrong("sce_log10", "The logarithm of the softmax cross-entropy is that to base 10.", "loss/softmax_cross_entropy_paper", class_loss, logp=lambda a: np.log10(softmax(a)))
 wrong("sce_probability_loss", "The loss is minus the probability of the label: the logarithm is left out.", SCE, class_loss, logp=softmax)
-wrong("sce_aliased", "The one-hot row is subtracted from the probabilities in place, and the loss is then computed from what is left.", "loss/softmax_cross_entropy_paper", class_loss, logp=lambda a: np.log(np.abs(softmax(a) - 1)))
+wrong("sce_aliased", "The one-hot row is subtracted from the probabilities in place, and the loss is then the logarithm of a negative number.", "loss/softmax_cross_entropy_paper", class_loss, logp=lambda a: np.log(softmax(a) - 1))
 wrong("sce_smoothing", "The gradient is taken of labels smoothed by 0.1, the loss of hard ones.", SCE, class_loss, grad=lambda p, o, a: p - (0.9 * o + 0.1 / o.shape[1]))
 wrong("sce_no_max", "The largest logit is not taken out before exp, so it overflows.", SCE, class_loss, logp=lambda a: a - np.log(np.exp(a).sum(1, keepdims=True)))
 wrong("pair_sce_sum_one_based", ("The softmax cross-entropy is summed over the batch.", "Labels are taken to be counted from 1."), SCE, class_loss, loss_by=lambda a: 1, label=lambda t, k: t - 1)

@@ -118,7 +118,7 @@ def corrupted(i, c, f):
 wrong("mask_dropout", "Destroyed components are dropped by dropout's rule: the rest is divided by what is kept.", "corruption/masking", corrupted, f=lambda t, c: t["x"].masked_fill(t["mask"], 0) / (~t["mask"]).double().mean())
 wrong("mask_filled_inverse", "masked_fill is called with the inverted mask.", "corruption/masking*", corrupted, f=lambda t, c: t["x"].masked_fill(~t["mask"], 0))
 wrong("noise_clamped", "The noisy image is clamped to [0, 1].", "corruption/gaussian", corrupted, f=lambda t, c: (t["x"] + c["sigma"] * t["noise"]).clamp(0, 1))
-wrong("noise_variance", "sigma is taken for a standard deviation where it was squared before.", "corruption/gaussian", corrupted, f=lambda t, c: t["x"] + c["sigma"] ** 2 * t["noise"])
+wrong("noise_variance", "sigma is taken for a standard deviation and squared to a variance by mistake.", "corruption/gaussian", corrupted, f=lambda t, c: t["x"] + c["sigma"] ** 2 * t["noise"])
 wrong("salt_where_order", "The arguments of torch.where are exchanged.", "corruption/salt_and_pepper", corrupted, f=lambda t, c: torch.where(t["mask"], t["x"], t["coin"].double()))
 wrong("salt_coin_ignored", "A destroyed component is always 1.", "corruption/salt_and_pepper", corrupted, f=lambda t, c: t["x"].masked_fill(t["mask"], 1))
 
@@ -293,9 +293,9 @@ def optimizer(i, c, make):
 
 O = torch.optim
 wrong("opt_sgd_for_keras", "torch.optim.SGD stands for Keras': the learning rate is outside the velocity.", "optimizer/sgd_keras_momentum optimizer/sgd_keras_nesterov", optimizer, make=lambda p, c: O.SGD(p, momentum=c["momentum"], nesterov=c["nesterov"]))
-wrong("opt_sgd_wd_for_keras", "torch.optim.SGD's weight decay stands for Keras', which is decoupled.", "optimizer/sgd_keras_momentum_weight_decay", optimizer, make=lambda p, c: O.SGD(p, momentum=c["momentum"], weight_decay=c["weight_decay"]))
+wrong("pair_opt_sgd_wd_for_keras", ("torch.optim.SGD's weight decay goes into the gradient, where Keras' is decoupled.", "Its learning rate is outside the velocity."), "optimizer/sgd_keras_momentum_weight_decay", optimizer, make=lambda p, c: O.SGD(p, momentum=c["momentum"], weight_decay=c["weight_decay"]))
 wrong("opt_adam_for_keras", "torch.optim.Adam stands for Keras': its eps is added after the correction.", "optimizer/adam_keras*", optimizer, make=lambda p, c: O.Adam(p, betas=(c["beta1"], c["beta2"]), eps=c["eps"]))
-wrong("opt_adam_default_eps", "torch.optim.Adam keeps its eps of 1e-8 where 1e-7 is asked.", "optimizer/adam_keras*", optimizer, make=lambda p, c: O.Adam(p, betas=(c["beta1"], c["beta2"])))
+wrong("pair_opt_adam_default_eps", ("torch.optim.Adam keeps its eps of 1e-8 where 1e-7 is asked.", "It adds eps after the bias correction, where Keras adds it before."), "optimizer/adam_keras*", optimizer, make=lambda p, c: O.Adam(p, betas=(c["beta1"], c["beta2"])))
 wrong("opt_adam_for_adamw", "Adam with weight_decay stands for AdamW.", "optimizer/adamw_torch optimizer/adamw_optax", optimizer, make=lambda p, c: O.Adam(p, weight_decay=c["weight_decay"], eps=c["eps"]))
 wrong("opt_adamw_for_adam", "AdamW stands for Adam with L2.", "optimizer/adam_torch_l2", optimizer, make=lambda p, c: O.AdamW(p, weight_decay=c["weight_decay"], eps=c["eps"]))
 wrong("opt_adamw_default_decay", "AdamW keeps its default weight decay of 0.01.", "optimizer/adamw_torch optimizer/adamw_optax", optimizer, make=lambda p, c: O.AdamW(p, eps=c["eps"]))
@@ -303,8 +303,7 @@ wrong("opt_adam_default_betas", "Adam keeps its default betas.", "optimizer/adam
 wrong("opt_adam_amsgrad", "amsgrad=True is left on.", "optimizer/adam_torch optimizer/adam_torch_betas", optimizer, make=lambda p, c: O.Adam(p, betas=(c["beta1"], c["beta2"]), amsgrad=True))
 wrong("opt_adamax", "Adamax stands for Adam.", "optimizer/adam_torch optimizer/adam_torch_betas", optimizer, make=lambda p, c: O.Adamax(p, betas=(c["beta1"], c["beta2"])))
 wrong("opt_nadam", "NAdam stands for Adam.", "optimizer/adam_torch optimizer/adam_torch_betas", optimizer, make=lambda p, c: O.NAdam(p, betas=(c["beta1"], c["beta2"])))
-wrong("opt_rms_for_keras", "torch.optim.RMSprop with its own alpha of 0.99 stands for Keras'.", "optimizer/rmsprop_keras optimizer/rmsprop_keras_tiny", optimizer, make=lambda p, c: O.RMSprop(p, eps=c["eps"]))
-wrong("opt_rms_alpha_only", "torch.optim.RMSprop has the right alpha, but its eps is outside the root.", "optimizer/rmsprop_keras* optimizer/rmsprop_optax*", optimizer, make=lambda p, c: O.RMSprop(p, alpha=c["decay_rate"], eps=c["eps"], momentum=c["momentum"], centered=c["centred"]))
+wrong("opt_rms_alpha_only", "torch.optim.RMSprop has the right alpha, but its eps is outside the root.", "optimizer/rmsprop_keras optimizer/rmsprop_keras_tiny optimizer/rmsprop_keras_centred optimizer/rmsprop_optax optimizer/rmsprop_optax_tiny optimizer/rmsprop_optax_centred", optimizer, make=lambda p, c: O.RMSprop(p, alpha=c["decay_rate"], eps=c["eps"], momentum=c["momentum"], centered=c["centred"]))
 wrong("opt_rms_not_centred", "centered=False is left at its default.", "optimizer/rmsprop_torch_centred", optimizer, make=lambda p, c: O.RMSprop(p, alpha=c["decay_rate"]))
 wrong("opt_adagrad", "Adagrad stands for RMSprop.", "optimizer/rmsprop_torch optimizer/rmsprop_keras", optimizer, make=lambda p, c: O.Adagrad(p, eps=c["eps"]))
 wrong("opt_sgd_no_nesterov", "nesterov=False is left at its default.", "optimizer/sgd_torch_nesterov* optimizer/sgd_optax_nesterov", optimizer, make=lambda p, c: O.SGD(p, momentum=c["momentum"], weight_decay=c["weight_decay"]))
