@@ -121,7 +121,7 @@ wrong("identity_no_gradient", "The backward pass of the identity returns ones an
 wrong("identity_times_a", "The backward pass of the identity multiplies the gradient by the value.", "activation/identity_ordinary", activation, f=lambda a, c: a, df=lambda a, y, d, c: d * y)
 
 wrong("pair_softmax_axis_diagonal", ("The softmax runs over the batch axis.", "Its backward pass uses the diagonal of the Jacobian alone."), SOFT, activation, f=lambda a, c: softmax(a, 0), df=lambda a, y, d, c: d * y * (1 - y))
-wrong("pair_leaky_slope_zero", ("The slope of leaky ReLU is 0.01, whatever is asked.", "Its derivative at exactly 0 is 1."), LEAKY, activation, f=lambda a, c: np.where(a > 0, a, 0.01 * a), df=lambda a, y, d, c: d * np.where(a >= 0, 1, 0.01))
+wrong("pair_leaky_slope_zero", ("The slope of leaky ReLU is 0.01, whatever is asked.", "Its derivative at exactly 0 is 1."), "activation/leaky_relu_at_the_kink", activation, f=lambda a, c: np.where(a > 0, a, 0.01 * a), df=lambda a, y, d, c: d * np.where(a >= 0, 1, 0.01))
 wrong("pair_sigmoid_clip_y", ("The pre-activation is clipped to [-15, 15] before the sigmoid.", "The derivative is y, without the factor 1 - y."), SIG, activation, f=lambda a, c: s(np.clip(a, -15, 15)), df=lambda a, y, d, c: d * y)
 wrong("pair_tanh_lecun_plain", ("LeCun's scaled tanh is used.", "Its derivative is 1 - y squared, without the scales."), TANH, activation, f=lambda a, c: 1.7159 * np.tanh(2 * a / 3), df=dtanh)
 wrong("pair_softplus_log2_relu", ("Softplus is taken to base 2.", "Its backward pass is that of ReLU."), PLUS, activation, f=lambda a, c: np.logaddexp2(0, a), df=lambda a, y, d, c: d * (a > 0))

@@ -313,7 +313,7 @@ wrong("opt_maximize", "maximize=True is left on.", "optimizer/sgd_plain optimize
 wrong("opt_all_decay", "One group of parameters: the biases decay as well.", "optimizer/sgd_weight_decay_weights_alone", optimizer, make=lambda p, c: O.SGD(p, weight_decay=c["weight_decay"]))
 wrong("opt_no_bias_decay", "Biases are put into a group without decay.", "optimizer/sgd_torch_weight_decay optimizer/adamw_torch", optimizer, make=lambda p, c: (O.SGD if c["rule"] == "sgd" else O.AdamW)([{"params": [p[0]], "weight_decay": c["weight_decay"]}, {"params": [p[1]], "weight_decay": 0.0}]))
 wrong("pair_opt_adam_amsgrad_eps", ("amsgrad=True is left on.", "eps is 1e-4."), "optimizer/adam_torch optimizer/adam_torch_betas", optimizer, make=lambda p, c: O.Adam(p, betas=(c["beta1"], c["beta2"]), amsgrad=True, eps=1e-4))
-wrong("pair_opt_rms_keras", ("torch.optim.RMSprop keeps alpha at 0.99.", "Its eps is outside the root."), "optimizer/rmsprop_keras_tiny optimizer/rmsprop_optax_tiny", optimizer, make=lambda p, c: O.RMSprop(p, eps=c["eps"]))
+wrong("pair_opt_rms_keras", ("torch.optim.RMSprop keeps alpha at 0.99.", "Its eps is outside the root."), "optimizer/rmsprop_keras optimizer/rmsprop_keras_tiny", optimizer, make=lambda p, c: O.RMSprop(p, eps=c["eps"]))
 
 
 def clip(i, c, how):
