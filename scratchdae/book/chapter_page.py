@@ -1,0 +1,107 @@
+"""A chapter as a page: its notebook with links under the title, answers folded, and words for who sees no figure."""
+
+import html
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+_ANSWERS = re.compile(r"^#{2,3} Answers\n+(.*?)(?=^## |\Z)", re.M | re.S)
+_REMARK = re.compile(r"[ ]*# (?:noqa|fmt|type|isort):.*$", re.M)  # what tools read, and no reader
+_FAILURE = re.compile(r'id: "(\w+)", title: "([^"]+)", chapter: "(\w+)"')
+_IMAGE = re.compile(r"!\[([^\]]*)\]\(\.\./figures/(\w+\.png)\)")
+
+
+class Failure(NamedTuple):
+    """A failure that the laboratory can show."""
+
+    id: str
+    title: str
+
+
+def failures(source: str) -> dict[str, list[Failure]]:
+    """Read from the laboratory's table of failures which of them belong to which chapter."""
+    found: dict[str, list[Failure]] = {}
+    for id_, title, chapter in _FAILURE.findall(source):
+        found.setdefault(chapter, []).append(Failure(id_, title))
+    return found
+
+
+def page(
+    stem: str,
+    notebook: Any,
+    outputs: Sequence[Sequence[Any]],
+    shown: Mapping[str, str],
+    broken: Sequence[Failure] = (),
+    slider: tuple[str, str] | None = None,
+) -> Any:
+    """Turn a chapter's notebook into that of its page; `outputs` is empty if it was not run.
+
+    `shown` is the figures that there are, by name, with their findings; `slider` the file and title of a small figure
+    to play with.
+    """
+    title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
+    pictured = any(f"figures/{stem}.png" in cell.source for cell in notebook.cells)
+    cells, heading = [], ""
+    for number, cell in enumerate(notebook.cells):
+        cells.append(cell)
+        if cell.cell_type == "markdown":
+            headings = re.findall(r"^## (.*)$", cell.source, re.M)
+            heading = headings[-1] if headings else heading
+            cell.source = _text(cell.source, shown)
+            if slider and heading == "The cause" and headings:
+                cells.append(_markdown(f"slider-{stem}", _frame(*slider)))
+            continue
+        cell.source = _REMARK.sub("", cell.source)
+        is_figure = heading == "The figure"
+        if is_figure:
+            cell.metadata["tags"] = ["hide-input"]
+        if outputs:
+            cell.outputs = [one for one in outputs[number] if one.get("name") != "stderr"]
+            _describe(cell, title)
+        elif is_figure and not pictured and f"{stem}.png" in shown:
+            cells.append(_markdown(f"figure-{stem}", f"![{title}](../figures/{stem}.png)"))
+            pictured = True
+    first, _, rest = cells[0].source.partition("\n")
+    cells[0].source = f"{first}\n\n{_links(stem, broken)}\n\n{rest}"
+    notebook.cells = cells
+    return notebook
+
+
+def _text(text: str, shown: Mapping[str, str]) -> str:
+    text = _ANSWERS.sub(lambda found: f"\n:::::{{dropdown}} Answers\n{found[1].rstrip()}\n:::::\n\n", text)
+    return _IMAGE.sub(lambda found: found[0] if found[2] in shown else "", text)
+
+
+def _links(stem: str, broken: Sequence[Failure]) -> str:
+    """What a reader can do with a chapter beside reading it, on one line."""
+    items = [
+        f'<a href="../notebooks/{stem}.ipynb" download>Notebook</a>',
+        f'<a href="../notebooks/{stem}.py" download>Script</a>',
+        *(
+            f'<a class="lab" href="../lab.html#broken={one.id}">Break it: {html.escape(one.title.lower())}</a>'
+            for one in broken
+        ),
+    ]
+    number = stem.partition("_")[0]
+    items.append(f"<code>scratchdae chapters run {number}</code>")
+    return f'<div class="chapter-links">{" ".join(items)}</div>'
+
+
+def _frame(file: str, title: str) -> str:
+    return f'<iframe class="slider" src="../{Path(file).name}" title="{html.escape(title)}" loading="lazy"></iframe>'
+
+
+def _describe(cell: Any, title: str) -> None:
+    """Give the pictures of a cell words, and the width that they were drawn for."""
+    for one in cell.outputs:
+        if "image/png" in one.get("data", {}):
+            size = one.get("metadata", {}).get("image/png", {})
+            image = {"alt": title} | ({"width": f"{size['width']}px"} if "width" in size else {})
+            cell.metadata["mystnb"] = {"image": image}
+
+
+def _markdown(id_: str, source: str) -> Any:
+    import nbformat
+
+    return nbformat.v4.new_markdown_cell(source, id=id_.replace("_", "-")[:60])
