@@ -1,10 +1,7 @@
 """The book: sources are put together in a folder, Sphinx makes pages of them, and every link inside is followed."""
 
 import io
-import json
 import re
-import shutil
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from html.parser import HTMLParser
@@ -34,8 +31,7 @@ class Sources(NamedTuple):
 
     scripts: Sequence[Path]  # the chapters; their README stands beside them
     run: Sequence[Path]  # those whose outputs are shown
-    figures: Path | None  # a checkout's figures and results
-    results: Path | None  # the numbers of the results, in a checkout and in a wheel
+    figures: Path | None  # figures, and the numbers of the results: of a checkout, or the few that a wheel has
     exercises: Sequence[reference.Exercise]
 
 
@@ -102,7 +98,7 @@ def _write_all(sources: Sources, write: _Writer, kept: Path) -> None:
         "chapters": _contents(chapters),
         "version": scratchdae.__version__,
         **indexes.parts(readme, chapters, set(figures)),
-        **results.parts(sources.results, set(figures)),
+        **results.parts(sources.figures, set(figures)),
         **reference.parts(sources.exercises, chapters),
     }
     for name in _pages():
@@ -118,7 +114,7 @@ def _write_all(sources: Sources, write: _Writer, kept: Path) -> None:
     write(write.source / "_static" / "mathjax.js", (mathjax / "static" / "mathjax" / "tex-svg.js").read_bytes())
 
 
-def _write_chapters(sources: Sources, write: _Writer, kept: Path | None, figures: Mapping[str, str]) -> None:
+def _write_chapters(sources: Sources, write: _Writer, kept: Path, figures: Mapping[str, str]) -> None:
     import nbformat
 
     broken = chapter_page.failures(_page("failures.mjs", "lab"))
@@ -192,7 +188,7 @@ def _sphinx(source: Path, html: Path, doctrees: Path, extra: Path, jobs: int) ->
         "html_context": {"default_mode": "auto"},
         "html_static_path": ["_static"],
         "html_css_files": ["book.css"],
-        "html_js_files": ["filter.js"],
+        "html_js_files": ["book.js"],
         "html_extra_path": [str(extra)],
         "html_copy_source": False,
         "html_show_sourcelink": False,
@@ -227,16 +223,13 @@ def broken_links(html: Path) -> Iterator[str]:
     for path, found in pages.items():
         for link in sorted(found.links):
             parts = urlsplit(link)
-            if parts.scheme or parts.netloc or link.startswith("#") and path.name.startswith(("lab", "figure_")):
+            if parts.scheme or parts.netloc:
                 continue
             target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
             if target.is_dir():
                 target = target / "index.html"
-            known = pages.get(target)
-            if not target.is_file() or (
-                parts.fragment and known and known.names and unquote(parts.fragment) not in known.names
-                and not target.name.startswith("lab")
-            ):  # fmt: skip
+            name = "" if target.name == "lab.html" else unquote(parts.fragment)  # there it is settings
+            if not target.is_file() or (name and target in pages and name not in pages[target].names):
                 yield f"{path.relative_to(html)}: {link} leads nowhere"
 
 
@@ -246,7 +239,7 @@ class _Reader(HTMLParser):
         self.links: set[str] = set()
         self.names: set[str] = {"top"}
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(self, _tag: str, attrs: list[tuple[str, str | None]]) -> None:
         for name, value in attrs:
             if name in ("href", "src") and value and not value.startswith("data:"):
                 self.links.add(value)

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 _ANSWERS = re.compile(r"^#{2,3} Answers\n+(.*?)(?=^## |\Z)", re.M | re.S)
+_ABOUT = re.compile(r"^\*Failure modes?: .*?\*$", re.M | re.S)  # the line under a chapter's title
+_ID = re.compile(r"\b([FHCQ]\d+[a-z]?)\b")
 _REMARK = re.compile(r"[ ]*# (?:noqa|fmt|type|isort):.*$", re.M)  # what tools read, and no reader
 _FAILURE = re.compile(r'id: "(\w+)", title: "([^"]+)", chapter: "(\w+)"')
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(\.\./figures/(\w+\.png)\)")
@@ -54,7 +56,7 @@ def page(
             continue
         cell.source = _REMARK.sub("", cell.source)
         is_figure = heading == "The figure"
-        if is_figure:
+        if is_figure or "chapter.finish(" in cell.source:  # what only draws and writes
             cell.metadata["tags"] = ["hide-input"]
         if outputs:
             cell.outputs = [one for one in outputs[number] if one.get("name") != "stderr"]
@@ -69,6 +71,7 @@ def page(
 
 
 def _text(text: str, shown: Mapping[str, str]) -> str:
+    text = _ABOUT.sub(lambda found: _ID.sub(r'<a href="../failures.html#\1">\1</a>', found[0]), text)
     text = _ANSWERS.sub(lambda found: f"\n:::::{{dropdown}} Answers\n{found[1].rstrip()}\n:::::\n\n", text)
     return _IMAGE.sub(lambda found: found[0] if found[2] in shown else "", text)
 

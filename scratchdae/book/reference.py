@@ -49,11 +49,13 @@ def _cases(chapters: Sequence[Chapter]) -> str:
         chapter = known.get(case.manifest["chapter"])
         link = f'<a href="chapters/{chapter.stem}.html">{chapter.number}</a>' if chapter else ""
         words = "; ".join(case.manifest["in_words"])
-        cells = [f"<code>{html.escape(case.id).replace('/', '/<wbr>')}</code>", html.escape(case.manifest["aimed_at"]), html.escape(said)]
+        cells = [
+            f"<code>{html.escape(case.id).replace('/', '/<wbr>')}</code>",
+            html.escape(case.manifest["aimed_at"]),
+            html.escape(said),
+        ]
         cells.append(link)
-        rows.append(
-            f'<tr title="{html.escape(words)}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>"
-        )
+        rows.append(f'<tr title="{html.escape(words)}">' + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
     heads = "".join(f'<th scope="col">{head}</th>' for head in ("case", "aimed at", "conventions", "chapter"))
     return (
         '<p><label>Filter <input class="filter" type="search" data-table="cases" placeholder="loss, keras, transposed"'

@@ -117,9 +117,8 @@ def _doctor(content: dict[str, Any]) -> str:
         cells = [name]
         for judge in judges:
             found = content["judges"].get(judge, {}).get(name)
-            cells.append(
-                f"{found['percent']:.1f} ({found['interval'][0]:.1f} to {found['interval'][1]:.1f})" if found else ""
-            )
+            low, high = found["interval"] if found else ("", "")
+            cells.append(f"{found['percent']:.1f}<br><small>{low:.1f}\u00a0to\u00a0{high:.1f}</small>" if found else "")
         rows.append(cells)
     count = content["judges"]["doctor"]["trainings"]
     return (

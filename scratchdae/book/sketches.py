@@ -7,6 +7,7 @@ import base64
 import io
 from collections.abc import Callable, Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
 
@@ -60,7 +61,8 @@ _LINES: dict[str, tuple[list[tuple[Curve, str]], float | None, list[tuple[str, f
     "The first loss is huge": ([(lambda t: 6 * np.exp(-9 * t) + 0.25, "loss")], None, [("10⁵", 0.22, 0.9)]),
     "The first loss is tiny already": ([(_fall(0.1, 0.05), "loss")], None, []),
     "The loss is negative": ([(lambda t: 0.85 - 0.75 * t, "loss")], 0.45, [("0", 0.93, 0.52)]),
-    "Validation loss is below training loss": ([(_fall(0.95, 0.5, 6), "loss"), (_fall(0.8, 0.3, 6), "other")], None, []),
+    "Validation loss is below training loss": ([(_fall(0.95, 0.5, 6), "loss"),
+                                                (_fall(0.8, 0.3, 6), "other")], None, []),
     "The loss differs between a framework and your own": ([(_fall(0.95, 0.55, 6), "loss"),
                                                            (_fall(0.4, 0.14, 6), "other")], None, [("≠", 0.48, 0.36)]),
     "The loss stalls while the gradients are large": ([(_fall(0.75, 0.4, 14), "loss"), (_tremble(0.85, 0.07), "other")],
@@ -140,7 +142,8 @@ def _image(picture: Array, place: int) -> str:
     import matplotlib.image
 
     file = io.BytesIO()
-    matplotlib.image.imsave(file, np.clip(picture, 0, 1), cmap="gray", vmin=0, vmax=1, format="png", metadata={"Software": None})
+    shades: dict[str, Any] = {"vmin": 0, "vmax": 1, "cmap": "gray", "metadata": {"Software": None}}
+    matplotlib.image.imsave(file, picture, format="png", **shades)
     data = base64.b64encode(file.getvalue()).decode()
     return (
         f'<image x="{EDGE + 4 + 60 * place}" y="{EDGE + 2}" width="54" height="54" style="image-rendering:pixelated" '

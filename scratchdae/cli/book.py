@@ -21,7 +21,7 @@ def add(parser: argparse.ArgumentParser) -> None:
         "build",
         help="the book: every chapter run and typeset, symptoms, results, interface",
         description="Build the book: every chapter run in quick size and typeset, the index of symptoms with pictures, "
-        "failures, results, exercises, frozen cases, the interface, and the laboratory. What has not changed is not run "
+        "failures, results, exercises, frozen cases, the interface, the laboratory. What has not changed is not run "
         "again. A chapter that raises, a warning, or a link that leads nowhere fails the build.",
     )
     parser.set_defaults(run=build)
@@ -66,14 +66,12 @@ def build(options: argparse.Namespace) -> int:
     if options.chapter:
         run = [chapters.choose(which, scripts) for which in options.chapter]
     writable_folder("--out", options.out)
-    checkout = scripts[0].parent.parent / "figures"
-    has_figures = scripts[0].parent.name == "chapters" and checkout.is_dir()
+    figures = _RESULTS if scripts[0].parent == chapters.FOLDERS[0] else scripts[0].parent.with_name("figures")
     found = building.build(
         building.Sources(
             scripts,
             run,
-            checkout if has_figures else None,
-            checkout if has_figures else _RESULTS if _RESULTS.is_dir() else None,
+            figures if figures.is_dir() else None,
             [Exercise(one.id, one.name, one.teaches, one.builds_on, one.chapter) for one in EXERCISES],
         ),
         options.out,
