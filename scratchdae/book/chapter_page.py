@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 _ANSWERS = re.compile(r"^#{2,3} Answers\n+(.*?)(?=^## |\Z)", re.M | re.S)
 _ABOUT = re.compile(r"^\*Failure modes?: .*?\*$", re.M | re.S)  # the line under a chapter's title
-_ID = re.compile(r"\b([FHCQ]\d+[a-z]?)\b")
+_ID = re.compile(r"\b([FC]\d\d|H\d|Q\d[a-z])\b")
 _REMARK = re.compile(r"[ ]*# (?:noqa|fmt|type|isort):.*$", re.M)  # what tools read, and no reader
 _FAILURE = re.compile(r'id: "(\w+)", title: "([^"]+)", chapter: "(\w+)"')
 _IMAGE = re.compile(r"!\[([^\]]*)\]\(\.\./figures/(\w+\.png)\)")
@@ -59,13 +59,13 @@ def page(
         if is_figure or "chapter.finish(" in cell.source:  # what only draws and writes
             cell.metadata["tags"] = ["hide-input"]
         if outputs:
-            cell.outputs = [one for one in outputs[number] if one.get("name") != "stderr"]
+            cell.outputs = [one for one in outputs[number] if _told(one)]
             _describe(cell, title)
         elif is_figure and not pictured and f"{stem}.png" in shown:
             cells.append(_markdown(f"figure-{stem}", f"![{title}](../figures/{stem}.png)"))
             pictured = True
     first, _, rest = cells[0].source.partition("\n")
-    cells[0].source = f"{first}\n\n{_links(stem, broken)}\n\n{rest}"
+    cells[0].source = f"{first}\n\n{_links(stem, broken, bool(outputs))}\n\n{rest}"
     notebook.cells = cells
     return notebook
 
@@ -76,7 +76,12 @@ def _text(text: str, shown: Mapping[str, str]) -> str:
     return _IMAGE.sub(lambda found: found[0] if found[2] in shown else "", text)
 
 
-def _links(stem: str, broken: Sequence[Failure]) -> str:
+def _told(output: Any) -> bool:
+    """Whether an output is one that the chapter means: no progress, and not the value of a cell's last line."""
+    return output.get("name") != "stderr" and output["output_type"] != "execute_result"
+
+
+def _links(stem: str, broken: Sequence[Failure], ran: bool) -> str:
     """What a reader can do with a chapter beside reading it, on one line."""
     items = [
         f'<a href="../notebooks/{stem}.ipynb" download>Notebook</a>',
@@ -88,6 +93,7 @@ def _links(stem: str, broken: Sequence[Failure]) -> str:
     ]
     number = stem.partition("_")[0]
     items.append(f"<code>scratchdae chapters run {number}</code>")
+    items += ["<span>Run for this page in quick size: less data, the same checks.</span>"] if ran else []
     return f'<div class="chapter-links">{" ".join(items)}</div>'
 
 
