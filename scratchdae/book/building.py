@@ -3,7 +3,7 @@
 import io
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
 from importlib import resources, util
 from pathlib import Path
@@ -92,8 +92,7 @@ def _write_all(sources: Sources, write: _Writer, kept: Path) -> None:
         write(write.source / "figures" / path.name, path.read_bytes())
     chapters = [indexes.Chapter.of(script) for script in sources.scripts]
     readme = (sources.scripts[0].parent / "README.md").read_text(encoding="utf-8")
-    findings = {f"{chapter.stem}.png": chapter.title for chapter in chapters if f"{chapter.stem}.png" in figures}
-    _write_chapters(sources, write, kept, dict.fromkeys(figures, "") | findings)
+    _write_chapters(sources, write, kept, set(figures))
     texts = {
         "chapters": _contents(chapters),
         "version": scratchdae.__version__,
@@ -101,6 +100,8 @@ def _write_all(sources: Sources, write: _Writer, kept: Path) -> None:
         **results.parts(sources.figures, set(figures)),
         **reference.parts(sources.exercises, chapters),
     }
+    for name in re.findall(r"\]\(figures/(\w+\.jsonl?)\)", texts["notes"]):
+        write(write.source / "figures" / name, (sources.figures or Path()).joinpath(name).read_bytes())
     for name in _pages():
         text = _page(name)
         if name.endswith(".md"):
@@ -114,7 +115,7 @@ def _write_all(sources: Sources, write: _Writer, kept: Path) -> None:
     write(write.source / "_static" / "mathjax.js", (mathjax / "static" / "mathjax" / "tex-svg.js").read_bytes())
 
 
-def _write_chapters(sources: Sources, write: _Writer, kept: Path, figures: Mapping[str, str]) -> None:
+def _write_chapters(sources: Sources, write: _Writer, kept: Path, figures: Collection[str]) -> None:
     import nbformat
 
     broken = chapter_page.failures(_page("failures.mjs", "lab"))
@@ -124,11 +125,13 @@ def _write_chapters(sources: Sources, write: _Writer, kept: Path, figures: Mappi
         write(write.extra / "notebooks" / f"{script.stem}.ipynb", nbformat.writes(plain))
         write(write.extra / "notebooks" / script.name, script.read_bytes())
         slider = None
-        if found := sliders.get(int(script.stem.partition("_")[0])):
+        number = script.stem.partition("_")[0]
+        if found := sliders.get(int(number)):
             slider = (f"figure_{script.stem}.html", found[0])
             write(write.extra / slider[0], found[1])
         outputs = running.outputs(script, kept) if script in sources.run else []
-        page = chapter_page.page(script.stem, plain, outputs, figures, broken.get(script.stem, ()), slider)
+        exercises = [f"{one.id} {one.name.replace('_', ' ')}" for one in sources.exercises if one.chapter == number]
+        page = chapter_page.page(script.stem, plain, outputs, figures, broken.get(script.stem, ()), exercises, slider)
         write(write.source / "chapters" / f"{script.stem}.ipynb", nbformat.writes(page))
 
 

@@ -2,7 +2,7 @@
 
 import html
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,14 +33,15 @@ def page(
     stem: str,
     notebook: Any,
     outputs: Sequence[Sequence[Any]],
-    shown: Mapping[str, str],
+    shown: Collection[str],
     broken: Sequence[Failure] = (),
+    exercises: Sequence[str] = (),
     slider: tuple[str, str] | None = None,
 ) -> Any:
     """Turn a chapter's notebook into that of its page; `outputs` is empty if it was not run.
 
-    `shown` is the figures that there are, by name, with their findings; `slider` the file and title of a small figure
-    to play with.
+    `shown` is the figures that there are; `broken` and `exercises` what of the laboratory and of the exercises belongs
+    to it; `slider` the file and title of a small figure to play with.
     """
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
     pictured = any(f"figures/{stem}.png" in cell.source for cell in notebook.cells)
@@ -65,12 +66,12 @@ def page(
             cells.append(_markdown(f"figure-{stem}", f"![{title}](../figures/{stem}.png)"))
             pictured = True
     first, _, rest = cells[0].source.partition("\n")
-    cells[0].source = f"{first}\n\n{_links(stem, broken, bool(outputs))}\n\n{rest}"
+    cells[0].source = f"{first}\n\n{_links(stem, broken, exercises, bool(outputs))}\n\n{rest}"
     notebook.cells = cells
     return notebook
 
 
-def _text(text: str, shown: Mapping[str, str]) -> str:
+def _text(text: str, shown: Collection[str]) -> str:
     text = _ABOUT.sub(lambda found: _ID.sub(r'<a href="../failures.html#\1">\1</a>', found[0]), text)
     text = _ANSWERS.sub(lambda found: f"\n:::::{{dropdown}} Answers\n{found[1].rstrip()}\n:::::\n\n", text)
     return _IMAGE.sub(lambda found: found[0] if found[2] in shown else "", text)
@@ -78,10 +79,10 @@ def _text(text: str, shown: Mapping[str, str]) -> str:
 
 def _told(output: Any) -> bool:
     """Whether an output is one that the chapter means: no progress, and not the value of a cell's last line."""
-    return output.get("name") != "stderr" and output["output_type"] != "execute_result"
+    return bool(output.get("name") != "stderr" and output["output_type"] != "execute_result")
 
 
-def _links(stem: str, broken: Sequence[Failure], ran: bool) -> str:
+def _links(stem: str, broken: Sequence[Failure], exercises: Sequence[str], ran: bool) -> str:
     """What a reader can do with a chapter beside reading it, on one line."""
     items = [
         f'<a href="../notebooks/{stem}.ipynb" download>Notebook</a>',
@@ -91,6 +92,7 @@ def _links(stem: str, broken: Sequence[Failure], ran: bool) -> str:
             for one in broken
         ),
     ]
+    items += [f'<a href="../exercises.html">Write it: {html.escape(one)}</a>' for one in exercises]
     number = stem.partition("_")[0]
     items.append(f"<code>scratchdae chapters run {number}</code>")
     items += ["<span>Run for this page in quick size: less data, the same checks.</span>"] if ran else []

@@ -131,6 +131,8 @@ def _directive(thing: Any, module: str, name: str) -> str:
 def prepared(app: Any, what: str, name: str, found: Any, options: Any, lines: list[str]) -> None:
     """Make a docstring safe to be read as reStructuredText: bars and stars in prose are not its markup."""
     del app, what, name, found, options
+    if lines[:1] and lines[0].startswith("Alias for field number"):  # of a NamedTuple: says nothing
+        lines.clear()
     literal = False
     for number, line in enumerate(lines):
         indented = line.startswith(" ") or not line

@@ -1,6 +1,7 @@
 """Tables of the results, from the files of numbers that the commands left."""
 
 import json
+import re
 from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ _BENCHES = (  # file, heading, and what a row is told apart by
     ("bench_finetune", "The bare step, with labels"),
     ("bench_float64", "The bare step, in double precision"),
 )
+_FIRST_NOTE = "## What it learns on MNIST"
 _MISSING = "The numbers are in a checkout of the project, and not beside this package."
 
 
@@ -42,6 +44,15 @@ def parts(folder: Path | None, figures: Collection[str]) -> dict[str, str]:
         "tutorial_figure": _figure("reproduce_sda", "Test errors of the tutorial's network by seed", figures),
         "doctor_figure": _figure("doctor", "What the doctor and others named and healed", figures),
         "speed_figure": _figure("bench_fit", "Images a second through fit, beside its peers", figures),
+        "filters_figure": _figure(
+            "readme_mnist_filters", "A hundred filters learned on MNIST: dots, edges, pieces of strokes", figures
+        ),
+        "restored_figure": _figure(
+            "readme_mnist_reconstructions",
+            "Destroyed digits, and what the network makes of them",
+            figures,
+        ),
+        "notes": _notes(folder),
         "what_figure": _figure(
             "00_what_it_is",
             "A digit becomes 32 numbers and a digit again; a network trained with blots fills them, one trained "
@@ -49,6 +60,20 @@ def parts(folder: Path | None, figures: Collection[str]) -> dict[str, str]:
             figures,
         ),
     }
+
+
+def _notes(folder: Path | None) -> str:
+    """Return what the README of the figures says of the results in full, with the book's links."""
+    if folder is None or not (folder / "README.md").is_file():
+        return _MISSING
+    gallery, heading, text = (folder / "README.md").read_text(encoding="utf-8").partition(_FIRST_NOTE)
+    text = re.sub(r"\]\(\.\./chapters/(\d\d_\w+)\.py\)", r"](chapters/\1.ipynb)", (heading or gallery) + text)
+    text = re.sub(r"\]\(\.\./chapters/README\.md[^)]*\)", "](glossary.md)", text)
+
+    def local(found: re.Match[str]) -> str:
+        return f"[{found[1]}](figures/{found[2]})" if (folder / found[2]).is_file() else found[1]
+
+    return re.sub(r"(?<!!)\[([^\]]*)\]\((\w+\.\w+)\)", local, text)
 
 
 def _figure(name: str, alt: str, figures: Collection[str]) -> str:
