@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+_CAUSE = re.compile(r"^## The cause\n.*?(?=^## |\Z)", re.M | re.S)
 _ANSWERS = re.compile(r"^#{2,3} Answers\n+(.*?)(?=^## |\Z)", re.M | re.S)
 _ABOUT = re.compile(r"^\*Failure modes?: .*?\*$", re.M | re.S)  # the line under a chapter's title
 _ID = re.compile(r"\b([FC]\d\d|H\d|Q\d[a-z])\b")
@@ -52,8 +53,8 @@ def page(
             headings = re.findall(r"^## (.*)$", cell.source, re.M)
             heading = headings[-1] if headings else heading
             cell.source = _text(cell.source, shown)
-            if slider and heading == "The cause" and headings:
-                cells.append(_markdown(f"slider-{stem}", _frame(*slider)))
+            if slider:
+                cell.source = _CAUSE.sub(lambda found: f"{found[0].rstrip()}\n\n{_frame(*slider)}\n\n", cell.source)
             continue
         cell.source = _REMARK.sub("", cell.source)
         is_figure = heading == "The figure"

@@ -11,14 +11,16 @@ from pathlib import Path
 
 import pytest
 from conftest import missing
+from optional_packages import require
 
 import scratchdae
+import scratchdae.book
 from scratchdae.book import building, chapter_page, indexes, running, sketches
 from scratchdae.book.results import table
 from scratchdae.cli.chapters import environment_of, find
 
 for needed in ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_design", "jupytext", "nbclient", "ipykernel"):
-    pytest.importorskip(needed, reason=f"the book needs {needed}, which is not installed")
+    require(needed)
 
 ROOT = Path(__file__).parents[2]
 SCRIPTS = find()
@@ -189,6 +191,18 @@ def test_the_answers_are_folded_and_remarks_for_tools_are_gone():
     assert page.cells[1].source == "x = 1"
 
 
+def test_a_small_figure_stands_after_the_cause(html):
+    import jupytext
+
+    text = "# %% [markdown]\n# # T\n#\n# ## The cause\n#\n# So.\n#\n# ## The cure in PyTorch\n#\n# Do.\n"
+    page = chapter_page.page("01_t", jupytext.reads(text, "py:percent"), [], set(), slider=("f.html", "A slider"))
+    assert re.search(r"So\.\n\n<iframe [^>]*f\.html[^>]*></iframe>\n\n## The cure", page.cells[0].source)
+    figures = getattr(scratchdae.book, "small_figures", dict)()
+    for number, (title, _) in figures.items():
+        (page,) = (html / "chapters").glob(f"{int(number):02}_*.html")
+        assert f'title="{title}"' in page.read_text(encoding="utf-8")
+
+
 def test_it_is_served_to_this_machine(built):
     command = [sys.executable, "-m", "scratchdae", "book", "serve", "--no-open", "--port", "0", "--out", str(built)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, cwd=ROOT) as server:
@@ -255,7 +269,7 @@ def test_a_page_is_whole_without_a_network_on_a_desk_and_on_a_phone(page, browse
         assert wide <= shown == width
         assert theme == scheme
     if page.startswith("chapters/01"):
-        assert browser.execute_script("return document.querySelectorAll('mjx-container svg path').length") > 20
+        assert browser.execute_script("return document.querySelectorAll('mjx-container svg').length") > 20
         assert browser.execute_script("return document.querySelectorAll('[data-mjx-error]').length") == 0
     lost = (
         "return [...document.images].filter((one) => one.loading !== 'lazy' && !one.naturalWidth).map((one) => one.src)"

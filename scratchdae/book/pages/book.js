@@ -19,6 +19,6 @@ document.addEventListener("DOMContentLoaded", () => {
 // A small figure says how high it is.
 addEventListener("message", ({ source, data }) => {
   for (const frame of document.querySelectorAll("iframe.slider")) {
-    if (frame.contentWindow === source && data.height > 0) frame.style.height = `${data.height + 2}px`;
+    if (frame.contentWindow === source && data.height > 0) frame.style.height = `${data.height + 20}px`;
   }
 });
