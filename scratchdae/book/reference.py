@@ -1,7 +1,6 @@
 """Pages from the package itself: its interface by topic, the frozen cases, the exercises."""
 
 import html
-import importlib
 import inspect
 import re
 from collections.abc import Sequence
@@ -94,10 +93,9 @@ def api() -> dict[str, str]:
 def _topic(topic: str, names: Sequence[str]) -> str:
     blocks = [f"# To {topic}"]
     for name in names:
-        try:
-            found = importlib.import_module(f"scratchdae.{name}") if name == "sklearn" else getattr(scratchdae, name)
-        except ImportError:
-            continue  # scikit-learn is an extra
+        found = _estimators() if name == "sklearn" else getattr(scratchdae, name)
+        if found is None:
+            continue
         if not inspect.ismodule(found):
             blocks.append(f"## {name}\n\n{_directive(found, 'scratchdae', name)}")
             continue
@@ -105,6 +103,14 @@ def _topic(topic: str, names: Sequence[str]) -> str:
         public = _public(found)
         blocks += [_directive(thing, found.__name__, each) for each, thing in public.items()]
     return "\n\n".join(blocks) + "\n"
+
+
+def _estimators() -> Any:
+    try:
+        from scratchdae import sklearn
+    except ImportError:  # scikit-learn is an extra
+        return None
+    return sklearn
 
 
 def _public(module: Any) -> dict[str, Any]:
