@@ -2,6 +2,7 @@
 
 import io
 import re
+import shutil
 import time
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from html.parser import HTMLParser
@@ -57,7 +58,8 @@ def build(sources: Sources, out: Path, environment: Mapping[str, str], jobs: int
     ran = running.run(sources.run, kept, environment, jobs)
     write = _Writer(work / "source", work / "extra")
     _write_all(sources, write, kept)
-    write.remove_others()
+    if write.remove_others() and html.is_dir():
+        shutil.rmtree(html)  # a page whose source is gone would stay
     warnings = _sphinx(write.source, html, work / "doctrees", write.extra, jobs)
     broken = list(broken_links(html))
     if warnings or broken:
@@ -79,11 +81,12 @@ class _Writer:
         if not path.is_file() or path.read_bytes() != content:
             atomic.write(path, content)
 
-    def remove_others(self) -> None:
-        for folder in (self.source, self.extra):
-            for path in folder.rglob("*"):
-                if path.is_file() and path not in self._wanted:
-                    path.unlink()
+    def remove_others(self) -> int:
+        there = [path for folder in (self.source, self.extra) for path in folder.rglob("*") if path.is_file()]
+        others = [path for path in there if path not in self._wanted]
+        for path in others:
+            path.unlink()
+        return len(others)
 
 
 def _write_all(sources: Sources, write: _Writer, kept: Path) -> None:
@@ -95,6 +98,9 @@ def _write_all(sources: Sources, write: _Writer, kept: Path) -> None:
     _write_chapters(sources, write, kept, set(figures))
     texts = {
         "chapters": _contents(chapters),
+        "n_chapters": str(len(chapters)),
+        "n_exercises": str(len(sources.exercises)),
+        "n_failures": str(sum(map(len, chapter_page.failures(_page("failures.mjs", "lab")).values()))),
         "version": scratchdae.__version__,
         **indexes.parts(readme, chapters, set(figures)),
         **results.parts(sources.figures, set(figures)),
@@ -119,6 +125,7 @@ def _write_chapters(sources: Sources, write: _Writer, kept: Path, figures: Colle
     import nbformat
 
     broken = chapter_page.failures(_page("failures.mjs", "lab"))
+    shows = results.gallery(sources.figures)
     sliders = {int(number): found for number, found in getattr(book, "small_figures", dict)().items()}
     for script in sources.scripts:
         plain = running.notebook(script)
@@ -131,7 +138,16 @@ def _write_chapters(sources: Sources, write: _Writer, kept: Path, figures: Colle
             write(write.extra / slider[0], found[1])
         outputs = running.outputs(script, kept) if script in sources.run else []
         exercises = [f"{one.id} {one.name.replace('_', ' ')}" for one in sources.exercises if one.chapter == number]
-        page = chapter_page.page(script.stem, plain, outputs, figures, broken.get(script.stem, ()), exercises, slider)
+        page = chapter_page.page(
+            script.stem,
+            plain,
+            outputs,
+            figures,
+            broken.get(script.stem, ()),
+            exercises,
+            slider,
+            shows.get(f"{script.stem}_full.png", ""),
+        )
         write(write.source / "chapters" / f"{script.stem}.ipynb", nbformat.writes(page))
 
 

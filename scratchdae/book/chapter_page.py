@@ -38,11 +38,12 @@ def page(
     broken: Sequence[Failure] = (),
     exercises: Sequence[str] = (),
     slider: tuple[str, str] | None = None,
+    in_full: str = "",
 ) -> Any:
     """Turn a chapter's notebook into that of its page; `outputs` is empty if it was not run.
 
     `shown` is the figures that there are; `broken` and `exercises` what of the laboratory and of the exercises belongs
-    to it; `slider` the file and title of a small figure to play with.
+    to it; `slider` the file and title of a small figure to play with; `in_full` what the figure of ``--full`` shows.
     """
     title = notebook.cells[0].source.partition("\n")[0].lstrip("# ")
     pictured = any(f"figures/{stem}.png" in cell.source for cell in notebook.cells)
@@ -66,10 +67,18 @@ def page(
         elif is_figure and not pictured and f"{stem}.png" in shown:
             cells.append(_markdown(f"figure-{stem}", f"![{title}](../figures/{stem}.png)"))
             pictured = True
+        if is_figure and in_full:
+            cells.append(
+                _markdown(f"full-{stem}", f"**At the size that was posted.** {in_full}.\n\n{_full(stem, in_full)}")
+            )
     first, _, rest = cells[0].source.partition("\n")
     cells[0].source = f"{first}\n\n{_links(stem, broken, exercises, bool(outputs))}\n\n{rest}"
     notebook.cells = cells
     return notebook
+
+
+def _full(stem: str, finding: str) -> str:
+    return f"![{re.sub(r'[][]', '', finding)}](../figures/{stem}_full.png)"
 
 
 def _text(text: str, shown: Collection[str]) -> str:

@@ -62,12 +62,20 @@ def parts(folder: Path | None, figures: Collection[str]) -> dict[str, str]:
     }
 
 
+def gallery(folder: Path | None) -> dict[str, str]:
+    """Read from the README of the figures what each of them shows."""
+    if folder is None or not (folder / "README.md").is_file():
+        return {}
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    return dict(re.findall(r'^\| \[<img src="(\w+\.png)"[^|]*\| (.*?) \|', text, re.M))
+
+
 def _notes(folder: Path | None) -> str:
     """Return what the README of the figures says of the results in full, with the book's links."""
     if folder is None or not (folder / "README.md").is_file():
         return _MISSING
-    gallery, heading, text = (folder / "README.md").read_text(encoding="utf-8").partition(_FIRST_NOTE)
-    text = re.sub(r"\]\(\.\./chapters/(\d\d_\w+)\.py\)", r"](chapters/\1.ipynb)", (heading or gallery) + text)
+    above, heading, text = (folder / "README.md").read_text(encoding="utf-8").partition(_FIRST_NOTE)
+    text = re.sub(r"\]\(\.\./chapters/(\d\d_\w+)\.py\)", r"](chapters/\1.ipynb)", (heading or above) + text)
     text = re.sub(r"\]\(\.\./chapters/README\.md[^)]*\)", "](glossary.md)", text)
 
     def local(found: re.Match[str]) -> str:

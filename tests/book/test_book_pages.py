@@ -165,6 +165,18 @@ def test_every_case_and_every_exercise_stands_in_its_table(html):
     assert [one.id for one in EXERCISES if f"<p>{one.id}</p>" not in page] == []
 
 
+def test_what_sphinx_warns_of_is_returned(tmp_path):
+    (tmp_path / "source" / "_static").mkdir(parents=True)
+    (tmp_path / "extra").mkdir()
+    (tmp_path / "source" / "index.md").write_text("# T\n\n[there](nowhere.md)\n")
+    run = (
+        "import sys; from pathlib import Path; from scratchdae.book import building; here = Path(sys.argv[1]);"
+        "print(*building._sphinx(here / 'source', here / 'html', here / 'trees', here / 'extra', 1), sep='\\n')"
+    )
+    done = subprocess.run([sys.executable, "-c", run, tmp_path], capture_output=True, text=True, check=True, cwd=ROOT)
+    assert "nowhere.md" in done.stdout
+
+
 def test_a_link_that_leads_nowhere_is_named(tmp_path):
     (tmp_path / "a.html").write_text('<a href="b.html">b</a><a href="#c">c</a><a href="a.html#d" id="d">d</a>')
     assert list(building.broken_links(tmp_path)) == ["a.html: #c leads nowhere", "a.html: b.html leads nowhere"]
