@@ -20,7 +20,7 @@ class Exercise(NamedTuple):
     name: str
     teaches: str
     builds_on: Sequence[int]
-    chapter: str  # its number
+    chapter: str  # its number; empty where the chapter would be the answer
 
 
 def parts(exercises: Sequence[Exercise], chapters: Sequence[Chapter]) -> dict[str, str]:
@@ -33,8 +33,12 @@ def _exercises(exercises: Sequence[Exercise], chapters: Sequence[Chapter]) -> st
     by_number = {chapter.number: chapter for chapter in chapters}
     for one in exercises:
         earlier = ", ".join(f"{number:02}" for number in one.builds_on)
-        chapter = by_number[one.chapter]
-        link = f"[{chapter.number} {chapter.name}](chapters/{chapter.stem}.ipynb)"
+        chapter = by_number.get(one.chapter)
+        link = (
+            f"[{chapter.number} {chapter.name}](chapters/{chapter.stem}.ipynb)"
+            if chapter
+            else "[yours to find](symptoms.md)"
+        )
         lines.append(f"| {one.id} | {one.name.replace('_', ' ')} | {one.teaches} | {earlier} | {link} |")
     return "\n".join(lines)
 

@@ -72,7 +72,10 @@ def build(options: argparse.Namespace) -> int:
             scripts,
             run,
             figures if figures.is_dir() else None,
-            [Exercise(one.id, one.name, one.teaches, one.builds_on, one.chapter) for one in EXERCISES],
+            [
+                Exercise(one.id, one.name, one.teaches, one.builds_on, "" if one.judge else one.chapter)
+                for one in EXERCISES
+            ],
         ),
         options.out,
         chapters.environment_of(scripts[0]),

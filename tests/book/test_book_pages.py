@@ -163,6 +163,7 @@ def test_every_case_and_every_exercise_stands_in_its_table(html):
     assert [case.id for case in load_cases() if f"<code>{case.id}</code>" not in page] == []
     page = (html / "exercises.html").read_text(encoding="utf-8")
     assert [one.id for one in EXERCISES if f"<p>{one.id}</p>" not in page] == []
+    assert page.count("yours to find") == sum(one.judge is not None for one in EXERCISES)  # the chapter is the answer
 
 
 def test_what_sphinx_warns_of_is_returned(tmp_path):
