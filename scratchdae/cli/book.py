@@ -93,7 +93,7 @@ def serve(options: argparse.Namespace) -> int:
     folder = options.out / "html"
     if not (folder / "index.html").is_file():
         raise FileNotFoundError(f"{folder} holds no book: scratchdae book build --out {options.out}")
-    port = integer("port", options.port, at_least=0)
+    port = integer("port", options.port, at_least=0, at_most=65_535)
     with ThreadingHTTPServer(("127.0.0.1", port), partial(SimpleHTTPRequestHandler, directory=str(folder))) as server:
         address = f"http://127.0.0.1:{server.server_port}/"
         print(f"book {address} (Ctrl-C ends it)", flush=True)
