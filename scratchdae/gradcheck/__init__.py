@@ -6,6 +6,8 @@ They check any function of named arrays that returns a loss and its gradients, a
     print(report)
     report.raise_on_failure()
 
+and the backward pass of a whole model of PyTorch or Keras, ``gradcheck.check(model, x)``.
+
 What each can tell, on a correct tied autoencoder in float64 (errors in units of the largest entry of the gradient):
 
 =================  ===========================================  ==============  ============================

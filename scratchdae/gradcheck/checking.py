@@ -29,10 +29,11 @@ def check(
     ----------
     loss_and_grads : callable
         Takes a dict of arrays, returns the loss and a dict of gradients of the same names and shapes. Anything
-        random in it must be fixed: the same arrays must give the same loss. Or a ``torch.nn.Module``: then what is
-        checked are the gradients that its own backward pass gives, in float64 and evaluation mode.
+        random in it must be fixed: the same arrays must give the same loss. Or a ``torch.nn.Module`` or a
+        ``keras.Model`` (on JAX or PyTorch): then what is checked are the gradients that its own backward pass gives,
+        in float64 and evaluation mode.
     params : dict of str to ndarray
-        Where to check. float64, small and unsaturated values tell most. It is not changed. Of a module it is where it
+        Where to check. float64, small and unsaturated values tell most. It is not changed. Of a model it is where it
         stands: give its examples here, to check the squared error of reconstructing them, or a pair of examples and
         targets, whose integer labels stand for the softmax cross-entropy.
     method : {"auto", "complex", "central"}
