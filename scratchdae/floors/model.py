@@ -71,7 +71,7 @@ def standing(model: Any, x: Any, target: Any = None, *, loss: str = "squared_err
         error = np.abs(outputs - targets)
         value = float((error * error if loss == "squared_error" else error).mean())
     if loss == "squared_error" and min(targets.shape) <= LARGEST_CODE:
-        units = int(np.argmax(np.append(spectrum.pca(targets), 0.0) <= value))
+        units = int(np.argmax(spectrum.pca(targets) <= value))
     spread, distance = _spread(targets), constant - floor
     return Standing(
         loss, value, floor, constant, (value - floor) / distance if distance > 0 else float("nan"),

@@ -24,24 +24,7 @@ from scratchdae.interchange.keras_own import (
 )
 from scratchdae.interchange.keras_reading import READ, read, swapped
 from scratchdae.interchange.torch_modules import Model, dtype_of, params_of, stack
-from scratchdae.layers import (
-    GRU,
-    LSTM,
-    AveragePool2D,
-    BatchNorm,
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    Flatten,
-    L1Activity,
-    Layer,
-    MaxPool2D,
-    RepeatVector,
-    Reshape,
-    UpSampling2D,
-)
+from scratchdae.layers import Layer
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.models.sequential import Sequential
 
@@ -87,7 +70,7 @@ def to_keras(model: Model) -> Any:
 
 def _arrays(layer: Layer, own: Params) -> list[Array]:
     """Return the arrays of a layer as Keras has them."""
-    if not isinstance(layer, GRU):
+    if not isinstance(layer, layers.GRU):
         return list(own.values())
     W, U, b = (swapped(own[name]) for name in ("W", "U", "b"))
     if layer.reset == "before":
@@ -114,9 +97,9 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
             return k.Activation(_activation(type(layer).__name__.lower(), dtype), **options)
         case layers.Softmax():
             return k.Softmax(axis=-1, **options)
-        case L1Activity():
+        case layers.L1Activity():
             return k.ActivityRegularization(l1=layer.weight, **options)
-        case BatchNorm():
+        case layers.BatchNorm():
             kind = DoubleBatchNormalization if dtype == "float64" else k.BatchNormalization
             return kind(momentum=layer.decay_rate, epsilon=layer.eps, **options)
         case layers.LeakyReLU():
@@ -127,25 +110,25 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
             return k.Dropout(layer.rate, **options)
         case layers.GaussianNoise():
             return k.GaussianNoise(layer.std, **options)
-        case Dense():
+        case layers.Dense():
             return k.Dense(layer.units, **options)
-        case LSTM() | GRU():
+        case layers.LSTM() | layers.GRU():
             options |= {"activation": _activation(layer.activation, dtype), "return_sequences": layer.return_sequences}
-            if isinstance(layer, GRU):
+            if isinstance(layer, layers.GRU):
                 return k.GRU(layer.units, reset_after=layer.reset == "after", **options)
             return k.LSTM(layer.units, **options)
-        case RepeatVector():
+        case layers.RepeatVector():
             return k.RepeatVector(layer.n, **options)
-        case Reshape():
+        case layers.Reshape():
             return k.Reshape(layer.shape, **options)
-        case Flatten():
+        case layers.Flatten():
             return k.Flatten(data_format="channels_last", **options)
-        case UpSampling2D():
+        case layers.UpSampling2D():
             return k.UpSampling2D(layer.factor, data_format="channels_last", **options)
-        case Conv1D() | Conv1DTranspose() | Conv2D() | Conv2DTranspose():
+        case layers.Conv1D() | layers.Conv1DTranspose() | layers.Conv2D() | layers.Conv2DTranspose():
             options |= {"strides": layer.stride, "padding": layer.padding, "data_format": "channels_last"}
             return getattr(k, type(layer).__name__)(layer.filters, layer.kernel, **options)
-        case MaxPool2D() | AveragePool2D():
+        case layers.MaxPool2D() | layers.AveragePool2D():
             options |= {"strides": layer.stride, "padding": layer.padding, "data_format": "channels_last"}
             return getattr(k, type(layer).__name__.replace("Pool", "Pooling"))(layer.pool, **options)
     raise ValueError(f"model cannot be carried over to Keras: {name}: {layer}")
@@ -203,16 +186,20 @@ def from_keras(network: Any, loss: str, reduction: str) -> Sequential | Denoisin
 
 def _given(layer: Layer, one: Any) -> Params:
     """Return the arrays of a layer of Keras under our names and in our layout."""
-    if isinstance(layer, BatchNorm):
+    if isinstance(layer, layers.BatchNorm):
         names = {"gamma": "gamma", "beta": "beta", "running_mean": "moving_mean", "running_variance": "moving_variance"}
         held = {here: getattr(one, there) for here, there in names.items()}
         return {here: _array(weight) for here, weight in held.items() if weight is not None}
     if isinstance(layer, layers.TiedDense):
         return {"b": _array(one.bias)}
     found = dict(
-        zip(("W", "U", "b") if isinstance(layer, LSTM | GRU) else ("W", "b"), map(_array, one.weights), strict=False)
+        zip(
+            ("W", "U", "b") if isinstance(layer, layers.LSTM | layers.GRU) else ("W", "b"),
+            map(_array, one.weights),
+            strict=False,
+        )
     )
-    if isinstance(layer, GRU):
+    if isinstance(layer, layers.GRU):
         found = {name: swapped(value) for name, value in found.items()}
         if layer.reset == "after" and "b" in found:
             H, (first, second) = layer.units, found["b"]

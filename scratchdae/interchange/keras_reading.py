@@ -8,7 +8,7 @@ import numpy as np
 
 from scratchdae import layers
 from scratchdae.arguments import Array
-from scratchdae.layers import GRU, LSTM, Dense, Flatten, Layer, RepeatVector, Reshape, UpSampling2D
+from scratchdae.layers import Layer
 
 _OPTIONS = {  # what must be so, where a layer has it
     "data_format": "channels_last", "groups": 1, "output_padding": None, "go_backwards": False, "return_state": False,
@@ -56,13 +56,15 @@ def read(one: Any, before: list[Any]) -> Iterator[Layer]:
         if one.recurrent_activation.__name__ != "sigmoid":
             raise ValueError(f"recurrent_activation={one.recurrent_activation.__name__!r}")
         options = one.units, one.return_sequences, _CELLS.get(activation, activation)
-        yield LSTM(*options) if kind == "LSTM" else GRU(*options, "after" if one.reset_after else "before")
+        yield (
+            layers.LSTM(*options) if kind == "LSTM" else layers.GRU(*options, "after" if one.reset_after else "before")
+        )
         return
     if activation not in _ACTIVATIONS:
         raise ValueError(f"activation={activation!r}")
     match kind:
         case "Dense":
-            yield Dense(one.units)
+            yield layers.Dense(one.units)
         case "TiedDense":
             yield layers.TiedDense(
                 int(one.partner.kernel.shape[0]), next(k for k, o in enumerate(before) if o is one.partner)
@@ -82,13 +84,13 @@ def read(one: Any, before: list[Any]) -> Iterator[Layer]:
             pool, stride = tuple(one.pool_size), tuple(one.strides)
             yield getattr(layers, kind.replace("Pooling", "Pool"))(pool, stride, one.padding)
         case "UpSampling2D":
-            yield UpSampling2D(tuple(one.size))
+            yield layers.UpSampling2D(tuple(one.size))
         case "Flatten":
-            yield Flatten()
+            yield layers.Flatten()
         case "Reshape":
-            yield Reshape(tuple(one.output.shape[1:]))
+            yield layers.Reshape(tuple(one.output.shape[1:]))
         case "RepeatVector":
-            yield RepeatVector(one.n)
+            yield layers.RepeatVector(one.n)
         case "Dropout" if one.noise_shape is None:
             yield layers.Dropout(one.rate)
         case "GaussianNoise":

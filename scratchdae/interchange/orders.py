@@ -11,44 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae.layers import (
-    ELU,
-    GELU,
-    GRU,
-    LSTM,
-    BatchNorm,
-    Conv1D,
-    Conv1DTranspose,
-    Dense,
-    Dropout,
-    Flatten,
-    GaussianNoise,
-    Identity,
-    LeakyReLU,
-    ReLU,
-    RepeatVector,
-    Reshape,
-    Sigmoid,
-    SiLU,
-    Softmax,
-    Softplus,
-    Tanh,
-    TiedDense,
-)
+from scratchdae import layers
 from scratchdae.models.sequential import Sequential
 
-PLAIN = (  # they act on every number alone, whatever its place
-    Identity, Sigmoid, Tanh, ReLU, LeakyReLU, ELU, GELU, Softplus, SiLU, Dropout, GaussianNoise,
+_THROUGH = (  # flat numbers come out of them in the order in which they went in
+    layers.Identity, layers.Sigmoid, layers.Tanh, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.GELU,
+    layers.Softplus, layers.SiLU, layers.Softmax, layers.Dropout, layers.GaussianNoise, layers.BatchNorm,
 )  # fmt: skip
-_THROUGH = (*PLAIN, BatchNorm, Softmax)  # flat numbers come out of them in the order in which they went in
-_FIRST, _LAST = (Conv1D, Conv1DTranspose), (LSTM, GRU, Dense, TiedDense, RepeatVector)
+_FIRST = (layers.Conv1D, layers.Conv1DTranspose)
+_LAST = (layers.LSTM, layers.GRU, layers.Dense, layers.TiedDense, layers.RepeatVector)
 
 
 def wanted(layer: object, arriving: bool, axes: int) -> bool:
     """Tell whether a layer takes the channels first: as they arrive, if it is the same to it."""
     if axes != 2:
         return axes == 3
-    return isinstance(layer, (*_FIRST, BatchNorm)) or (arriving and not isinstance(layer, _LAST))
+    return isinstance(layer, (*_FIRST, layers.BatchNorm)) or (arriving and not isinstance(layer, _LAST))
 
 
 def arriving(network: Sequential) -> list[bool]:
@@ -56,9 +34,9 @@ def arriving(network: Sequential) -> list[bool]:
     found: list[bool] = []
     for j, shape in enumerate(network.shapes):
         before = network.layers[j - 1] if j else None
-        if len(shape) != 2 or isinstance(before, RepeatVector):
+        if len(shape) != 2 or isinstance(before, layers.RepeatVector):
             found.append(len(shape) == 3)
-        elif before is None or isinstance(before, Reshape | Flatten):
+        elif before is None or isinstance(before, layers.Reshape | layers.Flatten):
             found.append(_begins_first(network, j))
         else:
             found.append(wanted(before, found[-1], 2))
@@ -69,11 +47,11 @@ def _begins_first(network: Sequential, j: int) -> bool:
     """Tell in which order a run of layers on sequences begins; last where none has one."""
     run = []
     for layer, shape in zip(network.layers[j:], network.shapes[j:], strict=False):
-        if len(shape) != 2 or isinstance(layer, Reshape | Flatten):
+        if len(shape) != 2 or isinstance(layer, layers.Reshape | layers.Flatten):
             break
         run.append(layer)
     orders = [isinstance(layer, _FIRST) for layer in run if isinstance(layer, (*_FIRST, *_LAST))]
-    return orders[0] if orders else any(isinstance(layer, BatchNorm) for layer in run)
+    return orders[0] if orders else any(isinstance(layer, layers.BatchNorm) for layer in run)
 
 
 def flat_first(network: Sequential, k: int) -> bool:
@@ -83,7 +61,7 @@ def flat_first(network: Sequential, k: int) -> bool:
     return (
         _unflattened(network, k, way) is not None
         and 0 <= j < len(network.layers)
-        and isinstance(network.layers[j], Dense | TiedDense)
+        and isinstance(network.layers[j], layers.Dense | layers.TiedDense)
         and side(network, j, -way) is not None
     )
 
@@ -94,11 +72,11 @@ def side(network: Sequential, k: int, way: int) -> tuple[int, ...] | None:
     One matrix that is used twice has one order, whether its layers would each have it or not.
     """
     layer = network.layers[k]
-    if isinstance(layer, TiedDense):
+    if isinstance(layer, layers.TiedDense):
         k, way = layer.tied_to, -way
     shapes = {_neighbour(network, k, way)}
     for j, other in enumerate(network.layers):
-        if isinstance(other, TiedDense) and other.tied_to == k:
+        if isinstance(other, layers.TiedDense) and other.tied_to == k:
             shapes.add(_neighbour(network, j, -way))
     return shapes.pop() if len(shapes) == 1 else None
 
@@ -130,7 +108,7 @@ def _beyond(network: Sequential, k: int, way: int) -> int:
 def _neighbour(network: Sequential, k: int, way: int) -> tuple[int, ...] | None:
     """Return the shape that layer k's input was flattened from, or its output becomes, with the channels first."""
     j = _beyond(network, k, way)
-    if not 0 <= j < len(network.layers) or not isinstance(network.layers[j], Flatten | Reshape):
+    if not 0 <= j < len(network.layers) or not isinstance(network.layers[j], layers.Flatten | layers.Reshape):
         return None
     return _unflattened(network, j, -way)
 

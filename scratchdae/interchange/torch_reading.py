@@ -12,21 +12,7 @@ from scratchdae.interchange import orders
 from scratchdae.interchange.torch_modules import describe, permute, pieces, put
 from scratchdae.interchange.torch_own import GRU, LSTM, GaussianNoise, Permute, RepeatVector, TiedLinear
 from scratchdae.interchange.torch_tracing import REFUSED, Step
-from scratchdae.layers import (
-    AveragePool2D,
-    BatchNorm,
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    Flatten,
-    Layer,
-    MaxPool2D,
-    Reshape,
-    TiedDense,
-    UpSampling2D,
-)
+from scratchdae.layers import Layer
 from scratchdae.layers.windows import PADDINGS, grid, pair, transposed_size
 from scratchdae.models.sequential import Sequential
 
@@ -81,9 +67,9 @@ class Reader:
                     self.found.append((where, read))
             except ValueError as error:
                 raise ValueError(f"{REFUSED}: {where}: {error}") from None
-        layers, rng = [read.layer for _, read in self.found], np.random.default_rng(0)
+        found, rng = [read.layer for _, read in self.found], np.random.default_rng(0)
         options: dict[str, Any] = {"loss": loss, "reduction": reduction, "dtype": dtype}
-        network = Sequential(layers, self.input_shape, rng, output_shape=self.shape, **options)
+        network = Sequential(found, self.input_shape, rng, output_shape=self.shape, **options)
         params = {name: np.zeros(value.shape, value.dtype) for name, value in network.params.items()}
         for k, (group, (where, read)) in enumerate(zip(describe(network), self.found, strict=True)):
             if read.first is not None and read.first != orders.flat_first(network, k):
@@ -93,7 +79,7 @@ class Reader:
                 value = getattr(read.holder, name.partition(".")[2], None)
                 if value is not None:
                     put(entries, value.detach().cpu().numpy(), params)
-                elif isinstance(read.layer, BatchNorm) and name.endswith(".weight"):
+                elif isinstance(read.layer, layers.BatchNorm) and name.endswith(".weight"):
                     params[entries[0].source][:] = 1  # without a scale; a bias that the module lacks stays zero
         network.params = params
         return network
@@ -163,9 +149,9 @@ def _conv(reader: Reader, step: Step, more: list[tuple[int, int]] | None = None)
     pad = [(a + c, b + d) for (a, b), (c, d) in zip(own, more or [(0, 0)] * axes, strict=True)]
     padding = reader.padding(m, pad)
     if axes == 1:
-        yield _Read(Conv1D(m.out_channels, m.kernel_size[0], m.stride[0], padding), m)
+        yield _Read(layers.Conv1D(m.out_channels, m.kernel_size[0], m.stride[0], padding), m)
     else:
-        yield _Read(Conv2D(m.out_channels, m.kernel_size, m.stride, padding), m)
+        yield _Read(layers.Conv2D(m.out_channels, m.kernel_size, m.stride, padding), m)
 
 
 def _conv_transpose(reader: Reader, step: Step) -> Iterator[_Read]:
@@ -193,9 +179,9 @@ def _conv_transpose(reader: Reader, step: Step) -> Iterator[_Read]:
         found = transposed_size(size, kernel, stride, padding)
         if list(found) == made and list(grid(found, kernel, stride, padding).before) == tops:
             if axes == 1:
-                yield _Read(Conv1DTranspose(m.out_channels, kernel[1], stride[1], padding), m)
+                yield _Read(layers.Conv1DTranspose(m.out_channels, kernel[1], stride[1], padding), m)
             else:
-                yield _Read(Conv2DTranspose(m.out_channels, kernel, stride, padding), m)
+                yield _Read(layers.Conv2DTranspose(m.out_channels, kernel, stride, padding), m)
             return
     raise ValueError(f"{m.extra_repr()}: kernels that lie neither as for 'valid' nor as for 'same'")
 
@@ -208,7 +194,7 @@ def _pool(reader: Reader, step: Step) -> Iterator[_Read]:
         raise ValueError("return_indices or divisor_override")
     if average and m.count_include_pad and any(n for n, _ in pad):
         raise ValueError("count_include_pad=True")
-    layer = AveragePool2D if average else MaxPool2D
+    layer = layers.AveragePool2D if average else layers.MaxPool2D
     yield _Read(layer(m.kernel_size, m.stride, reader.padding(m, pad, m.ceil_mode)), m)
 
 
@@ -220,7 +206,7 @@ def _upsample(reader: Reader, step: Step) -> Iterator[_Read]:
     factors = [w / n if m.size is not None else float(w) for w, n in zip(wanted, size, strict=True)]
     if m.mode != "nearest" or not all(factor.is_integer() for factor in factors):
         raise ValueError(f"mode={m.mode!r}, factors {factors}")
-    yield _Read(UpSampling2D((int(factors[0]), int(factors[1]))), m)
+    yield _Read(layers.UpSampling2D((int(factors[0]), int(factors[1]))), m)
 
 
 def _linear(reader: Reader, step: Step) -> Iterator[_Read]:
@@ -229,12 +215,12 @@ def _linear(reader: Reader, step: Step) -> Iterator[_Read]:
         what = "columns of an image" if len(reader.shape) == 3 else "steps of a sequence (C, T)"
         raise ValueError(f"it mixes the {what}; flatten it first")
     if isinstance(m, nn.Linear):
-        yield _Read(Dense(m.out_features), m)
+        yield _Read(layers.Dense(m.out_features), m)
         return
     places = [k for k, (_, read) in enumerate(reader.found) if read.holder is m.partner]
     if len(places) != 1:
         raise ValueError("its partner is not one linear layer before it")
-    yield _Read(TiedDense(m.partner.in_features, places[0]), m)
+    yield _Read(layers.TiedDense(m.partner.in_features, places[0]), m)
 
 
 def _permute(reader: Reader, step: Step) -> Iterator[_Read]:
@@ -250,7 +236,7 @@ def _flatten(reader: Reader, step: Step) -> Iterator[_Read]:
     if (m.start_dim, m.end_dim) != (1, -1):
         raise ValueError(m.extra_repr())
     first, reader.first = reader.first if len(reader.shape) in (2, 3) else None, False
-    yield _Read(Flatten(), m, first)
+    yield _Read(layers.Flatten(), m, first)
 
 
 def _unflatten(reader: Reader, step: Step) -> Iterator[_Read]:
@@ -260,7 +246,7 @@ def _unflatten(reader: Reader, step: Step) -> Iterator[_Read]:
     following = reader.steps[reader.k].module if reader.k < len(reader.steps) else None
     reader.first = reader.begins_first() if len(size) == 2 else len(size) == 3 and not isinstance(following, Permute)
     shape = (*size[1:], size[0]) if reader.first else size
-    yield _Read(Reshape(shape), step.module, reader.first if len(size) in (2, 3) else None)
+    yield _Read(layers.Reshape(shape), step.module, reader.first if len(size) in (2, 3) else None)
 
 
 def _recurrent(reader: Reader, step: Step) -> Iterator[_Read]:
@@ -288,7 +274,7 @@ def _batch_norm(reader: Reader, step: Step) -> Iterator[_Read]:
         raise ValueError(f"examples {reader.shape}")
     if axes and not reader.first:
         raise ValueError("the channels are last")
-    yield _Read(BatchNorm(round(1 - m.momentum, 12), m.eps), m)
+    yield _Read(layers.BatchNorm(round(1 - m.momentum, 12), m.eps), m)
 
 
 def _softmax(reader: Reader, step: Step) -> Iterator[_Read]:
