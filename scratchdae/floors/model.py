@@ -61,6 +61,8 @@ def standing(model: Any, x: Any, target: Any = None, *, loss: str = "squared_err
     choice("loss", loss, constants.LOSSES)
     inputs = _numbers("x", x)
     targets = _matrix("x", inputs) if target is None else _matrix("target", _numbers("target", target))
+    if inputs.dtype.kind == "f":
+        _matrix("x", inputs)  # finite
     outputs = _matrix("the output of model", _numbers("the output of model", _run(model, inputs)))
     if outputs.shape != targets.shape:
         raise ValueError(f"model must give outputs of the targets' shape, {targets.shape} flat, found {outputs.shape}")

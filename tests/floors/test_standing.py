@@ -82,3 +82,5 @@ def test_what_does_not_fit_is_named():
     ):
         with pytest.raises(ValueError, match=said):
             floors.standing(model, X, **given)
+    with pytest.raises(ValueError, match="x must be finite"):
+        floors.standing(lambda x: X, np.nan * X, X)
