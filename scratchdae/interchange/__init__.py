@@ -177,7 +177,9 @@ def from_torch(
     Returns
     -------
     Sequential or DenoisingAutoencoder
-        With copies of the weights; a layer without a bias gets one of zeros. Images are (H, W, C), sequences (T, C).
+        With copies of the weights; a layer without a bias gets one of zeros. Images are (H, W, C), sequences (T, C). A
+        strided convolution whose padding has its windows elsewhere than `same` has (3×3, stride 2, padding 1 on an even
+        side) gets a kernel that is wider by a row and a column of zeros: the outputs are equal, the layer is another.
     """
     found: Sequential | DenoisingAutoencoder = _torch().from_torch(module, input_shape, loss, reduction).model
     return found

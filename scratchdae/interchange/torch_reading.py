@@ -1,6 +1,6 @@
 """Our layers and weights for the modules that a module calls, read from the first to the last."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +13,7 @@ from scratchdae.interchange.torch_modules import describe, permute, pieces, put
 from scratchdae.interchange.torch_own import GRU, LSTM, GaussianNoise, Permute, RepeatVector, TiedLinear
 from scratchdae.interchange.torch_tracing import REFUSED, Step
 from scratchdae.layers import Layer
-from scratchdae.layers.windows import PADDINGS, grid, pair, transposed_size
+from scratchdae.layers.windows import grid, pair, transposed_size
 from scratchdae.models.sequential import Sequential
 
 
@@ -23,6 +23,7 @@ class _Read(NamedTuple):
     layer: Layer
     holder: nn.Module  # who has its arrays
     first: bool | None = None  # of a change of shape: whether the module had the channels first on the other side
+    zeros: Sequence[tuple[int, int]] = ()  # of a convolution: what its kernel gets before and after, along each axis
 
 
 class Reader:
@@ -36,9 +37,8 @@ class Reader:
             input_shape = (first.in_features,)
         taken = sides("input_shape", input_shape)
         self.steps, self.k = steps, 0
-        self.first = len(taken) == 3 or (
-            len(taken) == 2 and self.begins_first()
-        )  # whether the tensor has channels first
+        # whether the tensor has its channels first
+        self.first = len(taken) == 3 or (len(taken) == 2 and self.begins_first())
         self.shape = (*taken[1:], taken[0]) if self.first else taken  # of an example, channels last
         self.input_shape = self.shape
         self.found: list[tuple[str, _Read]] = []
@@ -78,7 +78,9 @@ class Reader:
             for name, entries in pieces([group]).items():
                 value = getattr(read.holder, name.partition(".")[2], None)
                 if value is not None:
-                    put(entries, value.detach().cpu().numpy(), params)
+                    array = value.detach().cpu().numpy()
+                    around = [(0, 0)] * (array.ndim - len(read.zeros)) + list(read.zeros)
+                    put(entries, np.pad(array, around) if name.endswith(".weight") else array, params)
                 elif isinstance(read.layer, layers.BatchNorm) and name.endswith(".weight"):
                     params[entries[0].source][:] = 1  # without a scale; a bias that the module lacks stays zero
         network.params = params
@@ -92,24 +94,34 @@ class Reader:
         rows, columns = (1, *self.shape)[-3:-1]
         return rows, columns
 
-    def padding(self, m: Any, pad: list[tuple[int, int]], ceil: bool = False) -> str:
-        """Return the padding whose windows lie where the module's do; refused where there is none."""
+    def padding(self, m: Any, pad: list[tuple[int, int]], ceil: bool = False) -> tuple[str, list[tuple[int, int]]]:
+        """Return the padding whose windows lie where the module's do, and the zeros around the kernel that it needs."""
         axes = len(pad)
         size, kernel, stride = self.image(axes), _across(m.kernel_size, axes), _across(m.stride, axes)
         if _across(getattr(m, "dilation", 1), axes) != (1, 1):
             raise ValueError(f"dilation={m.dilation}")
-        pad = [(0, 0), *pad][-2:]
-        counts = []
+        counts, pad = [], [(0, 0), *pad][-2:]
         for n, k, s, (before, after) in zip(size, kernel, stride, pad, strict=True):
             whole, rest = divmod(n + before + after - k, s)
             counts.append(whole + 1 + (ceil and rest > 0 and (whole + 1) * s < n + before))
-        for padding in PADDINGS:
-            if padding == "same" or (size[0] >= kernel[0] and size[1] >= kernel[1]):
-                windows = grid(size, kernel, stride, padding)
-                if list(windows.size) == counts and list(windows.before) == [before for before, _ in pad]:
-                    return padding
-        where = f"kernel {kernel[-axes:]}, stride {stride[-axes:]}, padding {pad[-axes:]}"
-        raise ValueError(f"{where}: windows that are neither 'valid' nor 'same'")
+        tops = [before for before, _ in pad]
+        inside = size[0] >= kernel[0] and size[1] >= kernel[1] and not any(tops)
+        if inside and list(grid(size, kernel, stride, "valid").size) == counts:
+            return "valid", [(0, 0)] * axes
+        zeros: Any = [_around(*axis) for axis in zip(size, kernel, stride, counts, tops, strict=True)][-axes:]
+        if None in zeros:
+            where = f"kernel {kernel[-axes:]}, stride {stride[-axes:]}, padding {pad[-axes:]}"
+            raise ValueError(f"{where}: windows that are neither 'valid' nor 'same'")
+        return "same", zeros
+
+
+def _around(n: int, k: int, s: int, count: int, top: int) -> tuple[int, int] | None:
+    """Return the fewest zeros before and after a kernel with which `same` lets its windows begin there."""
+    for more in range(s + 1 if count == -(-n // s) else 0):
+        for first in range(more + 1):
+            if max((count - 1) * s + k + more - n, 0) // 2 == top + first:
+                return first, more - first
+    return None
 
 
 def _across(value: Any, axes: int) -> tuple[int, int]:
@@ -147,11 +159,16 @@ def _conv(reader: Reader, step: Step, more: list[tuple[int, int]] | None = None)
     if m.padding != "same":
         own = _sides(0 if m.padding == "valid" else m.padding, axes)
     pad = [(a + c, b + d) for (a, b), (c, d) in zip(own, more or [(0, 0)] * axes, strict=True)]
-    padding = reader.padding(m, pad)
-    if axes == 1:
-        yield _Read(layers.Conv1D(m.out_channels, m.kernel_size[0], m.stride[0], padding), m)
-    else:
-        yield _Read(layers.Conv2D(m.out_channels, m.kernel_size, m.stride, padding), m)
+    yield _convolution(m, *reader.padding(m, pad), transposed=False)
+
+
+def _convolution(m: Any, padding: str, zeros: list[tuple[int, int]], transposed: bool) -> _Read:
+    """Return a convolution whose kernel has zeros around that of the module."""
+    axes = len(zeros)
+    kernel = tuple(k + first + last for k, (first, last) in zip(m.kernel_size, zeros, strict=True))
+    kind = getattr(layers, f"Conv{axes}D{'Transpose' * transposed}")
+    sizes = (kernel[0], m.stride[0]) if axes == 1 else (kernel, m.stride)
+    return _Read(kind(m.out_channels, *sizes, padding), m, zeros=zeros)
 
 
 def _conv_transpose(reader: Reader, step: Step) -> Iterator[_Read]:
@@ -160,29 +177,23 @@ def _conv_transpose(reader: Reader, step: Step) -> Iterator[_Read]:
     axes = len(m.kernel_size)
     if m.groups != 1 or any(n != 1 for n in m.dilation):
         raise ValueError(f"groups={m.groups}, dilation={m.dilation}")
-    cut, size, kernel, stride = (
-        [(0, 0)] * axes,
-        reader.image(axes),
-        _across(m.kernel_size, axes),
-        _across(m.stride, axes),
-    )
+    cut, size = [(0, 0)] * axes, reader.image(axes)
+    kernel, stride = _across(m.kernel_size, axes), _across(m.stride, axes)
     following: Any = reader.steps[reader.k].module if reader.k < len(reader.steps) else None
     if isinstance(following, nn.ZeroPad2d if axes == 2 else nn.ConstantPad1d) and max(following.padding) <= 0:
         cut, reader.k = [(-first, -last) for first, last in _pairs(following.padding)], reader.k + 1
     made, tops = [1] * (2 - axes), [0] * (2 - axes)
-    for n, k, s, p, more, (first, last) in zip(
-        size[-axes:], m.kernel_size, m.stride, m.padding, m.output_padding, cut, strict=True
-    ):
+    each = zip(size[-axes:], m.kernel_size, m.stride, m.padding, m.output_padding, cut, strict=True)
+    for n, k, s, p, more, (first, last) in each:
         made.append((n - 1) * s - 2 * p + k + more - first - last)
         tops.append(p + first)
-    for padding in PADDINGS:
-        found = transposed_size(size, kernel, stride, padding)
-        if list(found) == made and list(grid(found, kernel, stride, padding).before) == tops:
-            if axes == 1:
-                yield _Read(layers.Conv1DTranspose(m.out_channels, kernel[1], stride[1], padding), m)
-            else:
-                yield _Read(layers.Conv2DTranspose(m.out_channels, kernel, stride, padding), m)
-            return
+    if list(transposed_size(size, kernel, stride, "valid")) == made and not any(tops):
+        yield _convolution(m, "valid", [(0, 0)] * axes, transposed=True)
+        return
+    zeros: Any = [_around(*axis) for axis in zip(made, kernel, stride, size, tops, strict=True)][-axes:]
+    if list(transposed_size(size, kernel, stride, "same")) == made and None not in zeros:
+        yield _convolution(m, "same", zeros, transposed=True)
+        return
     raise ValueError(f"{m.extra_repr()}: kernels that lie neither as for 'valid' nor as for 'same'")
 
 
@@ -195,7 +206,10 @@ def _pool(reader: Reader, step: Step) -> Iterator[_Read]:
     if average and m.count_include_pad and any(n for n, _ in pad):
         raise ValueError("count_include_pad=True")
     layer = layers.AveragePool2D if average else layers.MaxPool2D
-    yield _Read(layer(m.kernel_size, m.stride, reader.padding(m, pad, m.ceil_mode)), m)
+    padding, zeros = reader.padding(m, pad, m.ceil_mode)
+    if any(first + last for first, last in zeros):
+        raise ValueError(f"kernel {m.kernel_size}, stride {m.stride}, padding {pad}: windows that are not of 'same'")
+    yield _Read(layer(m.kernel_size, m.stride, padding), m)
 
 
 def _upsample(reader: Reader, step: Step) -> Iterator[_Read]:

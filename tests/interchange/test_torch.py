@@ -310,6 +310,28 @@ def test_an_own_convolutional_module():
     both_ways(model, "float64")
 
 
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 2, 1), (5, 2, 2), (3, 3, 1), ((3, 5), (2, 1), (1, 2))])
+@pytest.mark.parametrize("sides", [(12, 6), (11, 9)])
+def test_symmetric_padding_is_same_of_a_wider_kernel(kernel, stride, padding, sides):
+    """As in most convolutional autoencoders of PyTorch: on even sides `same` has its windows elsewhere."""
+    torch.manual_seed(0)
+    module, x = nn.Sequential(nn.Conv2d(2, 3, kernel, stride, padding)).double(), examples((*sides, 2), "float64")
+    model = interchange.from_torch(module, (2, *sides))
+    close(model.predict(x), back(module(there(x))), "float64")
+    assert model.layers[0].padding == "same"
+    if not isinstance(kernel, tuple) and stride == 2:
+        more = [int(side % 2 == 0) for side in sides]
+        assert model.layers[0].kernel == (kernel + more[0], kernel + more[1])
+        up = nn.Sequential(nn.ConvTranspose2d(2, 3, kernel, 2, padding, output_padding=1)).double()
+        model = interchange.from_torch(up, (2, *sides))
+        close(model.predict(x), back(up(there(x))), "float64")
+        along = nn.Sequential(
+            nn.Conv1d(2, 3, kernel, 2, padding), nn.ConvTranspose1d(3, 2, kernel, 2, padding, 1)
+        ).double()
+        model, x = interchange.from_torch(along, (2, sides[0])), x[:, :, 0]
+        close(model.predict(x), back(along(there(x, True)), True), "float64")
+
+
 class TiedByHand(nn.Module):
     def __init__(self, way, sigmoid):
         super().__init__()
@@ -432,13 +454,14 @@ def test_own_names_take_the_weights_in_order():
         (nn.Sequential(nn.BatchNorm2d(2, momentum=None)), (2, 4, 4), "0: BatchNorm2d: momentum=None"),
         (nn.Sequential(nn.BatchNorm1d(2)), (2, 4, 4), "0: BatchNorm1d: examples"),
         (nn.Sequential(nn.Softmax(2)), (2, 4, 4), "0: Softmax: dim=2, which is not that of the channels"),
-        (nn.Sequential(nn.Conv1d(1, 2, 3, stride=2, padding=1)), (1, 8), r"0: Conv1d: kernel \(3,\), stride \(2,\)"),
+        (nn.Sequential(nn.Conv1d(1, 2, 3, stride=2, padding=2)), (1, 8), r"0: Conv1d: kernel \(3,\), stride \(2,\)"),
         (nn.Sequential(nn.Conv1d(1, 2, 3), nn.Linear(6, 6)), (1, 8), r"1: Linear: it mixes the steps of a sequence"),
         (nn.Sequential(nn.GRU(2, 3, batch_first=True)), (5, 2), "return what its last layer gives"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1)), (1, 8, 8), r"0: Conv2d: kernel \(3, 3\), stride"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3, padding=2)), (1, 8, 8), r"0: Conv2d: kernel \(3, 3\), stride"),
+        (nn.Sequential(nn.MaxPool2d(3, 2, 1)), (1, 8, 8), r"0: MaxPool2d: kernel 3, stride 2"),
         (nn.Sequential(nn.Conv2d(2, 2, 3, groups=2)), (2, 8, 8), "0: Conv2d: groups=2"),
         (nn.Sequential(nn.Conv2d(2, 2, 3, dilation=2)), (2, 8, 8), r"0: Conv2d: dilation=\(2, 2\)"),
-        (nn.Sequential(nn.ConvTranspose2d(2, 2, 3, 2, 1, 1)), (2, 8, 8), "0: ConvTranspose2d: "),
+        (nn.Sequential(nn.ConvTranspose2d(2, 2, 3, 2, 1)), (2, 8, 8), "0: ConvTranspose2d: "),
         (nn.Sequential(nn.Softplus(beta=2)), (3,), "0: Softplus: beta=2"),
         (nn.Sequential(nn.AvgPool2d(3, 2, 1)), (1, 8, 8), "0: AvgPool2d: count_include_pad=True"),
         (nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear")), (1, 8, 8), "0: Upsample: mode='bilinear'"),
