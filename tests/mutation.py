@@ -42,6 +42,7 @@ TESTS = {  # the module: its tests, the quickest first; then what to run of the 
     "floors/overview": "floors/test_survey.py floors/test_slips.py",
     **{f"floors/{name}": f"floors/test_{name}.py floors/test_slips.py floors/test_survey.py"
        for name in ("constants", "denoising", "entropy", "reach")},
+    "floors/model": "floors/test_standing.py",
     "models/boltzmann": "models/test_boltzmann.py",
     "layers/dense": "layers/test_dense.py Dense",
     "layers/repeat": "layers/test_repeat.py Repeat",

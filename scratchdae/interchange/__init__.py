@@ -78,13 +78,13 @@ def load_state_dict(model: Sequential | DenoisingAutoencoder, found: Params) -> 
         As `state_dict` returns them, or tensors of PyTorch; what counts batches, ``num_batches_tracked``, is left out.
     """
     instance("model", model, Sequential | DenoisingAutoencoder, "a Sequential or a DenoisingAutoencoder")  # type: ignore[arg-type]
-    entries = pieces(describe(model))
+    entries, own = pieces(describe(model)), params_of(model)
     found = {
         name: value
         for name, value in arrays("found", _as_arrays(found)).items()
         if name in entries or not _counts(name)
     }
-    shapes = {name: taken(parts, model.params).shape for name, parts in entries.items()}
+    shapes = {name: taken(parts, own).shape for name, parts in entries.items()}
     wrong = [f"{name} {shapes[name]} is missing" for name in shapes if name not in found]
     wrong += [f"{name} {found[name].shape} has no place" for name in found if name not in shapes]
     wrong += [
@@ -96,7 +96,7 @@ def load_state_dict(model: Sequential | DenoisingAutoencoder, found: Params) -> 
         inorder = [value.shape for value in found.values()] == list(shapes.values())
         hint = ". The shapes fit in their order: give dict(zip(interchange.state_dict(model), found.values()))"
         raise ValueError(f"found must hold the arrays of the model: {'; '.join(wrong)}{hint * inorder}")
-    params = {name: np.zeros(value.shape, value.dtype) for name, value in model.params.items()}
+    params = {name: np.zeros(value.shape, value.dtype) for name, value in own.items()}
     for name, parts in entries.items():
         put(parts, found[name], params)
     model.params = params

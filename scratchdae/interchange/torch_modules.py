@@ -143,8 +143,9 @@ def stack(layers: object) -> tuple[StackedLayer, ...]:
 def params_of(model: Model) -> Params:
     """Return all parameters by the names that the entries of `describe` have."""
     if isinstance(model, Sequential | DenoisingAutoencoder):
-        return model.params
-    return {f"layer_{k}.{name}": layer.params[name] for k, layer in enumerate(stack(model), 1) for name in ("W", "b")}
+        return model.check_params(model.params, "the params of model")
+    found = [layer.check_params(layer.params, f"the params of model[{k}]") for k, layer in enumerate(stack(model))]
+    return {f"layer_{k}.{name}": params[name] for k, params in enumerate(found, start=1) for name in ("W", "b")}
 
 
 def dtype_of(model: Model) -> str:

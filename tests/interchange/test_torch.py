@@ -252,6 +252,11 @@ def test_arrays_that_do_not_fit_are_named_with_their_shapes(tmp_path):
         interchange.load_state_dict(network, arrays)
     for said in ("2.weight (3, 2) is missing", "decoder.weight (3, 2) has no place", "0.bias must be (2,), found (4,)"):
         assert said in str(error.value)
+    del network.params["dense_1.b"]
+    for use in (interchange.to_torch, interchange.state_dict, lambda model: interchange.load_state_dict(model, {})):
+        with pytest.raises(ValueError, match=r"the params of model must hold .*dense_1\.b"):
+            use(network)
+    network = build([Dense(2), Sigmoid(), Dense(3)], (3,))
     (tmp_path / "no.safetensors").write_bytes(b"text")
     with pytest.raises(ValueError, match="path must be a safetensors file"):
         interchange.load_safetensors(network, tmp_path / "no.safetensors")
