@@ -9,8 +9,6 @@ from scratchdae.arguments import Array, array, choice, framework, function, unit
 from scratchdae.floors import constants, entropy, spectrum
 from scratchdae.floors.examples import finite_matrix
 
-LARGEST_CODE = 2000  # entries of an example; beyond, the eigenvalues of the covariance take minutes
-
 
 @dataclass(frozen=True)
 class Standing:
@@ -33,9 +31,8 @@ class Standing:
             lines.append(f"as little as a linear code of {self.units} unit{'s' * (self.units != 1)} leaves")
         if self.excess >= 1:
             lines.append("no better than the constant, which ignores the input")
-        spread = "hardly differ" if self.varies < 0.01 else "differ"
-        lines.append(f"the outputs {spread} between examples: {self.varies:.2g} of what the targets do")
-        return "\n".join(lines)
+        differ = "hardly differ" if self.varies < 0.01 else "differ"
+        return "\n".join([*lines, f"the outputs {differ} between examples: {self.varies:.2g} of what the targets do"])
 
 
 def standing(model: Any, x: Any, target: Any = None, *, loss: str = "squared_error") -> Standing:
@@ -72,7 +69,7 @@ def standing(model: Any, x: Any, target: Any = None, *, loss: str = "squared_err
     else:
         error = np.abs(outputs - targets)
         value = float((error * error if loss == "squared_error" else error).mean())
-    if loss == "squared_error" and min(targets.shape) <= LARGEST_CODE:
+    if loss == "squared_error" and min(targets.shape) <= 2000:  # beyond, eigenvalues of the covariance take minutes
         units = int(np.argmax(spectrum.pca(targets) <= value))
     spread, distance = _spread(targets), constant - floor
     return Standing(
