@@ -24,10 +24,10 @@ class Standing:
 
     def __str__(self) -> str:
         lines = [
-            f"{self.loss} {self.value:.4g}, the mean over elements: floor {self.floor:.4g}, best constant "
-            f"{self.constant:.4g}, of the way from the one to the other {self.excess:.1%}"
+            f"{self.loss} {self.value:.4g}, the mean over elements; floor {self.floor:.4g}, best constant "
+            f"{self.constant:.4g}: {self.excess:.1%} of the way from the floor to the constant"
         ]
-        if self.units is not None:
+        if self.units:
             lines.append(f"as little as a linear code of {self.units} unit{'s' * (self.units != 1)} leaves")
         if self.excess >= 1:
             lines.append("no better than the constant, which ignores the input")

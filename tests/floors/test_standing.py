@@ -15,6 +15,8 @@ def test_the_constant_the_floor_and_a_linear_code():
     assert (found.value, found.excess, found.varies, found.units) == (pytest.approx(found.constant), 1, 0, 0)
     assert found.constant == floors.constant(X)
     said = str(found)
+    assert "100.0% of the way from the floor to the constant" in said
+    assert "linear code" not in said
     assert "no better than the constant" in said
     assert "the outputs hardly differ between examples" in said
     exact = floors.standing(lambda x: x, X)
