@@ -138,6 +138,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (floors.output_range, {"x": W, "low": 0.0, "high": 1.0}), (floors.average_pooling, {"images": IMAGES, "k": 2}), (floors.masking_binary, {"p": W[0], "nu": 0.3}),
     (floors.masking, {"S": W.T @ W, "nu": 0.3, "mean": W[0], "exact_count": True}), (floors.binary_entropy, {"p": W[0]}), (floors.digamma, {"x": 0.5}),
     (floors.wiener, {"eigenvalues": W[0], "s": 0.1, "k": 2}), (floors.linear_codes, {"values": W[0]}), (floors.independent, {"k": 1, "d": 2, "variance": 0.1}),
+    (floors.standing, {"model": lambda x: x, "x": W, "target": W, "loss": "cross_entropy"}),
     (floors.relative_excess, {"loss": 0.3, "floor": 0.1, "ceiling": 0.5}),
     (datasets.to_float, {"x": W, "dtype": F}), (datasets.to_float, {"x": np.zeros((2, 16)), "side": 2}), (datasets.bernoulli, {"n": 3, "d": 2, "rng": RNG, "p": 0.5}), (datasets.uniform, {"n": 3, "d": 2, "rng": RNG}),
     (datasets.curve, {"t": W[0]}), (datasets.curved_manifold, {"n": 3, "rng": RNG, "noise": 0.1}), (datasets.sinusoids, {"n": 2, "steps": 3, "features": 1, "rng": RNG}),
@@ -159,7 +160,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (lambda **given: plots.reconstructions(axes(), **given), {"corrupted": X, "reconstructed": X, "clean": X, "image_shape": (2, 2), "n": 3}),
 ]  # fmt: skip
 INSIDE = {
-    "protocols and records": "Posted Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Stored Survey ThreePartDataset Unsupported",
+    "protocols and records": "Posted Activation AnySchedule Cache Case Chapter Dataset Failure Floor Initializer Layer MnistFiles NonFiniteError Optimizer Report Result Row Rule Standing Stored Survey ThreePartDataset Unsupported",
     "activations, which compute on whatever NumPy does": "identity identity_derivative leaky_relu leaky_relu_derivative relu relu_derivative sigmoid sigmoid_derivative softmax softmax_backward softplus softplus_derivative tanh tanh_derivative",
     "behind a check": "cross_entropy_alone absolute_error_over backward check_batch check_options check_params named cross_entropy_over divisor draw fans free_energy_grads gibbs_step gradients huber_over output_loss softmax_cross_entropy_over squared_error_over bernoulli_mask exact_mask global_norm taylor_order",
     "without arguments, or like a row": "Flatten Identity MaxPool2D ReLU SiLU Sigmoid Softmax Softplus Tanh digits he_uniform glorot_normal lecun_normal lecun_uniform sigmoid_uniform beta_cross_entropy best_constant permute_features project_to_curve redundant_columns sample_pca",
