@@ -9,7 +9,15 @@ from typing import Any, NamedTuple
 
 from scratchdae.conformance.adapter import OPERATIONS, alone, describe, dtype_of
 
-MODULES = {"reference": "reference", "numba": "numba_core", "torch": "torch", "jax": "jax", "keras": "keras"}
+MODULES = {
+    "reference": "reference",
+    "numba": "numba_core",
+    "torch": "torch",
+    "jax": "jax",
+    "keras": "keras",
+    "tinygrad": "tinygrad",
+    "flax": "flax",
+}
 
 
 class Named:
