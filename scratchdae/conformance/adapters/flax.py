@@ -1,7 +1,7 @@
 """Flax NNX on JAX: its layers, its modules differentiated by nnx.grad, and nnx.Optimizer around optax's rules.
 
-Flax has layers and a loop, and takes the rest from JAX and optax: activations (``nnx.relu`` is ``jax.nn.relu``), losses,
-rules and clipping are asked as `scratchdae.conformance.adapters.jax` asks them, and understood as told there.
+Flax has layers and a loop, and takes the rest from JAX and optax: activations (``nnx.relu`` is ``jax.nn.relu``),
+losses, rules and clipping are asked as `scratchdae.conformance.adapters.jax` asks them, and understood as told there.
 
 - A tied decoder takes the transpose of the encoder's kernel, and has a bias of its own.
 - Layers: see `scratchdae.conformance.adapters.flax_layers`.
@@ -10,7 +10,6 @@ rules and clipping are asked as `scratchdae.conformance.adapters.jax` asks them,
 from collections.abc import Mapping
 from typing import Any
 
-import jax
 import optax
 from flax import nnx
 from jax import numpy as jnp
@@ -45,28 +44,14 @@ class Autoencoder(nnx.Module):  # type: ignore[misc]
         return {"a_y": a_y, "y": y, "a_z": a_z}
 
 
-class Classifier(nnx.Module):  # type: ignore[misc]
-    """Two sigmoid layers and a linear one."""
-
-    def __init__(self, t: Answer) -> None:
-        self.layers = nnx.List([linear(t[f"W_{name}"], t[f"b_{name}"]) for name in LAYERS])
-
-    def __call__(self, x: Any) -> Answer:
-        """Return the codes, the logits and the probabilities."""
-        first, second, last = self.layers
-        h_1 = nnx.sigmoid(first(x))
-        h_2 = nnx.sigmoid(second(h_1))
-        a = last(h_2)
-        return {"h_1": h_1, "h_2": h_2, "a": a, "probabilities": nnx.softmax(a)}
-
-
-LAYERS = ("1", "2", "out")
+LAYERS = {"1": 0, "2": 2, "out": 4}  # their places in a sequence, sigmoids between them
 
 
 class Adapter(of_jax.Adapter):
     """Flax NNX, on the default device of JAX."""
 
     name = "flax"
+    apply = staticmethod(apply)
 
     @of_jax.precise
     def autoencoder(self, t: Answer, conventions: Conventions) -> Answer:
@@ -75,13 +60,6 @@ class Adapter(of_jax.Adapter):
         (loss, forward), (grads, dx_tilde) = _reconstruct_with_grads(Autoencoder(t), x_tilde, t["x"], conventions)
         answer = {"x_tilde": x_tilde, "loss": loss, "dx_tilde": dx_tilde} | forward
         return answer | of_jax.named(_of_autoencoder(grads))
-
-    @of_jax.precise
-    def layer(self, t: Answer, conventions: Conventions) -> Answer:
-        d_output, drawn = t.pop("d_output"), {name: t.pop(name) for name in ("keep", "noise") if name in t}
-        output, pull_back = jax.vjp(lambda wanted: apply(wanted | drawn, conventions), t)
-        grads = of_jax.named(pull_back(d_output)[0])
-        return {"output": output, "d_input": grads.pop("dx")} | grads
 
     @of_jax.precise
     def optimizer(self, t: Answer, conventions: Conventions) -> Answer:
@@ -118,7 +96,8 @@ class Adapter(of_jax.Adapter):
 
     @of_jax.precise
     def stack(self, t: Answer, conventions: Conventions) -> Answer:
-        model = Classifier(t)
+        first, second, last = (linear(t[f"W_{name}"], t[f"b_{name}"]) for name in LAYERS)
+        model = nnx.Sequential(first, nnx.sigmoid, second, nnx.sigmoid, last)
         (loss, forward), grads = _classify_with_grads(model, t["x"], t["labels"])
         answer = {"loss": loss, **forward, **of_jax.named(_of_classifier(grads))}
         optimizer = nnx.Optimizer(model, optax.sgd(conventions["lr"]), wrt=nnx.Param)
@@ -147,7 +126,7 @@ def _of_autoencoder(state: Any) -> Answer:
 
 
 def _of_classifier(state: Any) -> Answer:
-    layers = {name: state["layers"][k] for k, name in enumerate(LAYERS)}
+    layers = {name: state["layers"][place] for name, place in LAYERS.items()}
     found = {f"W_{name}": layer["kernel"][...] for name, layer in layers.items()}
     return found | {f"b_{name}": layer["bias"][...] for name, layer in layers.items()}
 
@@ -164,8 +143,9 @@ def _reconstruct(model: Any, x_tilde: Any, x: Any, conventions: Conventions) -> 
 
 
 def _classify(model: Any, x: Any, labels: Any) -> Any:
-    forward = model(x)
-    return optax.softmax_cross_entropy_with_integer_labels(forward["a"], labels).mean(), forward
+    a = model(x)
+    loss = optax.softmax_cross_entropy_with_integer_labels(a, labels).mean()
+    return loss, {"a": a, "probabilities": nnx.softmax(a)}
 
 
 _reconstruct_with_grads = nnx.value_and_grad(_reconstruct, argnums=(0, 1), has_aux=True)

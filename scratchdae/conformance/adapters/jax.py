@@ -45,6 +45,7 @@ class Adapter:
     """JAX, on its default device."""
 
     name = "jax"
+    apply = staticmethod(apply)
 
     def __init__(self, dtype: str = "float64") -> None:
         self.dtype = dtype
@@ -79,7 +80,7 @@ class Adapter:
     @precise
     def layer(self, t: Answer, conventions: Conventions) -> Answer:
         d_output, drawn = t.pop("d_output"), {name: t.pop(name) for name in ("keep", "noise") if name in t}
-        output, pull_back = jax.vjp(lambda wanted: apply(wanted | drawn, conventions), t)
+        output, pull_back = jax.vjp(lambda wanted: self.apply(wanted | drawn, conventions), t)
         grads = named(pull_back(d_output)[0])
         return {"output": output, "d_input": grads.pop("dx")} | grads
 

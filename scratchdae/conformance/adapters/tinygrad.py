@@ -6,12 +6,14 @@ and the same everywhere. ``DEV=CPU`` and ``DEV=CPU:LLVM`` both call clang, which
 What it understands otherwise than the cases, and how it is asked for the same:
 
 - A learning rate is a tensor of ``dtypes.default_float``: here that of the adapter, only as long as an answer takes.
-- An optimizer steps only in ``Context(TRAINING=1)``, and decays every parameter: what does not decay has one of its own.
+- An optimizer steps only in ``Context(TRAINING=1)``, and all its parameters decay: what does not has one of its own.
 - SGD has the learning rate outside the velocity, or inside if it is ``classic``. Decoupled decay is that of LARS, which
   SGD is made of. There is no RMSprop, no L2 in Adam, no dampening, no clipping by a norm, and no Huber loss.
 - Layers: see `scratchdae.conformance.adapters.tinygrad_layers`.
 
-Some answers disagree. They are tinygrad's own, found by these cases: the project's gallery shows each in five lines.
+- A clone is computed when it is asked for: of a parameter that steps it is a copy only if it is realized before.
+
+Some answers disagree, and are tinygrad's own: ``figures/findings.md`` shows each in five lines, without this library.
 """
 
 import os
@@ -113,7 +115,7 @@ class Adapter:
         params = {name: t.pop(name) for name in ("W", "b", "b_prime")}
         rule = optim.SGD(list(params.values()), conventions["lr"])
 
-        @TinyJit
+        @TinyJit  # type: ignore[untyped-decorator]
         def train(batch: Tensors) -> Any:
             loss = _reconstruct(params | batch, conventions)[0]["loss"]
             rule.zero_grad()
