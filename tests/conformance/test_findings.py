@@ -1,4 +1,4 @@
-"""What was found in other frameworks is still there: the day a framework has mended it, its finding is to be marked so."""
+"""What was found in other frameworks is still there: the day one of them has mended it, its finding is to say so."""
 
 import contextlib
 import io
