@@ -151,10 +151,12 @@ class Adapter:
 
 
 def named(grads: Answer) -> Answer:
+    """Name gradients after what they are with respect to."""
     return {f"d{name}": grad for name, grad in grads.items()}
 
 
 def loss_of(a: Any, target: Any, conventions: Conventions) -> Any:
+    """Reduce one of optax's losses."""
     losses: dict[str, Callable[[Any, Any], Any]] = {
         "cross_entropy": optax.sigmoid_binary_cross_entropy,
         "squared_error": optax.squared_error,
@@ -167,6 +169,7 @@ def loss_of(a: Any, target: Any, conventions: Conventions) -> Any:
 
 
 def corrupt(t: Answer, conventions: Conventions) -> Any:
+    """Corrupt an input as it was drawn."""
     x, corruption = t["x"], conventions["corruption"]
     if corruption == "masking":
         return jnp.where(t["mask"], 0, x)
