@@ -58,7 +58,7 @@ class Adapter(of_jax.Adapter):
         """Run forwards, and differentiate with respect to the parameters and the corrupted input."""
         x_tilde = of_jax.corrupt(t, conventions)
         (loss, forward), (grads, dx_tilde) = _reconstruct_with_grads(Autoencoder(t), x_tilde, t["x"], conventions)
-        answer = {"x_tilde": x_tilde, "loss": loss, "dx_tilde": dx_tilde} | forward
+        answer = {"x_tilde": x_tilde, "loss": loss, "dx_tilde": dx_tilde, **forward}
         return answer | of_jax.named(_of_autoencoder(grads))
 
     @of_jax.precise
@@ -149,4 +149,4 @@ def _classify(model: Any, x: Any, labels: Any) -> Any:
 
 
 _reconstruct_with_grads = nnx.value_and_grad(_reconstruct, argnums=(0, 1), has_aux=True)
-_classify_with_grads = nnx.value_and_grad(_classify, has_aux=True)
+_classify_with_grads = nnx.jit(nnx.value_and_grad(_classify, has_aux=True))

@@ -1,4 +1,4 @@
-"""tinygrad: the methods of its Tensor, its gradients, and tinygrad.nn.
+"""The methods of a Tensor of tinygrad, its gradients, and tinygrad.nn.
 
 It computes on ``DEV=PYTHON`` unless the user's DEV says otherwise: that device interprets each kernel in Python, slow
 and the same everywhere. ``DEV=CPU`` and ``DEV=CPU:LLVM`` both call clang, which tinygrad does not bring along.
@@ -47,7 +47,7 @@ def _computed(method: Callable[..., Tensors]) -> Callable[..., Tensors]:
 
 
 class Adapter:
-    """tinygrad, on its interpreting device or the user's."""
+    """Ask tinygrad, on its interpreting device or the user's."""
 
     name = "tinygrad"
 

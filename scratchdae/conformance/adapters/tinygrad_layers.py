@@ -1,4 +1,4 @@
-"""tinygrad's layers are PyTorch's: channels first, W as (out, in), gates i f g o with two biases.
+"""Layers of tinygrad are PyTorch's: channels first, W as (out, in), gates i f g o with two biases.
 
 - Padding may differ from side to side, as (left, right, top, bottom): so it pads as the cases do by itself.
 - A mean over a window counts the padding unless it is told not to (``count_include_pad=False``).
