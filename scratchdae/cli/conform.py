@@ -51,7 +51,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     who.add_argument(
         "--adapter",
         metavar="NAME",
-        help="reference, numba, torch, jax, keras, module:object, FILE.py:object or FILE.py",
+        help="reference, numba, torch, jax, keras, tinygrad, flax, module:object, FILE.py:object or FILE.py",
     )
     who.add_argument("--exec", metavar="COMMAND", help='a program, as in "./mine {case_dir} {out_dir}"')
     parser.add_argument(
