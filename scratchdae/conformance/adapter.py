@@ -32,7 +32,7 @@ from scratchdae.conformance.manifest import DTYPES
 
 OPERATIONS = (
     "activation", "loss", "corruption", "autoencoder", "layer", "optimizer", "clipping", "penalty", "training", "stack",
-    "pretrain_stack",
+    "pretrain_stack", "activity_penalty", "variational", "schedule", "averaging", "ssim",
 )  # fmt: skip
 WIDEST = 1e-2  # tolerance that an adapter may set itself: beyond, half of all mistakes would agree
 MOST_BYTES = 64 * 2**20  # of an answer; the largest case is a thousand times smaller

@@ -23,6 +23,11 @@ _LAYERS = {
 }
 
 
+def knows(case: Case) -> bool:
+    """Say whether the mistakes of a case's layer have names."""
+    return case.conventions.get("layer", "Dense") in {*_LAYERS, *_ACTIVATIONS, "Dropout"}
+
+
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
     """Tell a layer."""
     layer = case.conventions["layer"]

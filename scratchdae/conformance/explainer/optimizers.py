@@ -20,6 +20,11 @@ RULES: dict[str, type[SGD | RMSprop | Adam]] = {"sgd": SGD, "rmsprop": RMSprop, 
 FRAMEWORKS = {"torch": "PyTorch", "optax": "optax", "keras": "Keras"}
 
 
+def knows(case: Case) -> bool:
+    """Say whether the mistakes of a case's rule have names."""
+    return case.conventions.get("rule", "sgd") in RULES
+
+
 class _Flag(NamedTuple):
     id: str
     of: str  # the rules that have it: a tag of `_tags`
