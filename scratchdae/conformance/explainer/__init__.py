@@ -16,7 +16,7 @@ import numpy as np
 from scratchdae.arguments import Array, array, instance, mapping
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import by_value, compare
-from scratchdae.conformance.explainer.accounts import ACCOUNTS, account_of
+from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.catalogue import cases_with, known_mistakes
 from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
 from scratchdae.conformance.explainer.pattern import NAN, degenerates, nearest, pattern
@@ -61,12 +61,12 @@ def explain(
     answer = {name: array(f"answer[{name!r}]", found) for name, found in mapping("answer", answer).items()}
     relative = case.tolerance(dtype) if relative is None else relative
     difference = compare(case, answer, dtype, relative).difference
-    if difference is None or not all(map(_is_real, answer.values())):
+    if difference is None or case.operation not in ACCOUNTS or not all(map(_is_real, answer.values())):
         return Explanation((), difference)
     target = Target(case.expected, answer, relative, by_value(case), dtype)
     if target.misfit(case.expected) <= 1:  # it differs in what is missing, or too many
         return Explanation((), difference)
-    account = presented(account_of(case, target.found, dtype), target, case.inputs)
+    account = presented(ACCOUNTS[case.operation](case, target.found, dtype), target, case.inputs)
     findings = cheapest(search(account, target, 1))
     degenerate = tuple(degenerates(target))
     nan = any(sentence.endswith(NAN) for sentence in degenerate)  # of which nothing can be told apart

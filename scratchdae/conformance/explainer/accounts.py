@@ -8,17 +8,17 @@ from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import (
     activations,
     autoencoder,
+    codes,
     corruption,
     gradients,
     layers,
+    levels,
     losses,
     optimizers,
     stack,
     training,
 )
 from scratchdae.conformance.explainer.account import Account
-
-_NONE = Account((), lambda _: {})  # which leaves every array as it is expected
 
 
 class _Tells(Protocol):
@@ -39,11 +39,9 @@ ACCOUNTS: dict[str, _Tells] = {
     "pretrain_stack": stack.pretraining,
     "stack": stack.account,
     "training": training.account,
+    "activity_penalty": lambda case, *_: codes.activity_penalty(case),
+    "averaging": lambda case, *_: levels.averaging(case),
+    "schedule": lambda case, *_: levels.schedule(case),
+    "ssim": lambda case, *_: codes.ssim(case),
+    "variational": lambda case, *_: codes.variational(case),
 }
-
-
-def account_of(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
-    """Tell an operation on a case; where its mistakes have no names yet, with nothing to be told."""
-    if case.operation not in ACCOUNTS or not (layers.knows(case) and optimizers.knows(case)):
-        return _NONE
-    return ACCOUNTS[case.operation](case, found, dtype)

@@ -7,12 +7,13 @@ from collections.abc import Iterable
 
 from scratchdae.conformance.case import Case, load_cases
 from scratchdae.conformance.explainer.account import Named, Switch
-from scratchdae.conformance.explainer.accounts import account_of
+from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.precision import PRECISIONS
 from scratchdae.conformance.explainer.presentation import ANY_SHAPE
 
 _ANYWHERE = (*ANY_SHAPE, *((one.id, one.sentence) for one in PRECISIONS))
 _KINDS = {"activation": "function", "clipping": "clip", "layer": "layer", "loss": "loss", "optimizer": "rule"}
+_KINDS |= {"schedule": "schedule", "activity_penalty": "penalty"}
 
 
 def concern(case: Case) -> str:
@@ -30,7 +31,7 @@ def known_mistakes(cases: Iterable[Case] | None = None) -> dict[str, dict[str, s
     known: dict[str, dict[str, str]] = {}
     for case in load_cases() if cases is None else cases:
         rows: list[Switch | Named] = []
-        for switch in account_of(case, case.expected, "float64").switches:
+        for switch in ACCOUNTS[case.operation](case, case.expected, "float64").switches:
             rows += [switch, *(switch.unknown.named if switch.unknown else ())]
         for id, sentence in [*((row.id, row.sentence) for row in rows), *_ANYWHERE]:
             known.setdefault(id, {}).setdefault(concern(case), sentence)

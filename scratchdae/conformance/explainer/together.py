@@ -14,7 +14,7 @@ from scratchdae.arguments import Params
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import by_value
 from scratchdae.conformance.explainer.account import Account
-from scratchdae.conformance.explainer.accounts import account_of
+from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.catalogue import concern
 from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
 from scratchdae.conformance.explainer.presentation import presented
@@ -98,7 +98,7 @@ def _part(finding: Finding, own: Sequence[Finding]) -> Finding:
 def _hold(one: Answered) -> _Held:
     target = Target(one.case.expected, one.answer, one.relative, by_value(one.case), one.dtype)
     with np.errstate(all="ignore"):
-        told = account_of(one.case, target.found, one.dtype)
+        told = ACCOUNTS[one.case.operation](one.case, target.found, one.dtype)
         account = presented(told, target, one.case.inputs)
     return _Held(account, target, one.explanation is None)
 

@@ -53,7 +53,7 @@ def cases() -> Iterator[Vector]:
     yield from map(_small, ("sigmoid", "tanh", "softplus"))
     yield _between()
     for name, shape, units in (("dense_primes", (3, 5), 7), ("dense_of_sequences_primes", (2, 3, 5), 7)):
-        aim = "dW or db divided by the batch, the steps, the inputs or the units: which of them it is"
+        aim = "dW or db divided by the batch, the steps or the units: which of them it is"
         draw = Draw(name)
         x = draw.normal(*shape)
         inputs = {"x": x, "W": draw.normal(shape[-1], units), "b": draw.normal(units)}
@@ -100,7 +100,7 @@ def _small(function: str) -> Vector:
 
 def _between() -> Vector:
     a = short(np.array([-36.5, -25, -21, -17, 17, 19.5, 20.5, 23, 29, 36.5]))
-    aim = "a threshold of 20, above which PyTorch gives the pre-activation back; a sigmoid that is rounded to 1"
+    aim = "a threshold of 20, above which PyTorch gives the pre-activation back"
     return _activation("softplus_between", "softplus", a, "f(a) = log(1 + exp(a))", aim)
 
 

@@ -48,7 +48,7 @@ def cases() -> Iterator[Vector]:
     for framework in ("torch", "optax", "keras"):
         aim = "the sum of squares from another beginning; another place or size of eps; a mean that fades, as RMSprop's"
         yield _rule(f"adagrad_{framework}", framework, Adagrad.of(framework), _ADAGRAD, aim)
-        aim = "another decay rate or eps; the step before it is scaled remembered; eps outside the roots"
+        aim = "another decay rate or eps; the step remembered after it is scaled; eps outside the roots"
         yield _rule(f"adadelta_{framework}", framework, Adadelta.of(framework), _ADADELTA, aim)
         options = {
             "beta1": 0.9,
@@ -59,6 +59,7 @@ def cases() -> Iterator[Vector]:
             "decayed": "all",
         }
         aim = "Adam itself; the beta1 of the step for that of the next; another momentum_decay"
+        aim = "Adam itself; a beta1 that changes with the step" if framework == "optax" else aim
         yield _rule(f"nadam_{framework}", framework, options, _NADAM, aim)
     for kind, options, in_words, aim in _SCHEDULES:
         conventions = {"schedule": kind.removesuffix("_after_warm_up"), "first": 0.5, **options}

@@ -14,10 +14,10 @@ _SPREAD = (
     "the transpose of the convolution that maps the output's length to the input's; W is (kernel, filters, channels)"
 )
 _SEQUENCES: tuple[tuple[str, Any, int, str], ...] = (
-    ("conv1d_same", Conv1D(F, 3, 2, "same"), 7, "symmetric padding; a kernel that is flipped"),
-    ("conv1d_valid", Conv1D(F, 2, 3, "valid"), 8, "a border that is padded; steps and channels exchanged"),
+    ("conv1d_same", Conv1D(F, 3, 2, "same"), 8, "symmetric padding; a kernel that is flipped"),
+    ("conv1d_valid", Conv1D(F, 2, 3, "valid"), 7, "a border that is padded; a kernel that is flipped"),
     ("conv1d_transpose_same", Conv1DTranspose(F, 3, 2, "same"), 4,
-     "an output one step off; the kernel flipped, or its axes of channels exchanged"),
+     "an output one step off; the kernel flipped"),
     ("conv1d_transpose_valid", Conv1DTranspose(F, 4, 2, "valid"), 3, "overlapping steps written over, not added up"),
 )  # fmt: skip
 _IMAGES: tuple[tuple[str, tuple[int, int], dict[str, Any], str, str], ...] = (
