@@ -6,7 +6,7 @@ from oracle_functions import activation, clipping, corruption, loss, penalty
 from oracle_layers import layer
 from oracle_numbers import DIGITS, nearest
 from oracle_optimizers import optimizer
-from oracle_second import activity_penalty, averaging, schedule, ssim, variational
+from oracle_second import activity_penalty, averaging, half, schedule, ssim, variational
 
 OPERATIONS = {
     function.__name__: function
@@ -26,6 +26,7 @@ OPERATIONS = {
         variational,
         schedule,
         averaging,
+        half,
         ssim,
     )
 }

@@ -2,7 +2,7 @@
 
 import numpy as np
 from mpmath import mp, mpf
-from oracle_functions import sigmoid
+from oracle_functions import sigmoid, terms
 from oracle_numbers import differentiate, exp, gradients, log, numbers, values
 
 
@@ -87,3 +87,17 @@ def ssim(inputs, conventions):
     total = found.sum() / found.size
     differentiate(total)
     return {"map": found, "ssim": total, "d_input": gradients(x)}
+
+
+def half(inputs, conventions):
+    """What half precision is held to is exact."""
+    if conventions["function"] == "dense":
+        x, W, b = (numbers(inputs[name]) for name in ("x", "W", "b"))
+        output = sigmoid(x @ W + b)
+        differentiate(output, inputs["d_output"])
+        return {"output": output, "d_input": gradients(x), "dW": gradients(W), "db": gradients(b)}
+    a = numbers(inputs["a"])
+    each = terms(a, values(inputs["target"]), {"loss": conventions["function"]})
+    loss = each.sum() / each.size
+    differentiate(loss)
+    return {"loss": loss, "d_a": gradients(a)}

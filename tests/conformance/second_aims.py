@@ -84,6 +84,11 @@ AIMS = {
         "slope_not_squared penalty_factor:B slope_constant",
     "a uniform window; variances divided by n - 1; constants without the square, or of another range; a border":
         "uniform_window unbiased_variances constants_not_squared other_range with_border",
+    "the derivative of the sigmoid left out; dW or db averaged over the batch":
+        "derivative_missing dW_factor:1/B db_factor:1/B",
+    "a sum in half precision, which overflows beyond 65504; a mean over the batch alone":
+        "sum_overflows whole_factor:D",
+    "the logarithm of a probability that half precision has rounded to 0 or 1": "rounded_probabilities",
 }  # fmt: skip
 
 # What has no name yet: the case, and a change of its conventions or inputs by which the formulas must not agree.

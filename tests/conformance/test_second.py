@@ -32,7 +32,7 @@ def test_not_a_byte_of_version_1_has_changed():
 
 
 def test_both_versions_are_less_than_a_megabyte():
-    assert (len(FIRST), len(CASES)) == (149, 67)
+    assert (len(FIRST), len(CASES)) == (149, 70)
     assert sum(map(len, (files(1) | files(2)).values())) < 1_000_000
 
 
@@ -83,8 +83,9 @@ def test_every_value_is_the_nearest_float64_at_fifty_digits(case):
 def test_manifests_keep_their_promises():
     assert {case.operation for case in load_cases()} == set(OPERATIONS)
     for case in CASES:
+        half = case.operation == "half"  # eleven bits
         for dtype, least, most in (("float64", 1e-13, 1e-13), ("float32", 1e-6, 2e-5)):
-            assert least <= case.tolerance(dtype) <= most
+            assert (1e-3 if half else least) <= case.tolerance(dtype) <= (4e-3 if half else most)
         assert all(np.isfinite(value).all() for value in case.expected.values())
     for content in (content for name, content in files(2).items() if name.endswith(".json")):
         manifest = json.loads(content, parse_constant=pytest.fail)
@@ -94,7 +95,7 @@ def test_manifests_keep_their_promises():
 def test_the_library_is_far_within_the_tolerances():
     for name, errors in measure(CASES, ["float64", "float32"]).items():
         case = BY_NAME[name.partition("/")[2]]
-        assert errors["float64"] < 1e-14, name
+        assert errors["float64"] < (1e-3 if case.operation == "half" else 1e-14), name
         assert errors["float32"] <= case.tolerance("float32"), name
 
 

@@ -130,6 +130,9 @@ class Adapter:
     def ssim(self, inputs: Params, conventions: Conventions) -> Params:
         return reference_second.ssim(inputs, conventions)
 
+    def half(self, inputs: Params, conventions: Conventions) -> Params:
+        return reference_second.half(inputs, conventions)
+
 
 def _reconstruct(inputs: Params, conventions: Conventions) -> Params:
     x, x_tilde = inputs["x"], corrupt(inputs, conventions)

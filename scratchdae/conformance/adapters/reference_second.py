@@ -6,8 +6,10 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from scratchdae import schedules
+from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array, Params
 from scratchdae.layers import ContractiveDense, KLSparsity
+from scratchdae.losses import LOSSES
 
 _Backward: TypeAlias = Callable[[Array], Params]
 _Conventions: TypeAlias = Mapping[str, Any]
@@ -93,6 +95,22 @@ def ssim(inputs: Params, conventions: _Conventions) -> Params:
     for i, j in np.ndindex(k, k):
         dx[:, i : i + index.shape[1], j : j + index.shape[2]] += slope[..., i, j]
     return {"map": index[..., 0, 0], "ssim": index.mean(), "d_input": dx}
+
+
+def half(inputs: Params, conventions: _Conventions) -> Params:
+    """Compute in float16, and sum squares in float32: in float16 the library's own sum of them would overflow."""
+    t = {name: array.astype(np.float16) for name, array in inputs.items()}
+    if conventions["function"] == "dense":
+        y = sigmoid(t["x"] @ t["W"] + t["b"])
+        da = t["d_output"] * y * (1 - y)
+        answer = {"output": y, "d_input": da @ t["W"].T, "dW": t["x"].T @ da, "db": da.sum(axis=0)}
+    elif conventions["function"] == "squared_error":
+        apart = t["a"] - t["target"]
+        answer = {"loss": np.asarray((apart * apart).mean(dtype=np.float32)), "d_a": 2 * apart / apart.size}
+    else:
+        loss, d_a = LOSSES[conventions["function"]](t["a"], t["target"], "mean")
+        answer = {"loss": np.asarray(loss), "d_a": d_a}
+    return {name: array.astype(inputs["x" if "x" in inputs else "a"].dtype) for name, array in answer.items()}
 
 
 def layer_norm(inputs: Params, conventions: _Conventions) -> tuple[Params, _Backward]:

@@ -172,6 +172,17 @@ class Adapter:
         grads = _gradients(found["ssim"], {"d_input": t["x"]})
         return {name: value.detach() for name, value in found.items()} | grads
 
+    def half(self, inputs: Arrays, conventions: Conventions) -> Tensors:
+        t = _leaves({name: array.astype("float16") for name, array in inputs.items()})
+        if conventions["function"] == "dense":
+            output = torch.sigmoid(F.linear(t["x"], t["W"].T, t["b"]))
+            wanted = {"d_input": t["x"], "dW": t["W"], "db": t["b"]}
+            answer = {"output": output.detach(), **_gradients(output, wanted, t["d_output"])}
+        else:
+            loss = _loss(conventions["function"], t["a"], t["target"].detach(), {"reduction": "mean"})
+            answer = {"loss": loss.detach(), **_gradients(loss, {"d_a": t["a"]})}
+        return {name: value.to(getattr(torch, self.dtype)) for name, value in answer.items()}
+
 
 def _leaves(inputs: Arrays) -> Tensors:
     """Make tensors that share the arrays' memory; those of floating-point numbers ask for gradients."""

@@ -22,7 +22,12 @@ def tolerances(path: str, spec: int = 1) -> dict[str, dict[str, Any]]:
     found = {}
     for dtype, error in measured[path].items():
         enough, least = float(f"{ROOM * error:.1e}"), AT_LEAST[dtype]
-        own = f"scratchdae in {dtype} is off by {error:.1e} of the largest value" if error else f"{dtype} can be exact"
+        precision = "half precision" if path.startswith("half/") else dtype
+        own = (
+            f"scratchdae in {precision} is off by {error:.1e} of the largest value"
+            if error
+            else f"{dtype} can be exact"
+        )
         why = f"{ROOM} times that" if enough > least else f"{least:.0e} is room for another exp or order of summation"
         found[dtype] = {"relative": max(enough, least), "reason": f"{own}; {why}"}
     return found

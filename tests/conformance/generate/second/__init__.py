@@ -5,6 +5,6 @@ Names of version 1 do not come back, so that a name is of one case whatever vers
 
 from types import ModuleType
 
-from generate.second import codes, curves, normalised, recurrent, repaired, rules, sequences
+from generate.second import codes, curves, half, normalised, recurrent, repaired, rules, sequences
 
-GROUPS: tuple[ModuleType, ...] = (repaired, curves, normalised, recurrent, sequences, rules, codes)
+GROUPS: tuple[ModuleType, ...] = (repaired, curves, normalised, recurrent, sequences, rules, codes, half)

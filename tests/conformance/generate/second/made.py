@@ -12,7 +12,7 @@ from generate.vector import Vector
 from scratchdae.arguments import Array
 
 _STAGES = {  # of an expected array, by its name; gradients begin with a d
-    "loss": ("penalty", "kl", "ssim"),
+    "loss": ("loss", "penalty", "kl", "ssim"),
     "updates": ("running_mean_after", "running_variance_after"),
 }
 MEANINGS = {
