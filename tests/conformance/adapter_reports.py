@@ -7,10 +7,9 @@ from functools import cache
 from pathlib import Path
 
 from scratchdae.conformance import check, load_cases
-from scratchdae.conformance.adapter import OPERATIONS
 from scratchdae.conformance.named import Named
 
-ALL = set(OPERATIONS)
+ALL = {case.operation for case in load_cases(spec=1)}
 
 
 @cache
