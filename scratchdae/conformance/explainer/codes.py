@@ -39,6 +39,7 @@ _SSIM: tuple[Row, ...] = (
     ("constants_not_squared", "constants", "C1 and C2 are k · range, not squared"),
     ("constants_missing", "constants", "C1 and C2 are left out"),
     ("with_border", "border", "the window goes over the border, padded with zeros"),
+    ("dissimilarity", "sign", "1 - ssim is given, the loss, not the index"),
     ("covariance_alone", "index", "the means are not compared: contrast and structure alone"),
 )
 
@@ -124,6 +125,7 @@ def ssim(case: Case) -> Account:
         index = (2 * spreads[1] + c2) / (spreads[0] + c2)
         if "covariance_alone" not in wrong:
             index = index * (2 * mean_a * mean_b + c1) / (mean_a * mean_a + mean_b * mean_b + c1)
+        index = 1 - index if "dissimilarity" in wrong else index
         return {"map": index, "ssim": index.mean(axis=(-3, -2, -1))}
 
     return retold(case, _forward, rows, {"x": "d_input"}, {"ssim": np.ones(())}, {"B": len(case.inputs["x"])})

@@ -28,15 +28,18 @@ def retold(
     sizes: Mapping[str, int],
     *others: Switch,
 ) -> Account:
-    """Tell an operation; every gradient may be off by a factor besides."""
+    """Tell an operation; every gradient may be off by a factor besides, and what is one number without its gradient."""
+    scalars = [name for name, cotangent in cotangents.items() if not cotangent.ndim]
 
     def _told(wrong: Wrong) -> Told:
         with np.errstate(all="ignore"):
             found = dict(forward(case.inputs, case.conventions, wrong))
             grads = _gradients(forward, case, wanted, cotangents, wrong)
+        found |= {name: wrong.get(f"{name}_alone", 1.0) * found[name] for name in scalars}
         return found | {name: wrong.get(f"{name}_factor", 1.0) * value for name, value in grads.items()}
 
-    factors = (factor(f"{name}_factor", name, sizes, f"{name} factor") for name in wanted.values())
+    factors = [factor(f"{name}_factor", name, sizes, f"{name} factor") for name in wanted.values()]
+    factors += [factor(f"{name}_alone", f"{name}, not its gradient,", sizes, f"{name} alone") for name in scalars]
     return Account((*mistakes(*rows), *others, *factors), _told)
 
 
