@@ -128,9 +128,10 @@ def load_cases(
     OSError
         If a file is not there.
     ValueError
-        If a group or a name is unknown, two cases share a name, or a file is refused.
+        If a group, a name or a version is unknown, two cases share a name, or a file is refused.
     """
-    chosen_spec = choice("spec", str(spec), (*map(str, manifests.SPECS), "all"))
+    known_specs = (*map(str, manifests.SPECS), "all")
+    chosen_spec = choice("spec", str(spec) if type(spec) is int and spec in manifests.SPECS else spec, known_specs)
     specs = manifests.SPECS if chosen_spec == "all" else (int(chosen_spec),)
     if root is None:
         root = cases_root()
