@@ -145,7 +145,7 @@ ROWS = [  # what is called, and its arguments, copied for each call; a path is i
     (datasets.draw_digits, {"n": 2, "rng": RNG}), (datasets.draw_labelled_digits, {"t": np.arange(3), "rng": RNG}), (datasets.read_idx, {"path": HERE / "a.idx"}),
     (datasets.read, {"text": "digits", "sets": ("digits",), "shape": (28, 28), "channels": "last", "transpose": True, "label": "none", "scale": 255.0, "alpha": "black", "frame": 2, "hop": 1}),
     (datasets.rotate, {"images": (9 * IMAGES).astype(np.uint8), "angles": np.ones(3)}), (datasets.larochelle, {"problem": "rect", "seed": 0, "sizes": (2, 2, 2)}),
-    (conformance.load_cases, {"root": None, "groups": ["autoencoder"], "names": [NAME]}),
+    (conformance.load_cases, {"root": None, "groups": ["autoencoder"], "names": [NAME], "spec": 1}),
     (exercises.check, {"path": HERE / "05_tied_gradient.py", "hints": 2}),
     (conformance.check, {"adapter": "reference", "cases": CASES, "explain": False, "groups": ["autoencoder"], "timeout": None}),
     (conformance.explain, {"case": CASES[0], "answer": dict(CASES[0].expected), "dtype": F}), (sweep.Trial, {"function": trial, "arguments": {"a": 1}, "seed": 3}),

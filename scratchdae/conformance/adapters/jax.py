@@ -10,7 +10,7 @@ What they understand otherwise than the cases, and how they are asked for the sa
   conventions can be had but two: there is no dampening, and no Adam with eps-hat.
 - The derivatives of ``jnp.abs`` and ``jax.nn.leaky_relu`` at 0 are those from above, 1; the cases' are 0 and the slope.
   Inputs that hold an exact 0 there are unsupported.
-- Layers: see `scratchdae.conformance.adapters.jax_layers`.
+- Layers: see `scratchdae.conformance.adapters.jax_layers`; what version 2 asks: `jax_second`.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,6 +23,7 @@ from jax import numpy as jnp
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.adapter import Unsupported
+from scratchdae.conformance.adapters import jax_second
 from scratchdae.conformance.adapters.jax_layers import activate, apply
 
 Arrays = Mapping[str, Array]
@@ -149,6 +150,21 @@ class Adapter:
         answer = {"h_1": h_1, "h_1_tilde": h_1_tilde, "z": forward["z"], "loss": loss}
         return answer | {f"d{name}_2": grads[name] for name in own}
 
+    @_precise
+    def variational(self, t: Answer, conventions: Conventions) -> Answer:
+        wanted = {name: t[name] for name in ("mu", "log_variance")}
+        found, pull_back = jax.vjp(lambda code: jax_second.variational({**t, **code}, conventions), wanted)
+        (grads,) = pull_back((t["d_sample"], jnp.ones((), found[1].dtype)))
+        return dict(zip(("sample", "kl"), found, strict=True)) | {f"d_{name}": grad for name, grad in grads.items()}
+
+    @_precise
+    def schedule(self, t: Answer, conventions: Conventions) -> Answer:
+        return {"level": jax_second.schedule(t, conventions).astype(self.dtype)}
+
+    @_precise
+    def averaging(self, t: Answer, conventions: Conventions) -> Answer:
+        return {"average_steps": jax_second.averaging(t, conventions)}
+
 
 def named(grads: Answer) -> Answer:
     """Name gradients after what they are with respect to."""
@@ -209,6 +225,8 @@ def make_rule(c: Conventions, lr: Callable[[Any], Any]) -> Any:
     momentum, decay, inside = c.get("momentum", 0), c["weight_decay"], c.get("epsilon") == "inside"
     mask = None if c["decayed"] == "all" else lambda params: jax.tree.map(lambda param: param.ndim > 1, params)
     rescale = optax.identity()
+    if c["rule"] in ("adagrad", "adadelta", "nadam"):
+        return optax.chain(jax_second.rescaling(c), optax.scale_by_learning_rate(lr))
     if c["rule"] == "rmsprop":
         scale = optax.scale_by_stddev if c["centred"] else optax.scale_by_rms
         rescale = scale(c["decay_rate"], c["eps"], eps_in_sqrt=inside)
