@@ -150,18 +150,18 @@ class Adapter:
         answer = {"h_1": h_1, "h_1_tilde": h_1_tilde, "z": forward["z"], "loss": loss}
         return answer | {f"d{name}_2": grads[name] for name in own}
 
-    @_precise
+    @precise
     def variational(self, t: Answer, conventions: Conventions) -> Answer:
         wanted = {name: t[name] for name in ("mu", "log_variance")}
         found, pull_back = jax.vjp(lambda code: jax_second.variational({**t, **code}, conventions), wanted)
         (grads,) = pull_back((t["d_sample"], jnp.ones((), found[1].dtype)))
         return dict(zip(("sample", "kl"), found, strict=True)) | {f"d_{name}": grad for name, grad in grads.items()}
 
-    @_precise
+    @precise
     def schedule(self, t: Answer, conventions: Conventions) -> Answer:
         return {"level": jax_second.schedule(t, conventions).astype(self.dtype)}
 
-    @_precise
+    @precise
     def averaging(self, t: Answer, conventions: Conventions) -> Answer:
         return {"average_steps": jax_second.averaging(t, conventions)}
 
