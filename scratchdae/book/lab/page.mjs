@@ -123,6 +123,7 @@ function state(message) {
   const from = message.step - message.losses.length;
   message.losses.forEach((loss, i) => curve.push([from + i + 1, loss]));
   if (curve.length > 3000) for (let i = curve.length - 1; i > 0; i -= 2) curve.splice(i, 1);
+  if (held.length > 600) for (let i = held.length - 2; i > 0; i -= 2) held.splice(i, 1);
   const m = message.measured;
   if (m) {
     held.push([m.step, m.loss]);

@@ -48,8 +48,6 @@ export class Trainer {
     this.mean = columnMeans(this.x, D);
     this.measuring = room(MEASURED, D, H);
     this.fed = corrupted(this.test, D, s, (i) => keyOf(s.seed, PURPOSES.corruption, 2 ** 31 + i));
-    this.moved = NaN; // the size of the last update, in shares of W's
-    this.applied = NaN; // the size of what was applied, in shares of the fresh gradient's
   }
 
   // The examples of step number t: epochs in an order of their own, the last short batch left out.
@@ -72,8 +70,6 @@ export class Trainer {
     let loss;
     if (!s.keep && !s.naive) {
       loss = step(params, x_tilde, x, r, s.lr, how);
-      this.applied = 1;
-      this.moved = (s.lr * norm(r.dW_decoder, r.dW_encoder)) / norm(params.W);
     } else {
       forward(params, x_tilde, r, how);
       loss = s.naive ? naiveLoss(x, r) : lossOf(x, r, how);
@@ -97,16 +93,24 @@ export class Trainer {
 
   descend() {
     const { params, kept, room: r, settings: s } = this;
-    const fresh = { W: r.dW_decoder.map((value, n) => value + r.dW_encoder[n]), b: r.db, b_prime: r.db_prime };
     for (const name of Object.keys(kept)) {
-      const [g, p, f] = [kept[name], params[name], fresh[name]];
+      const [g, p] = [kept[name], params[name]];
+      const [one, other] = name === "W" ? [r.dW_decoder, r.dW_encoder] : [r[`d${name}`], null];
       for (let n = 0; n < g.length; n++) {
-        g[n] = s.keep ? g[n] + f[n] : f[n];
+        const fresh = other === null ? one[n] : one[n] + other[n];
+        g[n] = s.keep ? g[n] + fresh : fresh;
         p[n] -= s.lr * g[n];
       }
     }
-    this.applied = norm(kept.W) / norm(fresh.W);
-    this.moved = (s.lr * norm(kept.W)) / norm(params.W);
+  }
+
+  // The sizes of the last update, in shares of W's, and of what was applied, in shares of the fresh gradient's.
+  last() {
+    const { params, kept, room: r, settings: s, steps } = this;
+    if (steps === 0) return { moved: NaN, applied: NaN };
+    const fresh = norm(r.dW_decoder, r.dW_encoder);
+    const applied = s.keep ? norm(kept.W) : fresh;
+    return { moved: (s.lr * applied) / norm(params.W), applied: s.keep ? applied / fresh : 1 };
   }
 
   // Numbers by which failures are known, on held-out examples with the noise of the training.
@@ -136,8 +140,7 @@ export class Trainer {
       saturated: z.reduce((n, value) => n + (value < 0.01 || value > 0.99), 0) / z.length,
       hiddenSaturated: r.y.reduce((n, value) => n + (value < 0.01 || value > 0.99), 0) / r.y.length,
       different: different(params.W, D, s.hidden),
-      moved: this.moved,
-      applied: this.applied,
+      ...this.last(),
       nan: this.nan,
     };
   }
@@ -282,9 +285,9 @@ function variance(x, D) {
   return x.reduce((sum, value, n) => sum + (value - mean[n % D]) ** 2, 0) / x.length;
 }
 
-function norm(...parts) {
+function norm(one, other = null) {
   let sum = 0;
-  for (let n = 0; n < parts[0].length; n++) sum += parts.reduce((total, part) => total + part[n], 0) ** 2;
+  for (let n = 0; n < one.length; n++) sum += (other === null ? one[n] : one[n] + other[n]) ** 2;
   return Math.sqrt(sum);
 }
 
@@ -292,9 +295,21 @@ function norm(...parts) {
 function different(W, D, H) {
   const seen = [];
   for (let j = 0; j < H; j++) {
-    const column = Float64Array.from({ length: D }, (_, k) => W[k * H + j]);
-    const size = norm(column) || 1;
-    if (!seen.some((other) => norm(column, other.map((value) => -value)) < 1e-3 * size)) seen.push(column);
+    const column = columnOf(W, H, j);
+    const bound = (1e-3 * (norm(column) || 1)) ** 2;
+    const like = (other) => {
+      let apart = 0;
+      for (let k = 0; k < D && apart < bound; k++) apart += (column[k] - other[k]) ** 2;
+      return apart < bound;
+    };
+    if (!seen.some(like)) seen.push(column);
   }
   return seen.length;
+}
+
+// The weights of hidden unit j.
+export function columnOf(W, H, j) {
+  const out = new Float32Array(W.length / H);
+  for (let k = 0; k < out.length; k++) out[k] = W[k * H + j];
+  return out;
 }

@@ -1,7 +1,7 @@
 // The training, off the page's own thread: it steps in short runs between messages, and says how it is.
 
 import { FAILURES, recognise, repairedOf, settingsOf } from "./failures.mjs";
-import { Trainer } from "./trainer.mjs";
+import { columnOf, Trainer } from "./trainer.mjs";
 
 const [RUN_MS, SAY_MS, MEASURE_MS] = [25, 90, 700];
 const SHOWN = 8; // pictures
@@ -36,7 +36,7 @@ export function serve(scope) {
       clean: test.slice(from, to), fed: fed.slice(from, to), z: trainer.answer(fed.subarray(from, to)).z,
     }));
     const many = Math.min(FILTERS, settings.hidden);
-    message.filters = Array.from({ length: many }, (_, j) => params.W.filter((_, n) => n % settings.hidden === j));
+    message.filters = Array.from({ length: many }, (_, j) => columnOf(params.W, settings.hidden, j));
     losses = [];
     scope.postMessage(message);
   };
@@ -87,7 +87,7 @@ export function serve(scope) {
       const { W } = trainer.params;
       const H = trainer.settings.hidden;
       const most = [...y.keys()].sort((a, b) => y[b] - y[a]).slice(0, 8);
-      const units = most.map((j) => ({ unit: j, y: y[j], filter: W.filter((_, n) => n % H === j) }));
+      const units = most.map((j) => ({ unit: j, y: y[j], filter: columnOf(W, H, j) }));
       scope.postMessage({ kind: "answer", walk, units });
     },
   };
