@@ -98,10 +98,8 @@ def main():
                 each = [rates(driver, 4) for _ in range(3)]
                 found[f"{side}x{side}"] = [round(statistics.median(column)) for column in zip(*each, strict=True)]
                 pictures, frames, alone = found[f"{side}x{side}"]
-                say(
-                    f"{side}×{side}, H = 100, B = 20: {pictures} pictures and {frames} frames a second; {alone} pictures"
-                )
-                say("  a second of the processor, where others use it too")
+                say(f"{side}×{side}, H = 100, B = 20: {pictures} pictures and {frames} frames a second")
+                say(f"  {alone} pictures a second of the processor, where others use it too")
             start(driver, page, "#side=14&hidden=100&batch=20")
             samples, begun = [], time.monotonic()
             while time.monotonic() < begun + 60 * minutes:
