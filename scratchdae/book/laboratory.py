@@ -17,7 +17,7 @@ from scratchdae.arguments import Array
 from scratchdae.conformance import load_cases
 from scratchdae.datasets import digits
 
-CORE = ("dae", "draws", "trainer", "failures", "cases", "worker")  # what the worker needs too, in order
+CORE = ("dae", "draws", "linear", "trainer", "failures", "cases", "worker")  # what the worker needs too, in order
 GROUPS = ("activation", "loss", "corruption", "autoencoder", "training")
 TRAINED, HELD_OUT = 2000, 300  # digits
 

@@ -101,9 +101,8 @@ const axis = (kind, low, high) => {
 export function plot(id, what, x, y, height = 260) {
   let svg = $(id).querySelector("svg");
   if (svg === null) {
-    svg = document.createElementNS("http:/" + "/www.w3.org/2000/svg", "svg"); // a name, not an address
-    svg.setAttribute("role", "img");
-    $(id).append(svg);
+    $(id).innerHTML = '<svg role="img"></svg>';
+    svg = $(id).firstChild;
   }
   svg.dataset.what = what;
   const width = Math.max(260, $(id).clientWidth);

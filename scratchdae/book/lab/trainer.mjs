@@ -25,6 +25,8 @@ export const DEFAULTS = {
 };
 
 const MEASURED = 200; // held-out examples
+const ROUNDED = "an output was exactly 0 or 1 in float32, and a logarithm of 0 was taken";
+const OVERFLOWN = "the numbers grew past float32's largest, 3.4 × 10³⁸: each step overshot by more than the one before";
 const fround = Math.fround;
 
 export class Trainer {
@@ -77,7 +79,9 @@ export class Trainer {
       this.descend();
     }
     this.steps++;
-    if (this.nan === null && !Number.isFinite(loss + params.W[0] + params.b[0])) this.nan = { step: this.steps, loss };
+    if (this.nan === null && !Number.isFinite(loss + params.W[0] + params.b[0])) {
+      this.nan = { step: this.steps, loss, why: s.naive ? ROUNDED : OVERFLOWN };
+    }
     return loss;
   }
 
@@ -132,6 +136,8 @@ export class Trainer {
       step: this.steps,
       loss,
       constant,
+      squared: squares(z, (n) => test[n]) / MEASURED, // of the answers, beside the best linear denoiser's
+      squaredMean: squares(test, (n) => mean[n % D]) / MEASURED,
       entropy: s.loss === "cross_entropy" ? entropy(test) / MEASURED : 0,
       range: s.loss === "cross_entropy" ? 0 : outOfRange(test, s.output) / MEASURED,
       share: loss / constant,
@@ -160,8 +166,8 @@ export class Trainer {
   }
 
   // The largest error of the gradient of some weights, in shares of the largest entry, by central differences in
-  // float64, and the worst of them.
-  gradientCheck(count = 12) {
+  // float64, and the worst of them; or that of a weight that is asked for, {pixel, unit}.
+  gradientCheck(count = 12, asked = null) {
     const { settings: s, D } = this;
     const B = 5;
     const H = s.hidden;
@@ -176,8 +182,8 @@ export class Trainer {
     const largest = dW.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const lit = (n) => x_tilde.some((_, m) => m % D === Math.floor(n / H) && x[m] !== x_tilde[m]); // where x̃ is not x
     const weights = order(keyOf(s.seed, PURPOSES.order, 2 ** 31), D * H).slice(0, 50 * count);
-    weights.sort((a, b) => lit(b) - lit(a));
-    const rows = weights.slice(0, count).map((n) => {
+    if (asked === null) weights.sort((a, b) => lit(b) - lit(a));
+    const rows = (asked === null ? weights.slice(0, count) : [asked.pixel * H + asked.unit]).map((n) => {
       const [before, h] = [params.W[n], 1e-5];
       params.W[n] = before + h;
       const up = at();
@@ -260,6 +266,12 @@ function naiveLoss(x, r) {
     r.da_z[n] = fround(fround(fround(z - x[n]) / slope) * slope) / r.B;
   }
   return total / r.B;
+}
+
+function squares(one, other) {
+  let sum = 0;
+  for (let n = 0; n < one.length; n++) sum += (one[n] - other(n)) ** 2;
+  return sum;
 }
 
 function clipped(guess, output) {
