@@ -24,7 +24,7 @@ FIGURES = {  # chapter: module, title, what to do
     6: ("wiener_floor", "What noise destroys, no linear denoiser brings back", "Make the noise stronger: the error "
         "of the best linear denoiser rises from 0 to that of the mean picture."),
     7: ("code_width", "A linear code leaves the eigenvalues that it drops", "Widen the code, and see what each "
-        "number brings back."),
+        "number brings back to digits that it was not made of."),
     9: ("entropy_floor", "Cross-entropy stops at the entropy of its targets", "Move the targets away from 0 and 1, "
         "and the least possible loss rises. Then read your own loss."),
     17: ("step_size", "Descent is stable below 2 / hₘₐₓ, and only there", "Raise the learning rate through the "

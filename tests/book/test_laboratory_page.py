@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 import pytest
 from in_browser import NARROW, WIDE, nameless, wait, wider
 
@@ -107,6 +108,23 @@ def test_settings_travel_in_a_link(page, page_file):
     assert page.execute_script("return document.getElementById('set-hidden').value") == "37"
     assert page.execute_script("return document.getElementById('set-lr').max") == "2"  # 10 to the power of
     assert page.execute_script("return document.getElementById('failure').value") == "equal"
+    press(page, "share")
+    assert {"hidden=37", "lr.to=100", "broken=equal"} <= set(page.current_url.partition("#")[2].split("&"))
+
+
+def test_it_trains_on_pictures_of_ones_own(page, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "mine.npy", rng.integers(0, 256, (40, 28, 28), dtype=np.uint8))
+    np.save(tmp_path / "other.npy", rng.random((40, 28, 28)))
+    before = held_out(page)
+    files = page.find_element("id", "files")
+    files.send_keys(str(tmp_path / "other.npy"))
+    wait(page, "return document.getElementById('status').textContent.includes('must hold uint8 pictures of 28×28')")
+    page.execute_script("arguments[0].value = ''", files)  # else the driver adds to it
+    files.send_keys(str(tmp_path / "mine.npy"))
+    wait(page, f"return !document.getElementById('losses').textContent.startsWith('held-out loss {before:g};')")
+    press(page, "one")
+    wait(page, "return document.getElementById('status').textContent.startsWith('step 1')")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])

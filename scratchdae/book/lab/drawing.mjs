@@ -76,7 +76,7 @@ export function show(draw) {
     for (const panel of document.querySelectorAll("svg, canvas")) panel.setAttribute("aria-label", `${panel.dataset.what}. ${sentence}`);
     clearTimeout(spoken);
     spoken = setTimeout(() => ($("spoken").textContent = sentence), 500); // once the slider rests, for who listens
-    parent.postMessage({ height: document.documentElement.scrollHeight }, "*");
+    parent.postMessage({ height: document.body.offsetHeight }, "*");
   };
   let widths = "";
   const watch = new ResizeObserver(() => {
@@ -128,9 +128,9 @@ export function plot(id, what, x, y, height = 260) {
     top,
     bottom,
     line: (points, tone) => put(`<polyline points="${points.map(([a, b]) => `${px(a).toFixed(1)},${py(b).toFixed(1)}`).join(" ")}" class="${tone}" clip-path="url(#inside-${id})"/>`),
-    level(value, words, tone = "level", under = false) {
-      put(`<line x1="${left}" x2="${right}" y1="${py(value)}" y2="${py(value)}" class="${tone}"/>`);
-      text(right - 4, py(value) + (under ? 15 : -5), words, { anchor: "end", tone: "halo" });
+    level(value, words, under = false) {
+      put(`<line x1="${left}" x2="${right}" y1="${py(value)}" y2="${py(value)}" class="level"/>`);
+      text(under ? left + 4 : right - 4, py(value) + (under ? 16 : -5), words, { anchor: under ? "start" : "end", tone: "halo" });
     },
     at(value) {
       put(`<line x1="${px(value)}" x2="${px(value)}" y1="${top}" y2="${bottom}" class="now"/>`);

@@ -455,7 +455,9 @@ function listen() {
   };
   $("share").onclick = async () => {
     const changed = CONTROLS.filter(([name]) => settings[name] !== DEFAULTS[name]).map(([name]) => [name, settings[name]]);
-    location.hash = new URLSearchParams(broken && !hidden ? [...changed, ["broken", broken]] : changed).toString();
+    const limits = [...link].filter(([name]) => /\.(from|to)$/.test(name)); // else a value beyond the usual ones is cut
+    const failure = broken && !hidden ? [["broken", broken]] : [];
+    location.hash = new URLSearchParams([...limits, ...changed, ...failure]).toString();
     try {
       await navigator.clipboard.writeText(location.href);
       $("status").textContent = "the link is in the address bar and on the clipboard";

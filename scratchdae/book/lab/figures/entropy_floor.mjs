@@ -21,7 +21,7 @@ show(({ a, b, loss }) => {
   const left = plot("one", "How often each target occurs, and what it costs", unit, { from: 0, to: 3, words: "density; nats", ticks: [0, 1, 2, 3].map((v) => [v, v]) });
   left.line(GRID.map((x) => [x, betaDensity(x, a, b)]), "good");
   left.line(GRID.map((x) => [x, binaryEntropy(x)]), "bad");
-  left.word(0.5, 0.25, "what it costs, at best (dashes)", { anchor: "middle", tone: "orange" });
+  left.word(0.5, 0.79, "what it costs, at best (dashes)", { anchor: "middle", tone: "orange" });
   left.word(0.5, 2.75, "how often a target occurs", { anchor: "middle", tone: "blue" });
   left.done();
   const nats = { from: 0, to: 0.8, words: "nats per component", ticks: [0, 0.2, 0.4, 0.6, 0.8].map((v) => [v, v]) };

@@ -28,7 +28,7 @@ show(({ share }) => {
   const curvature = { from, to: 3 * h[0], log: true, words: "curvature h of a direction", ticks: [0.1, 1, 10].filter((v) => v > from && v < 3 * h[0]).map((v) => [v, v]) };
   const each = plot("two", "What a step multiplies each direction's error by", curvature, { from: -1.3, to: 1.2, words: "1 − rate × h", ticks: [-1, 0, 1].map((v) => [v, String(v).replace("-", "−")]) });
   each.level(1, "1: stands still");
-  each.level(-1, "−1: below, it grows", "level", true);
+  each.level(-1, "−1: below, it grows", true);
   for (const one of h) each.mark(one, 1 - lr * one, Math.abs(1 - lr * one) > 1);
   each.done();
   const over = h.filter((one) => lr * one > 2).length;
