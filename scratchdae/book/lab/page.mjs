@@ -256,6 +256,10 @@ function tile(context, x, side, left, top, size, low, high) {
   spare.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
   context.drawImage(spare, left, top, size, size);
+  if (!x.some(Number.isNaN)) return;
+  context.font = "13px system-ui, sans-serif";
+  context.fillStyle = "white"; // told in words too, not by the colour alone
+  context.fillText("NaN", left + size / 2 - 14, top + size / 2 + 5, size);
 }
 
 function paintCurve() {
@@ -303,6 +307,12 @@ function paintCurve() {
   trace(curve, blue, 1);
   trace(held, orange, 2.5);
   context.fillStyle = ink;
+  if (last.nan) {
+    const words = `not a number from step ${last.nan.step} on`;
+    const [x] = place([last.nan.step, constant]);
+    context.fillText(words, Math.min(x + 6, left + width - context.measureText(words).width - 6), bottom - height / 2);
+    context.fillRect(x, bottom - height, 1.5, height);
+  }
   for (const value of [Math.exp(low), Math.exp((low + high) / 2), Math.exp(high)]) {
     context.fillText(Number(value.toPrecision(3)), 4, place([0, value])[1] + 5);
   }
@@ -342,7 +352,7 @@ function paintLine({ squared, squaredMean }) {
   context.stroke();
   context.fillStyle = ink;
   const place = Number.isFinite(squared) ? at(squared) : left + width;
-  write("this network", place, y - 16);
+  write(Number.isNaN(squared) ? "this network: not a number" : "this network", place, y - 16);
   context.fillStyle = blue;
   context.beginPath();
   context.arc(place, y, 6, 0, 2 * Math.PI);
