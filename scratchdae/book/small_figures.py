@@ -81,7 +81,7 @@ def _data() -> dict[int, dict[str, Any]]:
         9: {},
         17: {"spectrum": floors.eigenvalues(coarse).tolist(), "sigma": SIGMA},
         22: {},
-        25: {"side": SIDE, "images": _packed(_bytes(x[:FEW]))},
+        25: {"side": SIDE, "count": FEW, "images": _packed(_bytes(x[:FEW]))},
     }
 
 

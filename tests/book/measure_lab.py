@@ -82,8 +82,8 @@ def offline(driver, without):
     driver.execute_cdp_cmd("Network.emulateNetworkConditions", limits)
 
 
-def process_of(driver):
-    """Return the resident bytes and the processor's seconds of the page and its worker: the largest renderer."""
+def renderers(driver):
+    """Return the resident bytes and the processor's seconds of the browser's pages, with their workers, by process."""
     parents, found = {}, {}
     for folder in Path("/proc").glob("[0-9]*"):
         try:
@@ -100,7 +100,7 @@ def process_of(driver):
             one = parents.get(one, 0)
         return one != 0
 
-    return max((row for one, row in found.items() if ours(one)), default=(0, 0.0))
+    return {one: row for one, row in found.items() if ours(one)}
 
 
 def start(driver, page, link):
@@ -117,12 +117,13 @@ def start(driver, page, link):
 
 
 def rates(driver, seconds):
-    """Return, over some seconds of training, pictures and frames a second, and pictures a second of the processor."""
-    before, (_, used) = driver.execute_script(NOW), process_of(driver)
+    """Return, over some seconds, pictures and frames a second, pictures a second of processor, and resident bytes."""
+    before, used = driver.execute_script(NOW), renderers(driver)
     time.sleep(seconds)
-    after, (_, used_then) = driver.execute_script(NOW), process_of(driver)
+    after, found = driver.execute_script(NOW), renderers(driver)
+    busy, resident = max((then - used.get(one, (0, 0.0))[1], size) for one, (size, then) in found.items())
     passed, pictures = (after[0] - before[0]) / 1000, 20 * (after[1] - before[1])
-    return pictures / passed, (after[2] - before[2]) / passed, pictures / max(used_then - used, 0.01)
+    return pictures / passed, (after[2] - before[2]) / passed, pictures / max(busy, 0.01), resident
 
 
 def main():
@@ -138,14 +139,14 @@ def main():
             start(driver, page, f"#side={side}&hidden=100&batch=20")
             each = [rates(driver, 4) for _ in range(3)]
             found[f"{side}x{side}"] = [round(statistics.median(column)) for column in zip(*each, strict=True)]
-            pictures, frames, alone = found[f"{side}x{side}"]
+            pictures, frames, alone = found[f"{side}x{side}"] = found[f"{side}x{side}"][:3]
             say(f"{side}×{side}, H = 100, B = 20: {pictures} pictures and {frames} frames a second")
             say(f"  {alone} pictures a second of the processor, where others use it too")
         start(driver, page, "#side=14&hidden=100&batch=20")
         begun = time.monotonic()
         while time.monotonic() < begun + 60 * minutes:
-            pictures, frames, alone = rates(driver, min(EVERY, 60 * minutes))
-            parts = [*driver.execute_async_script(MEMORY), process_of(driver)[0]]
+            pictures, frames, alone, resident = rates(driver, min(EVERY, 60 * minutes))
+            parts = [*driver.execute_async_script(MEMORY), resident]
             samples.append([(time.monotonic() - begun) / 60, *(part / 1e6 for part in parts)])
             say(
                 "minute {:5.1f}: page {:5.2f} MB, workers {:6.2f} MB, process {:6.1f} MB".format(*samples[-1])

@@ -1,5 +1,6 @@
 """The small figures compute what the package computes, and each page is whole, moves and can be read by anybody."""
 
+import base64
 import itertools
 import json
 import math
@@ -67,6 +68,17 @@ def test_codes_and_denoisers(ask, coarse):
     codes, *left = ask(("linearCodes", values), *(("wiener", values, s) for s in (0, 0.15, 0.5, 2)))
     np.testing.assert_allclose(codes, floors.linear_codes(values), rtol=CLOSE)
     np.testing.assert_allclose(left, [floors.wiener(values, s) for s in (0, 0.15, 0.5, 2)], rtol=CLOSE, atol=1e-18)
+
+
+def test_the_pages_eigenvectors_are_those_of_the_digits(figures):
+    """Packed into 16 bits, for the pictures; the eigenvalues are whole."""
+    data = json.loads(re.search(r'id="data">(.*?)</script>', figures[7][1], re.S)[1])
+    vectors = np.frombuffer(base64.b64decode(data["vectors"]), "<i2").reshape(196, 196) / 32767
+    np.testing.assert_allclose(vectors @ vectors.T, np.eye(196), atol=1e-3)
+    x = to_float(digits().x_train, side=14)
+    along = ((x - x.mean(axis=0)) @ vectors.T).var(axis=0)
+    np.testing.assert_allclose(along, data["spectrum"], atol=1e-4 * max(data["spectrum"]))
+    np.testing.assert_allclose(data["spectrum"], floors.eigenvalues(x), rtol=CLOSE)
 
 
 @pytest.mark.parametrize("share", [0.01, 0.98, 1.05])

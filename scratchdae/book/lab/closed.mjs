@@ -48,6 +48,19 @@ export function linearCodes(values) {
 export const wiener = (values, s) =>
   values.reduce((sum, one) => sum + (one > 0 ? (one * s * s) / (one + s * s) : 0), 0) / values.length;
 
+// A picture with its part along eigenvector i, `vectors` from i D on in shares of 32,767, multiplied by gain(i).
+export function filtered(x, { mean, vectors }, gain) {
+  const [D, z] = [x.length, Float64Array.from(mean)];
+  for (let i = 0; i < D; i++) {
+    const factor = gain(i) / 32767 ** 2;
+    if (factor === 0) continue;
+    let along = 0;
+    for (let n = 0; n < D; n++) along += (x[n] - mean[n]) * vectors[i * D + n];
+    for (let n = 0; n < D; n++) z[n] += factor * along * vectors[i * D + n];
+  }
+  return z;
+}
+
 // Gradient descent on a linear denoiser from W = 0: curvatures h, and the loss's excess over its floor, in floors,
 // after each of T steps: Σ λ² / (λ + s²) (1 − lr h)^2t.
 export function descent(values, s, lr, T) {

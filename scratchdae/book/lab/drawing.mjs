@@ -190,4 +190,10 @@ export function pictures(id, what, rows, side) {
 // Numbers of a base64 text: `Kind` says which.
 export const numbers = (text, Kind) => new Kind(Uint8Array.from(atob(text), (one) => one.charCodeAt(0)).buffer);
 
+// Pictures of D pixels, from 0 to 1.
+export function unpacked(text, D) {
+  const bytes = numbers(text, Uint8Array);
+  return Array.from({ length: bytes.length / D }, (_, i) => Float64Array.from(bytes.subarray(i * D, (i + 1) * D), (v) => v / 255));
+}
+
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => redraw());

@@ -1,25 +1,14 @@
 // Chapter 07: what a linear code of so many numbers leaves of the digits.
 
-import { linearCodes } from "../closed.mjs";
-import { data, numbers, pictures, plot, presets, short, show, slider } from "../drawing.mjs";
+import { filtered, linearCodes } from "../closed.mjs";
+import { data, numbers, pictures, plot, presets, short, show, slider, unpacked } from "../drawing.mjs";
 
 const { spectrum, mean, side } = data;
 const D = spectrum.length;
-const vectors = numbers(data.vectors, Int16Array); // eigenvector i at i D, in shares of 32,767 of 1
-const digits = numbers(data.digits, Uint8Array);
+const directions = { mean, vectors: numbers(data.vectors, Int16Array) };
+const clean = unpacked(data.digits, D);
 const left = linearCodes(spectrum);
-const clean = Array.from({ length: digits.length / D }, (_, i) => Float64Array.from(digits.subarray(i * D, (i + 1) * D), (v) => v / 255));
-
-// A picture from its first k coordinates.
-const restored = (x, k) => {
-  const z = Float64Array.from(mean);
-  for (let i = 0; i < k; i++) {
-    let along = 0;
-    for (let n = 0; n < D; n++) along += ((x[n] - mean[n]) * vectors[i * D + n]) / 32767;
-    for (let n = 0; n < D; n++) z[n] += (along * vectors[i * D + n]) / 32767;
-  }
-  return z;
-};
+const restored = (x, k) => filtered(x, directions, (i) => (i < k ? 1 : 0)); // from its first k coordinates
 const enough = (share) => left.findIndex((value) => value <= share * left[0]);
 
 slider("k", "numbers in the code", { from: 0, to: D, step: 1, at: 8 });

@@ -1,12 +1,12 @@
 // Chapter 25: how many rectifiers one step kills, by rate and by what is subtracted from the data.
 
 import { deadAt, deadlyRates, rectifiers } from "../closed.mjs";
-import { choice, data, numbers, plot, presets, short, show, slider } from "../drawing.mjs";
+import { choice, data, plot, presets, short, show, slider, unpacked } from "../drawing.mjs";
 
 const { side } = data;
 const D = side * side;
 const H = 64;
-const images = Float64Array.from(numbers(data.images, Uint8Array), (value) => value / 255);
+const [images] = unpacked(data.images, data.count * D);
 const network = rectifiers(25, D, H);
 const rates = {};
 

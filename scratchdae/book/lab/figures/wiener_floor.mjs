@@ -1,29 +1,18 @@
 // Chapter 06: what the best linear denoiser leaves, by noise.
 
-import { wiener } from "../closed.mjs";
+import { filtered, wiener } from "../closed.mjs";
 import { keyOf, normals } from "../draws.mjs";
-import { data, numbers, pictures, plot, presets, short, show, slider } from "../drawing.mjs";
+import { data, numbers, pictures, plot, presets, short, show, slider, unpacked } from "../drawing.mjs";
 
 const { spectrum, mean, side } = data;
 const D = spectrum.length;
-const vectors = numbers(data.vectors, Int16Array); // eigenvector i at i D, in shares of 32,767 of 1
-const digits = numbers(data.digits, Uint8Array);
-const clean = Array.from({ length: digits.length / D }, (_, i) => Float64Array.from(digits.subarray(i * D, (i + 1) * D), (v) => v / 255));
+const directions = { mean, vectors: numbers(data.vectors, Int16Array) };
+const clean = unpacked(data.digits, D);
 const noise = clean.map((_, i) => normals(keyOf(6, 2, i), D));
 const variance = spectrum.reduce((sum, value) => sum + value, 0) / D;
 const LEVELS = Array.from({ length: 101 }, (_, i) => i / 50);
 
-// Along each eigenvector, the gain λ / (λ + s²).
-const denoised = (x, s) => {
-  const z = Float64Array.from(mean);
-  for (let i = 0; i < D; i++) {
-    let along = 0;
-    for (let n = 0; n < D; n++) along += ((x[n] - mean[n]) * vectors[i * D + n]) / 32767;
-    const gain = spectrum[i] > 0 ? spectrum[i] / (spectrum[i] + s * s) : 0;
-    for (let n = 0; n < D; n++) z[n] += (gain * along * vectors[i * D + n]) / 32767;
-  }
-  return z;
-};
+const denoised = (x, s) => filtered(x, directions, (i) => (spectrum[i] > 0 ? spectrum[i] / (spectrum[i] + s * s) : 0));
 
 slider("s", "standard deviation of the noise", { from: 0, to: 2, step: 0.02, at: 0.5 });
 presets([["none", { s: 0 }], ["0.2", { s: 0.2 }], ["0.5", { s: 0.5 }], ["2", { s: 2 }]]);
