@@ -64,10 +64,11 @@ export class Trainer {
   // Take a step; return the loss of its batch before it.
   step() {
     const { settings: s, D, params, room: r } = this;
-    const x = new Float32Array(s.batch * D);
+    this.batches ??= { x: new Float32Array(s.batch * D), x_tilde: new Float32Array(s.batch * D) }; // used again and again
+    const { x } = this.batches;
     this.batchOf(this.steps).forEach((row, i) => x.set(this.x.subarray(row * D, (row + 1) * D), i * D));
     const first = this.steps * s.batch;
-    const x_tilde = corrupted(x, D, s, (i) => keyOf(s.seed, PURPOSES.corruption, first + i));
+    const x_tilde = corrupted(x, D, s, (i) => keyOf(s.seed, PURPOSES.corruption, first + i), this.batches.x_tilde);
     const how = { ...s, hidden: s.units };
     let loss;
     if (!s.keep && !s.naive) {
@@ -91,6 +92,7 @@ export class Trainer {
     other.settings = { ...this.settings, ...settings };
     const copy = (arrays) => Object.fromEntries(Object.entries(arrays).map(([name, one]) => [name, one.slice()]));
     [other.params, other.kept, other.epoch] = [copy(this.params), copy(this.kept), NaN];
+    other.batches = undefined;
     other.room = room(other.settings.batch, this.D, other.settings.hidden);
     return other;
   }
@@ -235,18 +237,19 @@ export function masksOf(n, D, nu, key) {
 }
 
 // The examples with the noise of the settings, each by its key.
-export function corrupted(x, D, { noise, nu }, key) {
+export function corrupted(x, D, { noise, nu }, key, out = new Float32Array(x.length)) {
   if (noise === "none" || nu === 0) return x;
   const n = x.length / D;
-  const out = x.slice();
+  out.set(x);
   const count = Math.round(nu * D);
+  const mask = new Uint8Array(D);
   for (let i = 0; i < n; i++) {
     const row = out.subarray(i * D, (i + 1) * D);
     if (noise === "gaussian") {
       normals(key(i), D).forEach((value, k) => (row[k] += nu * value));
       continue;
     }
-    const mask = subset(key(i), D, count);
+    subset(key(i), D, count, mask);
     const coin = noise === "masking" ? null : coins(key(i), spent(D, count), D);
     for (let k = 0; k < D; k++) if (mask[k]) row[k] = coin === null ? 0 : coin[k];
   }
