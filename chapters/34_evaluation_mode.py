@@ -175,7 +175,7 @@ floor_line(loss_ax, constant)
 loss_ax.text(3.3, evaluated[2] * 1.2, "the same examples, evaluated", color=ORANGE)
 loss_ax.text(EPOCHS, constant * 1.15, "best constant", ha="right")
 loss_ax.text(1, anew[-1] / 1.7, "dotted: reported in training", color="0.4")
-loss_ax.text(1, anew[-1] / 2.7, "circles: evaluated, statistics gathered anew", color=BLUE)
+loss_ax.text(1, anew[-1] / 2.6, "circles: evaluated, statistics gathered anew", color=BLUE)
 loss_ax.set(xlabel="epoch of ten steps", ylabel="mean squared error", ylim=(anew[-1] / 4, 10))
 loss_ax.xaxis.set_major_locator(MaxNLocator(integer=True))
 times = evaluated[0] / reported[0]
