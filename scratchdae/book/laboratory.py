@@ -17,7 +17,7 @@ from scratchdae.arguments import Array
 from scratchdae.conformance import load_cases
 from scratchdae.datasets import digits
 
-CORE = ("dae", "draws", "trainer", "failures", "cases", "worker")  # what the worker needs too, in order
+CORE = ("dae", "draws", "linear", "trainer", "failures", "cases", "worker")  # what the worker needs too, in order
 GROUPS = ("activation", "loss", "corruption", "autoencoder", "training")
 TRAINED, HELD_OUT = 2000, 300  # digits
 
@@ -25,13 +25,13 @@ TRAINED, HELD_OUT = 2000, 300  # digits
 def laboratory() -> str:
     """Return the page."""
     parts = {
-        "STYLE": _text("lab.css"),
+        "STYLE": text("lab.css"),
         "CASES": json.dumps(cases(), separators=(",", ":")),
         "DIGITS": base64.b64encode(zlib.compress(pictures().tobytes(), 9)).decode(),
-        "CORE": "\n".join(_plain(f"{name}.mjs") for name in CORE),
-        "PAGE": _plain("page.mjs"),
+        "CORE": "\n".join(plain(f"{name}.mjs") for name in CORE),
+        "PAGE": plain("page.mjs"),
     }
-    return re.sub(r"/\*([A-Z]+)\*/", lambda place: parts[place[1]], _text("lab.html"))
+    return re.sub(r"/\*([A-Z]+)\*/", lambda place: parts[place[1]], text("lab.html"))
 
 
 def pictures() -> Array:
@@ -65,10 +65,11 @@ def _numbers(array: Array) -> dict[str, Any]:
     }
 
 
-def _plain(name: str) -> str:
+def plain(name: str) -> str:
     """Return a module without what makes it one."""
-    return re.sub(r"^export ", "", re.sub(r"^import .*;\n", "", _text(name), flags=re.M), flags=re.M)
+    return re.sub(r"^export ", "", re.sub(r"^import .*;\n", "", text(name), flags=re.M), flags=re.M)
 
 
-def _text(name: str) -> str:
+def text(name: str) -> str:
+    """Return a file of ``lab/``."""
     return resources.files("scratchdae.book").joinpath("lab", name).read_text(encoding="utf-8")

@@ -1,38 +1,10 @@
 """The laboratory in a real browser, with its network off."""
 
-import shutil
-import time
+import re
 
+import numpy as np
 import pytest
-from conftest import missing
-
-WIDE, NARROW = (1280, 1000), (390, 844)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    selenium = pytest.importorskip("selenium", reason="needs selenium, which is not installed")
-    del selenium
-    from selenium import webdriver
-    from selenium.webdriver.chrome.service import Service
-
-    chromium = shutil.which("chromium") or shutil.which("google-chrome")
-    driver = shutil.which("chromedriver")
-    if chromium is None or driver is None:
-        missing("needs a browser (chromium) and its driver (chromedriver), which are not installed")
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    found = webdriver.Chrome(options=options, service=Service(driver))
-    found.execute_cdp_cmd("Network.enable", {})
-    found.execute_cdp_cmd(
-        "Network.emulateNetworkConditions",
-        {"offline": True, "latency": 0, "downloadThroughput": 0, "uploadThroughput": 0},
-    )
-    yield found
-    found.quit()
+from in_browser import NARROW, WIDE, nameless, wait, wider
 
 
 @pytest.fixture
@@ -44,16 +16,6 @@ def page(browser, page_file):
     wait(browser, "return document.body.dataset.ready === 'yes'")
     yield browser
     assert [entry["message"] for entry in browser.get_log("browser")] == []
-
-
-def wait(browser, script, seconds=60):
-    """Wait until a script returns something true, and return that."""
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
-        if found := browser.execute_script(script):
-            return found
-        time.sleep(0.1)
-    raise AssertionError(f"{script} was not true within {seconds} s")
 
 
 def press(browser, name):
@@ -146,18 +108,44 @@ def test_settings_travel_in_a_link(page, page_file):
     assert page.execute_script("return document.getElementById('set-hidden').value") == "37"
     assert page.execute_script("return document.getElementById('set-lr').max") == "2"  # 10 to the power of
     assert page.execute_script("return document.getElementById('failure').value") == "equal"
+    press(page, "share")
+    assert {"hidden=37", "lr.to=100", "broken=equal"} <= set(page.current_url.partition("#")[2].split("&"))
+
+
+def test_it_trains_on_pictures_of_ones_own(page, tmp_path):
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "mine.npy", rng.integers(0, 256, (40, 28, 28), dtype=np.uint8))
+    np.save(tmp_path / "other.npy", rng.random((40, 28, 28)))
+    before = held_out(page)
+    files = page.find_element("id", "files")
+    files.send_keys(str(tmp_path / "other.npy"))
+    wait(page, "return document.getElementById('status').textContent.includes('must hold uint8 pictures of 28×28')")
+    page.execute_script("arguments[0].value = ''", files)  # else the driver adds to it
+    files.send_keys(str(tmp_path / "mine.npy"))
+    wait(page, f"return !document.getElementById('losses').textContent.startsWith('held-out loss {before:g};')")
+    press(page, "one")
+    wait(page, "return document.getElementById('status').textContent.startsWith('step 1')")
 
 
 @pytest.mark.parametrize("size", [WIDE, NARROW])
 def test_nothing_is_wider_than_the_window(page, size):
     page.set_window_size(*size)
-    wider = """const most = document.documentElement.clientWidth + 1;
-      return [...document.querySelectorAll('body *')].filter((one) => !one.closest('.scroll, option')
-      && one.getBoundingClientRect().right > most).map((one) => one.outerHTML.slice(0, 80))"""
     assert page.execute_script(wider) == []
 
 
 def test_every_control_has_a_name(page):
-    nameless = """return [...document.querySelectorAll('button, input, select, canvas')].filter((one) =>
-      !(one.textContent.trim() || one.labels?.length || one.getAttribute('aria-label'))).map((one) => one.outerHTML)"""
     assert page.execute_script(nameless) == []
+
+
+def test_the_best_linear_denoiser_stands_beside_the_network(page):
+    wait(page, "return document.getElementById('squares').textContent.includes('best linear denoiser')")
+    network, linear, mean = (float(number) for number in re.findall(r"[0-9]+\.[0-9]+", text(page, "squares")))
+    assert linear < mean < network  # at the first weights
+
+
+def test_any_weight_can_be_checked(page):
+    page.execute_script("document.getElementById('pixel').value = 97; document.getElementById('unit').value = 5000")
+    press(page, "checkone")
+    wait(page, "return document.getElementById('rows').dataset.error")
+    assert page.execute_script("return document.querySelectorAll('#rows tr').length") == 2
+    assert page.execute_script("return document.querySelector('#rows td:nth-child(2)').textContent") == "99"  # the last

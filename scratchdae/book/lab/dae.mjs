@@ -29,43 +29,64 @@ export const LOSSES = {
 
 // ---- products of flat matrices: C (n, m) = A (n, k) B (k, m), and with one side turned over
 
+// Sums are taken four at a time: a weight that is read is used four times, or a sum is written once for four.
+
+// out[to + j] += Σ_n v[n] A[at[n] + j], over the first `count` of the lists
+function addRows(v, at, count, A, out, to, H) {
+  let n = 0;
+  for (; n + 4 <= count; n += 4) {
+    const [v0, v1, v2, v3, a0, a1, a2, a3] = [v[n], v[n + 1], v[n + 2], v[n + 3], at[n], at[n + 1], at[n + 2], at[n + 3]];
+    for (let j = 0; j < H; j++) out[to + j] += v0 * A[a0 + j] + v1 * A[a1 + j] + v2 * A[a2 + j] + v3 * A[a3 + j];
+  }
+  for (; n < count; n++) for (let j = 0; j < H; j++) out[to + j] += v[n] * A[at[n] + j];
+}
+
 // out[i] = Σ_k x[i, k] W[k]; zeros cost nothing
 function encodeSums(x, W, out, B, D, H) {
+  const [v, at] = [new Float64Array(D), new Int32Array(D)];
   out.fill(0);
   for (let i = 0; i < B; i++) {
-    const row = i * H;
+    let count = 0;
     for (let k = 0; k < D; k++) {
       const value = x[i * D + k];
-      if (value === 0) continue;
-      const at = k * H;
-      for (let j = 0; j < H; j++) out[row + j] += value * W[at + j];
+      if (value !== 0) [v[count], at[count++]] = [value, k * H];
     }
+    addRows(v, at, count, W, out, i * H, H);
   }
 }
 
 // out[i, k] = y[i] · W[k]
 function decodeSums(y, W, out, B, D, H) {
-  for (let i = 0; i < B; i++) {
-    const row = i * H;
+  for (let i = 0; i < B; i += 4) {
+    const [y0, y1, y2, y3] = [0, 1, 2, 3].map((n) => Math.min(i + n, B - 1) * H);
     for (let k = 0; k < D; k++) {
       const at = k * H;
-      let sum = 0;
-      for (let j = 0; j < H; j++) sum += y[row + j] * W[at + j];
-      out[i * D + k] = sum;
+      let [s0, s1, s2, s3] = [0, 0, 0, 0];
+      for (let j = 0; j < H; j++) {
+        const w = W[at + j];
+        s0 += y[y0 + j] * w;
+        s1 += y[y1 + j] * w;
+        s2 += y[y2 + j] * w;
+        s3 += y[y3 + j] * w;
+      }
+      out[i * D + k] = s0;
+      if (i + 1 < B) out[(i + 1) * D + k] = s1;
+      if (i + 2 < B) out[(i + 2) * D + k] = s2;
+      if (i + 3 < B) out[(i + 3) * D + k] = s3;
     }
   }
 }
 
 // dW[k] += Σ_i a[i, k] c[i]
 function outerSums(a, c, dW, B, D, H) {
+  const [v, at] = [new Float64Array(B), new Int32Array(B)];
   for (let k = 0; k < D; k++) {
-    const at = k * H;
+    let count = 0;
     for (let i = 0; i < B; i++) {
       const value = a[i * D + k];
-      if (value === 0) continue;
-      const row = i * H;
-      for (let j = 0; j < H; j++) dW[at + j] += value * c[row + j];
+      if (value !== 0) [v[count], at[count++]] = [value, i * H];
     }
+    addRows(v, at, count, c, dW, k * H, H);
   }
 }
 

@@ -7,39 +7,60 @@ const GOLDEN = [0x9e3779b9, 0x7f4a7c15];
 const C1 = [0xbf58476d, 0x1ce4e5b9];
 const C2 = [0x94d049bb, 0x133111eb];
 
-function add([ah, al], [bh, bl]) {
-  const low = al + bl;
-  return [(ah + bh + (low > 0xffffffff ? 1 : 0)) >>> 0, low >>> 0];
-}
-
 // the upper half of the product of two numbers of 32 bits
 function high(a, b) {
-  const [ah, al, bh, bl] = [a >>> 16, a & 0xffff, b >>> 16, b & 0xffff];
+  const ah = a >>> 16;
+  const al = a & 0xffff;
+  const bh = b >>> 16;
+  const bl = b & 0xffff;
   const middle = ah * bl + ((al * bl) >>> 16);
   return ah * bh + Math.floor(middle / 65536) + Math.floor(((middle % 65536) + al * bh) / 65536);
 }
 
-function multiply([ah, al], [bh, bl]) {
-  const upper = high(al, bl) + Math.imul(ah, bl) + Math.imul(al, bh);
-  return [upper >>> 0, Math.imul(al, bl) >>> 0];
+// What `mix` works on: nothing is allocated, since it is called for every pixel.
+let h = 0;
+let l = 0;
+
+function times([bh, bl]) {
+  h = (high(l, bl) + Math.imul(h, bl) + Math.imul(l, bh)) >>> 0;
+  l = Math.imul(l, bl) >>> 0;
 }
 
 // z ⊕ z ≫ n, for n below 32
-const fold = ([h, l], n) => [(h ^ (h >>> n)) >>> 0, (l ^ ((l >>> n) | (h << (32 - n)))) >>> 0];
+function fold(n) {
+  l = (l ^ ((l >>> n) | (h << (32 - n)))) >>> 0;
+  h = (h ^ (h >>> n)) >>> 0;
+}
+
+// Leave word n of a key in h and l.
+function mix([kh, kl], n) {
+  [h, l] = [0, n + 1];
+  times(GOLDEN);
+  const low = kl + l;
+  h = (kh + h + (low > 0xffffffff ? 1 : 0)) >>> 0;
+  l = low >>> 0;
+  fold(30);
+  times(C1);
+  fold(27);
+  times(C2);
+  fold(31);
+}
 
 // Word n of a key.
 export function word(key, n) {
-  let z = add(key, multiply(GOLDEN, [0, n + 1]));
-  z = multiply(fold(z, 30), C1);
-  z = multiply(fold(z, 27), C2);
-  return fold(z, 31);
+  mix(key, n);
+  return [h, l];
 }
 
 // n numbers from 0 to 2³² − 1: the low halves of the words, then the high ones.
 export function halves(key, n) {
   const count = Math.ceil(n / 2);
   const out = new Uint32Array(2 * count);
-  for (let i = 0; i < count; i++) [out[count + i], out[i]] = word(key, i);
+  for (let i = 0; i < count; i++) {
+    mix(key, i);
+    out[i] = l;
+    out[count + i] = h;
+  }
   return out.subarray(0, n);
 }
 
@@ -66,7 +87,7 @@ export const spent = (d, count) => Math.ceil(Math.min(count, d - count) / 2);
 export function coins(key, first, d) {
   const out = new Uint8Array(d);
   for (let k = 0; k < d; k += 64) {
-    const [h, l] = word(key, first + k / 64);
+    mix(key, first + k / 64);
     for (let i = 0; i < Math.min(64, d - k); i++) out[k + i] = ((i < 32 ? l : h) >>> (i % 32)) & 1;
   }
   return out;
@@ -77,7 +98,7 @@ export function normals(key, n) {
   const count = Math.ceil(n / 2);
   const out = new Float64Array(2 * count);
   for (let i = 0; i < count; i++) {
-    const [h, l] = word(key, i);
+    mix(key, i);
     const t = Math.tan(h * (Math.PI / 4294967296));
     const r = Math.sqrt(-2 * Math.log((l + 1) / 4294967296)) / (1 + t * t);
     out[i] = r * (1 - t * t);

@@ -131,7 +131,7 @@ export const FAILURES = [
     id: "round_off", title: "Cross-entropy of probabilities", chapter: "16_round_off",
     broken: { naive: true }, on: { scale: 5, lr: 0.3 }, steps: 300,
     sees: "The loss is NaN, at once or after a while.",
-    number: "the first step that is no number", of: (m) => (m.nan === null ? NaN : m.nan.step), is: (n) => n > 0,
+    number: "first step that gives no number", of: (m) => (m.nan === null ? NaN : m.nan.step), is: (n) => n > 0,
     says: (n) => `since step ${n}: in float32 a sigmoid is exactly 1 from 16.64 on, and log(1 − 1) is −∞`,
     cause: "Computed of the pre-activation, the same loss never leaves the numbers.",
   },

@@ -43,7 +43,9 @@ let [broken, hidden, mended, running, last, turn] = ["", false, false, false, nu
 const curve = []; // [step, loss] of batches, thinned
 const held = []; // [step, loss] of held-out digits
 
-const worker = new Worker(URL.createObjectURL(new Blob([$("core").textContent + "\nserve(self);"], { type: "text/javascript" })));
+const workerOf = (call) => new Worker(URL.createObjectURL(new Blob([`${$("core").textContent}\n${call}(self);`], { type: "text/javascript" })));
+const worker = workerOf("serve");
+const linear = workerOf("serveLinear"); // a second or two of work, beside the training
 const tell = (kind, more = {}) => worker.postMessage({ kind, ...more });
 
 // ---- controls
@@ -98,6 +100,7 @@ function start(failure, secret = false) {
 }
 
 function fresh() {
+  linear.error = null;
   turn++; // what the worker still says of the training before is not listened to
   curve.length = held.length = 0;
   $("repair").disabled = broken === "" || mended;
@@ -109,6 +112,7 @@ function toggle(on) {
   running = on;
   $("run").textContent = on ? "Pause" : "Run";
   $("run").setAttribute("aria-pressed", on);
+  $("status").setAttribute("aria-live", on ? "off" : "polite"); // it changes ten times a second
   tell(on ? "run" : "pause");
 }
 
@@ -123,20 +127,40 @@ function state(message) {
   const from = message.step - message.losses.length;
   message.losses.forEach((loss, i) => curve.push([from + i + 1, loss]));
   if (curve.length > 3000) for (let i = curve.length - 1; i > 0; i -= 2) curve.splice(i, 1);
+  if (held.length > 600) for (let i = held.length - 2; i > 0; i -= 2) held.splice(i, 1);
   const m = message.measured;
   if (m) {
     held.push([m.step, m.loss]);
     const floors = m.entropy ? `entropy of the targets ${short(m.entropy)}` : m.range ? `out of the output's reach ${short(m.range)}` : "";
-    $("losses").textContent = `held-out loss ${short(m.loss)}; best constant ${short(m.constant)}; ${floors}`;
+    $("losses").textContent = `held-out loss ${short(m.loss)}; best constant ${short(m.constant)}${floors && `; ${floors}`}`;
     state.floors = { constant: m.constant, floor: m.entropy || m.range };
+    askLinear(message.settings);
+    paintLine(m);
     if (message.recognised) explain(message.recognised);
     if (broken && !message.recognised) tellOf(FAILURES.find((one) => one.id === broken));
   }
-  const nan = message.nan ? `; the first number that is none came in step ${message.nan.step}` : "";
-  const rate = message.rate && message.running ? `, ${Math.round(message.rate).toLocaleString("en")} pictures a second` : "";
+  const nan = message.nan ? `; the first number that is none came in step ${message.nan.step}: ${message.nan.why}` : "";
+  const [pictures, steps] = [1, message.settings.batch].map((by) => Math.round(message.rate / by).toLocaleString("en"));
+  const rate = message.rate && message.running ? `, ${steps} steps and ${pictures} pictures a second` : "";
   $("status").textContent = `step ${message.step.toLocaleString("en")}${rate}${nan}`;
   requestAnimationFrame(paint);
 }
+
+// ---- the best linear denoiser
+
+let wanted = 0;
+function askLinear(of) {
+  if (wanted === turn) return;
+  wanted = turn;
+  setTimeout((asked) => asked === turn && linear.postMessage({ settings: of, turn: asked }), 500, turn); // a slider may still move
+}
+
+linear.onmessage = ({ data }) => {
+  if (data.turn !== turn) return;
+  linear.error = data.error;
+  if (last?.measured) paintLine(last.measured);
+  requestAnimationFrame(paint);
+};
 
 function explain({ sentence, shown }) {
   const failure = FAILURES.find((one) => one.id === broken);
@@ -148,10 +172,12 @@ function tellOf(failure, sentence = "train it, and its number appears here", sho
   if (hidden) return;
   const line = (tag, text) => Object.assign(document.createElement(tag), { textContent: text });
   const mark = shown === null ? "" : shown ? "✗ " : "✓ ";
-  const lines = [
-    line("p", mended ? "Repaired. " + failure.cause : failure.sees),
-    line("p", `Known by the ${failure.number}: ${mark}${sentence}.`),
-  ];
+  const known = line("p", `Known by the ${failure.number}: ${mark}${sentence}.`);
+  known.setAttribute("aria-live", "off"); // it changes with every measurement
+  const same = $("told").dataset.of === `${turn} ${shown}` && $("told").children[1];
+  if (same) return void (same.textContent = known.textContent);
+  $("told").dataset.of = `${turn} ${shown}`;
+  const lines = [line("p", mended ? "Repaired. " + failure.cause : failure.sees), known];
   if (!mended) lines.push(line("p", failure.cause));
   lines.push(line("p", `Chapter ${failure.chapter.slice(0, 2)}.`));
   $("told").dataset.shown = shown;
@@ -209,6 +235,16 @@ function cleared(canvas) {
   return context;
 }
 
+// A canvas as sharp and as wide as the page shows it, so that its words can be read on a telephone: context and width.
+function fitted(canvas) {
+  const ratio = Math.min(2, devicePixelRatio);
+  const [width, height] = [canvas.clientWidth, canvas.clientHeight].map((one) => Math.max(1, Math.round(one * ratio)));
+  if (canvas.width !== width || canvas.height !== height) Object.assign(canvas, { width, height });
+  const context = cleared(canvas);
+  context.setTransform(ratio, 0, 0, ratio, 0, 0);
+  return [context, width / ratio];
+}
+
 const spare = document.createElement("canvas");
 function tile(context, x, side, left, top, size, low, high) {
   spare.width = spare.height = side;
@@ -220,19 +256,22 @@ function tile(context, x, side, left, top, size, low, high) {
   spare.getContext("2d").putImageData(image, 0, 0);
   context.imageSmoothingEnabled = false;
   context.drawImage(spare, left, top, size, size);
+  if (!x.some(Number.isNaN)) return;
+  context.font = "13px system-ui, sans-serif";
+  context.fillStyle = "white"; // told in words too, not by the colour alone
+  context.fillText("NaN", left + size / 2 - 14, top + size / 2 + 5, size);
 }
 
 function paintCurve() {
-  const canvas = $("loss");
-  const context = cleared(canvas);
+  const [context, whole] = fitted($("loss"));
   const { ink, soft, line, blue, orange } = colours();
   const { constant, floor } = state.floors ?? {};
   const finite = [...curve, ...held].map(([, loss]) => loss).filter((loss) => Number.isFinite(loss) && loss > 0);
-  const heights = [...finite, constant, floor].filter((value) => value > 0);
+  const heights = [...finite, constant, floor, last.settings.loss === "squared_error" ? linear.error : 0].filter((value) => value > 0);
   if (heights.length === 0) return;
   const [low, high] = [Math.log(0.9 * Math.min(...heights)), Math.log(1.1 * Math.min(Math.max(...heights), 1e6 * Math.min(...heights)))];
   const most = Math.max(10, last.step);
-  const [left, bottom, width, height] = [70, 270, canvas.width - 80, 250];
+  const [left, bottom, width, height] = [56, 270, whole - 66, 250];
   const place = ([step, loss]) => [left + (width * step) / most, bottom - (height * (Math.log(loss) - low)) / (high - low)];
   context.font = "14px system-ui, sans-serif";
   context.strokeStyle = line;
@@ -249,6 +288,7 @@ function paintCurve() {
     context.fillText(words, left + width - context.measureText(words).width - 4, y - 4);
   };
   across(constant, "best constant", [6, 4]);
+  if (last.settings.loss === "squared_error") across(linear.error, "best linear denoiser", [9, 3, 2, 3]);
   across(floor, last.settings.loss === "cross_entropy" ? "entropy of the targets" : "out of the output's reach", [2, 3]);
   context.setLineDash([]);
   const trace = (points, colour, thick) => {
@@ -267,6 +307,12 @@ function paintCurve() {
   trace(curve, blue, 1);
   trace(held, orange, 2.5);
   context.fillStyle = ink;
+  if (last.nan) {
+    const words = `not a number from step ${last.nan.step} on`;
+    const [x] = place([last.nan.step, constant]);
+    context.fillText(words, Math.min(x + 6, left + width - context.measureText(words).width - 6), bottom - height / 2);
+    context.fillRect(x, bottom - height, 1.5, height);
+  }
   for (const value of [Math.exp(low), Math.exp((low + high) / 2), Math.exp(high)]) {
     context.fillText(Number(value.toPrecision(3)), 4, place([0, value])[1] + 5);
   }
@@ -276,6 +322,43 @@ function paintCurve() {
   context.fillText("batches", left + 8, bottom - height + 18);
   context.fillStyle = orange;
   context.fillText("held-out digits (thick)", left + 80, bottom - height + 18);
+}
+
+// The squared error on a line from 0 to twice the mean picture's, whatever the loss is.
+function paintLine({ squared, squaredMean }) {
+  const [context, whole] = fitted($("line"));
+  const { ink, soft, blue } = colours();
+  const [left, width, y] = [8, whole - 16, 34];
+  const write = (words, x, down) => {
+    const half = context.measureText(words).width / 2;
+    context.fillText(words, Math.max(0, Math.min(x - half, whole - 2 * half)), down);
+  };
+  const at = (value) => left + (width * Math.min(value, 1.6 * squaredMean)) / (1.6 * squaredMean);
+  context.font = "14px system-ui, sans-serif";
+  context.strokeStyle = soft;
+  context.lineWidth = 1.5;
+  context.beginPath();
+  context.moveTo(left, y);
+  context.lineTo(left + width, y);
+  const tick = (value, words, down) => {
+    context.moveTo(at(value), y - 8);
+    context.lineTo(at(value), y + 8);
+    context.fillStyle = soft;
+    write(words, at(value), down);
+  };
+  tick(0, "0", y + 24);
+  tick(squaredMean, "mean picture", y + 24);
+  if (linear.error !== null) tick(linear.error, "best linear denoiser", y + 42);
+  context.stroke();
+  context.fillStyle = ink;
+  const place = Number.isFinite(squared) ? at(squared) : left + width;
+  write(Number.isNaN(squared) ? "this network: not a number" : "this network", place, y - 16);
+  context.fillStyle = blue;
+  context.beginPath();
+  context.arc(place, y, 6, 0, 2 * Math.PI);
+  context.fill();
+  const best = linear.error === null ? "" : `; the best linear denoiser of as many units ${short(linear.error)}`;
+  $("squares").textContent = `Squared error per picture: this network ${short(squared)}${best}; the mean picture ${short(squaredMean)}.`;
 }
 
 // ---- drawing
@@ -363,6 +446,7 @@ let pictures = null;
 function use(found) {
   pictures = found;
   tell("data", { pictures });
+  linear.postMessage({ pictures });
   start("");
 }
 
@@ -381,7 +465,9 @@ function listen() {
   };
   $("share").onclick = async () => {
     const changed = CONTROLS.filter(([name]) => settings[name] !== DEFAULTS[name]).map(([name]) => [name, settings[name]]);
-    location.hash = new URLSearchParams(broken && !hidden ? [...changed, ["broken", broken]] : changed).toString();
+    const limits = [...link].filter(([name]) => /\.(from|to)$/.test(name)); // else a value beyond the usual ones is cut
+    const failure = broken && !hidden ? [["broken", broken]] : [];
+    location.hash = new URLSearchParams([...limits, ...changed, ...failure]).toString();
     try {
       await navigator.clipboard.writeText(location.href);
       $("status").textContent = "the link is in the address bar and on the clipboard";
@@ -466,7 +552,14 @@ function listen() {
     context.strokeStyle = colours().orange;
     context.strokeRect(board.at[0] * 7 - 7, board.at[1] * 7 - 7, 14, 14);
   };
-  $("check").onclick = () => tell("check");
+  $("check").onclick = () => tell("check", { weight: null });
+  $("checkone").onclick = () => {
+    const [pixel, unit] = [["pixel", settings.side ** 2], ["unit", settings.hidden]].map(([id, end]) => {
+      $(id).value = Math.min(end - 1, Math.max(0, Math.trunc(Number($(id).value)))); // one that there is
+      return Number($(id).value);
+    });
+    tell("check", { weight: { pixel, unit } });
+  };
   $("files").onchange = async () => {
     try {
       $("status").textContent = await taken($("files").files);
@@ -507,6 +600,7 @@ async function begin() {
   const first = broken;
   pictures = { train: all.slice(0, cut), test: all.slice(cut) };
   tell("data", { pictures });
+  linear.postMessage({ pictures });
   start(first);
   document.body.dataset.ready = "yes";
 }

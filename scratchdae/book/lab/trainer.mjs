@@ -25,6 +25,8 @@ export const DEFAULTS = {
 };
 
 const MEASURED = 200; // held-out examples
+const ROUNDED = "an output was exactly 0 or 1 in float32, and a logarithm of 0 was taken";
+const OVERFLOWN = "the numbers grew past float32's largest, 3.4 × 10³⁸: each step overshot by more than the one before";
 const fround = Math.fround;
 
 export class Trainer {
@@ -48,8 +50,6 @@ export class Trainer {
     this.mean = columnMeans(this.x, D);
     this.measuring = room(MEASURED, D, H);
     this.fed = corrupted(this.test, D, s, (i) => keyOf(s.seed, PURPOSES.corruption, 2 ** 31 + i));
-    this.moved = NaN; // the size of the last update, in shares of W's
-    this.applied = NaN; // the size of what was applied, in shares of the fresh gradient's
   }
 
   // The examples of step number t: epochs in an order of their own, the last short batch left out.
@@ -64,16 +64,15 @@ export class Trainer {
   // Take a step; return the loss of its batch before it.
   step() {
     const { settings: s, D, params, room: r } = this;
-    const x = new Float32Array(s.batch * D);
+    this.batches ??= { x: new Float32Array(s.batch * D), x_tilde: new Float32Array(s.batch * D) }; // used again and again
+    const { x } = this.batches;
     this.batchOf(this.steps).forEach((row, i) => x.set(this.x.subarray(row * D, (row + 1) * D), i * D));
     const first = this.steps * s.batch;
-    const x_tilde = corrupted(x, D, s, (i) => keyOf(s.seed, PURPOSES.corruption, first + i));
+    const x_tilde = corrupted(x, D, s, (i) => keyOf(s.seed, PURPOSES.corruption, first + i), this.batches.x_tilde);
     const how = { ...s, hidden: s.units };
     let loss;
     if (!s.keep && !s.naive) {
       loss = step(params, x_tilde, x, r, s.lr, how);
-      this.applied = 1;
-      this.moved = (s.lr * norm(r.dW_decoder, r.dW_encoder)) / norm(params.W);
     } else {
       forward(params, x_tilde, r, how);
       loss = s.naive ? naiveLoss(x, r) : lossOf(x, r, how);
@@ -81,7 +80,9 @@ export class Trainer {
       this.descend();
     }
     this.steps++;
-    if (this.nan === null && !Number.isFinite(loss + params.W[0] + params.b[0])) this.nan = { step: this.steps, loss };
+    if (this.nan === null && !Number.isFinite(loss + params.W[0] + params.b[0])) {
+      this.nan = { step: this.steps, loss, why: s.naive ? ROUNDED : OVERFLOWN };
+    }
     return loss;
   }
 
@@ -91,22 +92,31 @@ export class Trainer {
     other.settings = { ...this.settings, ...settings };
     const copy = (arrays) => Object.fromEntries(Object.entries(arrays).map(([name, one]) => [name, one.slice()]));
     [other.params, other.kept, other.epoch] = [copy(this.params), copy(this.kept), NaN];
+    other.batches = undefined;
     other.room = room(other.settings.batch, this.D, other.settings.hidden);
     return other;
   }
 
   descend() {
     const { params, kept, room: r, settings: s } = this;
-    const fresh = { W: r.dW_decoder.map((value, n) => value + r.dW_encoder[n]), b: r.db, b_prime: r.db_prime };
     for (const name of Object.keys(kept)) {
-      const [g, p, f] = [kept[name], params[name], fresh[name]];
+      const [g, p] = [kept[name], params[name]];
+      const [one, other] = name === "W" ? [r.dW_decoder, r.dW_encoder] : [r[`d${name}`], null];
       for (let n = 0; n < g.length; n++) {
-        g[n] = s.keep ? g[n] + f[n] : f[n];
+        const fresh = other === null ? one[n] : one[n] + other[n];
+        g[n] = s.keep ? g[n] + fresh : fresh;
         p[n] -= s.lr * g[n];
       }
     }
-    this.applied = norm(kept.W) / norm(fresh.W);
-    this.moved = (s.lr * norm(kept.W)) / norm(params.W);
+  }
+
+  // The sizes of the last update, in shares of W's, and of what was applied, in shares of the fresh gradient's.
+  last() {
+    const { params, kept, room: r, settings: s, steps } = this;
+    if (steps === 0) return { moved: NaN, applied: NaN };
+    const fresh = norm(r.dW_decoder, r.dW_encoder);
+    const applied = s.keep ? norm(kept.W) : fresh;
+    return { moved: (s.lr * applied) / norm(params.W), applied: s.keep ? applied / fresh : 1 };
   }
 
   // Numbers by which failures are known, on held-out examples with the noise of the training.
@@ -128,6 +138,8 @@ export class Trainer {
       step: this.steps,
       loss,
       constant,
+      squared: squares(z, (n) => test[n]) / MEASURED, // of the answers, beside the best linear denoiser's
+      squaredMean: squares(test, (n) => mean[n % D]) / MEASURED,
       entropy: s.loss === "cross_entropy" ? entropy(test) / MEASURED : 0,
       range: s.loss === "cross_entropy" ? 0 : outOfRange(test, s.output) / MEASURED,
       share: loss / constant,
@@ -136,8 +148,7 @@ export class Trainer {
       saturated: z.reduce((n, value) => n + (value < 0.01 || value > 0.99), 0) / z.length,
       hiddenSaturated: r.y.reduce((n, value) => n + (value < 0.01 || value > 0.99), 0) / r.y.length,
       different: different(params.W, D, s.hidden),
-      moved: this.moved,
-      applied: this.applied,
+      ...this.last(),
       nan: this.nan,
     };
   }
@@ -157,8 +168,8 @@ export class Trainer {
   }
 
   // The largest error of the gradient of some weights, in shares of the largest entry, by central differences in
-  // float64, and the worst of them.
-  gradientCheck(count = 12) {
+  // float64, and the worst of them; or that of a weight that is asked for, {pixel, unit}.
+  gradientCheck(count = 12, asked = null) {
     const { settings: s, D } = this;
     const B = 5;
     const H = s.hidden;
@@ -173,8 +184,8 @@ export class Trainer {
     const largest = dW.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
     const lit = (n) => x_tilde.some((_, m) => m % D === Math.floor(n / H) && x[m] !== x_tilde[m]); // where x̃ is not x
     const weights = order(keyOf(s.seed, PURPOSES.order, 2 ** 31), D * H).slice(0, 50 * count);
-    weights.sort((a, b) => lit(b) - lit(a));
-    const rows = weights.slice(0, count).map((n) => {
+    if (asked === null) weights.sort((a, b) => lit(b) - lit(a));
+    const rows = (asked === null ? weights.slice(0, count) : [asked.pixel * H + asked.unit]).map((n) => {
       const [before, h] = [params.W[n], 1e-5];
       params.W[n] = before + h;
       const up = at();
@@ -226,18 +237,19 @@ export function masksOf(n, D, nu, key) {
 }
 
 // The examples with the noise of the settings, each by its key.
-export function corrupted(x, D, { noise, nu }, key) {
+export function corrupted(x, D, { noise, nu }, key, out = new Float32Array(x.length)) {
   if (noise === "none" || nu === 0) return x;
   const n = x.length / D;
-  const out = x.slice();
+  out.set(x);
   const count = Math.round(nu * D);
+  const mask = new Uint8Array(D);
   for (let i = 0; i < n; i++) {
     const row = out.subarray(i * D, (i + 1) * D);
     if (noise === "gaussian") {
       normals(key(i), D).forEach((value, k) => (row[k] += nu * value));
       continue;
     }
-    const mask = subset(key(i), D, count);
+    subset(key(i), D, count, mask);
     const coin = noise === "masking" ? null : coins(key(i), spent(D, count), D);
     for (let k = 0; k < D; k++) if (mask[k]) row[k] = coin === null ? 0 : coin[k];
   }
@@ -257,6 +269,12 @@ function naiveLoss(x, r) {
     r.da_z[n] = fround(fround(fround(z - x[n]) / slope) * slope) / r.B;
   }
   return total / r.B;
+}
+
+function squares(one, other) {
+  let sum = 0;
+  for (let n = 0; n < one.length; n++) sum += (one[n] - other(n)) ** 2;
+  return sum;
 }
 
 function clipped(guess, output) {
@@ -282,9 +300,9 @@ function variance(x, D) {
   return x.reduce((sum, value, n) => sum + (value - mean[n % D]) ** 2, 0) / x.length;
 }
 
-function norm(...parts) {
+function norm(one, other = null) {
   let sum = 0;
-  for (let n = 0; n < parts[0].length; n++) sum += parts.reduce((total, part) => total + part[n], 0) ** 2;
+  for (let n = 0; n < one.length; n++) sum += (other === null ? one[n] : one[n] + other[n]) ** 2;
   return Math.sqrt(sum);
 }
 
@@ -292,9 +310,21 @@ function norm(...parts) {
 function different(W, D, H) {
   const seen = [];
   for (let j = 0; j < H; j++) {
-    const column = Float64Array.from({ length: D }, (_, k) => W[k * H + j]);
-    const size = norm(column) || 1;
-    if (!seen.some((other) => norm(column, other.map((value) => -value)) < 1e-3 * size)) seen.push(column);
+    const column = columnOf(W, H, j);
+    const bound = (1e-3 * (norm(column) || 1)) ** 2;
+    const like = (other) => {
+      let apart = 0;
+      for (let k = 0; k < D && apart < bound; k++) apart += (column[k] - other[k]) ** 2;
+      return apart < bound;
+    };
+    if (!seen.some(like)) seen.push(column);
   }
   return seen.length;
+}
+
+// The weights of hidden unit j.
+export function columnOf(W, H, j) {
+  const out = new Float32Array(W.length / H);
+  for (let k = 0; k < out.length; k++) out[k] = W[k * H + j];
+  return out;
 }
