@@ -16,6 +16,7 @@ RIGHT, WRONG, NOT_BEGUN, REFUSED = "right", "wrong", "not begun", "refused"
 STATES = (RIGHT, WRONG, NOT_BEGUN, REFUSED)
 _LARGEST = 200_000  # characters of a submission
 _SLOW, _NOTICED = 20, 0.02  # times the library's, and seconds, from which a right answer is called slow
+_Group = tuple[Task, list[Case], Case | None]  # what is asked of one function: cases, and a large one
 
 
 @dataclass(frozen=True)
@@ -40,35 +41,50 @@ def check_source(exercise: Exercise, source: str, path: Path, seed: int | None =
         return Verdict(REFUSED, where=f"the file has {len(source)} characters; at most {_LARGEST} are read")
     if exercise.judge is not None:
         return _timed(_constants(exercise, source), start)
-    seed = secrets.randbits(32) if seed is None else seed
+    requests, groups = _asked(exercise, secrets.randbits(32) if seed is None else seed)
+    session = process.ask(source, path, requests, exercise.seconds)
+    return _timed(_judged(session, groups, source), start)
+
+
+def check_program(exercise: Exercise, command: str, form: str = "json") -> Verdict:
+    """Check a program, called with ``{case_dir}`` and ``{out_dir}`` for each case; how slow it is, is not said."""
+    from scratchdae.exercises import program
+
+    start = time.perf_counter()
+    program.served(exercise)
+    requests, groups = _asked(exercise, secrets.randbits(32), large=False)
+    return _timed(_judged(program.ask(command, form, requests, exercise.seconds), groups, ""), start)
+
+
+def _asked(exercise: Exercise, seed: int, large: bool = True) -> tuple[list[process.Request], list[_Group]]:
+    """Draw what is asked of each function."""
     groups = [
-        (task, _cases(task, seed), task.case("a large case", seed, task.big) if task.big else None)
+        (task, _cases(task, seed), task.case("a large case", seed, task.big) if task.big and large else None)
         for task in exercise.tasks
     ]
-    requests = [case.request for _, cases, large in groups for case in (*cases, *([large] if large else []))]
-    session = process.ask(source, path, requests, exercise.seconds)
-    done = 0
-    slow = ""
+    return [case.request for _, cases, big in groups for case in (*cases, *([big] if big else []))], groups
+
+
+def _judged(session: process.Session, groups: Sequence[_Group], source: str) -> Verdict:
+    """Judge the answers there are, function by function; the first that is wrong, or not there, is told."""
+    done, slow = 0, ""
     for task, cases, large in groups:
         answers = session.answers[done : done + len(cases) + bool(large)]
         done += len(cases) + bool(large)
         finding = judge(cases[: len(answers)], answers[: len(cases)])
         if finding is not None:
-            verdict = Verdict(
+            return Verdict(
                 WRONG, task.function, finding.where, finding.mistake, finding.pattern, task, said=session.said
             )
-            return _timed(verdict, start)
         if len(answers) < len(cases) + bool(large):
             case = (*cases, large)[len(answers)]
-            return _timed(_unanswered(session, task, case.label if case else ""), start)
+            return _unanswered(session, task, case.label if case else "")
         if large:
             finding = judge([large], answers[len(cases) :])
             if finding is not None:
-                return _timed(
-                    Verdict(WRONG, task.function, finding.where, None, finding.pattern, task, said=session.said), start
-                )
+                return Verdict(WRONG, task.function, finding.where, None, finding.pattern, task, said=session.said)
             slow = slow or _slow(large, answers[-1].seconds, source)
-    return _timed(Verdict(RIGHT, slow=slow, said=session.said), start)
+    return Verdict(RIGHT, slow=slow, said=session.said)
 
 
 def check_file(exercise: Exercise, path: Path) -> Verdict:

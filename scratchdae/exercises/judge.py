@@ -1,13 +1,16 @@
 """Compare answers with the right ones, and find the mistake's name: one that explains every case, if no other does."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import Any
 
 import numpy as np
 
 from scratchdae.arguments import Array, Params
 from scratchdae.exercises.exercise import Case, Mistake
+from scratchdae.exercises.explained import explained
 from scratchdae.exercises.process import Answer
 
 _LOOSER = 5  # a name may fit a little less well than a right answer
@@ -39,12 +42,9 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
             if not _same(right[name], own[name], case.task.rtol):
                 pattern = _pattern(cases, expected, found, name)
                 where = f"{case.label}: {_where(name, right[name], own[name])}"
-                known = _named(cases, answers, expected, found)
-                return Finding(
-                    where,
-                    known or (pattern if isinstance(pattern, Mistake) else None),
-                    str(pattern) if isinstance(pattern, str) else "",
-                )
+                known = _named(cases, answers, expected, found) or (pattern if isinstance(pattern, Mistake) else None)
+                known = known or _two(cases, expected, found) or explained(cases, expected, found)
+                return Finding(where, known, pattern if isinstance(pattern, str) else "")
     return None
 
 
@@ -81,6 +81,55 @@ def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params
             return False
         differs = differs or any(not _same(wrong[name], right[name], _LOOSER * case.task.rtol) for name in right)
     return differs
+
+
+def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
+    """Name two things at once, if no other two fit: a factor of a mistake's answers, or two of the right ones."""
+    task, hits = cases[0].task, list[Mistake]()
+    if task.measure is not None:
+        return None
+    whole = _ratios(cases, expected, found)
+    texts = [text for text in _FACTORS if text not in ("B·D", "1/(B·D)", "B/D")]  # two of the others
+    for one, other in combinations(texts, 2) if whole else ():
+        if _are((one, other), cases, whole):
+            hits.append(_both(_factor("The answer", one), _factor("it", other)))
+    for mistake in task.mistakes if not whole else ():
+        try:
+            told = [case.answer(mistake.wrong) for case in cases] if mistake.wrong else []
+        except (ArithmeticError, ValueError, TypeError, IndexError):
+            continue
+        ratios = _ratios(cases, told, found) if told else []
+        hits += [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
+    return hits[0] if len(hits) == 1 else None
+
+
+def _both(one: Mistake, other: Mistake) -> Mistake:
+    question = f"There are two things in it. {one.question} And: {other.question}"
+    return Mistake(f"{one.id} and {other.id}", question, f"{one.sentence} And {other.sentence}")
+
+
+def _ratios(cases: Sequence[Case], told: Sequence[Params], found: Sequence[Params]) -> list[float]:
+    """Return how many times too large all that differs is, case by case; nothing if no one factor says it."""
+    ratios = list[float]()
+    for case, answer, own in zip(cases, told, found, strict=True):
+        of_case = set[float]()
+        for name, array in answer.items():
+            if array.shape != own[name].shape or not (np.isfinite(array).all() and np.isfinite(own[name]).all()):
+                return []
+            ratio = float((array * own[name]).sum() / ((array * array).sum() or 1.0))
+            if not _same(ratio * array, own[name], _LOOSER * case.task.rtol) or not ratio:
+                return []
+            of_case |= {float(f"{ratio:.4g}")} - {1.0}
+        if len(of_case) != 1:
+            return []
+        ratios += of_case
+    return ratios
+
+
+def _are(texts: Sequence[str], cases: Sequence[Case], ratios: Sequence[float]) -> bool:
+    """Tell whether ratios are the product of some factors in every case."""
+    products = [math.prod(_FACTORS[text][0](case.sizes) for text in texts) for case in cases]
+    return bool(ratios) and all(abs(own / ratio - 1) < 1e-3 for own, ratio in zip(products, ratios, strict=True))
 
 
 def _same(one: Array, other: Array, rtol: float) -> bool:
@@ -132,8 +181,8 @@ def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[
             return _part(right, own, name)
         if abs(factor - 1) > 1e-4:
             factors.append((case, factor))
-    for text, (value, _, _) in _FACTORS.items():
-        if factors and all(abs(value(case.sizes) / factor - 1) < 1e-3 for case, factor in factors):
+    for text in _FACTORS:
+        if _are((text,), [case for case, _ in factors], [factor for _, factor in factors]):
             return _factor(name, text) if only else f"{name} is {text} times what is expected, in every entry"
     return f"{name} is {factors[0][1]:.4g} times what is expected, in every entry of this case" if factors else ""
 
