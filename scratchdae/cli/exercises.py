@@ -54,7 +54,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dir", type=Path, default=Path("exercises"), help="folder of your solutions (exercises/)")
+    parser.add_argument("--dir", type=Path, default=_home(), help="folder of your solutions (exercises/)")
+
+
+def _home() -> Path:
+    """Where solutions are if nothing is said: ``exercises``, or here, for who has gone into it."""
+    folder = Path("exercises")
+    return Path() if not folder.is_dir() and any(Path().glob("[0-9][0-9]_*.*")) else folder
 
 
 def show(options: argparse.Namespace) -> int:
@@ -96,7 +102,7 @@ def start(options: argparse.Namespace) -> int:
 
 
 def _where(options: argparse.Namespace) -> str:
-    return "" if options.dir == Path("exercises") else f" --dir {options.dir}"
+    return "" if options.dir == _home() else f" --dir {options.dir}"
 
 
 def check(options: argparse.Namespace) -> int:

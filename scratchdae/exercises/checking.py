@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scratchdae import backend
 from scratchdae.exercises import process
 from scratchdae.exercises.exercise import Case, Exercise, Mistake, Task
 from scratchdae.exercises.judge import judge
@@ -16,6 +17,7 @@ RIGHT, WRONG, NOT_BEGUN, REFUSED = "right", "wrong", "not begun", "refused"
 STATES = (RIGHT, WRONG, NOT_BEGUN, REFUSED)
 _LARGEST = 200_000  # characters of a submission
 _SLOW, _NOTICED = 20, 0.02  # times the library's, and seconds, from which a right answer is called slow
+_OF_THE_MATHEMATICS = ("ValueError", "IndexError", "ZeroDivisionError", "FloatingPointError", "OverflowError")
 _Group = tuple[Task, list[Case], Case | None]  # what is asked of one function: cases, and a large one
 
 
@@ -34,6 +36,7 @@ class Verdict:
     seconds: float = 0.0
 
 
+@backend.using("numpy")  # a compiler would take longer than the check
 def check_source(exercise: Exercise, source: str, path: Path, seed: int | None = None) -> Verdict:
     """Check the text of a solution; `seed` is of the fresh cases, by default one that nobody can know."""
     start = time.perf_counter()
@@ -46,6 +49,7 @@ def check_source(exercise: Exercise, source: str, path: Path, seed: int | None =
     return _timed(_judged(session, groups, source), start)
 
 
+@backend.using("numpy")
 def check_program(exercise: Exercise, command: str, form: str = "json") -> Verdict:
     """Check a program, called with ``{case_dir}`` and ``{out_dir}`` for each case; how slow it is, is not said."""
     from scratchdae.exercises import program
@@ -129,7 +133,8 @@ def _unanswered(session: process.Session, task: Task, label: str) -> Verdict:
     if kind == "SystemExit":
         message = "the file leaves Python (exit) where an answer is expected"
     lines = "".join(f"\n    line {number}: {line}" for number, line in places)
-    return Verdict(WRONG, task.function, f"{label}: {kind}: {message}{lines}", task=task, said=session.said)
+    told = task if kind in _OF_THE_MATHEMATICS else None  # a question about it would mislead
+    return Verdict(WRONG, task.function, f"{label}: {kind}: {message}{lines}", task=told, said=session.said)
 
 
 def _slow(case: Case, seconds: float, source: str) -> str:

@@ -98,7 +98,7 @@ class Case:
 
     def answer(self, function: Callable[..., Any]) -> Params:
         """What a function of ours answers."""
-        with np.errstate(all="ignore"), backend.using("numpy"):  # a compiler would take longer than the check
+        with np.errstate(all="ignore"), backend.using("numpy"):
             return as_arrays(function(*process.arguments(self.request)), list(self.task.outputs))
 
     def measured(self, outputs: Params) -> Params:

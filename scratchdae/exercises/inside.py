@@ -135,7 +135,7 @@ def main(package: str) -> None:
     for peer in used:
         with contextlib.suppress(ImportError):  # said where the file imports it
             exec(PEERS[peer])
-    _shut(limits["seconds"], limits["memory"], bool(used), package, path)
+    _shut(limits["seconds"], limits["memory"], bool(used), package, path, lines)
     module = types.ModuleType("exercise")
     module.__file__ = path
     sys.modules["exercise"] = module
@@ -178,7 +178,7 @@ def _imports(node: ast.AST) -> list[str]:
     return [node.module.partition(".")[0]] if isinstance(node, ast.ImportFrom) and node.module else []
 
 
-def _shut(seconds: int, memory: int, peers: bool, package: str, path: str) -> None:
+def _shut(seconds: int, memory: int, peers: bool, package: str, path: str, lines: list[str]) -> None:
     """Give up what is not needed, for good; PyTorch and JAX need threads, and eight times the memory."""
     memory *= 8 if peers else 1
     with contextlib.suppress(ImportError):  # Windows has none
@@ -194,7 +194,7 @@ def _shut(seconds: int, memory: int, peers: bool, package: str, path: str) -> No
         with contextlib.suppress(OSError, AttributeError):
             _landlock(ctypes.CDLL(None, use_errno=True))
     roots = {sys.prefix, sys.base_prefix, sys.exec_prefix, *sys.path}
-    sys.addaudithook(_guard(tuple(root + os.sep for root in roots if len(root) > 1), package + os.sep, path))
+    sys.addaudithook(_guard(tuple(root + os.sep for root in roots if len(root) > 1), package + os.sep, path, lines))
 
 
 def _landlock(libc: Any) -> None:
@@ -213,8 +213,11 @@ def _landlock(libc: Any) -> None:
     os.close(ruleset)
 
 
-def _guard(roots: tuple[str, ...], package: str, path: str) -> Callable[[str, tuple[Any, ...]], None]:
+def _guard(
+    roots: tuple[str, ...], package: str, path: str, lines: list[str]
+) -> Callable[[str, tuple[Any, ...]], None]:
     """Make the audit hook. It raises nothing, since an error would carry its frame to the file; it ends the process."""
+    lines = [f"\nline {n}: {line.strip()[:200]}" for n, line in enumerate(lines, 1)]
 
     def guard(
         event: str,
@@ -227,6 +230,7 @@ def _guard(roots: tuple[str, ...], package: str, path: str) -> Callable[[str, tu
         status: int = REFUSED,
         kind: Any = type,
         text: Any = str,
+        frame: Any = sys._getframe,
         whole: Any = int,
         up: str = os.sep + "..",
         inside: str = f"{os.sep}scratchdae{os.sep}",
@@ -252,6 +256,10 @@ def _guard(roots: tuple[str, ...], package: str, path: str) -> Callable[[str, tu
             why = "call " + event
         if why:
             why += " (" + args[0][:100] + ")" if event == "open" and kind(args[0]) is text else ""
+            here = frame(1)
+            while here is not None and here.f_code.co_filename != path:
+                here = here.f_back
+            why += "" if here is None else lines[here.f_lineno - 1]
             write(2, ("\nrefused: " + why + "\n").encode())
             leave(status)
 

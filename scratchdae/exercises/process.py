@@ -1,20 +1,23 @@
 """The parent's side of a check: run a student's file in a process of its own, and bring back its answers."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from scratchdae.arguments import Params
-from scratchdae.conformance.candidate import describe_status, kill
+from scratchdae.conformance.candidate import IDLE, describe_status, kill, processor_seconds
 from scratchdae.exercises import inside
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_LOOK = 3.0  # seconds: a process that hardly works for so long waits for something
 _MEMORY = 2**30  # bytes of address space
 _MOST = 2**26  # bytes of answers that are read
 _SAID = 4000  # characters of what a file prints that are kept
@@ -85,15 +88,11 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
         results, said = _Reader(process.stdout, _MOST), _Reader(process.stderr, 2**20)
         results.start()
         said.start()
-        late = False
         try:
-            process.stdin.write(sent)
-            process.stdin.close()
-            process.wait(2 * seconds + 5)
-        except BrokenPipeError:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            late = True
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(sent)
+                process.stdin.close()
+            late = not _ended(process, seconds)
         finally:
             kill(process.pid)
             process.kill()
@@ -105,6 +104,24 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
     return _session(
         bytes(results.kept), bytes(said.kept).decode(errors="replace"), process.returncode, late, requests, seconds
     )
+
+
+def _ended(process: subprocess.Popen[bytes], seconds: int) -> bool:
+    """Wait for the end of a process; not for one that only waits, nor much longer than its time of a processor."""
+    begin = since = time.monotonic()
+    worked, told = 0.0, processor_seconds(os.getpid()) > 0  # else the system does not tell
+    while time.monotonic() < begin + 4 * seconds:
+        try:
+            process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            if told and time.monotonic() > since + _LOOK:
+                now = processor_seconds(process.pid)
+                if now - worked < IDLE * _LOOK:
+                    return False
+                worked, since = now, time.monotonic()
+        else:
+            return True
+    return False
 
 
 def _session(content: bytes, said: str, status: int, late: bool, requests: Sequence[Request], seconds: int) -> Session:
@@ -131,15 +148,16 @@ def _session(content: bytes, said: str, status: int, late: bool, requests: Seque
         return Session((), stopped="it wrote into the pipe of its answers", said=said[:_SAID])
     stopped = ""
     if len(answers) < wanted and not absent and error is None:
-        stopped = _why(said, status, late, seconds)
+        stopped, said = _why(said, status, late, seconds), said.rpartition("\nrefused: ")[0] or said
     return Session(tuple(answers), absent, error, stopped, said[:_SAID])
 
 
 def _why(said: str, status: int, late: bool, seconds: int) -> str:
     if late or status in (-9, -24):  # SIGKILL and SIGXCPU are what the limits send
-        return f"it did not end within {seconds} s: is there a loop that never ends?"
+        return f"it did not end within {seconds} s: is there a loop that never ends, or does it wait?"
     if status == inside.REFUSED and "refused: " in said:
-        return f"it tried to {said.rpartition('refused: ')[2].strip()}, which nothing may while it is checked"
+        what, _, place = said.rpartition("refused: ")[2].strip().partition("\n")
+        return f"it tried to {what}, which nothing may while it is checked{place and f'{chr(10)}    {place}'}"
     if status == 0:
         return "it left Python before it had answered"
     return f"its process ended: {describe_status(status)}"

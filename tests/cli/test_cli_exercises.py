@@ -49,6 +49,15 @@ def test_a_student_begins_is_told_the_mistake_and_is_done(tmp_path, capsys):
     assert "… 06" in said(capsys, "list", "--dir", folder)
 
 
+def test_who_has_gone_into_the_folder_is_at_home(tmp_path, capsys, monkeypatch):
+    said(capsys, "start", "06", "--dir", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert "… 06" in said(capsys, "list")
+    assert "not begun" in said(capsys, "check", "06", status=1)
+    said(capsys, "start", "01")
+    assert (tmp_path / "01_stable_loss.py").is_file()
+
+
 def test_start_never_overwrites(tmp_path, capsys):
     said(capsys, "start", "01", "--dir", tmp_path)
     path = tmp_path / "01_stable_loss.py"

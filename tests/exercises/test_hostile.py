@@ -100,6 +100,16 @@ def test_what_was_refused_is_said(tmp_path):
     assert "import scratchdae" in said("    import scratchdae")
     assert "call os.fork" in said("    import os\n    os.fork()")
     assert "leaves Python" in said("    exit()")
+    assert "line 5: np.load('mine.npy')" in said("    a = 3\n    np.load('mine.npy')")
+
+
+def test_an_error_of_python_is_not_followed_by_a_question_about_the_mathematics(tmp_path):
+    for body in ("    return nump.sum(y)", "    return y.summ()", "    import numpyy", "    return (y"):
+        verdict = checking.check_source(EXERCISE, HEAD + body, tmp_path / "06_biases.py", seed=5)
+        assert "line 4: " in verdict.where
+        assert len(checking.sentences(EXERCISE, verdict, 0)) == 2
+    verdict = checking.check_source(EXERCISE, HEAD + "    return y @ y", tmp_path / "06_biases.py", seed=5)
+    assert any("?" in line for line in checking.sentences(EXERCISE, verdict, 0))
 
 
 def test_an_exception_is_shown_with_the_students_own_line(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import backend, floors
+from scratchdae import floors
 from scratchdae.arguments import Array, number
 from scratchdae.doctor.causes import CAUSES
 from scratchdae.exercises.checking import NOT_BEGUN, REFUSED, RIGHT, WRONG, Verdict
@@ -25,7 +25,7 @@ def _run(skeleton: str, repair: dict[str, Any], seed: int) -> float:
     """Run a skeleton's training with some of its settings changed; return its loss."""
     namespace: dict[str, Any] = {"__name__": "diagnosis"}
     exec(skeleton, namespace)
-    with np.errstate(all="ignore"), backend.using("numpy"):
+    with np.errstate(all="ignore"):
         return float(namespace["run"](**repair, seed=seed))
 
 
