@@ -155,6 +155,8 @@ def _check(exercise: "Exercise", path: Path, options: argparse.Namespace) -> int
         verdict = check_program(exercise, options.exec, options.format or "json")
     if verdict.said and verdict.state != RIGHT:
         print(textwrap.indent(verdict.said[:2000].rstrip(), "  your file printed: "), file=sys.stderr)
+    if sum(path.with_suffix(f".{form}").exists() for form in progress.FORMS) > 1:
+        print(f"{path}, which was saved last:")
     print(*sentences(exercise, verdict, options.hint), sep="\n")
     print(f"  ({verdict.seconds:.1f} s)")
     progress.record(path.parent, exercise, path, verdict)

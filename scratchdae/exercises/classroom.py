@@ -61,7 +61,9 @@ def grade(folder: Path, course: Sequence[Due], jobs: int, told: Callable[[Row], 
     """Check all submissions, a folder for each student or one of one; `told` is called with each as it is done."""
     if not folder.is_dir():
         raise ValueError(f"{folder} must be a folder of submissions")
-    students = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
+    students = sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+    )
     students = students or [folder]
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(_row, student, course) for student in students]

@@ -103,7 +103,8 @@ class Case:
 
     def measured(self, outputs: Params) -> Params:
         """What of the outputs is compared."""
-        return outputs if self.task.measure is None else self.task.measure(self.inputs, outputs)
+        with np.errstate(all="ignore"):
+            return outputs if self.task.measure is None else self.task.measure(self.inputs, outputs)
 
 
 @dataclass(frozen=True)

@@ -86,6 +86,7 @@ _OPERATIONS: dict[str, _Operation] = {
 }  # fmt: skip
 
 
+@np.errstate(all="ignore")
 def explained(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
     """Return what the explainer calls the mistake in all of the cases that it is asked, if it is sure."""
     task = cases[0].task

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
@@ -41,10 +41,29 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
         for name in right:
             if not _same(right[name], own[name], case.task.rtol):
                 pattern = _pattern(cases, expected, found, name)
-                where = f"{case.label}: {_where(name, right[name], own[name])}"
+                where = f"{case.label}: {_where(name, right[name], own[name], case.task.rtol)}"
                 known = _named(cases, answers, expected, found) or (pattern if isinstance(pattern, Mistake) else None)
-                known = known or _two(cases, expected, found) or explained(cases, expected, found)
+                known = (
+                    known
+                    or _order(cases, expected, found)
+                    or _two(cases, expected, found)
+                    or explained(cases, expected, found)
+                )
                 return Finding(where, known, pattern if isinstance(pattern, str) else "")
+    return _of_its_own(cases, answers)
+
+
+def _of_its_own(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
+    """Tell whether two generators got the same answer."""
+    for (case, answer), (other, another) in pairwise(zip(cases, answers, strict=True)):
+        names = {name for name in case.inputs if not np.array_equal(case.inputs[name], other.inputs[name])}
+        if names == {"seed"} and all(map(np.array_equal, answer.outputs.values(), another.outputs.values())):
+            mistake = Mistake(
+                "a generator of its own",
+                "Where do your random numbers come from?",
+                "The answer is the same whatever rng is: draw from rng, and make no generator with a seed of your own.",
+            )
+            return Finding(f"{', '.join(answer.outputs)} is the same for two different generators", mistake)
     return None
 
 
@@ -81,6 +100,20 @@ def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params
             return False
         differs = differs or any(not _same(wrong[name], right[name], _LOOSER * case.task.rtol) for name in right)
     return differs
+
+
+def _order(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
+    """Tell whether two of the answers are exchanged."""
+    for one, other in combinations(expected[0], 2) if cases[0].task.measure is None else ():
+        turned = {one: other, other: one}
+        if all(
+            _same(right[name], own[turned.get(name, name)], case.task.rtol)
+            for case, right, own in zip(cases, expected, found, strict=True)
+            for name in right
+        ):
+            question = "In which order are the answers asked for?"
+            return Mistake("exchanged", question, f"{one} and {other} come back in the wrong order.")
+    return None
 
 
 def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
@@ -144,7 +177,7 @@ def _same(one: Array, other: Array, rtol: float) -> bool:
         return bool((np.abs(one[finite].astype(float) - other[finite].astype(float)) <= rtol * (scale or 1.0)).all())
 
 
-def _where(name: str, right: Array, own: Array) -> str:
+def _where(name: str, right: Array, own: Array, rtol: float) -> str:
     """Say the first place that differs most plainly: a shape, a number that is none, or the largest difference."""
     if right.shape != own.shape:
         return f"{name} has shape {own.shape}, expected {right.shape}"
@@ -154,9 +187,14 @@ def _where(name: str, right: Array, own: Array) -> str:
         np.unravel_index(int(np.argmax(np.where(np.isnan(apart), np.inf, apart))), apart.shape) if right.ndim else ()
     )
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
-    wrong = int((apart > 1e-6 * np.abs(right[np.isfinite(right)]).max(initial=0)).sum() + np.isnan(apart).sum())
+    wrong = int((apart > rtol * np.abs(right[np.isfinite(right)]).max(initial=0)).sum() + np.isnan(apart).sum())
     share = f" ({wrong} of {right.size} entries differ)" if right.size > 1 else ""
-    return f"{place} is {float(own[index]):.6g}, expected {float(right[index]):.6g}{share}"
+    is_, meant = (
+        next((f"{value:.{n}g}" for n in (6, 9, 12) if f"{own[index]:.{n}g}" != f"{right[index]:.{n}g}"), "")
+        or f"{value:.17g}"
+        for value in (own[index], right[index])
+    )
+    return f"{place} is {is_}, expected {meant}{share}"
 
 
 def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params], name: str) -> Mistake | str:
@@ -170,7 +208,7 @@ def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[
     )
     if all(right.ndim == 2 and right.shape != own.shape and _same(right.T, own, 1e-4) for _, right, own in pairs):
         return _transposed(name) if only else f"{name} is the transpose of what is expected"
-    if any(right.shape != own.shape for _, right, own in pairs):
+    if any(right.shape != own.shape or (case.task.measure and right.ndim == 0) for case, right, own in pairs):
         return ""
     factors = list[Any]()
     for case, right, own in pairs:
@@ -178,13 +216,14 @@ def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[
             return ""
         factor = float((right * own).sum() / (right * right).sum())
         if not _same(factor * right, own, 1e-4) or factor == 0:
-            return _part(right, own, name)
+            return _part(right, own, name, case.task.rtol)
         if abs(factor - 1) > 1e-4:
             factors.append((case, factor))
     for text in _FACTORS:
         if _are((text,), [case for case, _ in factors], [factor for _, factor in factors]):
             return _factor(name, text) if only else f"{name} is {text} times what is expected, in every entry"
-    return f"{name} is {factors[0][1]:.4g} times what is expected, in every entry of this case" if factors else ""
+    every = ", in every entry of this case" if pairs[0][1].size > 1 else ""
+    return f"{name} is {factors[0][1]:.4g} times what is expected{every}" if factors else ""
 
 
 _FACTORS: dict[str, tuple[Callable[[Mapping[str, int]], float], str, str]] = {  # value, question, sentence
@@ -224,11 +263,11 @@ def _in_place(name: str) -> Mistake:
     )
 
 
-def _part(right: Array, own: Array, name: str) -> str:
+def _part(right: Array, own: Array, name: str, rtol: float) -> str:
     """Say if the differences lie in one row or column."""
     if right.ndim != 2:
         return ""
-    apart = np.abs(own - right) > 1e-4 * np.abs(right).max()
+    apart = np.abs(own - right) > rtol * np.abs(right).max()
     for axis, kind in ((1, "row"), (0, "column")):
         touched = np.flatnonzero(apart.any(axis=axis))
         if len(touched) == 1 and apart.shape[1 - axis] > 1:

@@ -14,7 +14,8 @@ from typing import IO, Any, NamedTuple
 
 from scratchdae.arguments import Params
 from scratchdae.conformance.candidate import IDLE, describe_status, kill, processor_seconds
-from scratchdae.exercises import inside
+from scratchdae.conformance.report import plain
+from scratchdae.exercises import bounds, inside
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 _LOOK = 3.0  # seconds: a process that hardly works for so long waits for something
@@ -101,9 +102,8 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
             said.join(1)
             process.stdout.close()
             process.stderr.close()
-    return _session(
-        bytes(results.kept), bytes(said.kept).decode(errors="replace"), process.returncode, late, requests, seconds
-    )
+    words = "\n".join(map(plain, bytes(said.kept).decode(errors="replace").splitlines()))
+    return _session(bytes(results.kept), words, process.returncode, late, requests, seconds)
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: int) -> bool:
@@ -131,10 +131,10 @@ def _session(content: bytes, said: str, status: int, late: bool, requests: Seque
         for frame in inside.frames(content):
             about, arrays = inside.unpack(frame)
             if "absent" in about:
-                absent = str(about["absent"])
+                absent = plain(str(about["absent"]))
             elif "error" in about:
                 kind, message, places = about["error"]
-                error = (str(kind), str(message), tuple((int(n), str(line)) for n, line in places))
+                error = (plain(str(kind)), plain(str(message)), tuple((int(n), plain(str(line))) for n, line in places))
             else:
                 parts: dict[str, Params] = {"out": {}, "in": {}}
                 for name, array in arrays.items():
@@ -148,14 +148,14 @@ def _session(content: bytes, said: str, status: int, late: bool, requests: Seque
         return Session((), stopped="it wrote into the pipe of its answers", said=said[:_SAID])
     stopped = ""
     if len(answers) < wanted and not absent and error is None:
-        stopped, said = _why(said, status, late, seconds), said.rpartition("\nrefused: ")[0] or said
+        stopped, said = _why(said, status, late, seconds), said.partition("\nrefused: ")[0]
     return Session(tuple(answers), absent, error, stopped, said[:_SAID])
 
 
 def _why(said: str, status: int, late: bool, seconds: int) -> str:
     if late or status in (-9, -24):  # SIGKILL and SIGXCPU are what the limits send
         return f"it did not end within {seconds} s: is there a loop that never ends, or does it wait?"
-    if status == inside.REFUSED and "refused: " in said:
+    if status == bounds.REFUSED and "refused: " in said:
         what, _, place = said.rpartition("refused: ")[2].strip().partition("\n")
         return f"it tried to {what}, which nothing may while it is checked{place and f'{chr(10)}    {place}'}"
     if status == 0:

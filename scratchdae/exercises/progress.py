@@ -24,9 +24,10 @@ def find(which: str) -> Exercise:
 
 
 def solution(folder: Path, exercise: Exercise, forms: Sequence[str] = FORMS) -> Path:
-    """Return where the file of an exercise is; the script, if there is a notebook as well."""
+    """Return where the file of an exercise is; the one that was saved last, if there is a notebook as well."""
     paths = [folder / f"{exercise.stem}.{form}" for form in forms]
-    return next((path for path in paths if path.exists()), paths[0])
+    there = [path for path in paths if path.exists()]
+    return max(there, key=lambda path: path.stat().st_mtime_ns, default=paths[0])
 
 
 def start(folder: Path, exercise: Exercise, form: str = "py") -> Path:

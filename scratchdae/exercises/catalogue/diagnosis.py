@@ -47,7 +47,7 @@ def _refused(repair: object) -> str:
             except ValueError as error:
                 return f"REPAIR: {error}"
         elif name not in _CHOICES or not isinstance(value, str) or value not in _CHOICES[name]:
-            return f"REPAIR: {name} = {value!r} is no setting of run(); lr, init and output are"
+            return f"REPAIR: {name!s:.40} = {value!r:.40} is no setting of run(); lr, init and output are"
     return ""
 
 
@@ -65,12 +65,18 @@ def _judge(
         right = floor(_data(text))
         if not isinstance(mine, int | float) or not (1 - _WITHIN) * right <= mine <= (1 + _WITHIN) * right:
             return Verdict(
-                WRONG, "FLOOR", f"FLOOR is {mine!r}, which is not within 2 % of what it should be", task=told["FLOOR"]
+                WRONG,
+                "FLOOR",
+                f"FLOOR is {mine!r:.40}, which is not within 2 % of what it should be",
+                task=told["FLOOR"],
             )
         if cause not in causes:
             known = CAUSES[cause].name if isinstance(cause, str) and cause in CAUSES else "no id of the list"
             return Verdict(
-                WRONG, "CAUSE", f"CAUSE is {cause!r} ({known}), which is not what stops this run", task=told["CAUSE"]
+                WRONG,
+                "CAUSE",
+                f"CAUSE is {cause!r:.40} ({known}), which is not what stops this run",
+                task=told["CAUSE"],
             )
         refused = _refused(repair)
         if refused:
