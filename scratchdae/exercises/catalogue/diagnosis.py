@@ -82,14 +82,16 @@ def _judge(
         if refused:
             return Verdict(REFUSED, "REPAIR", refused, task=told["REPAIR"])
         assert isinstance(repair, dict)
-        loss = _run(text, repair, secrets.randbelow(1000))
+        seed = secrets.randbelow(1000)
+        loss = _run(text, repair, seed)
         if not loss <= goal:
-            return Verdict(
-                WRONG,
-                "REPAIR",
-                f"the run with {repair} ends at {loss:.4g}; {goal:g} or less is asked for",
-                task=told["REPAIR"],
-            )
+            where = f"the run with {repair} ends at {loss:.4g}; {goal:g} or less is asked for"
+            alone = [
+                name for name, value in repair.items() if len(repair) > 1 and _run(text, {name: value}, seed) <= goal
+            ]
+            if alone:  # then what is said of the cause would mislead
+                return Verdict(WRONG, "REPAIR", f"{where}: {alone[0]} alone would do, and the other setting undoes it")
+            return Verdict(WRONG, "REPAIR", where, task=told["REPAIR"])
         return Verdict(RIGHT)
 
     return judge

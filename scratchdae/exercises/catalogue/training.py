@@ -367,23 +367,53 @@ STATED = 110.0  # nats for each picture; what learned nothing is at about 209
 _SCALE = "import numpy as np\ndef arguments(x, seed):\n    return x / 255, np.random.default_rng(seed)\n"
 
 
-def _loss(found: Params) -> float:
-    """Of digits that the training has not seen; the stated one of what stands for a right answer."""
-    if not found["W"].any() and found["W"].ndim == 0:
-        return STATED
+def _fits(found: Params) -> bool:
+    """Whether W (784, H), b (H,) and b_prime (784,) fit; also for what stands for a right answer."""
+    shapes = [found[name].shape for name in ("W", "b", "b_prime")]
+    return not any(shapes) or (len(shapes[0]) == 2 and shapes == [(784, shapes[0][1]), shapes[0][1:], (784,)])
+
+
+def _on_digits(found: Params) -> tuple[float, Array, Array]:
+    """The loss on digits that the training has not seen, the digits, and the output before its sigmoid."""
     from scratchdae import autoencoder, datasets
 
     x = datasets.to_float(datasets.digits().x_test[:300])
-    try:
-        params = {name: np.asarray(found[name], float) for name in ("W", "b", "b_prime")}
-        return float(autoencoder.loss_and_grads(params, x, x)[0])
-    except ValueError:
-        return float("nan")
+    params = {name: np.asarray(found[name], float) for name in ("W", "b", "b_prime")}
+    with np.errstate(all="ignore"):
+        a_z = autoencoder.decode(params, autoencoder.encode(params, x))
+        return float(autoencoder.loss_and_grads(params, x, x)[0]), x, a_z
+
+
+def _loss(found: Params) -> float:
+    """The stated one of what stands for a right answer."""
+    if not found["W"].ndim:
+        return STATED
+    return _on_digits(found)[0] if _fits(found) else float("nan")
+
+
+def _constant(inputs: Params, found: Params, right: Params) -> bool:
+    """Whether all digits get nearly the same answer; the digits themselves vary by 0.18."""
+    return bool(_fits(found) and sigmoid(_on_digits(found)[2]).std(axis=0).mean() < 0.035)
+
+
+def _without_sigmoid(inputs: Params, found: Params, right: Params) -> bool:
+    """Whether the output before its sigmoid is nearer to the digits than their mean is."""
+    if not _fits(found):
+        return False
+    _, x, a_z = _on_digits(found)
+    return bool(((a_z - x) ** 2).mean() < 0.8 * x.var(axis=0).mean())
+
+
+def _alike(found: Params) -> bool:
+    return bool(np.ptp(found["W"], axis=1).max() < 1e-3 * np.abs(found["W"]).max())
 
 
 def _reached(inputs: Params, found: Params) -> Params:
     loss = _loss(found)
-    return {f"the loss on other digits ({STATED:g} or less is asked for)": np.array(max(loss, STATED))}
+    return {
+        "whether W (784, H), b (H,) and b_prime (784,) have these shapes (1: yes)": np.array(float(_fits(found))),
+        f"the loss on other digits ({STATED:g} or less is asked for)": np.array(max(loss, STATED)),
+    }
 
 
 def _digits(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array | int]:
@@ -403,12 +433,17 @@ training = exercise(
         "train", {"x": " drawn", "seed": " drawn"}, ("W", "b", "b_prime"),
         lambda x, rng: (0, 0, 0),
         {
+            "W transposed": Shows(lambda i, f, e: f["W"].shape[1:] == (784,) and f["b"].shape == f["W"].shape[:1] and f["b"].shape != (784,)),
+            "biases exchanged": Shows(lambda i, f, e: f["b"].shape == (784,) != f["b_prime"].shape == f["W"].shape[1:]),
             "not finite": Shows(lambda i, f, e: not all(np.isfinite(a).all() for a in f.values())),
-            "worse than nothing": Shows(lambda i, f, e: 700 < _loss(f) < np.inf),
             "the biases alone": Shows(_biases_alone),
+            "all units alike": Shows(lambda i, f, e: _fits(f) and _alike(f)),
+            "few hidden units": Shows(lambda i, f, e: _fits(f) and f["W"].shape[1] <= 16 and _loss(f) > STATED),
+            "an output without a sigmoid": Shows(_without_sigmoid),
+            "worse than nothing": Shows(lambda i, f, e: 700 < _loss(f) < np.inf),
             "nothing learned": Shows(lambda i, f, e: bool(480 < _loss(f) < 700)),
-            "the mean picture": Shows(lambda i, f, e: bool(170 < _loss(f) < 480 and np.abs(f["W"]).max() >= 1e-3)),
-            "stopped early": Shows(lambda i, f, e: bool(STATED < _loss(f) <= 170)),
+            "the mean picture": Shows(_constant),
+            "stopped early": Shows(lambda i, f, e: bool(STATED < _loss(f) <= 480)),
         },
         draw=_digits, prepare=_SCALE, measure=_reached, rtol=1e-6, frozen=0, fresh=1, big=0,
     ),
