@@ -117,8 +117,9 @@ def _cases(task: Task, seed: int) -> list[Case]:
     frozen = [task.case(f"case {number}", number) for number in range(1, task.frozen + 1)]
     fresh = [task.case(f"a fresh case ({seed + number})", seed + number) for number in range(task.fresh)]
     if frozen and task.measure and "seed" in task.inputs:
-        inputs = {**fresh[-1].inputs, "seed": fresh[-1].inputs["seed"] + 1}
-        fresh.append(dataclasses.replace(fresh[-1], label="the same with another generator", inputs=inputs))
+        other = {**fresh[-1].inputs, "seed": fresh[-1].inputs["seed"] + 1}
+        fresh.append(dataclasses.replace(fresh[-1], label="the same again"))
+        fresh.append(dataclasses.replace(fresh[-1], label="the same with another generator", inputs=other))
     return frozen + fresh
 
 
@@ -140,6 +141,8 @@ def _unanswered(session: process.Session, task: Task, label: str) -> Verdict:
         message = "the file leaves Python (exit) where an answer is expected"
     if re.search(r"\b\d\d_\w", " ".join([message, *(line for _, line in places if "import" in line)])):
         message += ". The file is checked alone: copy the function into it"
+    if "positional argument" in message:
+        message += ". Keep the arguments as `start` wrote them"
     lines = "".join(f"\n    line {number}: {line}" for number, line in places)
     told = task if kind in _OF_THE_MATHEMATICS else None  # a question about it would mislead
     return Verdict(WRONG, task.function, f"{label}: {kind}: {message}{lines}", task=told, said=session.said)

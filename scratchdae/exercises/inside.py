@@ -83,6 +83,8 @@ def arguments(prepare: str, inputs: Mapping[str, Any]) -> tuple[Any, ...]:
 
 def as_arrays(result: Any, names: list[str]) -> dict[str, Any]:
     """Make arrays of what a function returned: one, a tuple or a dict; of NumPy, PyTorch or JAX."""
+    if result is None:
+        raise TypeError("nothing is returned: is a `return` missing?")
     if isinstance(result, dict):
         missing = [name for name in names if name not in result]
         if missing:

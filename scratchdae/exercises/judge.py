@@ -54,16 +54,18 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
 
 
 def _of_its_own(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
-    """Tell whether two generators got the same answer."""
+    """Tell whether two generators got the same answer, or one two."""
     for (case, answer), (other, another) in pairwise(zip(cases, answers, strict=True)):
         names = {name for name in case.inputs if not np.array_equal(case.inputs[name], other.inputs[name])}
-        if names == {"seed"} and all(map(np.array_equal, answer.outputs.values(), another.outputs.values())):
+        same = all(map(np.array_equal, answer.outputs.values(), another.outputs.values()))
+        if same == bool(names) and names <= {"seed"}:
             mistake = Mistake(
                 "a generator of its own",
                 "Where do your random numbers come from?",
-                "The answer is the same whatever rng is: draw from rng, and make no generator with a seed of your own.",
+                "The answer is not decided by rng: draw from it, and neither from np.random nor by a seed of your own.",
             )
-            return Finding(f"{', '.join(answer.outputs)} is the same for two different generators", mistake)
+            said = "is the same for two different generators" if same else "differs between two calls with the same one"
+            return Finding(f"{', '.join(answer.outputs)} {said}", mistake)
     return None
 
 
@@ -208,6 +210,10 @@ def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[
     )
     if all(right.ndim == 2 and right.shape != own.shape and _same(right.T, own, 1e-4) for _, right, own in pairs):
         return _transposed(name) if only else f"{name} is the transpose of what is expected"
+    if all(right.size == own.size and _same(right, own.reshape(right.shape), 1e-4) for _, right, own in pairs):
+        return Mistake(
+            "another shape", f"Which shape should {name} have?", f"The numbers of {name} are right, not its shape."
+        )
     if any(right.shape != own.shape or (case.task.measure and right.ndim == 0) for case, right, own in pairs):
         return ""
     factors = list[Any]()

@@ -29,6 +29,8 @@ encode_decode = exercise(
         {
             "no sigmoid": lambda x, W, b: x @ W + b,
             "no bias": lambda x, W, b: sigmoid(x @ W),
+            "twice": lambda x, W, b: sigmoid(sigmoid(x @ W + b)),
+            "centred": lambda x, W, b: sigmoid((x - x.mean(0)) @ W + b),
             "bias outside": lambda x, W, b: sigmoid(x @ W) + b,
             "falls": lambda x, W, b: sigmoid(-(x @ W + b)),
             "the exponent of a part": lambda x, W, b: sigmoid(x @ W - b),
@@ -44,6 +46,8 @@ encode_decode = exercise(
         {
             "no sigmoid": lambda y, W, b: y @ W.T + b,
             "no bias": lambda y, W, b: sigmoid(y @ W.T),
+            "s(y)": lambda y, W, b: sigmoid(sigmoid(y) @ W.T + b),
+            "twice": lambda y, W, b: sigmoid(sigmoid(y @ W.T + b)),
             "bias outside": lambda y, W, b: sigmoid(y @ W.T) + b,
             "the exponent of a part": lambda y, W, b: sigmoid(y @ W.T - b),
             "falls": lambda y, W, b: sigmoid(-(y @ W.T + b)),
@@ -154,6 +158,8 @@ biases = exercise(
             "no slope": lambda da_z, y, W: ((da_z @ W).sum(0), da_z.sum(0)),
             "tanh's slope": lambda da_z, y, W: ((da_z @ W * (1 - y**2)).sum(0), da_z.sum(0)),
             "half a slope": lambda da_z, y, W: ((da_z @ W * y).sum(0), da_z.sum(0)),
+            "the other half": lambda da_z, y, W: ((da_z @ W * (1 - y)).sum(0), da_z.sum(0)),
+            "the last example alone": lambda da_z, y, W: _biases(da_z[-1:], y[-1:], W),
             "y itself in db": lambda da_z, y, W: (y.sum(0), da_z.sum(0)),
             "kept an axis": lambda *a: (_biases(*a)[0][None], _biases(*a)[1][None]),
             "a sum of everything": lambda *a: (_biases(*a)[0].sum(), _biases(*a)[1].sum()),
@@ -175,6 +181,7 @@ untied = exercise(
         "untied_gradients", {"da_z": "BD", "x_tilde": "BD unit", "y": "BH unit", "W_prime": "HD weights"}, ("dW", "dW_prime"),
         _untied,
         {
+            "the last example alone": lambda da_z, x, y, V: _untied(da_z[-1:], x[-1:], y[-1:], V),
             "as if tied": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0] + da_z.T @ y, y.T @ da_z),
             "as if tied, both": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0] + da_z.T @ y, y.T @ da_z + _untied(da_z, x, y, V)[0].T),
             "dW' transposed": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0], da_z.T @ y),

@@ -51,6 +51,21 @@ def _refused(repair: object) -> str:
     return ""
 
 
+@np.errstate(all="ignore")
+def _instead(x: Array, right: float, mine: object) -> str:
+    """Say what a wrong floor is, if it is one of those that are often taken for it."""
+    p = float(x.mean())
+    known = {
+        "summed over the pixels": right * x.shape[1], "averaged over the pixels": right / x.shape[1],
+        "in bits": right / np.log(2), "twice": right * 2, "halved": right / 2,
+        "of a black picture": float((x**2).mean()), "of one grey": float(x.var()),
+        "of one grey, in nats": -x.shape[1] * (p * np.log(p) + (1 - p) * np.log(1 - p)),
+    }  # fmt: skip
+    if isinstance(mine, int | float):
+        return next((f": it is that {said}" for said, v in known.items() if 0.99 * v <= mine <= 1.01 * v), "")
+    return ""
+
+
 def _judge(
     name: str, floor: Callable[[Array], float], causes: Collection[str], goal: float
 ) -> Callable[[dict[str, Any]], Verdict]:
@@ -64,20 +79,12 @@ def _judge(
             return Verdict(NOT_BEGUN, where="FLOOR, CAUSE and REPAIR are still empty")
         right = floor(_data(text))
         if not isinstance(mine, int | float) or not (1 - _WITHIN) * right <= mine <= (1 + _WITHIN) * right:
-            return Verdict(
-                WRONG,
-                "FLOOR",
-                f"FLOOR is {mine!r:.40}, which is not within 2 % of what it should be",
-                task=told["FLOOR"],
-            )
+            where = f"FLOOR is {mine!r:.40}, which is not within 2 % of what it should be{_instead(_data(text), right, mine)}"
+            return Verdict(WRONG, "FLOOR", where, task=told["FLOOR"])
         if cause not in causes:
             known = CAUSES[cause].name if isinstance(cause, str) and cause in CAUSES else "no id of the list"
-            return Verdict(
-                WRONG,
-                "CAUSE",
-                f"CAUSE is {cause!r:.40} ({known}), which is not what stops this run",
-                task=told["CAUSE"],
-            )
+            where = f"CAUSE is {cause!r:.40} ({known}), which is not what stops this run"
+            return Verdict(WRONG, "CAUSE", where, task=told["CAUSE"])
         refused = _refused(repair)
         if refused:
             return Verdict(REFUSED, "REPAIR", refused, task=told["REPAIR"])
@@ -86,9 +93,8 @@ def _judge(
         loss = _run(text, repair, seed)
         if not loss <= goal:
             where = f"the run with {repair} ends at {loss:.4g}; {goal:g} or less is asked for"
-            alone = [
-                name for name, value in repair.items() if len(repair) > 1 and _run(text, {name: value}, seed) <= goal
-            ]
+            parts = repair.items() if len(repair) > 1 else ()
+            alone = [name for name, value in parts if _run(text, {name: value}, seed) <= goal]
             if alone:  # then what is said of the cause would mislead
                 return Verdict(WRONG, "REPAIR", f"{where}: {alone[0]} alone would do, and the other setting undoes it")
             return Verdict(WRONG, "REPAIR", where, task=told["REPAIR"])

@@ -56,6 +56,7 @@ stable_loss = exercise(
         activations.sigmoid,
         {
             "a tanh": np.tanh,
+            "of 2a": lambda a: activations.sigmoid(2 * a),
             "the sign of a": lambda a: activations.sigmoid(-a),
             "overflow to NaN": lambda a: np.exp(a) / (1 + np.exp(a)),
             "clipped": lambda a: _naive(np.clip(a, -5, 5)),

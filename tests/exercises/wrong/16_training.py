@@ -34,7 +34,7 @@ def train(x, rng):
 def train(x, rng):
     W, b, c = rng.normal(0, 1, (784, 50)), np.zeros(50), np.zeros(784)
     return W * np.nan, b, c
-# %% one epoch => stopped early
+# %% one epoch => not enough learned
 def train(x, rng):
     D, H = x.shape[1], 100
     W, b, c = rng.uniform(-0.08, 0.08, (D, H)), np.zeros(H), np.zeros(D)
