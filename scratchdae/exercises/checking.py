@@ -68,7 +68,12 @@ def _asked(exercise: Exercise, seed: int, large: bool = True) -> tuple[list[proc
         (task, _cases(task, seed), task.case("a large case", seed, task.big) if task.big and large else None)
         for task in exercise.tasks
     ]
-    return [case.request for _, cases, big in groups for case in (*cases, *([big] if big else []))], groups
+    requests = [
+        case.request._replace(seconds=1 if case is not big and task.frozen else exercise.seconds)
+        for task, cases, big in groups
+        for case in (*cases, *([big] if big else []))
+    ]
+    return requests, groups
 
 
 def _judged(session: process.Session, groups: Sequence[_Group], source: str) -> Verdict:

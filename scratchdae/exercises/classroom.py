@@ -64,7 +64,8 @@ def grade(folder: Path, course: Sequence[Due], jobs: int, told: Callable[[Row], 
     students = sorted(
         path for path in folder.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
     )
-    students = students or [folder]
+    if not students or any(solution(folder, due.exercise).is_file() for due in course):
+        students = [folder]  # of one: a classroom repository
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(_row, student, course) for student in students]
         rows = []

@@ -13,6 +13,7 @@ import numpy as np
 from scratchdae.arguments import Array, Params
 from scratchdae.exercises.exercise import Case, Mistake
 
+_WITH_NUMBERS = ("clipped_pre_activation", "forget_bias")
 _WITHIN = 1e-9  # of the largest entry: what is computed in float32 is not explained, since too much would fit
 
 
@@ -131,6 +132,8 @@ def explained(cases: Sequence[Case], expected: Sequence[Params], found: Sequence
     if not sure or len(sure) < len(judged) or len({finding.ids for finding in sure}) > 1:
         return None
     (mistake,) = sure[0].mistakes
+    if mistake.weight > 1 and mistake.id not in _WITH_NUMBERS:  # a number that fits explains nothing
+        return None
     if mistake.id.startswith("function:") and "d_input" in asked.outputs.values():  # it is known by its slope alone
         return None
     sentence = mistake.sentence.replace("the case", "the exercise")

@@ -31,6 +31,7 @@ class Request(NamedTuple):
     inputs: Params
     outputs: tuple[str, ...]
     prepare: str = ""
+    seconds: int = 1  # of a processor, for this call
 
 
 class Answer(NamedTuple):
@@ -70,7 +71,8 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
     about = {
         "path": str(path.resolve()), "source": source, "limits": {"seconds": seconds, "memory": _MEMORY},
         "tasks": [
-            {"function": r.function, "inputs": list(r.inputs), "outputs": r.outputs, "prepare": r.prepare}
+            {"function": r.function, "inputs": list(r.inputs), "outputs": r.outputs, "prepare": r.prepare,
+             "seconds": r.seconds}
             for r in requests
         ],
     }  # fmt: skip
@@ -103,7 +105,7 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
             process.stdout.close()
             process.stderr.close()
     words = "\n".join(map(plain, bytes(said.kept).decode(errors="replace").splitlines()))
-    return _session(bytes(results.kept), words, process.returncode, late, requests, seconds)
+    return _session(bytes(results.kept), words, process.returncode, late, requests)
 
 
 def _ended(process: subprocess.Popen[bytes], seconds: int) -> bool:
@@ -124,7 +126,7 @@ def _ended(process: subprocess.Popen[bytes], seconds: int) -> bool:
     return False
 
 
-def _session(content: bytes, said: str, status: int, late: bool, requests: Sequence[Request], seconds: int) -> Session:
+def _session(content: bytes, said: str, status: int, late: bool, requests: Sequence[Request]) -> Session:
     """Read the messages; they are the student's, so they may be anything."""
     answers, absent, error, wanted = list[Answer](), "", None, len(requests)
     try:
@@ -148,13 +150,13 @@ def _session(content: bytes, said: str, status: int, late: bool, requests: Seque
         return Session((), stopped="it wrote into the pipe of its answers", said=said[:_SAID])
     stopped = ""
     if len(answers) < wanted and not absent and error is None:
-        stopped, said = _why(said, status, late, seconds), said.partition("\nrefused: ")[0]
+        stopped, said = _why(said, status, late), said.partition("\nrefused: ")[0]
     return Session(tuple(answers), absent, error, stopped, said[:_SAID])
 
 
-def _why(said: str, status: int, late: bool, seconds: int) -> str:
-    if late or status in (-9, -24):  # SIGKILL and SIGXCPU are what the limits send
-        return f"it did not end within {seconds} s: is there a loop that never ends, or does it wait?"
+def _why(said: str, status: int, late: bool) -> str:
+    if late or status in (-9, -24, -26):  # SIGKILL, SIGXCPU and SIGVTALRM are what the limits send
+        return "it did not end in time: is there a loop that never ends, or does it wait?"
     if status == bounds.REFUSED and "refused: " in said:
         what, _, place = said.rpartition("refused: ")[2].strip().partition("\n")
         return f"it tried to {what}, which nothing may while it is checked{place and f'{chr(10)}    {place}'}"

@@ -58,11 +58,13 @@ def _instead(x: Array, right: float, mine: object) -> str:
     known = {
         "summed over the pixels": right * x.shape[1], "averaged over the pixels": right / x.shape[1],
         "in bits": right / np.log(2), "twice": right * 2, "halved": right / 2,
-        "of a black picture": float((x**2).mean()), "of one grey": float(x.var()),
+        "of a black picture": (x**2).mean(), "of one grey": x.var(),
         "of one grey, in nats": -x.shape[1] * (p * np.log(p) + (1 - p) * np.log(1 - p)),
     }  # fmt: skip
     if isinstance(mine, int | float):
-        return next((f": it is that {said}" for said, v in known.items() if 0.99 * v <= mine <= 1.01 * v), "")
+        return next(
+            (f": it is that {said}" for said, v in known.items() if 0.99 * float(v) <= mine <= 1.01 * float(v)), ""
+        )
     return ""
 
 
@@ -77,7 +79,7 @@ def _judge(
         mine, cause, repair = (found.get(key) for key in ("FLOOR", "CAUSE", "REPAIR"))
         if mine is None and not cause and not repair:
             return Verdict(NOT_BEGUN, where="FLOOR, CAUSE and REPAIR are still empty")
-        right = floor(_data(text))
+        right = float(floor(_data(text)))
         if not isinstance(mine, int | float) or not (1 - _WITHIN) * right <= mine <= (1 + _WITHIN) * right:
             where = f"FLOOR is {mine!r:.40}, which is not within 2 % of what it should be{_instead(_data(text), right, mine)}"
             return Verdict(WRONG, "FLOOR", where, task=told["FLOOR"])

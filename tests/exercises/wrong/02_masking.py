@@ -104,3 +104,32 @@ def mask(x, nu, rng):
     for i in range(n):
         x_tilde[i, rng.permutation(2 * D // 3)[: round(nu * D)]] = 0
     return x_tilde
+
+
+# %% a seed of its own => a generator of its own
+def mask(x, nu, rng):
+    rng, x = np.random.default_rng(0), x.copy()
+    for row in x:
+        row[rng.permutation(len(row))[: round(nu * len(row))]] = 0
+    return x
+
+
+# %% the global generator => a generator of its own
+def mask(x, nu, rng):
+    x = x.copy()
+    for row in x:
+        row[np.random.permutation(len(row))[: round(nu * len(row))]] = 0
+    return x
+
+
+# %% sorted along axis 0 => along the wrong axis
+def mask(x, nu, rng):
+    return np.where(rng.random(x.shape).argsort(axis=0).argsort(axis=0) < round(nu * len(x)), 0, x)
+
+
+# %% a part of the rows, not of the columns => everything destroyed
+def mask(x, nu, rng):
+    x = x.copy()
+    for row in x:
+        row[rng.permutation(len(row))[: round(nu * len(x))]] = 0
+    return x
