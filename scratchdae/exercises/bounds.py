@@ -127,30 +127,17 @@ def _guard(
 ) -> Callable[[str, tuple[Any, ...]], None]:
     """Make the audit hook. It raises nothing, since an error would carry its frame to the file; it ends the process."""
     own: list[Any] = []
-    lines = [f"\nline {n}: {line.strip()[:_LINE]}" for n, line in enumerate(lines, 1)]
+    numbered = {n: f"\nline {n}: {line.strip()[:_LINE]}" for n, line in enumerate(lines, 1)}
 
-    def guard(
-        event: str,
-        args: tuple[Any, ...],
-        forbidden: Any = _FORBIDDEN,  # all that it uses is bound here, out of the file's reach
-        reads: Any = (
-            *_READS,
-            *(("os.mkdir", "code.__new__") if held else ()),
-        ),  # libraries do so; the kernel holds them
-        kernel: bool = held,
-        closed: Any = _CLOSED,
-        leave: Any = os._exit,
-        write: Any = os.write,
-        status: int = REFUSED,
-        kind: Any = type,
-        text: Any = str,
-        frame: Any = sys._getframe,
-        own: Any = own,
-        whole: Any = int,
-        up: str = os.sep + "..",
-        inside: str = f"{os.sep}scratchdae{os.sep}",
-        writing: int = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND,
-    ) -> None:
+    reads = (*_READS, *(("os.mkdir", "code.__new__") if held else ()))  # libraries do so; the kernel holds them
+    bits = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+
+    def guard(  # all that it uses is bound here, out of the file's reach
+        event: str, args: tuple[Any, ...], forbidden: Any = _FORBIDDEN, reads: Any = reads, kernel: bool = held,
+        closed: Any = _CLOSED, leave: Any = os._exit, write: Any = os.write, status: int = REFUSED, kind: Any = type,
+        text: Any = str, frame: Any = sys._getframe, own: Any = own, whole: Any = int, up: str = os.sep + "..",
+        inside: str = f"{os.sep}scratchdae{os.sep}", writing: int = bits,
+    ) -> None:  # fmt: skip
         why = ""
         if event == "open":
             name, mode, flags = args
@@ -161,21 +148,23 @@ def _guard(
             elif name.startswith(package) or inside in name:
                 why = "read the package"
             if flags & writing or (mode is not None and ("w" in mode or "a" in mode or "x" in mode or "+" in mode)):
-                why = "" if kernel and frame(1).f_code.co_filename != path else "write a file"  # a library may try
+                file = frame(1).f_code.co_filename
+                why = "" if kernel and kind(file) is text and file != path else "write a file"  # a library may try
         elif event == "import":
             if args[0].partition(".")[0] in closed:
                 why = "import " + args[0].partition(".")[0]
         elif event == "object.__setattr__" or event == "object.__delattr__":
-            library = kernel and frame(1).f_code.co_filename != path
+            file = frame(1).f_code.co_filename
+            library = kernel and kind(file) is text and file != path
             why = "change a function's code" if args[0] is own[0] or (args[1] == "__code__" and not library) else ""
         elif event.startswith(forbidden) and event not in reads:
             why = "call " + event
         if why:
             why += " (" + args[0][:100] + ")" if event == "open" and kind(args[0]) is text else ""
             here = frame(1)
-            while here is not None and here.f_code.co_filename != path:
+            while here is not None and (kind(here.f_code.co_filename) is not text or here.f_code.co_filename != path):
                 here = here.f_back
-            why += "" if here is None else lines[here.f_lineno - 1]
+            why += "" if here is None else numbered.get(here.f_lineno, "")
             write(2, ("\nrefused: " + why + "\n").encode())
             leave(status)
 

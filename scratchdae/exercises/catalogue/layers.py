@@ -102,13 +102,8 @@ max_pool = exercise(
 def _kernel(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]:
     B, R, C, kh, kw = sizes["B"], sizes["D"], sizes["H"], sizes["K"], sizes["F"]
     y = (B, R - kh + 1, C - kw + 1)
-    return {
-        "x": rng.normal(size=(B, R, C)),
-        "W": rng.normal(size=(kh, kw)),
-        "dy": rng.normal(size=y),
-        "y": rng.normal(size=y),
-        "dx": rng.normal(size=(B, R, C)),
-    }
+    shapes = {"x": (B, R, C), "W": (kh, kw), "dy": y, "y": y, "dx": (B, R, C)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
 
 
 def _convolve(x: Array, W: Array) -> Array:
@@ -177,7 +172,6 @@ convolution = exercise(
             "dW averaged": lambda dy, x, W: (_convolve_back(dy, x, W)[0], _convolve_back(dy, x, W)[1] / len(x)),
             "dW averaged over everything": lambda dy, x, W: (_convolve_back(dy, x, W)[0], _convolve_back(dy, x, W)[1] / dy.size),
             "dW of the last image": lambda dy, x, W: (_convolve_back(dy, x, W)[0], _convolve_back(dy[-1:], x[-1:], W)[1]),
-            "exchanged": lambda dy, x, W: _convolve_back(dy, x, W)[::-1],
             "turned": lambda dy, x, W: tuple(-g for g in _convolve_back(dy, x, W)),
             "dx cut off": lambda dy, x, W: (_convolve(np.pad(dy, ((0, 0), (W.shape[0] // 2, W.shape[0] - 1 - W.shape[0] // 2), (W.shape[1] // 2, W.shape[1] - 1 - W.shape[1] // 2))), W), _convolve_back(dy, x, W)[1]),
         },
@@ -204,20 +198,10 @@ convolution = exercise(
 def _states(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]:
     B, F, H = sizes["B"], sizes["F"], sizes["D"]
     drawn = {
-        "x": (B, F),
-        "h": (B, H),
-        "c": (B, H),
-        "W": (F, 4 * H),
-        "U": (H, 4 * H),
-        "b": (4 * H,),
-        "dh": (B, H),
-        "dc": (B, H),
-    }
-    sequences = {"xs": (B, sizes["T"], F), "dhs": (B, sizes["T"], H)}
-    return {
-        name: rng.normal(size=shape) / (shape[0] ** 0.5 if name in "WU" else 1)
-        for name, shape in (drawn | sequences).items()
-    }
+        "x": (B, F), "h": (B, H), "c": (B, H), "W": (F, 4 * H), "U": (H, 4 * H), "b": (4 * H,), "dh": (B, H), "dc": (B, H),
+        "xs": (B, sizes["T"], F), "dhs": (B, sizes["T"], H),
+    }  # fmt: skip
+    return {name: rng.normal(size=s) / (s[0] ** 0.5 if name in "WU" else 1) for name, s in drawn.items()}
 
 
 def _gates(x: Array, h: Array, W: Array, U: Array, b: Array, order: str = "ifgo") -> Params:
@@ -314,7 +298,6 @@ lstm_cell = exercise(
             "gates exchanged": _other_step(cell="i * c + f * g"),
             "no memory of h": lambda x, h, c, W, U, b: _step(x, 0 * h, c, W, U, b),
             "no bias": lambda x, h, c, W, U, b: _step(x, h, c, W, U, 0 * b),
-            "exchanged": lambda *a: _step(*a)[::-1],
             "1 − f in place of i": _other_step(cell="f * c + (1 - f) * g"),
         },
         draw=_states,

@@ -18,15 +18,9 @@ def _rate(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, float]:
 
 def _moments(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, float | int]:
     """The first step of all in every third case; eps so large that its place shows."""
-    numbers = {
-        "lr": float(rng.uniform(0.02, 0.3)),
-        "beta1": float(rng.uniform(0.8, 0.95)),
-        "beta2": float(rng.uniform(0.9, 0.99)),
-    }
-    return numbers | {
-        "eps": float(rng.uniform(0.02, 0.1)),
-        "steps": int(rng.integers(1, 6)) if rng.random() < 0.6 else 0,
-    }
+    ranges = {"lr": (0.02, 0.3), "beta1": (0.8, 0.95), "beta2": (0.9, 0.99), "eps": (0.02, 0.1)}
+    numbers = {name: float(rng.uniform(*between)) for name, between in ranges.items()}
+    return numbers | {"steps": int(rng.integers(1, 6)) if rng.random() < 0.6 else 0}
 
 
 def _momentum(theta: Array, g: Array, velocity: Array, lr: float, mu: float) -> tuple[Array, Array]:
@@ -36,18 +30,9 @@ def _momentum(theta: Array, g: Array, velocity: Array, lr: float, mu: float) -> 
 
 
 def _adam(
-    theta: Array,
-    g: Array,
-    m: Array,
-    v: Array,
-    steps: int,
-    lr: float,
-    beta1: float,
-    beta2: float,
-    eps: float,
-    form: str = "outside",
+    theta: Array, g: Array, m: Array, v: Array, steps: int, lr: float, b1: float, b2: float, eps: float, form: str = ""
 ) -> tuple[Array, Array, Array]:
-    rule = optimizers.Adam(beta1=beta1, beta2=beta2, eps=eps, epsilon=form)
+    rule = optimizers.Adam(beta1=b1, beta2=b2, eps=eps, epsilon=form or "outside")
     new, kept = rule.step(theta, g, {"first_moment": m, "second_moment": v}, lr, steps + 1)
     return new, kept["first_moment"], kept["second_moment"]
 
