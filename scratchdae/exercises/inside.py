@@ -113,7 +113,6 @@ def main(package: str) -> None:
     request, arrays = unpack(sent)
     path, source, limits = request["path"], request["source"], request["limits"]
     lines, write, clock = source.splitlines(), os.write, time.process_time
-    timer = getattr(signal, "setitimer", None)  # Windows has none
 
     def tell(about: Any, arrays: Mapping[str, Any]) -> None:
         content = framed(pack(about, arrays))
@@ -146,6 +145,8 @@ def main(package: str) -> None:
     bounds: dict[str, Any] = {"__name__": "bounds"}
     exec(Path(__file__).with_name("bounds.py").read_text(encoding="utf-8"), bounds)
     bounds["shut"](limits["seconds"], limits["memory"], bool(used), package, path, lines)
+    virtual = getattr(signal, "ITIMER_VIRTUAL", 0)
+    timer: Any = (lambda *_: None) if used or sys.platform == "win32" else signal.setitimer
     module = types.ModuleType("exercise")
     module.__file__ = path
     sys.modules["exercise"] = module
@@ -158,13 +159,11 @@ def main(package: str) -> None:
                 tell({"absent": task["function"]}, {})
                 return
             given = arguments(task["prepare"], inputs)
-            if timer and not used:
-                timer(signal.ITIMER_VIRTUAL, task["seconds"])  # which ends the process
+            timer(virtual, task["seconds"])  # which ends the process
             start = clock()
             result = function(*given)
             seconds = clock() - start
-            if timer and not used:
-                timer(signal.ITIMER_VIRTUAL, 0)
+            timer(virtual, 0)
             outputs = as_arrays(result, task["outputs"])
             tell(
                 {"seconds": seconds},

@@ -191,12 +191,9 @@ def _where(name: str, right: Array, own: Array, rtol: float) -> str:
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
     wrong = int((apart > rtol * np.abs(right[np.isfinite(right)]).max(initial=0)).sum() + np.isnan(apart).sum())
     share = f" ({wrong} of {right.size} entries differ)" if right.size > 1 else ""
-    is_, meant = (
-        next((f"{value:.{n}g}" for n in (6, 9, 12) if f"{own[index]:.{n}g}" != f"{right[index]:.{n}g}"), "")
-        or f"{value:.17g}"
-        for value in (own[index], right[index])
-    )
-    return f"{place} is {is_}, expected {meant}{share}"
+    one, other = float(own[index]), float(right[index])
+    n = next((n for n in (6, 9, 12) if f"{one:.{n}g}" != f"{other:.{n}g}"), 17)  # digits that tell them apart
+    return f"{place} is {one:.{n}g}, expected {other:.{n}g}{share}"
 
 
 def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params], name: str) -> Mistake | str:

@@ -112,7 +112,7 @@ def _ended(process: subprocess.Popen[bytes], seconds: int) -> bool:
     """Wait for the end of a process; not for one that only waits, nor much longer than its time of a processor."""
     begin = since = time.monotonic()
     worked, told = 0.0, processor_seconds(os.getpid()) > 0  # else the system does not tell
-    while time.monotonic() < begin + 4 * seconds:
+    while time.monotonic() < begin + 2 * seconds + 5:
         try:
             process.wait(0.5)
         except subprocess.TimeoutExpired:

@@ -6,6 +6,8 @@ A program is not held to what a Python solution is held to, time and the size of
 import ast
 import time
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
 
 from scratchdae.conformance.adapter import AnswerError, Unsupported
 from scratchdae.conformance.case import Case
@@ -50,31 +52,14 @@ def javascript(exercise: Exercise) -> str:
     """Write the file that a solution in JavaScript begins with: the task of the skeleton, and its functions."""
     served(exercise)
     tree = ast.parse(exercise.skeleton)
-    about = "\n".join(f"// {line}".rstrip() for line in (ast.get_docstring(tree) or "").splitlines()[:-1])
-    gaps = []
-    for function, node in zip(
-        exercise.tasks, (node for node in tree.body if isinstance(node, ast.FunctionDef)), strict=True
-    ):
-        inputs, outputs = ", ".join(function.inputs), ", ".join(function.outputs)
-        gaps.append(
-            f"  // {ast.get_docstring(node)} Give back {{ {outputs} }}.\n"
-            f"  {function.function}({{ {inputs} }}) {{\n    return null; // your lines go here\n  }},"
-        )
-    command = f'--exec "node FOLDER/{exercise.stem}.mjs {{case_dir}} {{out_dir}}"'
-    return f"""{about}
-// An array is {{ dtype: "float64", shape: [2, 3], values: [six numbers, row by row] }}, a number one with the shape [].
-// What JSON has no number for is "NaN", "Infinity" or "-Infinity".
-//
-// Check it with: scratchdae exercises check {exercise.id} {command}
-import {{ readFileSync, writeFileSync }} from "node:fs";
-
-const functions = {{
-{chr(10).join(gaps)}
-}};
-
-const [caseDir, outDir] = process.argv.slice(2);
-const {{ operation }} = JSON.parse(readFileSync(`${{caseDir}}/case.json`));
-const answer = functions[operation](JSON.parse(readFileSync(`${{caseDir}}/inputs.json`)));
-if (!answer) process.exit(3); // not solved yet
-writeFileSync(`${{outDir}}/outputs.json`, JSON.stringify(answer));
-"""
+    words: dict[str, Any] = {"NUMBER": exercise.id, "STEM": exercise.stem, "GAPS": []}
+    words["TASK"] = [f"// {line}".rstrip() for line in (ast.get_docstring(tree) or "").splitlines()[:-1]]
+    for task, node in zip(exercise.tasks, (n for n in tree.body if isinstance(n, ast.FunctionDef)), strict=True):
+        words["GAPS"] += [
+            f"  // {ast.get_docstring(node)} Give back {{ {', '.join(task.outputs)} }}.",
+            f"  {task.function}({{ {', '.join(task.inputs)} }}) {{\n    return null; // your lines go here\n  }},",
+        ]
+    text = Path(__file__).with_name("skeletons").joinpath("solution.mjs").read_text(encoding="utf-8")
+    for word, lines in words.items():
+        text = text.replace(word, lines if isinstance(lines, str) else "\n".join(lines))
+    return text

@@ -152,6 +152,7 @@ biases = exercise(
             "averaged again": lambda *a: (_biases(*a)[0] / len(a[0]), _biases(*a)[1] / len(a[0])),
             "db averaged again": lambda *a: (_biases(*a)[0] / len(a[0]), _biases(*a)[1]),
             "db' averaged again": lambda *a: (_biases(*a)[0], _biases(*a)[1] / len(a[0])),
+            "exchanged": lambda *a: _biases(*a)[::-1],
             "over the wrong axis": lambda *a: (_da_y(*a).sum(1), a[0].sum(1)),
             "not summed": lambda *a: (_da_y(*a), a[0]),
             "no slope": lambda da_z, y, W: ((da_z @ W).sum(0), da_z.sum(0)),
@@ -181,6 +182,7 @@ untied = exercise(
         _untied,
         {
             "the last example alone": lambda da_z, x, y, V: _untied(da_z[-1:], x[-1:], y[-1:], V),
+            "exchanged": lambda *a: _untied(*a)[::-1],
             "as if tied": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0] + da_z.T @ y, y.T @ da_z),
             "as if tied, both": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0] + da_z.T @ y, y.T @ da_z + _untied(da_z, x, y, V)[0].T),
             "dW' transposed": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0], da_z.T @ y),
