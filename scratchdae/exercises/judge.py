@@ -254,7 +254,7 @@ def _transposed(name: str) -> Mistake:
     return Mistake(
         "transposed",
         f"Which shape should {name} have, and which one has yours?",
-        f"{name} is transposed: the two factors of the product are in the wrong order.",
+        f"{name} is transposed: its rows and columns are exchanged.",
     )
 
 

@@ -46,6 +46,7 @@ encode_decode = exercise(
         {
             "no sigmoid": lambda y, W, b: y @ W.T + b,
             "no bias": lambda y, W, b: sigmoid(y @ W.T),
+            "reshaped": lambda y, W, b: sigmoid(y @ W.reshape(W.shape[::-1]) + b),
             "s(y)": lambda y, W, b: sigmoid(sigmoid(y) @ W.T + b),
             "twice": lambda y, W, b: sigmoid(sigmoid(y @ W.T + b)),
             "bias outside": lambda y, W, b: sigmoid(y @ W.T) + b,
@@ -163,6 +164,8 @@ biases = exercise(
             "y itself in db": lambda da_z, y, W: (y.sum(0), da_z.sum(0)),
             "kept an axis": lambda *a: (_biases(*a)[0][None], _biases(*a)[1][None]),
             "a sum of everything": lambda *a: (_biases(*a)[0].sum(), _biases(*a)[1].sum()),
+            "times y": lambda da_z, y, W: ((_da_y(da_z, y, W) * y).sum(0), da_z.sum(0)),
+            "slope of the mean": lambda da_z, y, W: ((da_z @ W).sum(0) * y.mean(0) * (1 - y.mean(0)), da_z.sum(0)),
             "turned": lambda *a: (-_biases(*a)[0], -_biases(*a)[1]),
             "slope after the sum": lambda da_z, y, W: ((da_z.sum(0) @ W) * (y * (1 - y)).mean(0), da_z.sum(0)),
         },
@@ -183,6 +186,9 @@ untied = exercise(
         {
             "the last example alone": lambda da_z, x, y, V: _untied(da_z[-1:], x[-1:], y[-1:], V),
             "exchanged": lambda *a: _untied(*a)[::-1],
+            "nothing in dW": lambda da_z, x, y, V: (np.zeros(V.T.shape), y.T @ da_z),
+            "dW from da_z": lambda da_z, x, y, V: (da_z.T @ (da_z @ V.T * y * (1 - y)), y.T @ da_z),
+            "W' reshaped": lambda da_z, x, y, V: (x.T @ (da_z @ V.reshape(V.shape[::-1]) * y * (1 - y)), y.T @ da_z),
             "as if tied": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0] + da_z.T @ y, y.T @ da_z),
             "as if tied, both": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0] + da_z.T @ y, y.T @ da_z + _untied(da_z, x, y, V)[0].T),
             "dW' transposed": lambda da_z, x, y, V: (_untied(da_z, x, y, V)[0], da_z.T @ y),

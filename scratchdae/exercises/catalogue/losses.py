@@ -155,6 +155,7 @@ squared_through_sigmoid = exercise(
             "half a slope": lambda a, x: (_through(a, x)[0], 2 * (activations.sigmoid(a) - x) * activations.sigmoid(a) / len(x)),
             "the cross-entropy's gradient": lambda a, x: (_through(a, x)[0], (activations.sigmoid(a) - x) / len(x)),
             "the slope of tanh": lambda a, x: (_through(a, x)[0], 2 * (activations.sigmoid(a) - x) * (1 - activations.sigmoid(a) ** 2) / len(x)),
+            "the root": lambda a, x: (np.sqrt(_through(a, x)[0]), _through(a, x)[1]),
             "half the gradient": lambda a, x: (_through(a, x)[0], _through(a, x)[1] / 2),
             "half the loss": lambda a, x: (_through(a, x)[0] / 2, _through(a, x)[1] / 2),
             "averaged over D too": lambda a, x: (_through(a, x)[0] / x.shape[1], _through(a, x)[1] / x.shape[1]),

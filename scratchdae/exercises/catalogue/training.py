@@ -206,6 +206,7 @@ gradient_check = exercise(
         "numerical_gradient", {"A": "BK drawn", "theta": "K drawn"}, ("g",),
         _central,
         {
+            "the same place twice": Shows(lambda i, f, e: f["g"].shape == e["g"].shape and not f["g"].any()),
             "one-sided": Shows(_one_sided),
             "θ not restored": Shows(_drifted),
             "step too large": Shows(_coarse),
@@ -275,6 +276,7 @@ initial_weights = exercise(
             "not around zero": lambda n, m, rng: rng.random((n, m)) * (6 / n) ** 0.5,
             "not around zero, 2/fan_in": lambda n, m, rng: rng.random((n, m)) * (2 / n) ** 0.5,
             "transposed": lambda n, m, rng: rng.normal(0, (2 / n) ** 0.5, (m, n)),
+            "all the same": Shows(lambda i, f, e: f["W"].size > 1 and bool(np.ptp(f["W"]) == 0 and f["W"].any())),
             "zeros": lambda n, m, rng: np.zeros((n, m)),
             "0.01": _gauss(lambda n, m: 0.01),
             "times the root": _gauss(lambda n, m: (n / 2) ** 0.5),
