@@ -32,7 +32,7 @@ _COMMANDS = {  # the module beside this one, and what `scratchdae --help` says o
     "floors": ("floors", "what loss to expect of your data, before training"),
     "gradcheck": ("gradients", "check the gradient of a small autoencoder"),
     "conform": ("conform", "hold another implementation to the reference cases"),
-    "book": ("book", "the laboratory: a training in the browser, to be broken and repaired"),
+    "book": ("book", "the chapters as a book of pages; the laboratory, a training to break"),
     "data": ("data", "list the data sets, fetch or draw them"),
     "info": ("info", "versions, BLAS, threads, backend, data, a gradient check: for bug reports"),
     "bench": ("bench", "time the training step beside PyTorch, JAX and NumPy on this machine"),

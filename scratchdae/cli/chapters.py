@@ -62,7 +62,7 @@ def run(options: argparse.Namespace) -> int:
     passed_on += ["--quick"] if options.quick else ["--full"] if options.full else []
     passed_on += ["--out", str(options.out)] if options.out else []
     drawable()
-    environment = _environment(chosen[0])
+    environment = environment_of(chosen[0])
     jobs = min(DEFAULT_JOBS, usable_cores()) if options.jobs is None else integer("jobs", options.jobs)
     failed = []
     with closing(finished(chosen, passed_on, environment, min(jobs, len(chosen)))) as ends:
@@ -79,7 +79,7 @@ def run(options: argparse.Namespace) -> int:
 def export(options: argparse.Namespace) -> int:
     """Write chapters in another format."""
     chosen = _chosen(options.chapter)
-    return notebooks.export(options, chosen, _environment(chosen[0]))
+    return notebooks.export(options, chosen, environment_of(chosen[0]))
 
 
 def _chosen(which: str) -> list[Path]:
@@ -87,7 +87,7 @@ def _chosen(which: str) -> list[Path]:
     return scripts if which == "all" else [choose(which, scripts)]
 
 
-def _environment(script: Path) -> dict[str, str]:
+def environment_of(script: Path) -> dict[str, str]:
     """Return the environment that a chapter runs in."""
     # A chapter prints in the encoding of this process; what that lacks must not end the chapter.
     environment = {**os.environ, "PYTHONIOENCODING": f"{sys.stdout.encoding}:backslashreplace"}

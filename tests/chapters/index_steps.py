@@ -37,7 +37,7 @@ from index_patients import (
 
 from scratchdae import evaluate, floors, gradcheck
 from scratchdae.conformance import check
-from scratchdae.layers import Dense, ReLU
+from scratchdae.layers import BatchNorm, Dense, L1Activity, ReLU
 
 STEPS = {}
 
@@ -141,7 +141,12 @@ class _:
     def two(p):
         return "05" if shuffled_codes(p) else "06" if noise_floor(p) > 0.95 * p.constant else None
 
-    three = dead_units
+    def three(p):
+        if not dead(p):
+            return None
+        without = tuple(layer for layer in p.layers if not isinstance(layer, L1Activity))
+        return "35" if without != p.layers and further(replace(p, layers=without), p) else "25"
+
     four = fading
     five = off_centre
 
@@ -423,6 +428,13 @@ class _:
 @steps_of("Training is fine, the clean evaluation is bad")
 class _:
     def one(brought):
+        p = brought.patient
+        if not any(isinstance(layer, BatchNorm) for layer in p.layers):
+            return None
+        in_training = p.run.model.loss_and_grads(p.run.model.params, p.x, p.t, np.random.default_rng(0))[0]
+        return "34" if evaluate(p.run.model, p.x, p.t) > 2 * in_training else None
+
+    def two(brought):
         p, bad = brought.patient, brought.bad
         training, new = evaluate(p.run.model, p.x, p.x), evaluate(p.run.model, p.new, p.new)
         if training < 0.5 * bad:
@@ -431,7 +443,7 @@ class _:
             return "15" if brought.random_in_evaluation else "02" if brought.comes_back_noisy() else None
         return None
 
-    def two(brought):
+    def three(brought):
         p = brought.patient
         return "06" if evaluate(p.run.model, p.x, p.x, noise=p.noise) < 0.5 * brought.bad else None
 

@@ -27,9 +27,11 @@ from scratchdae.doctor import examine
 from scratchdae.layers import (
     LSTM,
     AveragePool2D,
+    BatchNorm,
     Conv2D,
     Dense,
     Dropout,
+    L1Activity,
     ReLU,
     RepeatVector,
     Sigmoid,
@@ -142,6 +144,12 @@ def at_the_entropy():
 @cache
 def killed():
     return Patient(HIDDEN, MIXED, 20, 0.1, first=kill, at_mean=True)
+
+
+@cache
+def penalised():
+    """An L1 penalty that costs more than what a code is worth."""
+    return Patient((Dense(8), ReLU(), L1Activity(3.0), Dense(10)), MIXED, 400, 0.02, options=ADAM)
 
 
 @cache
@@ -616,6 +624,23 @@ def jumping():
 
 def evaluation(patient, bad, random=False, noisy=False):
     return SimpleNamespace(patient=patient, bad=bad, random_in_evaluation=random, comes_back_noisy=lambda: noisy)
+
+
+@dataclass(frozen=True, eq=False)
+class InTraining(Patient):
+    """What it reports is by the statistics of the batch."""
+
+    @property
+    def final(self):
+        return self.run.model.loss_and_grads(self.run.model.params, self.x, self.t, np.random.default_rng(0))[0]
+
+
+@cache
+def lagging():
+    """Grey levels, forty steps, and batch normalisation that keeps 0.99 of its statistics at each."""
+    layers = (Dense(20), BatchNorm.of("keras"), ReLU(), Dense(10))
+    p = InTraining(layers, RAW, 40, 0.02, MIXED, options=ADAM)
+    return evaluation(p, evaluate(p.run.model, p.x, p.t))
 
 
 @cache

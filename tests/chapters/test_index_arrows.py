@@ -82,6 +82,7 @@ CASES = {
         (1, "12"): of.faint_range,
         (2, "05"): of.incompressible_at_the_constant,
         (2, "06"): lambda: of.denoising(20.0),
+        (3, "35"): of.penalised,
         (3, "25"): of.killed,
         (4, "22"): of.faint,
         (4, "23"): of.sigmoids,
@@ -178,10 +179,11 @@ CASES = {
         (2, "17"): of.jumping,
     },
     "Training is fine, the clean evaluation is bad": {
-        (1, "10"): of.bad_on_new,
-        (1, "15"): of.left_in_training,
-        (1, "02"): of.noisy_comes_back_noisy,
-        (2, "06"): of.never_shown_clean,
+        (1, "34"): of.lagging,
+        (2, "10"): of.bad_on_new,
+        (2, "15"): of.left_in_training,
+        (2, "02"): of.noisy_comes_back_noisy,
+        (3, "06"): of.never_shown_clean,
     },
     "The loss looks excellent, the pictures do not (or the other way round)": {
         (1, "16"): of.clip_hides,

@@ -89,7 +89,7 @@ def test_q4f_compresses_one_column_repeated():
 @pytest.mark.parametrize(("network", "repair"), [(posted.q3a, {"scale_to_unit", "standardise_data", "linear_output"})])
 def test_q3a_cannot_reach_its_targets(network, repair):
     """Grey levels to 255 under a sigmoid; and once they are in reach, independent pixels cannot be compressed."""
-    report = examine(network(n=400), 40)
+    report = examine(network(n=150), 20)
     assert report.verdict == "cause"
     assert first(report) == "F14"
     assert report.prescription[0].name in repair
@@ -100,14 +100,14 @@ def test_q3a_cannot_reach_its_targets(network, repair):
 @pytest.mark.parametrize(("code", "output"), [(8, torch.nn.Sigmoid), (32, torch.nn.ReLU)], ids=["q3b", "q3c"])
 def test_q3b_and_c_have_nothing_to_compress(code, output):
     """Independent pixels: neither the code nor the output's activation is what keeps the loss up."""
-    report = examine(posted.q3a(code, True, output, n=300), 60)
+    report = examine(posted.q3a(code, True, output, n=150), 30)
     assert report.verdict == "at_floor", str(report)
     assert first(report) == "F23"
 
 
 def test_q2a_is_saturated():
     """All black: cross-entropy from logits, an output bias or a linear output repair it with the same bottleneck."""
-    report = examine(posted.q2a(n=1000), 70)
+    report = examine(posted.q2a(n=300), 45)
     assert report.verdict == "cause", str(report)
     assert first(report) == "F15"
     assert report.prescription[0].name in ("logits_loss", "output_bias_to_mean", "linear_output", "lr_down")
@@ -116,7 +116,7 @@ def test_q2a_is_saturated():
 
 def test_q2b_is_short_of_steps_and_not_of_room():
     """Its code holds eight times as many numbers as a picture; a fraction of an epoch is all that is wrong here."""
-    report = examine(posted.q2b(n=200), 10, budget_s=60)
+    report = examine(posted.q2b(n=100), 8, budget_s=60)
     assert first(report) in ("F01", "F04", "F05", None), str(report)
     assert not {"F19", "F20", "F21"} & {cause for cause, _ in report.causes}
     assert report.anatomy.code == 6272
@@ -124,7 +124,7 @@ def test_q2b_is_short_of_steps_and_not_of_room():
 
 def test_q2c_is_short_of_steps_and_its_loss_is_a_third_penalty():
     """At 1e-4 a few steps have moved nothing, with the penalty or without; in the end it is nine tenths of the loss."""
-    report = examine(posted.q2b(1e-4, 128, 0.001, n=300), 12)
+    report = examine(posted.q2b(1e-4, 128, 0.001, n=128), 6)
     assert report.verdict == "cause", str(report)
     assert first(report) in ("F01", "F04")
     assert report.prescription[0].proved
