@@ -205,7 +205,7 @@ pictures_ax.set_title("Shown alone, in training mode,\nevery digit comes out the
 # hundred 0.46, after three hundred 0.05. If $v$ is far below 1, the $\rho^t$ in $s_t$ shrinks all units to nothing
 # instead. Either passes by itself after some multiples of $1/(1 - \rho)$ steps, 100 with Keras' 0.99, 10 with PyTorch's
 # 0.9, which PyTorch calls a momentum of 0.1. Ten epochs of four steps never get there
-# ([chapter 18](18_too_few_steps.py) counts steps, not epochs).
+# (chapter 18 counts steps, not epochs).
 #
 # Statistics also lag behind weights that move, are those of corrupted inputs while one evaluates clean ones, or those
 # of a batch that holds one class. The measurement is the same, and so is the cure.

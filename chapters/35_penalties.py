@@ -225,7 +225,7 @@ pictures_ax.set_title("L1 penalty of rectifiers: at last every unit\nis dead, an
 #
 # An L1 penalty has a slope at a code of 0, and what a small code is worth has none: with tied weights it grows as their
 # square. A unit that comes near 0 is drawn the rest of the way, its bias ends below all examples, and its gradient is 0
-# then, penalty or no penalty ([chapter 25](25_dead_units.py)). Start again; do not go on.
+# then, penalty or no penalty (chapter 25). Start again; do not go on.
 #
 # **Untied, the penalty asks for little**: a small encoder and a large decoder make the same answers for less. The
 # papers tie the weights, or bound the norm of the decoder's.

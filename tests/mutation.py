@@ -32,7 +32,8 @@ KILLED = "test_killed_at_any_moment_and_resumed_ends_in_the_same_bits"  # takes 
 LIMIT = 120  # seconds for the tests of one change; who takes longer is noticed
 
 TESTS = {  # the module: its tests, the quickest first; then what to run of the table of all layers
-    **{f"{name}.py": f"test_{name}.py" for name in ("activations", "gradcheck", "losses")},
+    **{f"{name}.py": f"test_{name}.py" for name in ("activations", "losses")},
+    "gradcheck/": "test_gradcheck.py",
     "corruption/draws": "test_draws.py",
     "corruption/": "test_corruption.py",
     **{f"{name}.py": f"test_{name}.py" for name in ("initializers", "schedules", "rbm")},
@@ -41,6 +42,7 @@ TESTS = {  # the module: its tests, the quickest first; then what to run of the 
     "floors/overview": "floors/test_survey.py floors/test_slips.py",
     **{f"floors/{name}": f"floors/test_{name}.py floors/test_slips.py floors/test_survey.py"
        for name in ("constants", "denoising", "entropy", "reach")},
+    "floors/model": "floors/test_standing.py",
     "models/boltzmann": "models/test_boltzmann.py",
     "layers/dense": "layers/test_dense.py Dense",
     "layers/repeat": "layers/test_repeat.py Repeat",

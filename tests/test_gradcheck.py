@@ -1,5 +1,6 @@
 """The checker is itself checked: it passes what is right, and catches each bug that is planted."""
 
+import pickle
 import warnings
 
 import numpy as np
@@ -231,6 +232,14 @@ def test_large_arrays_are_sampled_and_the_direction_sees_the_rest(rng):
     report = gradcheck.check(wrong_somewhere, params, max_entries=20)
     assert report.rows[0].entries == 20
     assert not report.direction.ok
+
+
+def test_a_report_goes_into_a_file_under_the_name_it_always_had(problem):
+    params, x_tilde, x = problem
+    report = gradcheck.check(lambda p: gradients(p, x_tilde, x, "half"), params)
+    written = pickle.dumps(report)
+    assert pickle.loads(written) == report  # noqa: S301
+    assert {type(one).__module__ for one in (report, report.direction)} == {"scratchdae.gradcheck"}
 
 
 def test_parameters_are_left_alone(problem):

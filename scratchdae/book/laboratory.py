@@ -51,7 +51,7 @@ def cases() -> list[dict[str, Any]]:
             "expected": {name: _numbers(array) for name, array in case.expected.items()},
             "relative": case.tolerance("float64"),
         }
-        for case in load_cases(groups=GROUPS)
+        for case in load_cases(groups=GROUPS, spec=1)
     ]
 
 

@@ -17,6 +17,7 @@ _REPORTS = {"junit": ".xml", "json": ".json", "markdown": ".md", "badge": ".svg"
 _TIMEOUT = 60.0  # seconds for each case
 _FORMATS = ("safetensors", "npz", "npy", "json")
 _DTYPES = ("float64", "float32")
+_SPECS = ("1", "2", "all")
 _LANGUAGES = ("python", "javascript", "c")
 
 
@@ -51,7 +52,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     who.add_argument(
         "--adapter",
         metavar="NAME",
-        help="reference, numba, torch, jax, keras, module:object, FILE.py:object or FILE.py",
+        help="reference, numba, torch, jax, keras, tinygrad, flax, module:object, FILE.py:object or FILE.py",
     )
     who.add_argument("--exec", metavar="COMMAND", help='a program, as in "./mine {case_dir} {out_dir}"')
     parser.add_argument(
@@ -160,6 +161,7 @@ def export(options: argparse.Namespace) -> int:
 
 def _choose(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--group", action="append", metavar="GROUP", help="only this group; may be repeated")
+    parser.add_argument("--spec", choices=_SPECS, default="all", help="only this version of the cases (all)")
     parser.add_argument("--case", action="append", metavar="CASE", help="only NAME or GROUP/NAME; may be repeated")
 
 
@@ -175,7 +177,7 @@ def _report(parser: argparse.ArgumentParser) -> None:
 def _cases(options: argparse.Namespace) -> "tuple[Case, ...]":
     from scratchdae.conformance import load_cases
 
-    return load_cases(groups=options.group, names=options.case)
+    return load_cases(groups=options.group, names=options.case, spec=options.spec)
 
 
 def _check_reports(options: argparse.Namespace) -> None:
@@ -205,11 +207,11 @@ class _Rows:
 def _examine(candidate: "Candidate", cases: "Sequence[Case]", options: argparse.Namespace) -> int:
     """Print each result as it comes, then write the reports."""
     from scratchdae.conformance import report_files
-    from scratchdae.conformance.report import case_width, explanations, heading, summary
+    from scratchdae.conformance.report import case_width, explanations, heading, summary, versions
     from scratchdae.conformance.runner import check_tolerances, examine
 
     check_tolerances(candidate, cases)
-    print(*heading(candidate.name, candidate.dtype, candidate.tolerances), "", sep="\n", flush=True)
+    print(*heading(candidate.name, candidate.dtype, candidate.tolerances, versions(cases)), "", sep="\n", flush=True)
     report = examine(
         candidate,
         cases,

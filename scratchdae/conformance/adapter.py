@@ -14,6 +14,10 @@ An adapter is any object with a method for each operation that it supports, all 
 A method that is missing means that the operation is unsupported. `name`, `dtype` (``"float64"`` unless it says
 ``"float32"``) and `tolerances` (by operation, case name or GROUP/NAME; 1e-2 at most) are optional. NotImplementedError
 is read as `Unsupported`.
+
+Version 2 of the cases asks more of the same methods (layers, rules), and methods beyond those of version 1: an adapter
+raises `Unsupported` at every value of a convention that it does not know. ``load_cases(spec=1)`` and ``--spec 1`` ask
+version 1 alone. In ``half`` it computes in float16, and gives the numbers back in its own dtype.
 """
 
 import os
@@ -32,7 +36,7 @@ from scratchdae.conformance.manifest import DTYPES
 
 OPERATIONS = (
     "activation", "loss", "corruption", "autoencoder", "layer", "optimizer", "clipping", "penalty", "training", "stack",
-    "pretrain_stack",
+    "pretrain_stack", "activity_penalty", "variational", "schedule", "averaging", "ssim", "half",
 )  # fmt: skip
 WIDEST = 1e-2  # tolerance that an adapter may set itself: beyond, half of all mistakes would agree
 MOST_BYTES = 64 * 2**20  # of an answer; the largest case is a thousand times smaller

@@ -2,8 +2,7 @@
 
 from xml.sax.saxutils import escape
 
-from scratchdae.conformance.manifest import SPEC
-from scratchdae.conformance.report import AGREES, UNSUPPORTED, Report
+from scratchdae.conformance.report import AGREES, UNSUPPORTED, Report, in_words
 
 _CHARACTER = 6.6  # pixels of width that a character of 11 px has, on average
 
@@ -11,7 +10,7 @@ _CHARACTER = 6.6  # pixels of width that a character of 11 px has, on average
 def badge(report: Report) -> str:
     """Draw a badge as SVG: how many of the supported cases agree."""
     supported = len(report.results) - report.count(UNSUPPORTED)
-    left, right = f"scratchdae cases v{SPEC}", f"{report.count(AGREES)} of {supported} agree"
+    left, right = f"scratchdae cases v{in_words(report.specs)}", f"{report.count(AGREES)} of {supported} agree"
     if report.passed and any(result.widened for result in report.results):
         right += ", own tolerances"
     colour = "#2e7d32" if report.passed and "own" not in right else "#b26a00" if report.passed else "#b71c1c"

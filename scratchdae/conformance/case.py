@@ -53,6 +53,11 @@ class Case:
         return tuple(self.manifest["required"])
 
     @property
+    def spec(self) -> int:
+        """Return the version of the cases that it belongs to."""
+        return int(self.manifest["spec"])
+
+    @property
     def exact(self) -> tuple[str, ...]:
         """Return the names of the expected arrays that must agree without any tolerance."""
         return tuple(self.manifest.get("exact", ()))
@@ -69,8 +74,8 @@ class Case:
 
 
 def cases_root() -> Path:
-    """Return the folder of version 1 of this package's cases, which has a folder for each group."""
-    return Path(str(resources.files("scratchdae"))) / "conformance" / "vectors" / f"v{manifests.SPEC}"
+    """Return the folder of version 1 of this package's cases, which has a folder for each group; v2 is beside it."""
+    return Path(str(resources.files("scratchdae"))) / "conformance" / "vectors" / "v1"
 
 
 def load_case(path: str | os.PathLike[str]) -> Case:
@@ -97,6 +102,7 @@ def load_cases(
     *,
     groups: Iterable[str] | None = None,
     names: Iterable[str] | None = None,
+    spec: int | str = "all",
 ) -> tuple[Case, ...]:
     """Read cases, by group and name.
 
@@ -108,21 +114,31 @@ def load_cases(
         The groups to read. If left out, all.
     names : iterable of str, optional
         The cases to read, as NAME or GROUP/NAME. If left out, all.
+    spec : {1, 2, "all"}
+        The version of the cases. Version 2 adds to version 1, whose files and answers stay as they are; no name is in
+        both.
 
     Returns
     -------
     tuple of Case
-        In the order of their groups and names.
+        In the order of their versions, groups and names.
 
     Raises
     ------
     OSError
         If a file is not there.
     ValueError
-        If a group or a name is unknown, two cases share a name, or a file is refused.
+        If a group, a name or a version is unknown, two cases share a name, or a file is refused.
     """
-    root = cases_root() if root is None else path("root", root)
-    paths = _manifests(root)
+    known_specs = (*map(str, manifests.SPECS), "all")
+    chosen_spec = choice("spec", str(spec) if type(spec) is int and spec in manifests.SPECS else spec, known_specs)
+    specs = manifests.SPECS if chosen_spec == "all" else (int(chosen_spec),)
+    if root is None:
+        root = cases_root()
+        paths = _own(specs)
+    else:
+        root = path("root", root)
+        paths = _manifests(root)
     if not paths:
         raise ValueError(f"{root} must hold cases at GROUP/NAME.json, found none")
     stems = [one.stem for one in paths]
@@ -137,12 +153,16 @@ def load_cases(
         ids = {one: {one.stem, f"{one.parent.name}/{one.stem}"} for one in chosen}
         wanted = known("names", names, set().union(*ids.values()))
         chosen = [one for one in chosen if ids[one] & wanted]
-    return tuple(map(load_case, chosen))
+    return tuple(case for case in map(load_case, chosen) if case.spec in specs)
 
 
 def known_names() -> set[str]:
     """List NAME and GROUP/NAME of each case of this package, without reading them."""
-    return {name for path in _manifests(cases_root()) for name in (path.stem, f"{path.parent.name}/{path.stem}")}
+    return {name for path in _own() for name in (path.stem, f"{path.parent.name}/{path.stem}")}
+
+
+def _own(specs: Iterable[int] = manifests.SPECS) -> list[Path]:
+    return [path for spec in specs for path in _manifests(cases_root().with_name(f"v{spec}"))]
 
 
 def _manifests(root: Path) -> list[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from scratchdae.arguments import choice, integer, number
 
-SPEC = 1  # of the cases, counted apart from the version of the package
+SPECS = (1, 2)  # versions of the cases, counted apart from that of the package; the first stays as it is
 DTYPES = ("float64", "float32")  # that an adapter may compute in
 STORED = ("float64", "int64", "bool")  # that an array of a case may have
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_]*")  # it becomes the name of a file
@@ -17,7 +17,7 @@ _NEEDED = (
     "spec", "name", "group", "operation", "dtype", "sizes", "conventions", "in_words", "aimed_at", "chapter",
     "inputs", "stages", "required", "tolerances", "arrays", "sha256",
 )  # fmt: skip
-_OPTIONAL = ("exact",)
+_OPTIONAL = ("exact", "by_value")
 
 
 def read(path: str | os.PathLike[str]) -> dict[str, Any]:
@@ -38,14 +38,14 @@ def check(manifest: object) -> None:
     """Refuse a manifest that breaks a rule."""
     if not isinstance(manifest, dict):
         raise ValueError(f"a manifest must be an object with named entries, found {type(manifest).__name__}")
-    if manifest.get("spec") != SPEC or type(manifest["spec"]) is not int:
-        raise ValueError(
-            f"spec must be {SPEC}, the version of the cases that this scratchdae reads, found {manifest.get('spec')!r}"
-        )
+    spec = manifest.get("spec")
+    if spec not in SPECS or type(spec) is not int:
+        known = " or ".join(map(str, SPECS))
+        raise ValueError(f"spec must be {known}, the versions of the cases that this scratchdae reads, found {spec!r}")
     absent = [name for name in _NEEDED if name not in manifest]
     unknown = [str(name) for name in manifest if name not in _NEEDED + _OPTIONAL]
     if absent or unknown:
-        raise ValueError(f"a manifest must have the entries of spec {SPEC}, found {_both(absent, unknown)}")
+        raise ValueError(f"a manifest must have the entries of spec {spec}, found {_both(absent, unknown)}")
     for entry in ("name", "group", "operation"):
         _name(entry, manifest[entry])
     choice("dtype", manifest["dtype"], ("float64",))
@@ -84,7 +84,7 @@ def _arrays(manifest: Mapping[str, Any]) -> None:
     _names("stages", names)
     if not expected or sorted(inputs + expected) != sorted(arrays):
         raise ValueError("inputs and stages must name every one of arrays once, and something must be expected")
-    for entry in ("required", "exact"):
+    for entry in ("required", *_OPTIONAL):
         beyond = set(_names(entry, manifest.get(entry, []))) - set(expected)
         if beyond:
             raise ValueError(f"{entry} must name arrays of the stages, found {', '.join(sorted(beyond))}")

@@ -9,14 +9,22 @@ from typing import Any, NamedTuple
 
 from scratchdae.conformance.adapter import OPERATIONS, alone, describe, dtype_of
 
-MODULES = {"reference": "reference", "numba": "numba_core", "torch": "torch", "jax": "jax", "keras": "keras"}
+MODULES = {
+    "reference": "reference",
+    "numba": "numba_core",
+    "torch": "torch",
+    "jax": "jax",
+    "keras": "keras",
+    "tinygrad": "tinygrad",
+    "flax": "flax",
+}
 
 
 class Named:
     """An adapter that is found by its name, and found again in another process, whatever it is made of.
 
-    Names are ``reference``, ``numba``, ``torch``, ``jax``, ``keras``, ``module:object`` and ``path/to/file.py:object``,
-    or ``path/to/file.py`` alone if one object of it has a method of an adapter.
+    Names are ``reference``, ``numba``, those of `FRAMEWORKS`, ``module:object`` and ``path/to/file.py:object``, or
+    ``path/to/file.py`` alone if one object of it has a method of an adapter.
     A class is called without arguments, or with ``dtype=`` if one is asked for; otherwise the adapter decides. If what
     it needs is not installed, that is an ImportError.
     """

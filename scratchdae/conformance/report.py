@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from scratchdae.conformance.array_files import in_json
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import Comparison, Difference
-from scratchdae.conformance.manifest import DTYPES, SPEC
+from scratchdae.conformance.manifest import DTYPES
 
 if TYPE_CHECKING:
     from scratchdae.conformance.explainer import Explanation
@@ -79,6 +79,11 @@ class Report:
         supported = [result for result in self.results if result.supported]
         return bool(supported) and all(result.status == AGREES for result in supported)
 
+    @property
+    def specs(self) -> tuple[int, ...]:
+        """Return the versions of the cases that were asked."""
+        return versions(result.case for result in self.results)
+
     def count(self, status: str) -> int:
         """Count the results that have one of `STATUSES`."""
         return sum(result.status == status for result in self.results)
@@ -93,7 +98,7 @@ class Report:
     def as_json(self) -> dict[str, Any]:
         """Describe the report, ready for JSON; what that has no number for is the word NaN, Infinity or -Infinity."""
         return {
-            "spec": SPEC,
+            "spec": self.specs[0] if len(self.specs) == 1 else list(self.specs),
             "adapter": plain(self.name),
             "dtype": self.dtype,
             "tolerances": {plain(name): value for name, value in self.tolerances.items()},
@@ -107,14 +112,31 @@ class Report:
         width = case_width(result.case for result in self.results)
         supported = self.results if self.count(UNSUPPORTED) < len(self.results) else ()
         rows = [line for result in supported for line in row(result, width)]
-        parts = [*heading(self.name, self.dtype, self.tolerances), "", *rows, *explanations(self), "", *summary(self)]
+        parts = [
+            *heading(self.name, self.dtype, self.tolerances, self.specs),
+            "",
+            *rows,
+            *explanations(self),
+            "",
+            *summary(self),
+        ]
         return "\n".join(parts)
 
 
-def heading(name: str, dtype: str, tolerances: Mapping[str, float]) -> list[str]:
+def heading(name: str, dtype: str, tolerances: Mapping[str, float], specs: Iterable[int]) -> list[str]:
     """Say who answers, in lines for a terminal."""
     own = [f"tolerance  {plain(of)}: {relative:.3g}, set by the adapter" for of, relative in tolerances.items()]
-    return [f"adapter    {plain(name)}, {dtype}; cases of spec {SPEC}", *own]
+    return [f"adapter    {plain(name)}, {dtype}; cases of spec {in_words(specs)}", *own]
+
+
+def versions(cases: Iterable[Case]) -> tuple[int, ...]:
+    """Return the versions that there are among cases."""
+    return tuple(sorted({case.spec for case in cases}))
+
+
+def in_words(specs: Iterable[int]) -> str:
+    """Name versions: ``1``, or ``1 and 2``."""
+    return " and ".join(map(str, specs))
 
 
 def case_width(cases: Iterable[Case]) -> int:

@@ -8,7 +8,6 @@ from xml.etree import ElementTree as xml
 
 from scratchdae import atomic
 from scratchdae.conformance.badge import badge, table
-from scratchdae.conformance.manifest import SPEC
 from scratchdae.conformance.report import (
     AGREES,
     DISAGREES,
@@ -17,6 +16,7 @@ from scratchdae.conformance.report import (
     Report,
     Result,
     explained_together,
+    in_words,
     plain,
     verdict,
 )
@@ -43,7 +43,7 @@ def junit(report: Report) -> str:
     for group, results in report.by_group().items():
         suite = xml.SubElement(root, "testsuite", {"name": group, **_counts(results)})
         properties = xml.SubElement(suite, "properties")
-        about = {"adapter": report.name, "dtype": report.dtype, "spec": str(SPEC)}
+        about = {"adapter": report.name, "dtype": report.dtype, "spec": in_words(report.specs)}
         about |= {f"tolerance of {name}": f"{value:.3g}" for name, value in report.tolerances.items()}
         for name, value in about.items():
             xml.SubElement(properties, "property", name=plain(name), value=plain(value))
@@ -61,7 +61,7 @@ def junit(report: Report) -> str:
 def markdown(report: Report) -> str:
     """Write a report as Markdown, with a table of all cases and the explanations below it."""
     lines = [f"# Conformance of {_escaped(plain(report.name))}", ""]
-    lines += [f"{report.dtype}, cases of spec {SPEC}. **{verdict(report)}.**", ""]
+    lines += [f"{report.dtype}, cases of spec {in_words(report.specs)}. **{verdict(report)}.**", ""]
     for name, value in report.tolerances.items():
         lines += [f"- tolerance of {_escaped(plain(name))}: {value:.3g}, set by the adapter"]
     lines += [""] if report.tolerances else []

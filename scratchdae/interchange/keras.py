@@ -1,94 +1,89 @@
-"""Networks of Keras made of ours, and read layer by layer: images, kernels, gates and biases are laid out alike.
+"""Networks of Keras made of ours, and read layer by layer: images, kernels and most gates are laid out alike.
 
-Keras computes tanh, and with it an LSTM, in float32 even where ``floatx`` is float64: there the outputs agree to 1e-6.
+Where they differ: a GRU has its gates in the order z r h there, and with the reset after two rows of biases, of which
+it adds those of z and r; batch normalisation is exact in evaluation, and in training its ``momentum`` is our decay rate
+and its running variance Keras' own, biased. Keras computes tanh and batch normalisation, on some backends, in float32
+even where ``floatx`` is float64: what is made here in float64 has others, and what Keras has made agrees to 1e-6.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import numpy as np
 
 from scratchdae import layers
-from scratchdae.arguments import Array, instance, precision
-from scratchdae.interchange.torch_modules import Model, dtype_of, params_of, stack
-from scratchdae.layers import (
-    LSTM,
-    AveragePool2D,
-    Conv2D,
-    Conv2DTranspose,
-    Dense,
-    Flatten,
-    Layer,
-    MaxPool2D,
-    RepeatVector,
-    Reshape,
-    UpSampling2D,
+from scratchdae.arguments import Array, Params, instance, precision
+from scratchdae.interchange.keras_gradients import loss_and_grads as loss_and_grads
+from scratchdae.interchange.keras_own import (
+    DoubleBatchNormalization,
+    TiedAutoencoder,
+    TiedDense,
+    double_tanh,
+    gelu_tanh,
 )
+from scratchdae.interchange.keras_reading import READ, read, swapped
+from scratchdae.interchange.torch_modules import Model, dtype_of, params_of, stack
+from scratchdae.layers import Layer
 from scratchdae.models.denoising_autoencoder import DenoisingAutoencoder
 from scratchdae.models.sequential import Sequential
 
 _REFUSED = "network cannot be carried over"
 
 
-@keras.saving.register_keras_serializable("scratchdae")  # type: ignore[untyped-decorator]
-def gelu_tanh(x: Any) -> Any:
-    """Apply the approximation of the Gaussian error linear unit, which Keras has as an argument alone."""
-    return keras.activations.gelu(x, approximate=True)
-
-
-@keras.saving.register_keras_serializable("scratchdae")
-class TiedAutoencoder(keras.layers.Layer):  # type: ignore[misc]
-    """An autoencoder whose decoder has the encoder's kernel, transposed; it is one weight."""
-
-    def __init__(self, n_hidden: int, output: str = "sigmoid", **options: Any) -> None:
-        super().__init__(**options)
-        self.n_hidden, self.output_kind = n_hidden, output
-
-    def build(self, input_shape: Any) -> None:
-        """Make the weights: kernel (D, H), bias (H,), decoder_bias (D,)."""
-        n_visible = input_shape[-1]
-        shapes = {"kernel": (n_visible, self.n_hidden), "bias": (self.n_hidden,), "decoder_bias": (n_visible,)}
-        for name, shape in shapes.items():
-            start = "glorot_uniform" if name == "kernel" else "zeros"
-            setattr(self, name, self.add_weight(shape=shape, initializer=start, name=name))
-
-    def call(self, x: Any) -> Any:
-        """Return the reconstruction (B, D)."""
-        y = keras.ops.sigmoid(keras.ops.matmul(x, self.kernel) + self.bias)
-        a = keras.ops.matmul(y, keras.ops.transpose(self.kernel)) + self.decoder_bias
-        return a if self.output_kind == "linear" else keras.ops.sigmoid(a)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return what a file of the network holds."""
-        return {**super().get_config(), "n_hidden": self.n_hidden, "output": self.output_kind}
-
-
 def to_keras(model: Model) -> Any:
     """Make a network of a model, as `scratchdae.interchange.to_keras` says."""
-    made: list[tuple[Any, tuple[str, ...]]] = []
+    made: list[tuple[Any, list[Array]]] = []
     params = params_of(model)
     dtype = dtype_of(model)
     if isinstance(model, DenoisingAutoencoder):
         shape: tuple[int, ...] = (model.n_visible,)
         activation = "linear" if model.options["output"] == "linear" else "sigmoid"
         if model.tied:
-            made = [(TiedAutoencoder(model.n_hidden, model.options["output"], dtype=dtype), ("W", "b", "b_prime"))]
+            made = [(TiedAutoencoder(model.n_hidden, model.options["output"], dtype=dtype), [*params.values()])]
         else:
-            made = [(keras.layers.Dense(model.n_hidden, "sigmoid", dtype=dtype), ("W", "b"))]
-            made += [(keras.layers.Dense(model.n_visible, activation, dtype=dtype), ("W_prime", "b_prime"))]
+            hidden = keras.layers.Dense(model.n_hidden, "sigmoid", dtype=dtype)
+            made = [(hidden, [params["W"], params["b"]])]
+            visible = keras.layers.Dense(model.n_visible, activation, dtype=dtype)
+            made += [(visible, [params["W_prime"], params["b_prime"]])]
     elif isinstance(model, Sequential):
         shape = model.shapes[0]
         for name, layer in zip(model.names, model.layers, strict=True):
-            made.append((_make(name, layer, dtype), tuple(key for key in params if key.startswith(f"{name}."))))
+            if isinstance(layer, layers.TiedDense):
+                one: Any = TiedDense(made[layer.tied_to][0], dtype=dtype, name=name)
+            else:
+                one = _make(name, layer, dtype)
+            made.append((one, _arrays(layer, model.own(params, name))))
     else:
         shape = (stack(model)[0].n_visible,)
-        for k, one in enumerate(stack(model), start=1):
-            made.append((keras.layers.Dense(one.n_hidden, "sigmoid", dtype=dtype), (f"layer_{k}.W", f"layer_{k}.b")))
+        for k, encoder in enumerate(stack(model), start=1):
+            weights = [params[f"layer_{k}.{key}"] for key in ("W", "b")]
+            made.append((keras.layers.Dense(encoder.n_hidden, "sigmoid", dtype=dtype), weights))
     network = keras.Sequential([keras.Input(shape, dtype=dtype), *(layer for layer, _ in made)])
-    for layer, names in made:
-        layer.set_weights([params[name] for name in names])
+    for layer, arrays in made:
+        if isinstance(layer, TiedDense):
+            layer.bias.assign(arrays[0])
+        else:
+            layer.set_weights(arrays)
     return network
+
+
+def _arrays(layer: Layer, own: Params) -> list[Array]:
+    """Return the arrays of a layer as Keras has them."""
+    if not isinstance(layer, layers.GRU):
+        return list(own.values())
+    W, U, b = (swapped(own[name]) for name in ("W", "U", "b"))
+    if layer.reset == "before":
+        return [W, U, b]
+    second = np.append(np.zeros(2 * layer.units, b.dtype), own["b_U"])
+    return [W, U, np.stack([b, second])]
+
+
+def _activation(name: str, dtype: str) -> Any:
+    """Return an activation by our name, and tanh in the precision that it is for."""
+    if name == "tanh" and dtype == "float64":
+        return double_tanh
+    return "linear" if name == "identity" else name
 
 
 def _make(name: str, layer: Layer, dtype: str) -> Any:
@@ -99,8 +94,14 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
         case layers.GELU():
             return k.Activation("gelu" if layer.approximate == "none" else gelu_tanh, **options)
         case layers.Identity() | layers.Sigmoid() | layers.Tanh() | layers.ReLU() | layers.Softplus() | layers.SiLU():
-            kind = type(layer).__name__.lower()
-            return k.Activation("linear" if kind == "identity" else kind, **options)
+            return k.Activation(_activation(type(layer).__name__.lower(), dtype), **options)
+        case layers.Softmax():
+            return k.Softmax(axis=-1, **options)
+        case layers.L1Activity():
+            return k.ActivityRegularization(l1=layer.weight, **options)
+        case layers.BatchNorm():
+            kind = DoubleBatchNormalization if dtype == "float64" else k.BatchNormalization
+            return kind(momentum=layer.decay_rate, epsilon=layer.eps, **options)
         case layers.LeakyReLU():
             return k.LeakyReLU(negative_slope=layer.slope, **options)
         case layers.ELU():
@@ -109,27 +110,33 @@ def _make(name: str, layer: Layer, dtype: str) -> Any:
             return k.Dropout(layer.rate, **options)
         case layers.GaussianNoise():
             return k.GaussianNoise(layer.std, **options)
-        case Dense():
+        case layers.Dense():
             return k.Dense(layer.units, **options)
-        case LSTM():
-            activation = "linear" if layer.activation == "identity" else layer.activation
-            more = {"activation": activation, "return_sequences": layer.return_sequences}
-            return k.LSTM(layer.units, **more, **options)
-        case RepeatVector():
+        case layers.LSTM() | layers.GRU():
+            options |= {"activation": _activation(layer.activation, dtype), "return_sequences": layer.return_sequences}
+            if isinstance(layer, layers.GRU):
+                return k.GRU(layer.units, reset_after=layer.reset == "after", **options)
+            return k.LSTM(layer.units, **options)
+        case layers.RepeatVector():
             return k.RepeatVector(layer.n, **options)
-        case Reshape():
+        case layers.Reshape():
             return k.Reshape(layer.shape, **options)
-        case Flatten():
+        case layers.Flatten():
             return k.Flatten(data_format="channels_last", **options)
-        case UpSampling2D():
+        case layers.UpSampling2D():
             return k.UpSampling2D(layer.factor, data_format="channels_last", **options)
-        case Conv2D() | Conv2DTranspose():
+        case layers.Conv1D() | layers.Conv1DTranspose() | layers.Conv2D() | layers.Conv2DTranspose():
             options |= {"strides": layer.stride, "padding": layer.padding, "data_format": "channels_last"}
             return getattr(k, type(layer).__name__)(layer.filters, layer.kernel, **options)
-        case MaxPool2D() | AveragePool2D():
+        case layers.MaxPool2D() | layers.AveragePool2D():
             options |= {"strides": layer.stride, "padding": layer.padding, "data_format": "channels_last"}
             return getattr(k, type(layer).__name__.replace("Pool", "Pooling"))(layer.pool, **options)
     raise ValueError(f"model cannot be carried over to Keras: {name}: {layer}")
+
+
+def runner(network: Any) -> Callable[[Array], Array]:
+    """Return what gives the outputs of a network."""
+    return lambda x: _array(network(x, training=False) if network._call_has_training_arg else network(x))
 
 
 def from_keras(network: Any, loss: str, reduction: str) -> Sequential | DenoisingAutoencoder:
@@ -148,18 +155,18 @@ def from_keras(network: Any, loss: str, reduction: str) -> Sequential | Denoisin
         return DenoisingAutoencoder.from_config(
             config, dict(zip(("W", "b", "b_prime"), map(_array, one.weights), strict=True))
         )
-    unknown = [f"{path}: {type(one).__name__}" for path, one in chain if type(one).__name__ not in _READ]
+    unknown = [f"{path}: {type(one).__name__}" for path, one in chain if type(one).__name__ not in READ]
     if unknown:
         raise ValueError(f"{_REFUSED}: {', '.join(unknown)}")
     found: list[Layer] = []
-    weights: list[list[Array]] = []
+    holders: list[Any] = []  # who has the arrays of each; None of an activation
     for path, one in chain:
         try:
-            own = list(_read(one))
+            own = list(read(one, holders))
         except ValueError as error:
             raise ValueError(f"{_REFUSED}: {path}: {type(one).__name__}: {error}") from None
         found += own
-        weights += [[_array(w) for w in one.weights], *[[] for _ in own[1:]]]
+        holders += [one, *[None for _ in own[1:]]]
     shape = tuple(network.input_shape[1:])
     if None in shape:
         raise ValueError(f"network must have an input of a fixed shape, found {network.input_shape}")
@@ -168,11 +175,36 @@ def from_keras(network: Any, loss: str, reduction: str) -> Sequential | Denoisin
         output_shape = layer.output_shape(output_shape)
     options = {"loss": loss, "reduction": reduction, "dtype": dtype, "output_shape": output_shape}
     model = Sequential(found, shape, rng, **options)
-    for name, arrays in zip(model.names, weights, strict=True):
+    for name, layer, one in zip(model.names, found, holders, strict=True):
+        given = {} if one is None else _given(layer, one)
         for key, value in model.own(model.params, name).items():  # a bias that the layer lacks is zero
-            given = arrays.pop(0) if arrays else np.zeros_like(value)
-            model.params[f"{name}.{key}"] = given
+            model.params[f"{name}.{key}"] = given.get(
+                key, np.ones_like(value) if key == "gamma" else np.zeros_like(value)
+            )
     return model
+
+
+def _given(layer: Layer, one: Any) -> Params:
+    """Return the arrays of a layer of Keras under our names and in our layout."""
+    if isinstance(layer, layers.BatchNorm):
+        names = {"gamma": "gamma", "beta": "beta", "running_mean": "moving_mean", "running_variance": "moving_variance"}
+        held = {here: getattr(one, there) for here, there in names.items()}
+        return {here: _array(weight) for here, weight in held.items() if weight is not None}
+    if isinstance(layer, layers.TiedDense):
+        return {"b": _array(one.bias)}
+    found = dict(
+        zip(
+            ("W", "U", "b") if isinstance(layer, layers.LSTM | layers.GRU) else ("W", "b"),
+            map(_array, one.weights),
+            strict=False,
+        )
+    )
+    if isinstance(layer, layers.GRU):
+        found = {name: swapped(value) for name, value in found.items()}
+        if layer.reset == "after" and "b" in found:
+            H, (first, second) = layer.units, found["b"]
+            found |= {"b": first + np.append(second[: 2 * H], np.zeros(H, first.dtype)), "b_U": second[2 * H :]}
+    return found
 
 
 def _array(weight: Any) -> Array:
@@ -198,79 +230,3 @@ def _chain(network: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield from _chain(layer, f"{path}/")
         else:
             yield path, layer
-
-
-_OPTIONS = {  # what must be so, where a layer has it
-    "data_format": "channels_last", "groups": 1, "output_padding": None, "go_backwards": False, "return_state": False,
-    "stateful": False, "interpolation": "nearest", "max_value": None, "threshold": 0, "dropout": 0,
-    "recurrent_dropout": 0, "axis": None,
-}  # fmt: skip
-_ACTIVATIONS: dict[str, Layer | None] = {
-    "linear": None, "relu": layers.ReLU(), "sigmoid": layers.Sigmoid(), "tanh": layers.Tanh(), "elu": layers.ELU(),
-    "gelu": layers.GELU(), "softplus": layers.Softplus(), "leaky_relu": layers.LeakyReLU(0.2),
-    "gelu_tanh": layers.GELU("tanh"), "silu": layers.SiLU(),
-}  # fmt: skip
-_READ = (
-    "Dense", "TimeDistributed", "Conv2D", "Conv2DTranspose", "MaxPooling2D", "AveragePooling2D", "UpSampling2D",
-    "Flatten", "Reshape", "RepeatVector", "Dropout", "GaussianNoise", "LSTM", "Activation", "ReLU", "LeakyReLU", "ELU",
-    "Identity",
-)  # fmt: skip
-
-
-def _read(one: Any) -> Iterator[Layer]:
-    """Yield our layers for one of Keras: itself, and its activation."""
-    kind = type(one).__name__
-    if kind == "TimeDistributed":
-        if not isinstance(one.layer, keras.layers.Dense):
-            raise ValueError(f"of {type(one.layer).__name__}, not of Dense")
-        yield from _read(one.layer)
-        return
-    for name, wanted in _OPTIONS.items():
-        if getattr(one, name, wanted) != wanted:
-            raise ValueError(f"{name}={getattr(one, name)!r}")
-    if any(n != 1 for n in np.ravel(getattr(one, "dilation_rate", 1))):
-        raise ValueError(f"dilation_rate={one.dilation_rate}")
-    activation = getattr(getattr(one, "activation", None), "__name__", "linear")
-    if kind == "LSTM":
-        if one.recurrent_activation.__name__ != "sigmoid":
-            raise ValueError(f"recurrent_activation={one.recurrent_activation.__name__!r}")
-        yield LSTM(one.units, one.return_sequences, "identity" if activation == "linear" else activation)
-        return
-    if activation not in _ACTIVATIONS:
-        raise ValueError(f"activation={activation!r}")
-    match kind:
-        case "Dense":
-            yield Dense(one.units)
-        case "Conv2D" | "Conv2DTranspose":
-            kernel, stride = tuple(one.kernel_size), tuple(one.strides)
-            yield getattr(layers, kind)(one.filters, kernel, stride, one.padding)
-        case "MaxPooling2D" | "AveragePooling2D":
-            pool, stride = tuple(one.pool_size), tuple(one.strides)
-            yield getattr(layers, kind.replace("Pooling", "Pool"))(pool, stride, one.padding)
-        case "UpSampling2D":
-            yield UpSampling2D(tuple(one.size))
-        case "Flatten":
-            yield Flatten()
-        case "Reshape":
-            yield Reshape(tuple(one.output.shape[1:]))
-        case "RepeatVector":
-            yield RepeatVector(one.n)
-        case "Dropout" if one.noise_shape is None:
-            yield layers.Dropout(one.rate)
-        case "GaussianNoise":
-            yield layers.GaussianNoise(one.stddev)
-        case "LeakyReLU":
-            yield layers.LeakyReLU(float(one.negative_slope))
-        case "ReLU":
-            yield layers.LeakyReLU(float(one.negative_slope)) if one.negative_slope else layers.ReLU()
-        case "ELU":
-            yield layers.ELU(float(one.alpha))
-        case "Activation" | "Identity" if activation == "linear":
-            yield layers.Identity()
-        case "Activation":
-            pass
-        case _:
-            raise ValueError("its options")
-    last = _ACTIVATIONS[activation]
-    if last is not None:
-        yield last

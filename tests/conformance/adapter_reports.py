@@ -6,17 +6,16 @@ from collections import defaultdict
 from functools import cache
 from pathlib import Path
 
-from scratchdae.conformance import check
-from scratchdae.conformance.adapter import OPERATIONS
+from scratchdae.conformance import check, load_cases
 from scratchdae.conformance.named import Named
 
-ALL = set(OPERATIONS)
+ALL = {case.operation for case in load_cases(spec=1)}
 
 
 @cache
-def report(name, dtype, groups=None):
-    """Hold an adapter to all cases or some groups, once for all tests of a process."""
-    return check(Named(name, dtype), groups=groups, explain=False)
+def report(name, dtype, groups=None, spec=1):
+    """Hold an adapter to the cases of a version or some groups of it, once for all tests of a process."""
+    return check(Named(name, dtype), load_cases(groups=groups, spec=spec), explain=False)
 
 
 def disagreements(report):

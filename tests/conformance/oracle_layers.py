@@ -6,7 +6,9 @@ import numpy as np
 from mpmath import mpf
 from oracle_functions import ACTIVATIONS, sigmoid
 from oracle_numbers import Number, differentiate, gradients, numbers, value
+from oracle_second_layers import SECOND
 
+LEAVES = ("x", "W", "b", "U", "b_U", "h0", "c0", "gamma", "beta", "v", "g")  # what has a gradient
 ELEMENTWISE = {
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
@@ -17,14 +19,14 @@ ELEMENTWISE = {
 
 
 def layer(inputs, conventions):
-    leaves = {name: numbers(inputs[name]) for name in ("x", "W", "b", "U", "h0", "c0") if name in inputs}
+    leaves = {name: numbers(inputs[name]) for name in LEAVES if name in inputs}
     kind = conventions["layer"]
     if kind in ELEMENTWISE:
         found = {"output": ACTIVATIONS[ELEMENTWISE[kind]](leaves["x"], conventions.get("slope"))}
     else:
         found = LAYERS[kind](leaves, inputs, conventions)
     differentiate(found["output"], inputs["d_output"])
-    names = {"x": "d_input"} | {name: f"d{name}" for name in ("W", "b", "U", "h0", "c0")}
+    names = {name: f"d{name}" for name in LEAVES} | {"x": "d_input"}
     return found | {names[name]: gradients(leaf) for name, leaf in leaves.items()}
 
 
@@ -147,7 +149,7 @@ def lstm(leaves, _, conventions):
     return {"output": output, "gates": gates, "c": cells}
 
 
-LAYERS = {
+LAYERS = SECOND | {
     "Dense": dense,
     "Conv2D": conv,
     "Conv2DTranspose": conv_transpose,

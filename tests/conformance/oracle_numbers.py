@@ -66,7 +66,17 @@ def _log1p(x):  # 1 + x would lose an x below 1e-50
     return Number(mp.log1p(x.value), (x, 1 / (1 + x.value)))
 
 
-exp, log, log1p = (np.frompyfunc(function, 1, 1) for function in (_exp, _log, _log1p))
+def _sqrt(x):
+    return Number(mp.sqrt(x.value), (x, 1 / (2 * mp.sqrt(x.value))))
+
+
+def _normal_cdf(x):
+    return Number(mp.erfc(-x.value / mp.sqrt(2)) / 2, (x, mp.exp(-(x.value**2) / 2) / mp.sqrt(2 * mp.pi)))
+
+
+exp, log, log1p, sqrt, normal_cdf = (
+    np.frompyfunc(function, 1, 1) for function in (_exp, _log, _log1p, _sqrt, _normal_cdf)
+)
 
 
 def differentiate(outputs, seeds=1):

@@ -102,7 +102,53 @@ def keras_adam(p, grads, lrs, o):
         yield p
 
 
+def adagrad(p, grads, lrs, o):
+    total = o["initial"]
+    for g, lr in zip(grads, lrs, strict=True):
+        g, p = decayed(g, p, lr, o)
+        total = total + g * g
+        inside = o["epsilon"] == "inside"
+        p = p - lr * g / (mp.sqrt(total + o["eps"]) if inside else mp.sqrt(total) + o["eps"])
+        yield p
+
+
+def adadelta(p, grads, lrs, o):
+    square, step = mpf(0), mpf(0)
+    for g, lr in zip(grads, lrs, strict=True):
+        g, p = decayed(g, p, lr, o)
+        square = o["decay_rate"] * square + (1 - o["decay_rate"]) * g * g
+        delta = mp.sqrt(step + o["eps"]) / mp.sqrt(square + o["eps"]) * g
+        step = o["decay_rate"] * step + (1 - o["decay_rate"]) * delta * delta
+        p = p - lr * delta
+        yield p
+
+
+def nadam(p, grads, lrs, o):
+    """Dozat's rule with the beta1 of each step, as PyTorch and Keras have it, or with the same always, as optax."""
+
+    def beta1(t):
+        return o["beta1"] * (1 - mpf(0.5) * mpf(0.96) ** (t * o["momentum_decay"])) if o["scheduled"] else o["beta1"]
+
+    m, v, product = mpf(0), mpf(0), mpf(1)
+    for t, (g, lr) in enumerate(zip(grads, lrs, strict=True), start=1):
+        now, following = beta1(t), beta1(t + 1)
+        product = product * now
+        m = o["beta1"] * m + (1 - o["beta1"]) * g
+        v = o["beta2"] * v + (1 - o["beta2"]) * g * g
+        step = following * m / (1 - product * following) + (1 - now) * g / (1 - product)
+        p = p - lr * step / (mp.sqrt(v / (1 - o["beta2"] ** t)) + o["eps"])
+        yield p
+
+
+def decayed(g, p, lr, o):
+    """Decay by the gradient, or the parameter itself."""
+    if o["decay"] == "gradient":
+        return g + o["weight_decay"] * p, p
+    return g, p - lr * o["weight_decay"] * p
+
+
 RULES = {
+    **{(rule.__name__, name): rule for rule in (adagrad, adadelta, nadam) for name in ("torch", "optax", "keras")},
     ("sgd", "none"): torch_sgd,
     ("sgd", "torch"): torch_sgd,
     ("sgd", "optax"): optax_sgd,

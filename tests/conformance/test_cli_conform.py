@@ -127,7 +127,7 @@ def test_export_writes_what_is_expected_only_if_asked(tiny):
 MISUSES = {
     "run": "one of the arguments --adapter --exec is required",
     "run --adapter torch --exec x": "not allowed with argument",
-    "run --adapter nothing": "one of reference, numba, torch, jax, keras, or module:object, found 'nothing'",
+    "run --adapter nothing": "keras, tinygrad, flax, or module:object, found 'nothing'",
     "run --adapter :x": "adapter must be one of",
     "run --adapter json:nothing": "adapter must be an object of json, found no nothing there",
     "run --adapter no_such_module:x": "the adapter no_such_module:x needs no_such_module, which is not installed",

@@ -7,7 +7,7 @@ from oracle_optimizers import RULES
 from scratchdae.conformance import load_cases
 from scratchdae.conformance.comparison import compare
 
-CASES = load_cases()
+CASES = load_cases(spec=1)
 OTHER = {
     "reduction": {"paper": "mean", "mean": "paper"},
     "loss": {"cross_entropy": "squared_error", "squared_error": "cross_entropy", "absolute_error": "huber"},

@@ -12,7 +12,7 @@ from scratchdae.conformance.case import load_cases
 from scratchdae.conformance.explainer import ACCOUNTS, explain
 from scratchdae.conformance.explainer.target import Target
 
-CASES = {case.name: case for case in load_cases()}
+CASES = {case.name: case for case in load_cases(spec=1)}
 
 
 @pytest.mark.parametrize("right", right_answers.RIGHT, ids=lambda right: right.id)

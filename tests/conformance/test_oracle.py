@@ -8,7 +8,7 @@ from oracle_numbers import Number, differentiate, exp, log1p, nearest, numbers, 
 
 from scratchdae.conformance import load_cases
 
-CASES = load_cases()
+CASES = load_cases(spec=1)
 
 
 @pytest.mark.parametrize("case", CASES, ids=[case.id for case in CASES])

@@ -12,7 +12,7 @@ from scratchdae.conformance import load_cases
 from scratchdae.conformance.case import cases_root
 from scratchdae.layers import LAYERS
 
-CASES = load_cases()
+CASES = load_cases(spec=1)
 CHAPTERS = Path(__file__).parents[2] / "chapters"
 
 

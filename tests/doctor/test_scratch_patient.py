@@ -15,7 +15,7 @@ from scratchdae.doctor.patients.scratch import patient_of
 from scratchdae.doctor.patients.scratch_run import optimizer_of, patient_of_run
 from scratchdae.doctor.remedies import REMEDIES
 from scratchdae.layers import Conv2D, Dense, Dropout, GaussianNoise, MaxPool2D, ReLU, Sigmoid, Tanh, UpSampling2D
-from scratchdae.optimizers import SGD, Adam, Clipped
+from scratchdae.optimizers import SGD, Adadelta, Adam, Clipped
 from scratchdae.schedules import Linear
 from scratchdae.training import Training
 from scratchdae.training.generators import streams
@@ -201,7 +201,9 @@ def test_data_that_cannot_be_found_again_are_asked_for(tmp_path):
         patient_of_run(tmp_path / "nowhere")
 
 
-@pytest.mark.parametrize("rule", [SGD(momentum=0.9), Adam(), Clipped(SGD(), max_norm=1.0)], ids=str)
+@pytest.mark.parametrize(
+    "rule", [SGD(momentum=0.9), Adam(), Adadelta.of("keras"), Clipped(SGD(), max_norm=1.0)], ids=str
+)
 def test_an_update_rule_is_read_from_the_form_in_which_it_prints(rule):
     assert optimizer_of(str(rule)) == rule
 

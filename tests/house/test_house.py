@@ -17,8 +17,8 @@ PACKAGE = ROOT / "scratchdae"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-MOST = {"doctor": 8_500, "conformance": 8_500, "interchange": 1_300, "exercises": 3_400, "book": 1_000}
-REST = 25_500  # lines of all else
+MOST = {"doctor": 8_500, "conformance": 10_000, "interchange": 2_000, "exercises": 3_900, "book": 1_400}
+REST = 25_700  # lines of all else
 
 
 def test_the_package_is_within_its_budget():

@@ -11,8 +11,12 @@ from layer_table import ROWS
 
 from scratchdae import Sequential
 from scratchdae.layers import (
+    GRU,
     LSTM,
     AveragePool2D,
+    BatchNorm,
+    Conv1D,
+    Conv1DTranspose,
     Conv2D,
     Conv2DTranspose,
     Dense,
@@ -24,6 +28,7 @@ from scratchdae.layers import (
     RepeatVector,
     Reshape,
     Sigmoid,
+    Softmax,
     Tanh,
     TiedDense,
     UpSampling2D,
@@ -45,17 +50,17 @@ def build(layers, shape, dtype="float64", seed=0, **options):
     return network
 
 
-CARRIED = {
-    "Conv2D", "Conv2DTranspose", "Dense", "Dropout", "ELU", "Flatten", "GELU", "GaussianNoise", "Identity", "LSTM",
-    "LeakyReLU", "MaxPool2D", "AveragePool2D", "ReLU", "RepeatVector", "Reshape", "SiLU", "Sigmoid", "Softplus",
-    "Tanh", "UpSampling2D",
-}  # fmt: skip
-ROWS_CARRIED = [row for row in ROWS if type(row.examples[0]).__name__ in CARRIED]
-EACH = [(layer, shape) for row in ROWS_CARRIED for layer in row.examples for shape in row.shapes]
-OTHERS = [([row.examples[0]], row.shapes[0]) for row in ROWS if type(row.examples[0]).__name__ not in CARRIED]
-OTHERS = [one for one in OTHERS if not isinstance(one[0][0], TiedDense | Dense)] + [
-    ([Dense(4), Sigmoid(), TiedDense(6, 0)], (6,))
+# What neither framework has, or Keras alone.
+REFUSED = {"ContractiveDense", "KLSparsity", "L1Activity"}
+ROWS_CARRIED = [row for row in ROWS if type(row.examples[0]).__name__ not in REFUSED]
+EACH = [
+    (layer, shape)
+    for row in ROWS_CARRIED
+    for layer in row.examples
+    for shape in row.shapes
+    if not isinstance(layer, TiedDense)  # it needs a partner: see the chains
 ]
+OTHERS = [([row.examples[0]], row.shapes[0]) for row in ROWS if row not in ROWS_CARRIED]
 CHAINS = {
     "flattened": ([Conv2D(3), ReLU(), MaxPool2D(), Flatten(), Dropout(0.3), Dense(5)], (6, 4, 2)),
     "flattened and back": ([Flatten(), Dense(7), Tanh(), Dense(24), ReLU(), Reshape((4, 3, 2)), Conv2D(2)], (3, 4, 2)),
@@ -72,7 +77,33 @@ CHAINS = {
     "poolings": ([MaxPool2D(3, 2, "same"), AveragePool2D(2, 2, "same"), UpSampling2D((2, 3))], (9, 7, 2)),
     "sequences": ([LSTM(4, True), LSTM(3), RepeatVector(5), LSTM(4, True), Dense(2)], (5, 2)),
     "dense": ([Dense(5), LeakyReLU(0.1), Dense(3), Dense(6)], (6,)),
+    "gated": ([GRU(4, True), GRU(3), RepeatVector(5), GRU(4, True), Dense(2)], (5, 2)),
+    "normalised": (
+        [Conv2D(3), BatchNorm(), ReLU(), Flatten(), BatchNorm.of("keras"), Dense(24), BatchNorm(), ReLU(),
+         Reshape((4, 3, 2)), BatchNorm(0.5), Conv2D(1)],
+        (3, 4, 2),
+    ),
+    "chosen": ([Conv2D(3), Softmax(), Flatten(), Softmax(), Dense(4), Softmax()], (3, 4, 2)),
+    "along": ([Conv1D(3, 3, 2), BatchNorm(), ReLU(), Conv1DTranspose(2, 4, 2)], (6, 2)),
+    "along, flattened and back": (
+        [Conv1D(3), Flatten(), BatchNorm(), Dense(5), Dense(12), Softmax(), Reshape((6, 2)), Conv1D(2)], (6, 2),
+    ),
+    "along, turned": ([Conv1D(3), BatchNorm(), Softmax(), GRU(4, True), BatchNorm(), Conv1D(2)], (5, 2)),
+    "turned, along and back": ([LSTM(3, True), Softmax(), Conv1D(2, 3, 2), Dense(4)], (5, 2)),
+    "out as it came in": ([Tanh(), GRU(3, True), Conv1D(2)], (5, 2)),
+    "tied": (
+        [Dense(5), Sigmoid(), Dense(3), Tanh(), TiedDense(5, 2), Sigmoid(), TiedDense(6, 0), BatchNorm()], (6,),
+    ),
+    "tied to an image": (
+        [Conv2D(2), Flatten(), Dense(5), BatchNorm(), Sigmoid(), TiedDense(24, 2), BatchNorm(), Sigmoid(),
+         Reshape((3, 4, 2)), Conv2D(2)],
+        (3, 4, 2),
+    ),
+    "tied to another image": ([Flatten(), Dense(5), TiedDense(24, 1), Reshape((4, 3, 2)), Conv2D(1)], (3, 4, 2)),
+    "tied to what was an image": ([Conv2D(2), Flatten(), Dense(5), TiedDense(24, 2)], (3, 4, 2)),
+    "tied along": ([Dense(5), Tanh(), TiedDense(2, 0), Conv1D(2)], (6, 2)),
 }  # fmt: skip
+FIRST = {"along", "along, flattened and back", "along, turned"}  # sequences are (C, T) in PyTorch
 
 
 def examples(shape, dtype, seed=1, n=3):

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from carried_networks import CHAINS, EACH, OTHERS, build, close, examples
+from carried_networks import CHAINS, EACH, FIRST, OTHERS, build, close, examples
 from optional_packages import require
 
 torch = require("torch")
@@ -14,33 +14,48 @@ from torch.nn import functional as F  # noqa: E402
 
 import scratchdae  # noqa: E402
 from scratchdae import interchange  # noqa: E402
-from scratchdae.layers import GELU, LSTM, AveragePool2D, Dense, Flatten, MaxPool2D, Sigmoid  # noqa: E402
+from scratchdae.layers import (  # noqa: E402
+    GELU,
+    GRU,
+    LSTM,
+    AveragePool2D,
+    BatchNorm,
+    Conv1D,
+    Conv1DTranspose,
+    Dense,
+    Flatten,
+    MaxPool2D,
+    Sigmoid,
+    TiedDense,
+)  # fmt: skip
 from scratchdae.models import posted  # noqa: E402
 from scratchdae.models.stack import codes  # noqa: E402
 
 BOTH = pytest.mark.parametrize("dtype", ["float32", "float64"])
 
 
-def there(x):
-    """Examples as PyTorch has them."""
-    return torch.from_numpy(np.ascontiguousarray(np.moveaxis(x, -1, 1) if x.ndim == 4 else x))
+def there(x, first=False):
+    """Examples as PyTorch has them: images with the channels first, sequences too where they are convolved."""
+    return torch.from_numpy(
+        np.ascontiguousarray(np.moveaxis(x, -1, 1) if x.ndim == 4 or (first and x.ndim == 3) else x)
+    )
 
 
-def back(y):
+def back(y, first=False):
     y = y.detach().numpy()
-    return np.moveaxis(y, 1, -1) if y.ndim == 4 else y
+    return np.moveaxis(y, 1, -1) if y.ndim == 4 or (first and y.ndim == 3) else y
 
 
-def shape_there(shape):
-    return (shape[2], *shape[:2]) if len(shape) == 3 else shape
+def shape_there(shape, first=False):
+    return (shape[-1], *shape[:-1]) if len(shape) == 3 or (first and len(shape) == 2) else shape
 
 
-def both_ways(network, dtype):
+def both_ways(network, dtype, first=False):
     x = examples(network.shapes[0], dtype)
     module = interchange.to_torch(network)
     expected = network.predict(x)
-    close(back(module(there(x))), expected, dtype)
-    again = interchange.from_torch(module, shape_there(network.shapes[0]))
+    close(back(module(there(x, first)), first), expected, dtype)
+    again = interchange.from_torch(module, shape_there(network.shapes[0], first))
     if not network.params:  # a module without them says nothing of its precision
         again.dtype = network.dtype
     close(again.predict(x), expected, dtype)
@@ -48,11 +63,11 @@ def both_ways(network, dtype):
 
 
 def lacking(layer, shape):
-    """Whether PyTorch has no such layer: an LSTM of rectifiers, a pooling that wants a pixel more at one end alone."""
+    """Whether PyTorch has no such layer: an LSTM of rectifiers, a GRU whose reset comes before, some poolings."""
     same = getattr(layer, "padding", "") == "same" and isinstance(layer, MaxPool2D | AveragePool2D)
-    return getattr(layer, "activation", "tanh") != "tanh" or (
-        same and any(s == 1 and k % 2 == 0 for s, k in zip(layer.stride, layer.pool, strict=True))
-    )
+    if getattr(layer, "activation", "tanh") != "tanh" or getattr(layer, "reset", "after") != "after":
+        return True
+    return same and any(s == 1 and k % 2 == 0 for s, k in zip(layer.stride, layer.pool, strict=True))
 
 
 @BOTH
@@ -60,7 +75,7 @@ def lacking(layer, shape):
 def test_each_layer(layer, shape, dtype):
     network = build([layer], shape, dtype)
     if not lacking(layer, shape):
-        both_ways(network, dtype)
+        both_ways(network, dtype, isinstance(layer, BatchNorm | Conv1D | Conv1DTranspose))
         return
     with pytest.raises(ValueError, match=rf"cannot be carried over to PyTorch: {network.names[0]}: "):
         interchange.to_torch(network)
@@ -78,7 +93,7 @@ def test_layers_that_are_not_carried_over_are_named():
 def test_layers_beside_each_other(name, dtype):
     layers, shape = CHAINS[name]
     network = build(layers, shape, dtype)
-    module, again = both_ways(network, dtype)
+    module, again = both_ways(network, dtype, name in FIRST)
     if "no layer" not in name and "a sequence" not in name:
         assert [type(layer) for layer in again.layers] == [type(layer) for layer in layers]
     if name == "flattened":  # nothing but PyTorch's own layers
@@ -185,6 +200,49 @@ def test_both_biases_of_an_lstm_count():
     np.testing.assert_allclose(network.predict(np.ones((1, 4, 2))), expected, rtol=1e-12)
 
 
+def test_a_second_bias_of_a_gru_is_no_part_of_the_first():
+    """Those of r and z are added; that of n is multiplied by r."""
+    torch.manual_seed(0)
+    module, x = nn.Sequential(interchange.to_torch(build([GRU(3)], (4, 2)))[0]), examples((4, 2), "float64")
+    for name in ("bias_ih_l0", "bias_hh_l0"):
+        nn.init.normal_(getattr(module[0], name))
+    network = build([GRU(3)], (4, 2))
+    interchange.load_state_dict(network, module.state_dict())
+    close(network.predict(x), back(module(there(x))), "float64")
+    read = interchange.from_torch(module, (4, 2))
+    np.testing.assert_array_equal(read.params["gru_1.b_U"], network.params["gru_1.b_U"])
+    assert list(interchange.state_dict(network)) == list(module.state_dict())
+
+
+def test_running_statistics_and_their_convention(tmp_path):
+    """What each calls momentum; a file of PyTorch counts batches besides; a module without a scale."""
+    safetensors = require("safetensors.torch")
+    network = build([Dense(4), BatchNorm(0.8, 1e-3)], (3,), "float32")
+    module, x = interchange.to_torch(network), examples((3,), "float32")
+    assert (module[1].momentum, module[1].eps) == (0.2, 1e-3)
+    module.train()(there(x))  # (4) of the layer is PyTorch's
+    _, caches = network.forward(network.params, x, np.random.default_rng(0))
+    for there_, here in (("running_mean", "running_mean"), ("running_var", "running_variance")):
+        close(getattr(module[1], there_).numpy(), caches[1].statistics[here], "float32")
+    safetensors.save_file(module.state_dict(), tmp_path / "trained.safetensors")
+    interchange.load_safetensors(network, tmp_path / "trained.safetensors")
+    close(network.predict(x), back(module.eval()(there(x))), "float32")
+    again = interchange.from_torch(module)
+    assert again.layers[1] == BatchNorm(0.8, 1e-3)
+    module.load_state_dict({n: torch.from_numpy(a) for n, a in interchange.state_dict(again).items()})  # strictly
+    plain = nn.Sequential(nn.BatchNorm1d(3, affine=False)).eval()
+    close(interchange.from_torch(plain, (3,)).predict(x), back(plain(there(x))), "float32")
+
+
+def test_a_state_dict_of_ones_own_names_fits_in_its_order():
+    own, network = Parts(), build([Dense(4), Sigmoid(), Dense(6), Sigmoid()], (6,), "float32")
+    with pytest.raises(ValueError, match=r"encoder\.0\.weight \(4, 6\) has no place.* The shapes fit in their order"):
+        interchange.load_state_dict(network, own.state_dict())
+    found = dict(zip(interchange.state_dict(network), own.state_dict().values(), strict=True))
+    interchange.load_state_dict(network, found)
+    np.testing.assert_array_equal(network.params["dense_2.W"], own.decoder[0].weight.detach().numpy().T)
+
+
 def test_arrays_that_do_not_fit_are_named_with_their_shapes(tmp_path):
     network = build([Dense(2), Sigmoid(), Dense(3)], (3,))
     arrays = interchange.state_dict(network)
@@ -194,6 +252,11 @@ def test_arrays_that_do_not_fit_are_named_with_their_shapes(tmp_path):
         interchange.load_state_dict(network, arrays)
     for said in ("2.weight (3, 2) is missing", "decoder.weight (3, 2) has no place", "0.bias must be (2,), found (4,)"):
         assert said in str(error.value)
+    del network.params["dense_1.b"]
+    for use in (interchange.to_torch, interchange.state_dict, lambda model: interchange.load_state_dict(model, {})):
+        with pytest.raises(ValueError, match=r"the params of model must hold .*dense_1\.b"):
+            use(network)
+    network = build([Dense(2), Sigmoid(), Dense(3)], (3,))
     (tmp_path / "no.safetensors").write_bytes(b"text")
     with pytest.raises(ValueError, match="path must be a safetensors file"):
         interchange.load_safetensors(network, tmp_path / "no.safetensors")
@@ -252,6 +315,28 @@ def test_an_own_convolutional_module():
     both_ways(model, "float64")
 
 
+@pytest.mark.parametrize(("kernel", "stride", "padding"), [(3, 2, 1), (5, 2, 2), (3, 3, 1), ((3, 5), (2, 1), (1, 2))])
+@pytest.mark.parametrize("sides", [(12, 6), (11, 9)])
+def test_symmetric_padding_is_same_of_a_wider_kernel(kernel, stride, padding, sides):
+    """As in most convolutional autoencoders of PyTorch: on even sides `same` has its windows elsewhere."""
+    torch.manual_seed(0)
+    module, x = nn.Sequential(nn.Conv2d(2, 3, kernel, stride, padding)).double(), examples((*sides, 2), "float64")
+    model = interchange.from_torch(module, (2, *sides))
+    close(model.predict(x), back(module(there(x))), "float64")
+    assert model.layers[0].padding == "same"
+    if not isinstance(kernel, tuple) and stride == 2:
+        more = [int(side % 2 == 0) for side in sides]
+        assert model.layers[0].kernel == (kernel + more[0], kernel + more[1])
+        up = nn.Sequential(nn.ConvTranspose2d(2, 3, kernel, 2, padding, output_padding=1)).double()
+        model = interchange.from_torch(up, (2, *sides))
+        close(model.predict(x), back(up(there(x))), "float64")
+        along = nn.Sequential(
+            nn.Conv1d(2, 3, kernel, 2, padding), nn.ConvTranspose1d(3, 2, kernel, 2, padding, 1)
+        ).double()
+        model, x = interchange.from_torch(along, (2, sides[0])), x[:, :, 0]
+        close(model.predict(x), back(along(there(x, True)), True), "float64")
+
+
 class TiedByHand(nn.Module):
     def __init__(self, way, sigmoid):
         super().__init__()
@@ -273,6 +358,66 @@ def test_weights_tied_by_hand(way, sigmoid):
     assert isinstance(model, scratchdae.DenoisingAutoencoder)
     assert model.tied
     close(model.reconstruct(x), module(there(x)).detach().numpy(), "float64")
+
+
+class TiedDeep(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.first, self.second = nn.Linear(6, 5), nn.Linear(5, 3)
+        self.b, self.c = nn.Parameter(torch.randn(5)), nn.Parameter(torch.randn(6))
+
+    def forward(self, x):
+        h = torch.tanh(self.second(torch.tanh(self.first(x))))
+        h = torch.tanh(F.linear(h, self.second.weight.t(), self.b))
+        return torch.sigmoid(F.linear(h, self.first.weight.t(), bias=self.c))
+
+
+def test_weights_tied_by_hand_through_more_than_one_layer():
+    torch.manual_seed(0)
+    module, x = TiedDeep().double(), examples((6,), "float64")
+    model = interchange.from_torch(module)
+    close(model.predict(x), back(module(there(x))), "float64")
+    assert model.layers[4:7:2] == (TiedDense(5, 2), TiedDense(6, 0))
+    there_ = interchange.to_torch(model)
+    names = ["0.weight", "0.bias", "2.weight", "2.bias", "4.bias", "6.bias"]
+    assert list(there_.state_dict()) == names  # each matrix once
+    assert [tuple(p.shape) for p in there_.parameters()] == [tuple(p.shape) for p in (module.first.weight,
+        module.first.bias, module.second.weight, module.second.bias, module.b, module.c)]  # fmt: skip
+    twin = pickle.loads(pickle.dumps(there_))  # noqa: S301
+    assert twin[6].partner is twin[0]
+    layered = scratchdae.layer_statistics(TiedByHand("t", True), torch.rand(4, 6), torch.rand(4, 6))
+    assert [row.name for row in layered] == ["dense_1", "sigmoid_1", "tieddense_1", "sigmoid_2"]
+
+
+class Along(nn.Module):
+    """Sequences (T, C), turned for the convolutions and back."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru, self.out = nn.GRU(2, 4, batch_first=True), nn.GRU(4, 3, batch_first=True)
+        self.conv, self.norm = nn.Conv1d(4, 5, 3, padding="same"), nn.BatchNorm1d(5)
+        self.up = nn.ConvTranspose1d(5, 4, 2, stride=2)
+
+    def forward(self, x):
+        x, _ = self.gru(x)
+        x = F.softmax(self.norm(self.conv(x.transpose(1, 2))), dim=1)
+        _, h = self.out(self.up(x).permute(0, 2, 1))
+        return h.squeeze(0)
+
+
+def test_an_own_module_of_sequences():
+    torch.manual_seed(0)
+    module, x = Along().double().eval(), examples((6, 2), "float64")
+    nn.init.normal_(module.norm.running_mean)
+    model = interchange.from_torch(module, (6, 2))
+    close(model.predict(x), back(module(there(x))), "float64")
+    assert [type(layer).__name__ for layer in model.layers] == [
+        "GRU", "Conv1D", "BatchNorm", "Softmax", "Conv1DTranspose", "GRU",
+    ]  # fmt: skip
+    first = nn.Sequential(nn.Conv1d(2, 3, 3, padding=1), nn.ReLU(), nn.Conv1d(3, 2, 3, padding=1)).double()
+    found = scratchdae.layer_statistics(first, there(x, True), there(x, True))
+    network = interchange.from_torch(first, (2, 6))
+    assert str(found) == str(scratchdae.layer_statistics(network, x, x))
 
 
 def test_upsampling_by_a_function():
@@ -308,12 +453,20 @@ def test_own_names_take_the_weights_in_order():
 @pytest.mark.parametrize(
     ("module", "shape", "said"),
     [
-        (Parts(nn.BatchNorm1d(4)), (6,), r"cannot be carried over: encoder\.2: BatchNorm1d$"),
-        (Parts(nn.BatchNorm1d(4), nn.SELU()), (6,), r"encoder\.2: BatchNorm1d, encoder\.3: SELU$"),
-        (nn.Sequential(nn.Conv2d(1, 2, 3, stride=2, padding=1)), (1, 8, 8), r"0: Conv2d: kernel \(3, 3\), stride"),
+        (Parts(nn.LayerNorm(4)), (6,), r"cannot be carried over: encoder\.2: LayerNorm$"),
+        (Parts(nn.LayerNorm(4), nn.SELU()), (6,), r"encoder\.2: LayerNorm, encoder\.3: SELU$"),
+        (Parts(nn.BatchNorm1d(4, track_running_stats=False)), (6,), r"encoder\.2: BatchNorm1d: momentum=0.1, track_"),
+        (nn.Sequential(nn.BatchNorm2d(2, momentum=None)), (2, 4, 4), "0: BatchNorm2d: momentum=None"),
+        (nn.Sequential(nn.BatchNorm1d(2)), (2, 4, 4), "0: BatchNorm1d: examples"),
+        (nn.Sequential(nn.Softmax(2)), (2, 4, 4), "0: Softmax: dim=2, which is not that of the channels"),
+        (nn.Sequential(nn.Conv1d(1, 2, 3, stride=2, padding=2)), (1, 8), r"0: Conv1d: kernel \(3,\), stride \(2,\)"),
+        (nn.Sequential(nn.Conv1d(1, 2, 3), nn.Linear(6, 6)), (1, 8), r"1: Linear: it mixes the steps of a sequence"),
+        (nn.Sequential(nn.GRU(2, 3, batch_first=True)), (5, 2), "return what its last layer gives"),
+        (nn.Sequential(nn.Conv2d(1, 2, 3, padding=2)), (1, 8, 8), r"0: Conv2d: kernel \(3, 3\), stride"),
+        (nn.Sequential(nn.MaxPool2d(3, 2, 1)), (1, 8, 8), r"0: MaxPool2d: kernel 3, stride 2"),
         (nn.Sequential(nn.Conv2d(2, 2, 3, groups=2)), (2, 8, 8), "0: Conv2d: groups=2"),
         (nn.Sequential(nn.Conv2d(2, 2, 3, dilation=2)), (2, 8, 8), r"0: Conv2d: dilation=\(2, 2\)"),
-        (nn.Sequential(nn.ConvTranspose2d(2, 2, 3, 2, 1, 1)), (2, 8, 8), "0: ConvTranspose2d: "),
+        (nn.Sequential(nn.ConvTranspose2d(2, 2, 3, 2, 1)), (2, 8, 8), "0: ConvTranspose2d: "),
         (nn.Sequential(nn.Softplus(beta=2)), (3,), "0: Softplus: beta=2"),
         (nn.Sequential(nn.AvgPool2d(3, 2, 1)), (1, 8, 8), "0: AvgPool2d: count_include_pad=True"),
         (nn.Sequential(nn.Upsample(scale_factor=2, mode="bilinear")), (1, 8, 8), "0: Upsample: mode='bilinear'"),
@@ -400,8 +553,8 @@ def test_layer_statistics_look_into_a_module():
     small, x = nn.Sequential(nn.Linear(3, 4), nn.ReLU(), nn.Linear(4, 2)), torch.rand(5, 3)
     labels = scratchdae.layer_statistics(small, x, torch.tensor([0, 1, 0, 1, 1]))
     assert [row.name for row in labels] == ["dense_1", "relu_1", "dense_2"]
-    with pytest.raises(ValueError, match=r"encoder\.2: BatchNorm1d"):
-        scratchdae.layer_statistics(Parts(nn.BatchNorm1d(4)), torch.rand(2, 6), torch.rand(2, 6))
+    with pytest.raises(ValueError, match=r"encoder\.2: LayerNorm"):
+        scratchdae.layer_statistics(Parts(nn.LayerNorm(4)), torch.rand(2, 6), torch.rand(2, 6))
 
 
 class Wrong(torch.autograd.Function):

@@ -15,6 +15,7 @@ import jax
 from jax import numpy as jnp
 
 from scratchdae.conformance.adapter import Unsupported
+from scratchdae.conformance.adapters import jax_second
 
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "LeakyReLU": "leaky_relu", "Identity": "identity"}
 _LAYOUT = ("NHWC", "HWIO", "NHWC")
@@ -54,6 +55,8 @@ def apply(t: Mapping[str, Any], c: Mapping[str, Any]) -> Any:
         return x * t["keep"] / (1 - c["rate"])
     if layer == "GaussianNoise":
         return x + c["std"] * t["noise"]
+    if layer in jax_second.LAYERS:
+        return jax_second.LAYERS[layer](t, c)
     raise Unsupported(f"there is no {layer} here")
 
 

@@ -31,7 +31,9 @@ from scratchdae.conformance.adapters.keras_rules import make_rule
 MEANS = ("loss", "autoencoder", "training", "pretrain_stack")
 TANHS = (
     "tanh_ordinary", "tanh_extreme", "tanh_layer", "lstm_sequence", "lstm_last_output", "lstm_one_step",
-    "lstm_saturated", "lstm_initial_state", "lstm_initial_state_last_output",
+    "lstm_saturated", "lstm_initial_state", "lstm_initial_state_last_output", "tanh_small_values", "lstm_primes",
+    "lstm_primes_last_output", "lstm_one_step_from_states", "gru_reset_after", "gru_reset_after_last_output",
+    "gru_reset_before", "layer_norm", "layer_norm_of_sequences",  # whose means are float32
 )  # fmt: skip
 
 Arrays = Mapping[str, Array]

@@ -18,7 +18,8 @@ _ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "LeakyReLU
 
 LAYERS = (
     "Dense", "Conv2D", "Conv2DTranspose", "MaxPool2D", "AveragePool2D", "UpSampling2D", "Flatten", "Reshape",
-    "RepeatVector", "Dropout", "GaussianNoise", "LSTM",
+    "RepeatVector", "Dropout", "GaussianNoise", "LSTM", "GRU", "Conv1D", "Conv1DTranspose", "DilatedConv2D",
+    "GroupedConv2D", "LayerNorm", "ELU", "GELU", "SiLU", "Softplus", "Softmax",
 )  # fmt: skip
 
 
@@ -45,10 +46,22 @@ def apply(t: Mapping[str, Any], c: Mapping[str, Any]) -> Any:
         return x + c["std"] * t["noise"]
     built = _layer(c, str(x.dtype))
     built.build(x.shape)
-    weights = [t[name] for name in ("W", "U", "b") if name in t]
+    weights = [t[name] for name in ("gamma", "beta", "W", "U", "b") if name in t]
+    if layer == "GRU":
+        weights = _of_gru(t)
     state = {"initial_state": [t["h0"], t["c0"]]} if "h0" in t else {}
     output, _ = built.stateless_call(weights, built.non_trainable_variables, x, **state)
     return keras.ops.cast(output, x.dtype)
+
+
+def _of_gru(t: Mapping[str, Any]) -> list[Any]:
+    """Order the gates z r h, and give the reset after its second row of biases."""
+    gates = {name: keras.ops.split(t[name], 3, axis=-1) for name in ("W", "U", "b")}
+    W, U, b = (keras.ops.concatenate([z, r, n], axis=-1) for r, z, n in gates.values())
+    if "b_U" in t:
+        inner = keras.ops.concatenate([keras.ops.zeros_like(b[len(t["b_U"]) :]), t["b_U"]])
+        b = keras.ops.stack([b, inner])
+    return [W, U, b]
 
 
 def _layer(c: Mapping[str, Any], dtype: str) -> Any:
@@ -60,6 +73,17 @@ def _layer(c: Mapping[str, Any], dtype: str) -> Any:
     if layer == "LSTM":
         sequences = c["return_sequences"]
         return layers.LSTM(c["units"], activation=c["activation"], return_sequences=sequences, **options)
+    if layer == "GRU":
+        own = {"activation": c["activation"], "return_sequences": c["return_sequences"]}
+        return layers.GRU(c["units"], reset_after=c["reset"] == "after", **own, **options)
+    if layer == "LayerNorm":
+        return layers.LayerNormalization(epsilon=c["eps"], **options)
+    if layer == "GELU":
+        return layers.Activation(lambda a: keras.activations.gelu(a, c["approximate"] == "tanh"), **options)
+    if layer in ("SiLU", "Softplus", "Softmax"):
+        return layers.Activation(layer.lower(), **options)
+    if layer == "ELU":
+        return layers.Activation(lambda a: keras.activations.elu(a, c["alpha"]), **options)
     if layer == "Reshape":
         return layers.Reshape(tuple(c["shape"]), **options)
     if layer == "RepeatVector":
@@ -69,7 +93,14 @@ def _layer(c: Mapping[str, Any], dtype: str) -> Any:
         return layers.Flatten(**options)
     if layer == "UpSampling2D":
         return layers.UpSampling2D(tuple(c["factor"]), **options)
+    if layer in ("Conv1D", "Conv1DTranspose"):
+        return getattr(layers, layer)(c["filters"], c["kernel"], c["stride"], c["padding"], **options)
     options |= {"strides": tuple(c["stride"]), "padding": c["padding"]}
+    if layer in ("DilatedConv2D", "GroupedConv2D"):
+        options |= {"dilation_rate": tuple(c.get("dilation", (1, 1))), "groups": c.get("groups", 1)}
+        if max(c["stride"]) > 1 < max(options["dilation_rate"]):
+            raise Unsupported("Keras' convolution has strides or dilation, not both")
+        return layers.Conv2D(c["filters"], tuple(c["kernel"]), **options)
     if layer in ("Conv2D", "Conv2DTranspose"):
         return getattr(layers, layer)(c["filters"], tuple(c["kernel"]), **options)
     pooling = {"MaxPool2D": layers.MaxPooling2D, "AveragePool2D": layers.AveragePooling2D}

@@ -2,6 +2,7 @@
 
 - Corruptions and layers: see `scratchdae.conformance.adapters.reference_draws` and `reference_layers` beside it.
 - The parts of a tied dW come from the untied backward pass, given W' = Wᵀ.
+- What version 2 asks beyond the library is in `reference_second`, by hand.
 - Update rules are the library's dataclasses, whose fields are the conventions.
 """
 
@@ -13,13 +14,17 @@ import numpy as np
 from scratchdae import activations, autoencoder, losses, optimizers
 from scratchdae.arguments import Params
 from scratchdae.backend import using
+from scratchdae.conformance.adapters import reference_second
 from scratchdae.conformance.adapters.reference_draws import corrupt
 from scratchdae.conformance.adapters.reference_layers import run_layer
 from scratchdae.layers import Dense, Layer, Sigmoid
 from scratchdae.models.sequential import Sequential
 
 Conventions = Mapping[str, Any]
-RULES = {"sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop, "adam": optimizers.Adam, "adamw": optimizers.AdamW}
+RULES: dict[str, Callable[..., optimizers.Optimizer]] = {
+    "sgd": optimizers.SGD, "rmsprop": optimizers.RMSprop, "adam": optimizers.Adam, "adamw": optimizers.AdamW,
+    "adagrad": optimizers.Adagrad, "adadelta": optimizers.Adadelta,
+}  # fmt: skip
 
 
 class Adapter:
@@ -60,6 +65,8 @@ class Adapter:
             return run_layer(inputs, conventions)
 
     def optimizer(self, inputs: Params, conventions: Conventions) -> Params:
+        if conventions["rule"] == "nadam":
+            return reference_second.nadam(inputs, conventions)
         fields = {name: value for name, value in conventions.items() if name not in ("rule", "framework")}
         rule = RULES[conventions["rule"]](**fields)
         params = {name: inputs[name] for name in ("W", "b")}
@@ -107,6 +114,24 @@ class Adapter:
         found = _reconstruct({"x": h_1, "mask": inputs["mask"], **own}, conventions)
         answer = {"h_1": h_1, "h_1_tilde": found["x_tilde"], "z": found["z"], "loss": found["loss"]}
         return answer | {f"d{name}_2": found[f"d{name}"] for name in own}
+
+    def activity_penalty(self, inputs: Params, conventions: Conventions) -> Params:
+        return reference_second.activity_penalty(inputs, conventions)
+
+    def variational(self, inputs: Params, conventions: Conventions) -> Params:
+        return reference_second.variational(inputs, conventions)
+
+    def schedule(self, inputs: Params, conventions: Conventions) -> Params:
+        return {"level": reference_second.schedule(inputs, conventions).astype(self.dtype)}
+
+    def averaging(self, inputs: Params, conventions: Conventions) -> Params:
+        return {"average_steps": reference_second.averaging(inputs, conventions)}
+
+    def ssim(self, inputs: Params, conventions: Conventions) -> Params:
+        return reference_second.ssim(inputs, conventions)
+
+    def half(self, inputs: Params, conventions: Conventions) -> Params:
+        return reference_second.half(inputs, conventions)
 
 
 def _reconstruct(inputs: Params, conventions: Conventions) -> Params:

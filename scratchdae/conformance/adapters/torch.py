@@ -4,7 +4,7 @@ What PyTorch understands otherwise than the cases, and how it is asked for the s
 
 - Means run over all B·D entries; the paper's sum over D and mean over B is ``reduction="sum"`` divided by B.
 - A linear map keeps W as (out, in), so the tied decoder's weight is W as it is, and the encoder's its transpose.
-- Layers: see `scratchdae.conformance.adapters.torch_layers`.
+- Layers: see `scratchdae.conformance.adapters.torch_layers`; what version 2 asks: `torch_second`.
 - ``torch.optim``: the learning rate is outside the velocity, eps outside the root, and SGD's and RMSprop's weight decay
   goes into the gradient. Cases of another convention are unsupported.
 """
@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.adapter import Unsupported
+from scratchdae.conformance.adapters import torch_second
 from scratchdae.conformance.adapters.torch_layers import activate, apply
 
 Arrays = Mapping[str, Array]
@@ -60,9 +61,14 @@ class Adapter:
 
     def layer(self, inputs: Arrays, conventions: Conventions) -> Tensors:
         t = _leaves(inputs)
-        output = apply(t, conventions)
-        wanted = {"d_input": t["x"]} | {f"d{name}": t[name] for name in ("W", "U", "b", "h0", "c0") if name in t}
-        return {"output": output.detach(), **_gradients(output, wanted, t["d_output"])}
+        if conventions["layer"] == "BatchNorm":
+            found = torch_second.batch_norm(t, conventions)
+        else:
+            found = {"output": apply(t, conventions)}
+        names = ("W", "U", "b", "b_U", "h0", "c0", "gamma", "beta", "v", "g")
+        wanted = {"d_input": t["x"]} | {f"d{name}": t[name] for name in names if name in t}
+        grads = _gradients(found["output"], wanted, t["d_output"])
+        return {name: value.detach() for name, value in found.items()} | grads
 
     def optimizer(self, inputs: Arrays, conventions: Conventions) -> Tensors:
         W, b = (torch.from_numpy(inputs[name]) for name in ("W", "b"))
@@ -138,6 +144,45 @@ class Adapter:
         grads = _gradients(loss["loss"], {f"d{name}_2": value for name, value in own.items()})
         return answer | {"loss": loss["loss"].detach()} | grads
 
+    def activity_penalty(self, inputs: Arrays, conventions: Conventions) -> Tensors:
+        t = _leaves(inputs)
+        found = torch_second.activity_penalty(t, conventions)
+        wanted = {"d_input": t["x"]} | {f"d{name}": t[name] for name in ("W", "b") if name in t}
+        grads = _gradients(found["penalty"], wanted)
+        return {name: value.detach() for name, value in found.items()} | grads
+
+    def variational(self, inputs: Arrays, conventions: Conventions) -> Tensors:
+        """Differentiate the divergence and what comes back through the sample."""
+        t = _leaves(inputs)
+        found = torch_second.variational(t, conventions)
+        total = found["kl"] + (found["sample"] * t["d_sample"].detach()).sum()
+        grads = _gradients(total, {f"d_{name}": t[name] for name in ("mu", "log_variance")})
+        return {name: value.detach() for name, value in found.items()} | grads
+
+    def schedule(self, inputs: Arrays, conventions: Conventions) -> Tensors:
+        levels = torch_second.schedule(inputs["epoch"], conventions)
+        return {"level": torch.tensor(levels, dtype=getattr(torch, self.dtype))}
+
+    def averaging(self, inputs: Arrays, conventions: Conventions) -> Tensors:
+        return torch_second.averaging(_leaves(inputs), conventions)
+
+    def ssim(self, inputs: Arrays, conventions: Conventions) -> Tensors:
+        t = _leaves(inputs)
+        found = torch_second.ssim(t, conventions)
+        grads = _gradients(found["ssim"], {"d_input": t["x"]})
+        return {name: value.detach() for name, value in found.items()} | grads
+
+    def half(self, inputs: Arrays, conventions: Conventions) -> Tensors:
+        t = _leaves({name: array.astype("float16") for name, array in inputs.items()})
+        if conventions["function"] == "dense":
+            output = torch.sigmoid(F.linear(t["x"], t["W"].T, t["b"]))
+            wanted = {"d_input": t["x"], "dW": t["W"], "db": t["b"]}
+            answer = {"output": output.detach(), **_gradients(output, wanted, t["d_output"])}
+        else:
+            loss = _loss(conventions["function"], t["a"], t["target"].detach(), {"reduction": "mean"})
+            answer = {"loss": loss.detach(), **_gradients(loss, {"d_a": t["a"]})}
+        return {name: value.to(getattr(torch, self.dtype)) for name, value in answer.items()}
+
 
 def _leaves(inputs: Arrays) -> Tensors:
     """Make tensors that share the arrays' memory; those of floating-point numbers ask for gradients."""
@@ -200,6 +245,8 @@ def _rule(params: list[Any], c: Conventions) -> torch.optim.Optimizer:
     """Make the rule of `torch.optim`, with a group of parameters each: biases may decay or not."""
     decays = [c["weight_decay"] if c["decayed"] == "all" or param.ndim >= 2 else 0.0 for param in params]
     groups = [{"params": [param], "weight_decay": decay} for param, decay in zip(params, decays, strict=True)]
+    if c["rule"] in ("adagrad", "adadelta", "nadam"):
+        return torch_second.rule(groups, c)
     if c["weight_decay"] and (c["decay"] == "decoupled") != (c["rule"] == "adamw"):
         where = "decoupled" if c["rule"] == "adamw" else "in the gradient"
         raise Unsupported(f"weight decay of torch.optim's {c['rule']} is {where}")

@@ -10,13 +10,14 @@
 - Dropout and noise draw for themselves, so what was drawn is multiplied or added here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 from torch.nn import functional as F
 
 from scratchdae.conformance.adapter import Unsupported
+from scratchdae.conformance.adapters import torch_second
 
 Tensors = Mapping[str, Any]
 Pair = tuple[int, int]
@@ -51,6 +52,10 @@ def apply(t: Tensors, c: Mapping[str, Any]) -> Any:
         return _transposed(t, c).movedim(1, -1)
     if layer == "LSTM":
         return _lstm(t, c)
+    if layer == "GRU":
+        return torch_second.gru(dict(t), c)
+    if layer in _SECOND:
+        return _SECOND[layer](t, c)
     if layer in ("Flatten", "Reshape"):
         return x.reshape(len(x), *c.get("shape", (-1,)))
     if layer == "RepeatVector":
@@ -63,6 +68,40 @@ def apply(t: Tensors, c: Mapping[str, Any]) -> Any:
 
 
 _ACTIVATIONS = {"Sigmoid": "sigmoid", "Tanh": "tanh", "ReLU": "relu", "LeakyReLU": "leaky_relu", "Identity": "identity"}
+
+
+def _convolved(t: Tensors, c: Mapping[str, Any]) -> Any:
+    """Convolve images with holes in the kernel, or in groups; a dilated kernel is padded as large as it reaches."""
+    dilation, stride = c.get("dilation", [1, 1]), tuple(c["stride"])
+    reach = tuple((k - 1) * d + 1 for k, d in zip(c["kernel"], dilation, strict=True))
+    padded = _padded(t["x"].movedim(-1, 1), reach, stride, c["padding"])
+    W, groups = t["W"].permute(3, 2, 0, 1), c.get("groups", 1)
+    return F.conv2d(padded, W, t["b"], stride, dilation=tuple(dilation), groups=groups).movedim(1, -1)
+
+
+def _along(t: Tensors, c: Mapping[str, Any]) -> Any:
+    """Run a convolution of sequences as that of images of one row."""
+    images = {"x": t["x"][:, None], "W": t["W"][None], "b": t["b"]}
+    own = {**c, "kernel": [1, c["kernel"]], "stride": [1, c["stride"]]}
+    if c["layer"] == "Conv1D":
+        return _convolved(images, own)[:, 0]
+    return _transposed(images, own).movedim(1, -1)[:, 0]
+
+
+_SECOND: Mapping[str, Callable[[Tensors, Mapping[str, Any]], Any]] = {
+    "ELU": lambda t, c: F.elu(t["x"], c["alpha"]),
+    "GELU": lambda t, c: F.gelu(t["x"], approximate=c["approximate"]),
+    "SiLU": lambda t, _: F.silu(t["x"]),
+    "Softplus": lambda t, _: F.softplus(t["x"], threshold=40),
+    "Softmax": lambda t, _: F.softmax(t["x"], dim=-1),
+    "TiedDense": lambda t, _: F.linear(t["x"], t["W"], t["b"]),
+    "LayerNorm": lambda t, c: F.layer_norm(t["x"], t["x"].shape[-1:], t["gamma"], t["beta"], c["eps"]),
+    "WeightNormDense": lambda t, _: F.linear(t["x"], torch._weight_norm(t["v"].T, t["g"][:, None], 0), t["b"]),
+    "DilatedConv2D": _convolved,
+    "GroupedConv2D": _convolved,
+    "Conv1D": _along,
+    "Conv1DTranspose": _along,
+}
 
 
 def _padded(x: Any, window: Pair, stride: Pair, padding: str, value: float = 0.0) -> Any:

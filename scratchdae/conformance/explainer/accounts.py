@@ -8,9 +8,12 @@ from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import (
     activations,
     autoencoder,
+    codes,
     corruption,
     gradients,
+    half,
     layers,
+    levels,
     losses,
     optimizers,
     stack,
@@ -37,4 +40,10 @@ ACCOUNTS: dict[str, _Tells] = {
     "pretrain_stack": stack.pretraining,
     "stack": stack.account,
     "training": training.account,
+    "activity_penalty": lambda case, *_: codes.activity_penalty(case),
+    "averaging": lambda case, *_: levels.averaging(case),
+    "half": lambda case, *_: half.account(case),
+    "schedule": lambda case, *_: levels.schedule(case),
+    "ssim": lambda case, *_: codes.ssim(case),
+    "variational": lambda case, *_: codes.variational(case),
 }

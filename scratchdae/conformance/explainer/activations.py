@@ -24,6 +24,7 @@ _FUNCTIONS = {
     "gelu": "GELU, a Φ(a),",
     "gelu_tanh": "GELU's approximation by tanh",
     "silu": "SiLU, a s(a),",
+    "quick_gelu": "a s(1.702 a), another approximation of GELU,",
     "elu": "ELU, exp(a) - 1 below 0,",
     "leaky_relu": "a leaky rectifier of slope 0.01",
 }
@@ -63,6 +64,10 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
     "gelu": (lambda a: a * _phi(a), lambda a: _phi(a) + a * np.exp(-a * a / 2) / _ROOT_2_PI),
     "gelu_tanh": (lambda a: 0.5 * a * (1 + np.tanh(_C * (a + _CUBIC * a**3))), _gelu_tanh_slope),
     "silu": (lambda a: a * sigmoid(a), lambda a: sigmoid(a) * (1 + a * sigmoid(-a))),
+    "quick_gelu": (
+        lambda a: a * sigmoid(1.702 * a),
+        lambda a: sigmoid(1.702 * a) * (1 + 1.702 * a * sigmoid(-1.702 * a)),
+    ),
     "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
 }
 _DERIVATIVES = mistakes(
@@ -141,6 +146,8 @@ def told_of(
             derivative = {"sigmoid": e / (1 + e) ** 2, "softplus": e / (1 + e), "tanh": 4 * e / (1 + e) ** 2}[function]
         if "cut_off" in wrong:
             y, derivative = np.minimum(y, wrong["cut_off"]), np.where(a < wrong["cut_off"], derivative, 0.0)
+        if "threshold_of_20" in wrong:
+            y, derivative = np.where(a > 20, a, y), np.where(a > 20, 1.0, derivative)
         if "clipped_pre_activation" in wrong:
             limit = wrong["clipped_pre_activation"]
             y = _value(function, np.clip(a, -limit, limit), slope, wrong, dtype)
@@ -178,6 +185,9 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
         switches.append(Switch("other_slope", "slope", "the rectifier is leaky, with a slope of {value}", slope))
         cut = Unknown("limit", 1e9, (), (6.0, 1.0), "log")
         switches.append(Switch("cut_off", "derivative", "the rectifier is cut off at {value}", cut))
+    if function == "softplus":
+        as_torch = "above 20 the pre-activation is given back, as PyTorch does unless told otherwise"
+        switches.append(Switch("threshold_of_20", "function, derivative", as_torch))
     if function in ("sigmoid", "softplus", "tanh"):
         naive = "exp overflows in the formula as it is printed: inf, or inf / inf, which is NaN"
         switches.append(Switch("overflow", "function", naive))

@@ -13,6 +13,7 @@ from scratchdae.conformance.explainer.presentation import ANY_SHAPE
 
 _ANYWHERE = (*ANY_SHAPE, *((one.id, one.sentence) for one in PRECISIONS))
 _KINDS = {"activation": "function", "clipping": "clip", "layer": "layer", "loss": "loss", "optimizer": "rule"}
+_KINDS |= {"schedule": "schedule", "activity_penalty": "penalty"}
 
 
 def concern(case: Case) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
+from scratchdae.conformance.explainer import levels
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong
 from scratchdae.conformance.explainer.recognised import factor
 from scratchdae.conformance.explainer.update_rule import OTHERS, RIGHT, trajectory
@@ -121,6 +122,8 @@ _NUMBERS = {
 
 def account(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
     """Tell the steps of an update rule."""
+    if case.conventions["rule"] not in RULES:
+        return levels.rule(case)
     W, b, dW, db, lr = (case.inputs[name] for name in ("W", "b", "dW", "db", "lr"))
     theta = np.concatenate([W.ravel(), b])
     gradients = np.concatenate([dW.reshape(len(dW), -1), db], axis=1)

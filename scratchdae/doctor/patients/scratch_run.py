@@ -30,7 +30,7 @@ from scratchdae.training.history import History
 from scratchdae.training.options import Training
 from scratchdae.training.state import fingerprint
 
-RULES = {name: getattr(optimizers, name) for name in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad")}
+RULES = {name: getattr(optimizers, name) for name in ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta")}
 NAMED = ("digits", "mnist")  # data that can be looked for without being told
 
 

@@ -3,6 +3,8 @@
 Every file it writes is the same bit for bit on any machine. Expected values are computed with 400 decimal digits from
 the printed formulas and rounded once (see `decimals`); inputs are drawn from a seed that is the case's name.
 
+Version 2 (see `second`) has its expected values from the formulas of the oracle, in as many digits.
+
 To add a case, write it into its group's file, then run ``python -m generate --measure``, which
 measures what the library is off, and the same without the option, which writes the files.
 """
@@ -26,6 +28,7 @@ from generate import (
     training,
 )
 from generate.decimals import arithmetic
+from generate.second import GROUPS as SECOND
 from generate.vector import Vector
 
 GROUPS: tuple[ModuleType, ...] = (
@@ -34,11 +37,11 @@ GROUPS: tuple[ModuleType, ...] = (
 )  # fmt: skip
 
 
-def vectors() -> Iterator[Vector]:
-    """Make all cases, group by group."""
+def vectors(spec: int = 1) -> Iterator[Vector]:
+    """Make all cases of a version, group by group."""
     names: set[str] = set()
     with arithmetic():
-        for group in GROUPS:
+        for group in GROUPS if spec == 1 else SECOND:
             for vector in group.cases():
                 if vector.name in names:
                     raise ValueError(f"names of cases must be unique, found {vector.name!r} twice")

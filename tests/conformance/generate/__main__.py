@@ -15,16 +15,19 @@ def main(arguments: list[str] | None = None) -> int:
     what = parser.add_mutually_exclusive_group()
     what.add_argument("--check", action="store_true", help="write nothing; exit with 1 where a file differs")
     what.add_argument("--measure", action="store_true", help="write measured.json, from which the tolerances follow")
-    parser.add_argument("--out", type=Path, default=cases_root(), help="the folder with a folder for each group")
+    parser.add_argument("--spec", type=int, choices=(1, 2), default=1, help="version of the cases (1)")
+    parser.add_argument("--out", type=Path, help="the folder with a folder for each group")
     options = parser.parse_args(arguments)
+    out = options.out or cases_root().with_name(f"v{options.spec}")
     if options.measure:
         from generate.measure import as_file, measure
 
-        atomic.write(tolerance.MEASURED, as_file(measure(vectors(), tolerance.AT_LEAST)))
+        measured = measure(vectors(options.spec), tolerance.AT_LEAST)
+        atomic.write(tolerance.MEASURED[options.spec], as_file(measured))
         return 0
 
-    files = {path: content for vector in vectors() for path, content in vector.files().items()}
-    there = {path.relative_to(options.out).as_posix(): path for path in options.out.glob("*/*")}
+    files = {path: content for vector in vectors(options.spec) for path, content in vector.files().items()}
+    there = {path.relative_to(out).as_posix(): path for path in out.glob("*/*")}
     surplus = sorted(set(there) - set(files))
     changed = [name for name, content in files.items() if name not in there or there[name].read_bytes() != content]
     size = sum(map(len, files.values()))
@@ -36,8 +39,8 @@ def main(arguments: list[str] | None = None) -> int:
     for name in surplus:
         there[name].unlink()
     for name in changed:
-        (options.out / name).parent.mkdir(parents=True, exist_ok=True)
-        atomic.write(options.out / name, files[name])
+        (out / name).parent.mkdir(parents=True, exist_ok=True)
+        atomic.write(out / name, files[name])
     _say(f"{len(changed)} files written, {len(surplus)} removed")
     return 0
 

@@ -14,7 +14,6 @@ from generate.decimals import Decimals, rounded
 from generate.tolerance import tolerances
 from scratchdae.arguments import Array
 
-SPEC = 1
 _SHAPE = re.compile(r"\[\s+\d+(,\s+\d+)*\s+\]")  # JSON puts each number on a line of its own
 
 
@@ -36,6 +35,8 @@ class Vector:
     meanings: Mapping[str, str]  # what each array is; those of other cases of the group may be among them
     operation: str = ""  # name of the adapter's method; the group's name if left out
     exact: tuple[str, ...] = ()  # expected arrays that are copies of inputs, and so the same to the bit
+    by_value: tuple[str, ...] = ()  # expected arrays of which each value counts by itself; of version 2 alone
+    spec: int = 1  # version of the cases
     expected: Mapping[str, Array] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -71,8 +72,9 @@ class Vector:
     def manifest(self, tensors: bytes) -> dict[str, Any]:
         """Say what the arrays are, in a manifest ready for JSON; `tensors` is the file that holds them."""
         exact = {"exact": list(self.exact)} if self.exact else {}
+        exact |= {"by_value": list(self.by_value)} if self.by_value else {}
         return exact | {
-            "spec": SPEC,
+            "spec": self.spec,
             "name": self.name,
             "group": self.group,
             "operation": self.operation,
@@ -85,7 +87,7 @@ class Vector:
             "inputs": list(self.inputs),
             "stages": [{"stage": stage, "arrays": list(arrays)} for stage, arrays in self.stages.items()],
             "required": list(self.required),
-            "tolerances": tolerances(self.id),
+            "tolerances": tolerances(self.id, self.spec),
             "arrays": {
                 name: {"shape": list(value.shape), "dtype": value.dtype.name, "meaning": self.meanings[name]}
                 for name, value in self.arrays.items()

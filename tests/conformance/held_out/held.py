@@ -52,7 +52,7 @@ def _collected(modules: tuple[str, ...]) -> list[Held]:
 @cache
 def cases() -> dict[str, Case]:
     """Return the frozen cases by id."""
-    return {case.id: case for case in load_cases()}
+    return {case.id: case for case in load_cases(spec=1)}
 
 
 def met(row: Held) -> list[Case]:
