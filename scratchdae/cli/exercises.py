@@ -30,6 +30,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=start)
     parser.add_argument("exercise", metavar="NUMBER|NAME", help="for example 01 or stable_loss")
     parser.add_argument("--format", choices=["py", "ipynb"], default="py", help="a script, or a notebook (py)")
+    parser.add_argument("--language", choices=["python", "javascript"], default="python", help="of the file (python)")
     _folder(parser)
 
     parser = actions.add_parser("check", help="right, or what is wrong; with --all, a class")
@@ -40,6 +41,9 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--hint", action="count", default=0, help="say more; twice: the equation and the chapter")
     parser.add_argument("--watch", action="store_true", help="again at every save, until Ctrl-C")
     _folder(parser)
+    group = parser.add_argument_group("another language", "for functions that take arrays and return arrays")
+    group.add_argument("--exec", metavar="COMMAND", help="a program, called with {case_dir} {out_dir} for each case")
+    group.add_argument("--format", choices=["json", "npz", "npy", "safetensors"], help="of its inputs (json)")
     group = parser.add_argument_group("a class", "a folder of folders, one for each student")
     group.add_argument("--all", action="store_true", help="check every submission in the folder")
     group.add_argument("--jobs", type=int, metavar="N", help="submissions at a time (the cores there are)")
@@ -50,7 +54,13 @@ def add(parser: argparse.ArgumentParser) -> None:
 
 
 def _folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--dir", type=Path, default=Path("exercises"), help="folder of your solutions (exercises/)")
+    parser.add_argument("--dir", type=Path, default=_home(), help="folder of your solutions (exercises/)")
+
+
+def _home() -> Path:
+    """Where solutions are if nothing is said: ``exercises``, or here, for who has gone into it."""
+    folder = Path("exercises")
+    return Path() if not folder.is_dir() and any(Path().glob("[0-9][0-9]_*.*")) else folder
 
 
 def show(options: argparse.Namespace) -> int:
@@ -81,18 +91,24 @@ def start(options: argparse.Namespace) -> int:
     """Write a skeleton."""
     from scratchdae.exercises import progress
 
-    exercise = progress.find(options.exercise)
-    path = progress.start(options.dir, exercise, options.format)
-    print(f"{path}: {exercise.teaches}\nFill the gap, then: scratchdae exercises check {exercise.id}{_where(options)}")
+    exercise, other = progress.find(options.exercise), options.language == "javascript"
+    if other and options.format != "py":
+        raise ValueError("--format is of a solution in Python, found --language javascript")
+    path = progress.start(options.dir, exercise, "mjs" if other else options.format)
+    command = f' --exec "node {path} {{case_dir}} {{out_dir}}"' if other else ""
+    print(f"{path}: {exercise.teaches}")
+    print(f"Fill the gap, then: scratchdae exercises check {exercise.id}{_where(options)}{command}")
     return 0
 
 
 def _where(options: argparse.Namespace) -> str:
-    return "" if options.dir == Path("exercises") else f" --dir {options.dir}"
+    return "" if options.dir == _home() else f" --dir {options.dir}"
 
 
 def check(options: argparse.Namespace) -> int:
     """Check a file, a class, or a file again and again; status 1 if something is not right."""
+    if options.exec is None and options.format is not None:
+        raise ValueError("--format is of the inputs of a program (--exec), found none")
     if options.all:
         return _class(options)
     for option in ("jobs", "weights", "json", "junit", "html"):
@@ -105,11 +121,11 @@ def check(options: argparse.Namespace) -> int:
         exercise, path = progress.find(given.name.partition("_")[0]), given
     else:
         exercise = progress.find(options.what)
-        path = progress.solution(options.dir, exercise)
-    if not path.is_file():
+        path = progress.solution(options.dir, exercise, progress.FORMS if options.exec is None else ("mjs",))
+    if not path.is_file() and options.exec is None:
         raise ValueError(f"{path} is not there: scratchdae exercises start {exercise.id}{_where(options)}")
     seen = _saved(path)  # before the check, which takes a while
-    status = _check(exercise, path, options.hint)
+    status = _check(exercise, path, options)
     while options.watch:
         try:
             while _saved(path) in (0, seen):
@@ -118,7 +134,7 @@ def check(options: argparse.Namespace) -> int:
             return status
         seen = _saved(path)
         print(f"\n{path}, at {time.strftime('%H:%M:%S')}")
-        status = _check(exercise, path, options.hint)
+        status = _check(exercise, path, options)
     return status
 
 
@@ -129,14 +145,19 @@ def _saved(path: Path) -> int:
         return 0
 
 
-def _check(exercise: "Exercise", path: Path, hints: int) -> int:
+def _check(exercise: "Exercise", path: Path, options: argparse.Namespace) -> int:
     from scratchdae.exercises import progress
-    from scratchdae.exercises.checking import RIGHT, check_file, sentences
+    from scratchdae.exercises.checking import RIGHT, check_file, check_program, sentences
 
-    verdict = check_file(exercise, path)
+    if options.exec is None:
+        verdict = check_file(exercise, path)
+    else:
+        verdict = check_program(exercise, options.exec, options.format or "json")
     if verdict.said and verdict.state != RIGHT:
-        print(textwrap.indent(textwrap.shorten(verdict.said, 2000), "  your file printed: "), file=sys.stderr)
-    print(*sentences(exercise, verdict, hints), sep="\n")
+        print(textwrap.indent(verdict.said[:2000].rstrip(), "  your file printed: "), file=sys.stderr)
+    if sum(path.with_suffix(f".{form}").exists() for form in progress.FORMS) > 1:
+        print(f"{path}, which was saved last:")
+    print(*sentences(exercise, verdict, options.hint), sep="\n")
     print(f"  ({verdict.seconds:.1f} s)")
     progress.record(path.parent, exercise, path, verdict)
     return 0 if verdict.state == RIGHT else 1
@@ -145,6 +166,8 @@ def _check(exercise: "Exercise", path: Path, hints: int) -> int:
 def _class(options: argparse.Namespace) -> int:
     from scratchdae.exercises.classroom import grade, read_course, table, write
 
+    if options.exec is not None:
+        raise ValueError("--exec runs a program without the bounds of a class (--all), found both")
     folder = Path(options.what)
     jobs = usable_cores() if options.jobs is None else integer("jobs", options.jobs)
     for name, suffix in (("json", ".json"), ("junit", ".xml"), ("html", ".html")):

@@ -1,6 +1,8 @@
 """Check one file: run it on the cases of its exercise, and say in a student's terms what came of it."""
 
 import ast
+import dataclasses
+import re
 import secrets
 import time
 from collections.abc import Sequence
@@ -8,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from scratchdae import backend
 from scratchdae.exercises import process
 from scratchdae.exercises.exercise import Case, Exercise, Mistake, Task
 from scratchdae.exercises.judge import judge
@@ -15,7 +18,9 @@ from scratchdae.exercises.judge import judge
 RIGHT, WRONG, NOT_BEGUN, REFUSED = "right", "wrong", "not begun", "refused"
 STATES = (RIGHT, WRONG, NOT_BEGUN, REFUSED)
 _LARGEST = 200_000  # characters of a submission
-_SLOW, _NOTICED = 20, 0.02  # times the library's, and seconds, from which a right answer is called slow
+_SLOW, _NOTICED = 20, 0.05  # times the library's, and seconds, from which a right answer is called slow
+_OF_THE_MATHEMATICS = ("ValueError", "IndexError", "ZeroDivisionError", "FloatingPointError", "OverflowError")
+_Group = tuple[Task, list[Case], Case | None]  # what is asked of one function: cases, and a large one
 
 
 @dataclass(frozen=True)
@@ -33,6 +38,7 @@ class Verdict:
     seconds: float = 0.0
 
 
+@backend.using("numpy")  # a compiler would take longer than the check
 def check_source(exercise: Exercise, source: str, path: Path, seed: int | None = None) -> Verdict:
     """Check the text of a solution; `seed` is of the fresh cases, by default one that nobody can know."""
     start = time.perf_counter()
@@ -40,35 +46,56 @@ def check_source(exercise: Exercise, source: str, path: Path, seed: int | None =
         return Verdict(REFUSED, where=f"the file has {len(source)} characters; at most {_LARGEST} are read")
     if exercise.judge is not None:
         return _timed(_constants(exercise, source), start)
-    seed = secrets.randbits(32) if seed is None else seed
+    requests, groups = _asked(exercise, secrets.randbits(32) if seed is None else seed)
+    session = process.ask(source, path, requests, exercise.seconds)
+    return _timed(_judged(session, groups, source), start)
+
+
+@backend.using("numpy")
+def check_program(exercise: Exercise, command: str, form: str = "json") -> Verdict:
+    """Check a program, called with ``{case_dir}`` and ``{out_dir}`` for each case; how slow it is, is not said."""
+    from scratchdae.exercises import program
+
+    start = time.perf_counter()
+    program.served(exercise)
+    requests, groups = _asked(exercise, secrets.randbits(32), large=False)
+    return _timed(_judged(program.ask(command, form, requests, exercise.seconds), groups, ""), start)
+
+
+def _asked(exercise: Exercise, seed: int, large: bool = True) -> tuple[list[process.Request], list[_Group]]:
+    """Draw what is asked of each function."""
     groups = [
-        (task, _cases(task, seed), task.case("a large case", seed, task.big) if task.big else None)
+        (task, _cases(task, seed), task.case("a large case", seed, task.big) if task.big and large else None)
         for task in exercise.tasks
     ]
-    requests = [case.request for _, cases, large in groups for case in (*cases, *([large] if large else []))]
-    session = process.ask(source, path, requests, exercise.seconds)
-    done = 0
-    slow = ""
+    requests = [
+        case.request._replace(seconds=1 if case is not big and task.frozen else exercise.seconds)
+        for task, cases, big in groups
+        for case in (*cases, *([big] if big else []))
+    ]
+    return requests, groups
+
+
+def _judged(session: process.Session, groups: Sequence[_Group], source: str) -> Verdict:
+    """Judge the answers there are, function by function; the first that is wrong, or not there, is told."""
+    done, slow = 0, ""
     for task, cases, large in groups:
         answers = session.answers[done : done + len(cases) + bool(large)]
         done += len(cases) + bool(large)
         finding = judge(cases[: len(answers)], answers[: len(cases)])
         if finding is not None:
-            verdict = Verdict(
+            return Verdict(
                 WRONG, task.function, finding.where, finding.mistake, finding.pattern, task, said=session.said
             )
-            return _timed(verdict, start)
         if len(answers) < len(cases) + bool(large):
             case = (*cases, large)[len(answers)]
-            return _timed(_unanswered(session, task, case.label if case else ""), start)
+            return _unanswered(session, task, case.label if case else "")
         if large:
             finding = judge([large], answers[len(cases) :])
             if finding is not None:
-                return _timed(
-                    Verdict(WRONG, task.function, finding.where, None, finding.pattern, task, said=session.said), start
-                )
+                return Verdict(WRONG, task.function, finding.where, None, finding.pattern, task, said=session.said)
             slow = slow or _slow(large, answers[-1].seconds, source)
-    return _timed(Verdict(RIGHT, slow=slow, said=session.said), start)
+    return Verdict(RIGHT, slow=slow, said=session.said)
 
 
 def check_file(exercise: Exercise, path: Path) -> Verdict:
@@ -93,7 +120,12 @@ def check_file(exercise: Exercise, path: Path) -> Verdict:
 
 def _cases(task: Task, seed: int) -> list[Case]:
     frozen = [task.case(f"case {number}", number) for number in range(1, task.frozen + 1)]
-    return frozen + [task.case(f"a fresh case ({seed + number})", seed + number) for number in range(task.fresh)]
+    fresh = [task.case(f"a fresh case ({seed + number})", seed + number) for number in range(task.fresh)]
+    if frozen and task.measure and "seed" in task.inputs:
+        other = {**fresh[-1].inputs, "seed": fresh[-1].inputs["seed"] + 1}
+        fresh.append(dataclasses.replace(fresh[-1], label="the same again"))
+        fresh.append(dataclasses.replace(fresh[-1], label="the same with another generator", inputs=other))
+    return frozen + fresh
 
 
 def _timed(verdict: Verdict, start: float) -> Verdict:
@@ -112,15 +144,20 @@ def _unanswered(session: process.Session, task: Task, label: str) -> Verdict:
         return Verdict(NOT_BEGUN, task.function, f"{task.function} still has its gap", task=task, said=session.said)
     if kind == "SystemExit":
         message = "the file leaves Python (exit) where an answer is expected"
+    if re.search(r"\b\d\d_\w", " ".join([message, *(line for _, line in places if "import" in line)])):
+        message += ". The file is checked alone: copy the function into it"
+    if "positional argument" in message:
+        message += ". Keep the arguments as `start` wrote them"
     lines = "".join(f"\n    line {number}: {line}" for number, line in places)
-    return Verdict(WRONG, task.function, f"{label}: {kind}: {message}{lines}", task=task, said=session.said)
+    told = task if kind in _OF_THE_MATHEMATICS else None  # a question about it would mislead
+    return Verdict(WRONG, task.function, f"{label}: {kind}: {message}{lines}", task=told, said=session.said)
 
 
 def _slow(case: Case, seconds: float, source: str) -> str:
     """Say how much slower than the library a right answer is, and why."""
-    start = time.perf_counter()
+    start = time.process_time()
     case.answer(case.task.reference)
-    own = time.perf_counter() - start
+    own = max(time.process_time() - start, 1e-4)
     if seconds < _NOTICED or seconds < _SLOW * own:
         return ""
     loops = [
@@ -138,11 +175,19 @@ def _constants(exercise: Exercise, source: str) -> Verdict:
     """Read the constants of a diagnosis, without running the file, and have them judged."""
     found: dict[str, Any] = {}
     try:
-        for node in ast.parse(source).body:
-            if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
-                found[node.targets[0].id] = ast.literal_eval(node.value)
-    except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError) as error:
+        tree = ast.parse(source)
+    except (SyntaxError, ValueError, MemoryError, RecursionError) as error:
         return Verdict(REFUSED, where=f"FLOOR, CAUSE and REPAIR must be plain constants: {error}")
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id.isupper():
+            name = node.targets[0].id
+            try:
+                found[name] = ast.literal_eval(node.value)
+            except (ValueError, TypeError, MemoryError, RecursionError):
+                where = (
+                    f"line {node.lineno}: {name} must be a plain constant and no expression: print it, and copy that"
+                )
+                return Verdict(REFUSED, name, where)
     verdict: Verdict = exercise.judge(found)
     return verdict
 

@@ -61,8 +61,11 @@ def grade(folder: Path, course: Sequence[Due], jobs: int, told: Callable[[Row], 
     """Check all submissions, a folder for each student or one of one; `told` is called with each as it is done."""
     if not folder.is_dir():
         raise ValueError(f"{folder} must be a folder of submissions")
-    students = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
-    students = students or [folder]
+    students = sorted(
+        path for path in folder.iterdir() if path.is_dir() and not path.is_symlink() and path.name[0] != "."
+    )
+    if not students or any(solution(folder, due.exercise).is_file() for due in course):
+        students = [folder]  # of one: a classroom repository
     with ThreadPoolExecutor(jobs) as pool:
         waiting = [pool.submit(_row, student, course) for student in students]
         rows = []

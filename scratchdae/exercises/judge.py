@@ -1,13 +1,16 @@
 """Compare answers with the right ones, and find the mistake's name: one that explains every case, if no other does."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations, pairwise
 from typing import Any
 
 import numpy as np
 
 from scratchdae.arguments import Array, Params
 from scratchdae.exercises.exercise import Case, Mistake
+from scratchdae.exercises.explained import explained
 from scratchdae.exercises.process import Answer
 
 _LOOSER = 5  # a name may fit a little less well than a right answer
@@ -38,13 +41,31 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
         for name in right:
             if not _same(right[name], own[name], case.task.rtol):
                 pattern = _pattern(cases, expected, found, name)
-                where = f"{case.label}: {_where(name, right[name], own[name])}"
-                known = _named(cases, answers, expected, found)
-                return Finding(
-                    where,
-                    known or (pattern if isinstance(pattern, Mistake) else None),
-                    str(pattern) if isinstance(pattern, str) else "",
+                where = f"{case.label}: {_where(name, right[name], own[name], case.task.rtol)}"
+                known = _named(cases, answers, expected, found) or (pattern if isinstance(pattern, Mistake) else None)
+                known = (
+                    known
+                    or _order(cases, expected, found)
+                    or _two(cases, expected, found)
+                    or explained(cases, expected, found)
                 )
+                return Finding(where, known, pattern if isinstance(pattern, str) else "")
+    return _of_its_own(cases, answers)
+
+
+def _of_its_own(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
+    """Tell whether two generators got the same answer, or one two."""
+    for (case, answer), (other, another) in pairwise(zip(cases, answers, strict=True)):
+        names = {name for name in case.inputs if not np.array_equal(case.inputs[name], other.inputs[name])}
+        same = all(map(np.array_equal, answer.outputs.values(), another.outputs.values()))
+        if same == bool(names) and names <= {"seed"}:
+            mistake = Mistake(
+                "a generator of its own",
+                "Where do your random numbers come from?",
+                "The answer is not decided by rng: draw from it, and neither from np.random nor by a seed of your own.",
+            )
+            said = "is the same for two different generators" if same else "differs between two calls with the same one"
+            return Finding(f"{', '.join(answer.outputs)} {said}", mistake)
     return None
 
 
@@ -83,6 +104,69 @@ def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params
     return differs
 
 
+def _order(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
+    """Tell whether two of the answers are exchanged."""
+    for one, other in combinations(expected[0], 2) if cases[0].task.measure is None else ():
+        turned = {one: other, other: one}
+        if all(
+            _same(right[name], own[turned.get(name, name)], case.task.rtol)
+            for case, right, own in zip(cases, expected, found, strict=True)
+            for name in right
+        ):
+            question = "In which order are the answers asked for?"
+            return Mistake("exchanged", question, f"{one} and {other} come back in the wrong order.")
+    return None
+
+
+def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
+    """Name two things at once, if no other two fit: a factor of a mistake's answers, or two of the right ones."""
+    task, hits = cases[0].task, list[Mistake]()
+    if task.measure is not None:
+        return None
+    whole = _ratios(cases, expected, found)
+    texts = [text for text in _FACTORS if text not in ("B·D", "1/(B·D)", "B/D")]  # two of the others
+    for one, other in combinations(texts, 2) if whole else ():
+        if _are((one, other), cases, whole):
+            hits.append(_both(_factor("The answer", one), _factor("it", other)))
+    for mistake in task.mistakes if not whole else ():
+        try:
+            told = [case.answer(mistake.wrong) for case in cases] if mistake.wrong else []
+        except (ArithmeticError, ValueError, TypeError, IndexError):
+            continue
+        ratios = _ratios(cases, told, found) if told else []
+        hits += [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
+    return hits[0] if len(hits) == 1 else None
+
+
+def _both(one: Mistake, other: Mistake) -> Mistake:
+    question = f"There are two things in it. {one.question} And: {other.question}"
+    return Mistake(f"{one.id} and {other.id}", question, f"{one.sentence} And {other.sentence}")
+
+
+def _ratios(cases: Sequence[Case], told: Sequence[Params], found: Sequence[Params]) -> list[float]:
+    """Return how many times too large all that differs is, case by case; nothing if no one factor says it."""
+    ratios = list[float]()
+    for case, answer, own in zip(cases, told, found, strict=True):
+        of_case = set[float]()
+        for name, array in answer.items():
+            if array.shape != own[name].shape or not (np.isfinite(array).all() and np.isfinite(own[name]).all()):
+                return []
+            ratio = float((array * own[name]).sum() / ((array * array).sum() or 1.0))
+            if not _same(ratio * array, own[name], _LOOSER * case.task.rtol) or not ratio:
+                return []
+            of_case |= {float(f"{ratio:.4g}")} - {1.0}
+        if len(of_case) != 1:
+            return []
+        ratios += of_case
+    return ratios
+
+
+def _are(texts: Sequence[str], cases: Sequence[Case], ratios: Sequence[float]) -> bool:
+    """Tell whether ratios are the product of some factors in every case."""
+    products = [math.prod(_FACTORS[text][0](case.sizes) for text in texts) for case in cases]
+    return bool(ratios) and all(abs(own / ratio - 1) < 1e-3 for own, ratio in zip(products, ratios, strict=True))
+
+
 def _same(one: Array, other: Array, rtol: float) -> bool:
     """Tell whether two arrays are equal, within a part of the first one's largest finite entry."""
     if one.shape != other.shape:
@@ -95,7 +179,7 @@ def _same(one: Array, other: Array, rtol: float) -> bool:
         return bool((np.abs(one[finite].astype(float) - other[finite].astype(float)) <= rtol * (scale or 1.0)).all())
 
 
-def _where(name: str, right: Array, own: Array) -> str:
+def _where(name: str, right: Array, own: Array, rtol: float) -> str:
     """Say the first place that differs most plainly: a shape, a number that is none, or the largest difference."""
     if right.shape != own.shape:
         return f"{name} has shape {own.shape}, expected {right.shape}"
@@ -105,9 +189,11 @@ def _where(name: str, right: Array, own: Array) -> str:
         np.unravel_index(int(np.argmax(np.where(np.isnan(apart), np.inf, apart))), apart.shape) if right.ndim else ()
     )
     place = f"{name}[{', '.join(map(str, index))}]" if index else name
-    wrong = int((apart > 1e-6 * np.abs(right[np.isfinite(right)]).max(initial=0)).sum() + np.isnan(apart).sum())
+    wrong = int((apart > rtol * np.abs(right[np.isfinite(right)]).max(initial=0)).sum() + np.isnan(apart).sum())
     share = f" ({wrong} of {right.size} entries differ)" if right.size > 1 else ""
-    return f"{place} is {float(own[index]):.6g}, expected {float(right[index]):.6g}{share}"
+    one, other = float(own[index]), float(right[index])
+    n = next((n for n in (6, 9, 12) if f"{one:.{n}g}" != f"{other:.{n}g}"), 17)  # digits that tell them apart
+    return f"{place} is {one:.{n}g}, expected {other:.{n}g}{share}"
 
 
 def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params], name: str) -> Mistake | str:
@@ -121,7 +207,11 @@ def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[
     )
     if all(right.ndim == 2 and right.shape != own.shape and _same(right.T, own, 1e-4) for _, right, own in pairs):
         return _transposed(name) if only else f"{name} is the transpose of what is expected"
-    if any(right.shape != own.shape for _, right, own in pairs):
+    if all(right.size == own.size and _same(right, own.reshape(right.shape), 1e-4) for _, right, own in pairs):
+        return Mistake(
+            "another shape", f"Which shape should {name} have?", f"The numbers of {name} are right, not its shape."
+        )
+    if any(right.shape != own.shape or (case.task.measure and right.ndim == 0) for case, right, own in pairs):
         return ""
     factors = list[Any]()
     for case, right, own in pairs:
@@ -129,13 +219,14 @@ def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[
             return ""
         factor = float((right * own).sum() / (right * right).sum())
         if not _same(factor * right, own, 1e-4) or factor == 0:
-            return _part(right, own, name)
+            return _part(right, own, name, case.task.rtol)
         if abs(factor - 1) > 1e-4:
             factors.append((case, factor))
-    for text, (value, _, _) in _FACTORS.items():
-        if factors and all(abs(value(case.sizes) / factor - 1) < 1e-3 for case, factor in factors):
+    for text in _FACTORS:
+        if _are((text,), [case for case, _ in factors], [factor for _, factor in factors]):
             return _factor(name, text) if only else f"{name} is {text} times what is expected, in every entry"
-    return f"{name} is {factors[0][1]:.4g} times what is expected, in every entry of this case" if factors else ""
+    every = ", in every entry of this case" if pairs[0][1].size > 1 else ""
+    return f"{name} is {factors[0][1]:.4g} times what is expected{every}" if factors else ""
 
 
 _FACTORS: dict[str, tuple[Callable[[Mapping[str, int]], float], str, str]] = {  # value, question, sentence
@@ -163,7 +254,7 @@ def _transposed(name: str) -> Mistake:
     return Mistake(
         "transposed",
         f"Which shape should {name} have, and which one has yours?",
-        f"{name} is transposed: the two factors of the product are in the wrong order.",
+        f"{name} is transposed: its rows and columns are exchanged.",
     )
 
 
@@ -175,11 +266,11 @@ def _in_place(name: str) -> Mistake:
     )
 
 
-def _part(right: Array, own: Array, name: str) -> str:
+def _part(right: Array, own: Array, name: str, rtol: float) -> str:
     """Say if the differences lie in one row or column."""
     if right.ndim != 2:
         return ""
-    apart = np.abs(own - right) > 1e-4 * np.abs(right).max()
+    apart = np.abs(own - right) > rtol * np.abs(right).max()
     for axis, kind in ((1, "row"), (0, "column")):
         touched = np.flatnonzero(apart.any(axis=axis))
         if len(touched) == 1 and apart.shape[1 - axis] > 1:

@@ -34,7 +34,7 @@ def code(text: str) -> str:
     try:
         cells = json.loads(text)["cells"]
         sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(f"this is no notebook ({error})") from None
     for source in sources:
         plain = "\n".join("" if line.lstrip().startswith(("%", "!")) else line for line in source.splitlines())

@@ -1,20 +1,24 @@
 """The parent's side of a check: run a student's file in a process of its own, and bring back its answers."""
 
+import contextlib
 import os
 import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, NamedTuple
 
 from scratchdae.arguments import Params
-from scratchdae.conformance.candidate import describe_status, kill
-from scratchdae.exercises import inside
+from scratchdae.conformance.candidate import IDLE, describe_status, kill, processor_seconds
+from scratchdae.conformance.report import plain
+from scratchdae.exercises import bounds, inside
 
 _PACKAGE = Path(__file__).resolve().parents[1]
+_LOOK = 3.0  # seconds: a process that hardly works for so long waits for something
 _MEMORY = 2**30  # bytes of address space
 _MOST = 2**26  # bytes of answers that are read
 _SAID = 4000  # characters of what a file prints that are kept
@@ -27,6 +31,7 @@ class Request(NamedTuple):
     inputs: Params
     outputs: tuple[str, ...]
     prepare: str = ""
+    seconds: int = 1  # of a processor, for this call
 
 
 class Answer(NamedTuple):
@@ -66,7 +71,8 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
     about = {
         "path": str(path.resolve()), "source": source, "limits": {"seconds": seconds, "memory": _MEMORY},
         "tasks": [
-            {"function": r.function, "inputs": list(r.inputs), "outputs": r.outputs, "prepare": r.prepare}
+            {"function": r.function, "inputs": list(r.inputs), "outputs": r.outputs, "prepare": r.prepare,
+             "seconds": r.seconds}
             for r in requests
         ],
     }  # fmt: skip
@@ -85,15 +91,11 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
         results, said = _Reader(process.stdout, _MOST), _Reader(process.stderr, 2**20)
         results.start()
         said.start()
-        late = False
         try:
-            process.stdin.write(sent)
-            process.stdin.close()
-            process.wait(2 * seconds + 5)
-        except BrokenPipeError:
-            process.wait(5)
-        except subprocess.TimeoutExpired:
-            late = True
+            with contextlib.suppress(BrokenPipeError):
+                process.stdin.write(sent)
+                process.stdin.close()
+            late = not _ended(process, seconds)
         finally:
             kill(process.pid)
             process.kill()
@@ -102,22 +104,39 @@ def ask(source: str, path: Path, requests: Sequence[Request], seconds: int) -> S
             said.join(1)
             process.stdout.close()
             process.stderr.close()
-    return _session(
-        bytes(results.kept), bytes(said.kept).decode(errors="replace"), process.returncode, late, requests, seconds
-    )
+    words = "\n".join(map(plain, bytes(said.kept).decode(errors="replace").splitlines()))
+    return _session(bytes(results.kept), words, process.returncode, late, requests)
 
 
-def _session(content: bytes, said: str, status: int, late: bool, requests: Sequence[Request], seconds: int) -> Session:
+def _ended(process: subprocess.Popen[bytes], seconds: int) -> bool:
+    """Wait for the end of a process; not for one that only waits, nor much longer than its time of a processor."""
+    begin = since = time.monotonic()
+    worked, told = 0.0, processor_seconds(os.getpid()) > 0  # else the system does not tell
+    while time.monotonic() < begin + 2 * seconds + 5:
+        try:
+            process.wait(0.5)
+        except subprocess.TimeoutExpired:
+            if told and time.monotonic() > since + _LOOK:
+                now = processor_seconds(process.pid)
+                if now - worked < IDLE * _LOOK:
+                    return False
+                worked, since = now, time.monotonic()
+        else:
+            return True
+    return False
+
+
+def _session(content: bytes, said: str, status: int, late: bool, requests: Sequence[Request]) -> Session:
     """Read the messages; they are the student's, so they may be anything."""
     answers, absent, error, wanted = list[Answer](), "", None, len(requests)
     try:
         for frame in inside.frames(content):
             about, arrays = inside.unpack(frame)
             if "absent" in about:
-                absent = str(about["absent"])
+                absent = plain(str(about["absent"]))
             elif "error" in about:
                 kind, message, places = about["error"]
-                error = (str(kind), str(message), tuple((int(n), str(line)) for n, line in places))
+                error = (plain(str(kind)), plain(str(message)), tuple((int(n), plain(str(line))) for n, line in places))
             else:
                 parts: dict[str, Params] = {"out": {}, "in": {}}
                 for name, array in arrays.items():
@@ -131,15 +150,16 @@ def _session(content: bytes, said: str, status: int, late: bool, requests: Seque
         return Session((), stopped="it wrote into the pipe of its answers", said=said[:_SAID])
     stopped = ""
     if len(answers) < wanted and not absent and error is None:
-        stopped = _why(said, status, late, seconds)
+        stopped, said = _why(said, status, late), said.partition("\nrefused: ")[0]
     return Session(tuple(answers), absent, error, stopped, said[:_SAID])
 
 
-def _why(said: str, status: int, late: bool, seconds: int) -> str:
-    if late or status in (-9, -24):  # SIGKILL and SIGXCPU are what the limits send
-        return f"it did not end within {seconds} s: is there a loop that never ends?"
-    if status == inside.REFUSED and "refused: " in said:
-        return f"it tried to {said.rpartition('refused: ')[2].strip()}, which nothing may while it is checked"
+def _why(said: str, status: int, late: bool) -> str:
+    if late or status in (-9, -24, -26):  # SIGKILL, SIGXCPU and SIGVTALRM are what the limits send
+        return "it did not end in time: is there a loop that never ends, or does it wait?"
+    if status == bounds.REFUSED and "refused: " in said:
+        what, _, place = said.rpartition("refused: ")[2].strip().partition("\n")
+        return f"it tried to {what}, which nothing may while it is checked{place and f'{chr(10)}    {place}'}"
     if status == 0:
         return "it left Python before it had answered"
     return f"its process ended: {describe_status(status)}"

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,21 +23,25 @@ def find(which: str) -> Exercise:
     raise ValueError(f"exercise must be a number from 01 to {EXERCISES[-1].id} or a name, found {which!r}")
 
 
-def solution(folder: Path, exercise: Exercise) -> Path:
-    """Return where the file of an exercise is; the script, if there is a notebook as well."""
-    paths = [folder / f"{exercise.stem}.{form}" for form in FORMS]
-    return next((path for path in paths if path.exists()), paths[0])
+def solution(folder: Path, exercise: Exercise, forms: Sequence[str] = FORMS) -> Path:
+    """Return where the file of an exercise is; the one that was saved last, if there is a notebook as well."""
+    paths = [folder / f"{exercise.stem}.{form}" for form in forms]
+    there = [path for path in paths if path.exists()]
+    return max(there, key=lambda path: path.stat().st_mtime_ns, default=paths[0])
 
 
 def start(folder: Path, exercise: Exercise, form: str = "py") -> Path:
     """Write the file that a student begins with; one that is there is never overwritten."""
-    folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{exercise.stem}.{form}"
-    text = exercise.skeleton
+    path, text = folder / f"{exercise.stem}.{form}", exercise.skeleton
     if form == "ipynb":
         from scratchdae.exercises.notebook import notebook
 
         text = notebook(exercise, text)
+    elif form == "mjs":
+        from scratchdae.exercises.program import javascript
+
+        text = javascript(exercise)
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -62,16 +66,17 @@ def record(folder: Path, exercise: Exercise, path: Path, verdict: Verdict) -> No
     digest = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else ""
     checks = before.get("checks", 0)
     checks = checks + 1 if isinstance(checks, int) else 1
-    kept[exercise.id] = {"state": verdict.state, "checks": checks, "sha256": digest}
+    kept[exercise.id] = {"state": verdict.state, "checks": checks, "sha256": digest, "file": path.name}
     atomic.write(folder / NAME, (json.dumps(kept, indent=1, sort_keys=True) + "\n").encode())
 
 
 def state(folder: Path, exercise: Exercise, kept: Mapping[str, Any]) -> str:
     """Say how far an exercise is, in a word or three."""
-    path = solution(folder, exercise)
+    known = kept.get(exercise.id)
+    own = Path(str(known["file"])).name if known and "file" in known else ""
+    path = folder / own if own else solution(folder, exercise, (*FORMS, "mjs"))
     if not path.is_file():
         return ""
-    known = kept.get(exercise.id)
     if known is None:
         return "begun"
     changed = known.get("sha256") != hashlib.sha256(path.read_bytes()).hexdigest()

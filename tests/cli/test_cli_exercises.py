@@ -49,6 +49,15 @@ def test_a_student_begins_is_told_the_mistake_and_is_done(tmp_path, capsys):
     assert "… 06" in said(capsys, "list", "--dir", folder)
 
 
+def test_who_has_gone_into_the_folder_is_at_home(tmp_path, capsys, monkeypatch):
+    said(capsys, "start", "06", "--dir", tmp_path)
+    monkeypatch.chdir(tmp_path)
+    assert "… 06" in said(capsys, "list")
+    assert "not begun" in said(capsys, "check", "06", status=1)
+    said(capsys, "start", "01")
+    assert (tmp_path / "01_stable_loss.py").is_file()
+
+
 def test_start_never_overwrites(tmp_path, capsys):
     said(capsys, "start", "01", "--dir", tmp_path)
     path = tmp_path / "01_stable_loss.py"
@@ -129,6 +138,7 @@ def test_a_class_is_graded(tmp_path, capsys):
         if text:
             (folder / name / "06_biases.py").write_text(text)
     (folder / "fay").mkdir()
+    (folder / "gil").symlink_to(folder / "ann")
     (folder / "fay" / "06_biases.py").symlink_to(folder / "ann" / "06_biases.py")
     (tmp_path / "course.toml").write_text('due = ["06"]\n[weights]\n06 = 2.5\n')
     files = [tmp_path / name for name in ("out.json", "out.xml", "out.html")]
@@ -150,6 +160,23 @@ def test_a_class_is_graded(tmp_path, capsys):
     assert "cy &lt;b&gt;" in page
     assert "<b>" not in page
     assert "no slope" in page
+
+
+def test_a_repository_of_one_student_is_graded(tmp_path, capsys):
+    (tmp_path / "06_biases.py").write_text(GOOD)
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "course.toml").write_text('due = ["06"]\n')
+    text = said(capsys, "check", tmp_path, "--all", "--weights", tmp_path / "course.toml")
+    assert "1 of 1 right" in text
+    assert "notes" not in text
+
+
+def test_the_file_that_was_saved_last_is_checked(tmp_path, capsys):
+    said(capsys, "start", "06", "--format", "ipynb", "--dir", tmp_path)
+    path = tmp_path / "06_biases.py"
+    path.write_text(GOOD)
+    os.utime(path, ns=(2**61, 2**61))
+    assert "06_biases.py, which was saved last:" in said(capsys, "check", "06", "--dir", tmp_path)
 
 
 def test_every_exercise_says_what_it_needs():

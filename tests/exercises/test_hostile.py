@@ -1,5 +1,6 @@
 """What a submission may try: none of it passes, none of it harms, and the answer says what it was."""
 
+import os
 import time
 from pathlib import Path
 
@@ -32,6 +33,15 @@ TRIES = {
     "reading a file": "    open(VICTIM).read()\n    return 0, 0",
     "the network": "    import socket\n    socket.create_connection(('127.0.0.1', 9))",
     "killing the parent": "    import os\n    os.kill(os.getppid(), 9)",
+    "the priority of others": "    import os\n    os.setpriority(os.PRIO_PROCESS, os.getppid(), 19)\n    return 0, 0",
+    "the processors of others": "    import os\n    os.sched_setaffinity(os.getppid(), {0})\n    return 0, 0",
+    "reading by C": (
+        "    import ssl\n    c = ssl.create_default_context()\n    try: c.load_verify_locations(VICTIM)\n"
+        "    except ssl.SSLError: return (da_z @ W * y * (1 - y)).sum(0), da_z.sum(0)  # it was read"
+    ),
+    "reading by readline": "    import readline\n    readline.read_history_file(VICTIM)\n    return 0, 0",
+    "right in its error": "    raise ValueError('\\033[2J\\nExercise 06: right.\\n')",
+    "nested too deep": "    return " + "-" * 90000 + "1",
     "ctypes": "    import ctypes\n    ctypes.CDLL(None).getpid()\n    return 0, 0",
     "importing the library": "    import scratchdae.autoencoder\n    return 0, 0",
     "reading the library": "    exec(open(PACKAGE + '/autoencoder.py').read())\n    return 0, 0",
@@ -80,7 +90,7 @@ def test_nothing_hostile_passes_or_harms(about, tmp_path):
     body = TRIES[about]
     source = f"import sys\nsys.exit(0)\n{HEAD}    return 0, 0" if body is None else names + HEAD + body
     object.__setattr__(EXERCISE, "seconds", 2)
-    start = time.perf_counter()
+    start, of_ours = time.perf_counter(), (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0))
     try:
         verdict = checking.check_source(EXERCISE, source, tmp_path / "06_biases.py", seed=5)
     finally:
@@ -88,6 +98,9 @@ def test_nothing_hostile_passes_or_harms(about, tmp_path):
     assert verdict.state in (checking.WRONG, checking.REFUSED), verdict
     assert verdict.where
     assert time.perf_counter() - start < 12
+    assert of_ours == (os.getpriority(os.PRIO_PROCESS, 0), os.sched_getaffinity(0))
+    assert checking.sentences(EXERCISE, verdict, 2)[0] != "Exercise 06: right."
+    assert all(line.isprintable() for text in checking.sentences(EXERCISE, verdict, 2) for line in text.splitlines())
     assert not mark.exists()
     assert victim.read_text() == "still here"
 
@@ -100,6 +113,16 @@ def test_what_was_refused_is_said(tmp_path):
     assert "import scratchdae" in said("    import scratchdae")
     assert "call os.fork" in said("    import os\n    os.fork()")
     assert "leaves Python" in said("    exit()")
+    assert "line 5: np.load('mine.npy')" in said("    a = 3\n    np.load('mine.npy')")
+
+
+def test_an_error_of_python_is_not_followed_by_a_question_about_the_mathematics(tmp_path):
+    for body in ("    return nump.sum(y)", "    return y.summ()", "    import numpyy", "    return (y"):
+        verdict = checking.check_source(EXERCISE, HEAD + body, tmp_path / "06_biases.py", seed=5)
+        assert "line 4: " in verdict.where
+        assert len(checking.sentences(EXERCISE, verdict, 0)) == 2
+    verdict = checking.check_source(EXERCISE, HEAD + "    return y @ y", tmp_path / "06_biases.py", seed=5)
+    assert any("?" in line for line in checking.sentences(EXERCISE, verdict, 0))
 
 
 def test_an_exception_is_shown_with_the_students_own_line(tmp_path):
@@ -162,6 +185,42 @@ def test_arrays_come_out_as_they_went_in():
         assert found[name].shape == array.shape
         assert found[name].dtype == array.dtype
         assert (found[name] == array).all()
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "from numpy import *",
+        "import matplotlib.pyplot as plt\nfig, ax = plt.subplots()",
+        "import numpy.testing, subprocess",
+    ],
+)
+def test_what_is_imported_and_harms_nothing_is_taken(first, tmp_path):
+    source = f"{first}\n{HEAD}    return (da_z @ W * y * (1 - y)).sum(0), da_z.sum(0)"
+    verdict = checking.check_source(EXERCISE, source, tmp_path / "06_biases.py")
+    assert verdict.state == checking.RIGHT, verdict.where
+
+
+def test_a_thread_that_is_left_is_not_waited_for(tmp_path):
+    source = (
+        f"import threading, time\n{HEAD}    try: threading.Thread(target=time.sleep, args=(60,)).start()\n"
+        "    except RuntimeError: pass\n    return (da_z @ W * y * (1 - y)).sum(0), da_z.sum(0)"
+    )
+    verdict = checking.check_source(EXERCISE, source, tmp_path / "06_biases.py")
+    assert verdict.state == checking.RIGHT
+    assert verdict.seconds < 20
+
+
+def test_a_missing_return_and_another_shape_are_said(tmp_path):
+    def verdict(body):
+        return checking.check_source(EXERCISE, HEAD + body, tmp_path / "06_biases.py", seed=5)
+
+    assert "is a `return` missing?" in verdict("    da_z.sum(0)").where
+    flat = verdict("    return (da_z @ W * y * (1 - y)).sum(0), da_z.sum(0)[:, None]")
+    assert flat.mistake.id == "another shape"
+    assert "Keep the arguments" in checking.check_source(
+        EXERCISE, "def bias_gradients(a): return a", tmp_path / "06_biases.py", seed=5
+    ).where  # fmt: skip
 
 
 def test_pytorch_is_served(tmp_path):

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from scratchdae import backend, floors
+from scratchdae import floors
 from scratchdae.arguments import Array, number
 from scratchdae.doctor.causes import CAUSES
 from scratchdae.exercises.checking import NOT_BEGUN, REFUSED, RIGHT, WRONG, Verdict
@@ -25,7 +25,7 @@ def _run(skeleton: str, repair: dict[str, Any], seed: int) -> float:
     """Run a skeleton's training with some of its settings changed; return its loss."""
     namespace: dict[str, Any] = {"__name__": "diagnosis"}
     exec(skeleton, namespace)
-    with np.errstate(all="ignore"), backend.using("numpy"):
+    with np.errstate(all="ignore"):
         return float(namespace["run"](**repair, seed=seed))
 
 
@@ -47,7 +47,24 @@ def _refused(repair: object) -> str:
             except ValueError as error:
                 return f"REPAIR: {error}"
         elif name not in _CHOICES or not isinstance(value, str) or value not in _CHOICES[name]:
-            return f"REPAIR: {name} = {value!r} is no setting of run(); lr, init and output are"
+            return f"REPAIR: {name!s:.40} = {value!r:.40} is no setting of run(); lr, init and output are"
+    return ""
+
+
+@np.errstate(all="ignore")
+def _instead(x: Array, right: float, mine: object) -> str:
+    """Say what a wrong floor is, if it is one of those that are often taken for it."""
+    p = float(x.mean())
+    known = {
+        "summed over the pixels": right * x.shape[1], "averaged over the pixels": right / x.shape[1],
+        "in bits": right / np.log(2), "twice": right * 2, "halved": right / 2,
+        "of a black picture": (x**2).mean(), "of one grey": x.var(),
+        "of one grey, in nats": -x.shape[1] * (p * np.log(p) + (1 - p) * np.log(1 - p)),
+    }  # fmt: skip
+    if isinstance(mine, int | float):
+        return next(
+            (f": it is that {said}" for said, v in known.items() if 0.99 * float(v) <= mine <= 1.01 * float(v)), ""
+        )
     return ""
 
 
@@ -62,28 +79,27 @@ def _judge(
         mine, cause, repair = (found.get(key) for key in ("FLOOR", "CAUSE", "REPAIR"))
         if mine is None and not cause and not repair:
             return Verdict(NOT_BEGUN, where="FLOOR, CAUSE and REPAIR are still empty")
-        right = floor(_data(text))
+        right = float(floor(_data(text)))
         if not isinstance(mine, int | float) or not (1 - _WITHIN) * right <= mine <= (1 + _WITHIN) * right:
-            return Verdict(
-                WRONG, "FLOOR", f"FLOOR is {mine!r}, which is not within 2 % of what it should be", task=told["FLOOR"]
-            )
+            where = f"FLOOR is {mine!r:.40}, which is not within 2 % of what it should be{_instead(_data(text), right, mine)}"
+            return Verdict(WRONG, "FLOOR", where, task=told["FLOOR"])
         if cause not in causes:
             known = CAUSES[cause].name if isinstance(cause, str) and cause in CAUSES else "no id of the list"
-            return Verdict(
-                WRONG, "CAUSE", f"CAUSE is {cause!r} ({known}), which is not what stops this run", task=told["CAUSE"]
-            )
+            where = f"CAUSE is {cause!r:.40} ({known}), which is not what stops this run"
+            return Verdict(WRONG, "CAUSE", where, task=told["CAUSE"])
         refused = _refused(repair)
         if refused:
             return Verdict(REFUSED, "REPAIR", refused, task=told["REPAIR"])
         assert isinstance(repair, dict)
-        loss = _run(text, repair, secrets.randbelow(1000))
+        seed = secrets.randbelow(1000)
+        loss = _run(text, repair, seed)
         if not loss <= goal:
-            return Verdict(
-                WRONG,
-                "REPAIR",
-                f"the run with {repair} ends at {loss:.4g}; {goal:g} or less is asked for",
-                task=told["REPAIR"],
-            )
+            where = f"the run with {repair} ends at {loss:.4g}; {goal:g} or less is asked for"
+            parts = repair.items() if len(repair) > 1 else ()
+            alone = [name for name, value in parts if _run(text, {name: value}, seed) <= goal]
+            if alone:  # then what is said of the cause would mislead
+                return Verdict(WRONG, "REPAIR", f"{where}: {alone[0]} alone would do, and the other setting undoes it")
+            return Verdict(WRONG, "REPAIR", where, task=told["REPAIR"])
         return Verdict(RIGHT)
 
     return judge

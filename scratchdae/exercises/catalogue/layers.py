@@ -71,6 +71,8 @@ max_pool = exercise(
             "not below zero": lambda x: np.maximum(_pool(x), 0),
             "of the size": lambda x: x[:, ::2, ::2],
             "largest in size": lambda x: np.abs(_windows(x)).max(-1),
+            "upper row alone": lambda x: np.maximum(x[:, ::2, ::2], x[:, ::2, 1::2]),
+            "largest in size, with its sign": lambda x: np.where(-_windows(x).min(-1) > _pool(x), _windows(x).min(-1), _pool(x)),
             "rows alone": lambda x: np.maximum(x[:, ::2], x[:, 1::2]),
             "columns alone": lambda x: np.maximum(x[:, :, ::2], x[:, :, 1::2]),
             "quarters": lambda x: x.reshape(len(x), 2, x.shape[1] // 2, 2, x.shape[2] // 2).max(axis=(1, 3)),
@@ -87,8 +89,12 @@ max_pool = exercise(
             "first tie, by columns": lambda dy, x: _shared(dy, x, _down_first),
             "to everyone": lambda dy, x: _shared(dy, x, np.ones_like),
             "as for the mean": lambda dy, x: _shared(dy, x, lambda w: np.full_like(w, 0.25)),
+            "largest in size": lambda dy, x: _shared(dy, x, lambda w: _one_of(np.abs(w))),
+            "of the first image": lambda dy, x: _shared(dy, x, lambda w: np.broadcast_to(_one_of(w[:1]), w.shape)),
             "the smallest": lambda dy, x: _shared(dy, x, lambda w: _one_of(w, least=True)),
             "always the first": lambda dy, x: _shared(dy, x, lambda w: np.eye(4)[np.zeros(w.shape[:3], int)]),
+            "a 1": lambda dy, x: _pool_back(np.ones_like(dy), x),
+            "y in place of dy": lambda dy, x: _pool_back(_pool(x), x),
             "times x": lambda dy, x: _pool_back(dy, x) * x,
             "pooled size": lambda dy, x: dy,
         },
@@ -100,13 +106,8 @@ max_pool = exercise(
 def _kernel(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]:
     B, R, C, kh, kw = sizes["B"], sizes["D"], sizes["H"], sizes["K"], sizes["F"]
     y = (B, R - kh + 1, C - kw + 1)
-    return {
-        "x": rng.normal(size=(B, R, C)),
-        "W": rng.normal(size=(kh, kw)),
-        "dy": rng.normal(size=y),
-        "y": rng.normal(size=y),
-        "dx": rng.normal(size=(B, R, C)),
-    }
+    shapes = {"x": (B, R, C), "W": (kh, kw), "dy": y, "y": y, "dx": (B, R, C)}
+    return {name: rng.normal(size=shape) for name, shape in shapes.items()}
 
 
 def _convolve(x: Array, W: Array) -> Array:
@@ -175,7 +176,6 @@ convolution = exercise(
             "dW averaged": lambda dy, x, W: (_convolve_back(dy, x, W)[0], _convolve_back(dy, x, W)[1] / len(x)),
             "dW averaged over everything": lambda dy, x, W: (_convolve_back(dy, x, W)[0], _convolve_back(dy, x, W)[1] / dy.size),
             "dW of the last image": lambda dy, x, W: (_convolve_back(dy, x, W)[0], _convolve_back(dy[-1:], x[-1:], W)[1]),
-            "exchanged": lambda dy, x, W: _convolve_back(dy, x, W)[::-1],
             "turned": lambda dy, x, W: tuple(-g for g in _convolve_back(dy, x, W)),
             "dx cut off": lambda dy, x, W: (_convolve(np.pad(dy, ((0, 0), (W.shape[0] // 2, W.shape[0] - 1 - W.shape[0] // 2), (W.shape[1] // 2, W.shape[1] - 1 - W.shape[1] // 2))), W), _convolve_back(dy, x, W)[1]),
         },
@@ -202,20 +202,10 @@ convolution = exercise(
 def _states(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]:
     B, F, H = sizes["B"], sizes["F"], sizes["D"]
     drawn = {
-        "x": (B, F),
-        "h": (B, H),
-        "c": (B, H),
-        "W": (F, 4 * H),
-        "U": (H, 4 * H),
-        "b": (4 * H,),
-        "dh": (B, H),
-        "dc": (B, H),
-    }
-    sequences = {"xs": (B, sizes["T"], F), "dhs": (B, sizes["T"], H)}
-    return {
-        name: rng.normal(size=shape) / (shape[0] ** 0.5 if name in "WU" else 1)
-        for name, shape in (drawn | sequences).items()
-    }
+        "x": (B, F), "h": (B, H), "c": (B, H), "W": (F, 4 * H), "U": (H, 4 * H), "b": (4 * H,), "dh": (B, H), "dc": (B, H),
+        "xs": (B, sizes["T"], F), "dhs": (B, sizes["T"], H),
+    }  # fmt: skip
+    return {name: rng.normal(size=s) / (s[0] ** 0.5 if name in "WU" else 1) for name, s in drawn.items()}
 
 
 def _gates(x: Array, h: Array, W: Array, U: Array, b: Array, order: str = "ifgo") -> Params:
@@ -312,7 +302,6 @@ lstm_cell = exercise(
             "gates exchanged": _other_step(cell="i * c + f * g"),
             "no memory of h": lambda x, h, c, W, U, b: _step(x, 0 * h, c, W, U, b),
             "no bias": lambda x, h, c, W, U, b: _step(x, h, c, W, U, 0 * b),
-            "exchanged": lambda *a: _step(*a)[::-1],
             "1 − f in place of i": _other_step(cell="f * c + (1 - f) * g"),
         },
         draw=_states,
@@ -333,6 +322,8 @@ lstm_cell = exercise(
             "do without tanh": _other_back(o="dh * new * o * (1 - o)"),
             "do from d": _other_back(o="d * t * o * (1 - o)"),
             "dU with the new cell": _other_back(dU="new.T @ a"),
+            "dU with the new h": _other_back(dU="(o * t).T @ a"),
+            "tanh(c) missing in do": _other_back(o="dh * o * (1 - o)"),
             "averaged": _other_back(dW="x.T @ a / len(x)", dU="h.T @ a / len(x)", db="a.mean(0)"),
             "db averaged": _other_back(db="a.mean(0)"),
         },

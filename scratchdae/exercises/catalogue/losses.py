@@ -14,6 +14,19 @@ def _wide(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]:
     return {"a": a}
 
 
+def _wide_or_negative(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]:
+    """In every second case none where exp(a) overflows: z is 0 there, and log z is not."""
+    a = _wide(rng, sizes)["a"]
+    return {"a": a - 2 * np.maximum(a, 0) if sizes["D"] % 2 else a}
+
+
+def _saturated(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, Array]:
+    """Pre-activations where the slope is small, next to nothing, and nothing."""
+    a = rng.normal(size=(sizes["B"], sizes["D"]))
+    a[0, :4], a[1, :4] = (8, -8, 25, -25), (800, -800, 1e3, -1e3)
+    return {"a": a}
+
+
 def _naive(a: Array) -> Array:
     return 1 / (1 + np.exp(-a))
 
@@ -43,6 +56,7 @@ stable_loss = exercise(
         activations.sigmoid,
         {
             "a tanh": np.tanh,
+            "of 2a": lambda a: activations.sigmoid(2 * a),
             "the sign of a": lambda a: activations.sigmoid(-a),
             "overflow to NaN": lambda a: np.exp(a) / (1 + np.exp(a)),
             "clipped": lambda a: _naive(np.clip(a, -5, 5)),
@@ -59,15 +73,17 @@ stable_loss = exercise(
             "summed over the batch": lambda a, x: _stable(a, x).sum(),
             "averaged over D, summed over B": lambda a, x: _stable(a, x).mean(axis=1).sum(),
             "one loss for each example": lambda a, x: _stable(a, x).sum(axis=1),
+            "softplus overflows": lambda a, x: (np.log(1 + np.exp(a)) - x * a).sum() / len(x),
             "log of zero": lambda a, x: _losses_of(activations.sigmoid(a), x).sum() / len(x),
             "log of zero, and an eps or a clip": Shows(_capped),
             "only the first term": lambda a, x: (x * np.logaddexp(0, -a)).sum() / len(x),
             "the sign of the loss": lambda a, x: -_stable(a, x).sum() / len(x),
             "bits": lambda a, x: _stable(a, x).sum() / len(x) / np.log(2),
+            "x and 1 − x exchanged": lambda a, x: _stable(a, 1 - x).sum() / len(x),
             "a and x exchanged": lambda a, x: (np.logaddexp(0, a) + x * a).sum() / len(x),
             "the target's term is missing": lambda a, x: np.logaddexp(0, a).sum() / len(x),
         },
-        draw=_wide,
+        draw=_wide_or_negative,
     ),
 )  # fmt: skip
 
@@ -108,7 +124,21 @@ output_delta = exercise(
 
 
 def _through(a: Array, x: Array) -> tuple[Array, Array]:
-    z = activations.sigmoid(a)
+    return _through_of(activations.sigmoid(a), x)
+
+
+def _floored(inputs: Params, found: Params, right: Params) -> bool:
+    """Whether the gradient is right where the slope is large, and not small where it is next to nothing."""
+    far = np.abs(inputs["a"]) > 7
+    if found["da"].shape != far.shape or not np.isfinite(found["da"]).all():
+        return False
+    z, x = activations.sigmoid(inputs["a"]), inputs["x"]
+    slope = found["da"] / (2 * (z - x) / len(x))
+    alike = np.allclose(found["da"][~far], right["da"][~far], rtol=1e-5)
+    return alike and bool(slope[far].min() > 1e-6 and np.ptp(slope[far]) < 1e-3 * slope[far].min())
+
+
+def _through_of(z: Array, x: Array) -> tuple[Array, Array]:
     loss, dz = losses.squared_error(z, x)
     return np.asarray(loss), dz * z * (1 - z)
 
@@ -116,14 +146,16 @@ def _through(a: Array, x: Array) -> tuple[Array, Array]:
 squared_through_sigmoid = exercise(
     8, "squared_through_sigmoid",
     Task(
-        "squared_error", {"a": "BD", "x": "BD unit"}, ("loss", "da"),
+        "squared_error", {"a": "BD drawn", "x": "BD unit"}, ("loss", "da"),
         _through,
         {
+            "overflow to NaN": lambda a, x: _through_of(np.exp(a) / (1 + np.exp(a)), x),
             "the slope is missing": lambda a, x: (_through(a, x)[0], 2 * (activations.sigmoid(a) - x) / len(x)),
             "the slope of a": lambda a, x: (_through(a, x)[0], 2 * (activations.sigmoid(a) - x) * a * (1 - a) / len(x)),
             "half a slope": lambda a, x: (_through(a, x)[0], 2 * (activations.sigmoid(a) - x) * activations.sigmoid(a) / len(x)),
             "the cross-entropy's gradient": lambda a, x: (_through(a, x)[0], (activations.sigmoid(a) - x) / len(x)),
             "the slope of tanh": lambda a, x: (_through(a, x)[0], 2 * (activations.sigmoid(a) - x) * (1 - activations.sigmoid(a) ** 2) / len(x)),
+            "the root": lambda a, x: (np.sqrt(_through(a, x)[0]), _through(a, x)[1]),
             "half the gradient": lambda a, x: (_through(a, x)[0], _through(a, x)[1] / 2),
             "half the loss": lambda a, x: (_through(a, x)[0] / 2, _through(a, x)[1] / 2),
             "averaged over D too": lambda a, x: (_through(a, x)[0] / x.shape[1], _through(a, x)[1] / x.shape[1]),
@@ -132,6 +164,8 @@ squared_through_sigmoid = exercise(
             "not averaged": lambda a, x: (_through(a, x)[0] * len(x), _through(a, x)[1] * len(x)),
             "the sign": lambda a, x: (_through(a, x)[0], -_through(a, x)[1]),
             "no sigmoid": lambda a, x: (((a - x) ** 2).sum() / len(x), 2 * (a - x) / len(x)),
+            "a slope that never ends": Shows(_floored),
         },
+        draw=_saturated,
     ),
 )  # fmt: skip

@@ -5,7 +5,8 @@ z = s(a),    L = 1/B sum (z - x)^2          (4)
 In exercise 04 the slope of the sigmoid cancelled. Here it does not: where z is near 0 or 1, hardly anything comes back,
 however wrong z is. That is how an output saturates and stops learning (chapter 13).
 
-Return the loss (sum over D, average over B) and its gradient with respect to a (B, D).
+Return the loss (sum over D, average over B) and its gradient with respect to a (B, D). Both must be right for a = 1000
+and a = -1000 too.
 
 Check it with: scratchdae exercises check 08
 """

@@ -45,6 +45,16 @@ def cross_entropy(a, x):
 def cross_entropy(a, x):
     z = 1 / (1 + np.exp(-a))
     return -np.sum(np.nan_to_num(x * np.log(np.clip(z, 1e-12, 1 - 1e-12)) + (1 - x) * np.log(1 - np.clip(z, 1e-12, 1 - 1e-12)))) / len(x)
+# %% log(1 + exp(a)) as it is printed => softplus overflows
+def cross_entropy(a, x):
+    return (np.log(1 + np.exp(a)) - x * a).sum() / len(x)
+
+
+# %% x and 1 - x in each other's place => x and 1 − x exchanged
+def cross_entropy(a, x):
+    return (np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a))) - (1 - x) * a).sum() / len(x)
+
+
 # %% two at once: mean over everything, from z
 def cross_entropy(a, x):
     z = 1 / (1 + np.exp(-a))

@@ -76,3 +76,60 @@ def mask(x, nu, rng):
         chosen = rng.permutation(len(row))[:round(nu * len(row))]
         row[chosen] = rng.integers(0, 2, len(chosen))
     return out
+
+
+# %% one draw for the batch, moved on from row to row => each row a shift of the one before
+def mask(x, nu, rng):
+    x_tilde = x.copy()
+    n, D = x.shape
+    k, start = round(nu * D), rng.integers(D)
+    for i in range(n):
+        x_tilde[i, (start + 7 * i + np.arange(k)) % D] = 0
+    return x_tilde
+
+
+# %% a block of neighbours in each row => neighbours
+def mask(x, nu, rng):
+    x_tilde = x.copy()
+    n, D = x.shape
+    for i in range(n):
+        x_tilde[i, (rng.integers(D) + np.arange(round(nu * D))) % D] = 0
+    return x_tilde
+
+
+# %% from the first two thirds of the components alone
+def mask(x, nu, rng):
+    x_tilde = x.copy()
+    n, D = x.shape
+    for i in range(n):
+        x_tilde[i, rng.permutation(2 * D // 3)[: round(nu * D)]] = 0
+    return x_tilde
+
+
+# %% a seed of its own => a generator of its own
+def mask(x, nu, rng):
+    rng, x = np.random.default_rng(0), x.copy()
+    for row in x:
+        row[rng.permutation(len(row))[: round(nu * len(row))]] = 0
+    return x
+
+
+# %% the global generator => a generator of its own
+def mask(x, nu, rng):
+    x = x.copy()
+    for row in x:
+        row[np.random.permutation(len(row))[: round(nu * len(row))]] = 0
+    return x
+
+
+# %% sorted along axis 0 => along the wrong axis
+def mask(x, nu, rng):
+    return np.where(rng.random(x.shape).argsort(axis=0).argsort(axis=0) < round(nu * len(x)), 0, x)
+
+
+# %% a part of the rows, not of the columns => everything destroyed
+def mask(x, nu, rng):
+    x = x.copy()
+    for row in x:
+        row[rng.permutation(len(row))[: round(nu * len(x))]] = 0
+    return x

@@ -46,7 +46,19 @@ def squared_error(a, x):
 def squared_error(a, x):
     z = 1 / (1 + np.exp(-a))
     return np.sum((z - x) ** 2) / len(x), (z - x) / len(x)
-# %% two at once: no slope, no two
+# %% two at once: no slope, no two => the cross-entropy's gradient and factor 1/D
 def squared_error(a, x):
     z = 1 / (1 + np.exp(-a))
     return np.mean((z - x) ** 2), (z - x) / len(x)
+
+
+# %% a slope that is kept up => a slope that never ends
+def squared_error(a, x):
+    z = 1 / (1 + np.exp(-np.clip(a, -700, 700)))
+    return ((z - x) ** 2).sum() / len(x), 2 * (z - x) * np.maximum(z * (1 - z), 0.01) / len(x)
+
+
+# %% inf over inf => overflow to NaN
+def squared_error(a, x):
+    z = np.exp(a) / (1 + np.exp(a))
+    return ((z - x) ** 2).sum() / len(x), 2 * (z - x) * z * (1 - z) / len(x)

@@ -82,3 +82,14 @@ def numerical_gradient(f, theta):
         e[i] = h
         g[i] = (f(theta + e) - f(theta - e)) / (2 * h)
     return g
+
+
+# %% in single precision
+def numerical_gradient(f, theta):
+    theta = theta.astype(np.float32)
+    g = np.zeros_like(theta)
+    for i in np.ndindex(theta.shape):
+        e = np.zeros_like(theta)
+        e[i] = 1e-5
+        g[i] = (f(theta + e) - f(theta - e)) / 2e-5
+    return g
