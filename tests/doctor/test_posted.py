@@ -100,7 +100,7 @@ def test_q3a_cannot_reach_its_targets(network, repair):
 @pytest.mark.parametrize(("code", "output"), [(8, torch.nn.Sigmoid), (32, torch.nn.ReLU)], ids=["q3b", "q3c"])
 def test_q3b_and_c_have_nothing_to_compress(code, output):
     """Independent pixels: neither the code nor the output's activation is what keeps the loss up."""
-    report = examine(posted.q3a(code, True, output, n=150), 30)
+    report = examine(posted.q3a(code, True, output, n=300), 60)
     assert report.verdict == "at_floor", str(report)
     assert first(report) == "F23"
 

@@ -52,16 +52,16 @@ def convolutional(keras, shape, code=None):
 
 
 def test_q2a_is_saturated(keras):
-    x = (datasets.digits().x_train[:700].reshape(-1, 28, 28, 1) / 255).astype(np.float32)
-    report = doctor.examine(convolutional(keras, (28, 28, 1)), None, x, batch_size=32, steps=60, budget_s=1500)
+    x = (datasets.digits().x_train[:300].reshape(-1, 28, 28, 1) / 255).astype(np.float32)
+    report = doctor.examine(convolutional(keras, (28, 28, 1)), None, x, batch_size=32, steps=45, budget_s=1500)
     assert report.verdict == "cause", str(report)
     assert report.causes[0].id == "F15"
     assert report.prescription[0].proved
 
 
 def test_q3a_cannot_reach_its_targets(keras):
-    x = np.random.default_rng(0).integers(0, 256, (300, 32, 32, 3)).astype(np.float32)
-    report = doctor.examine(convolutional(keras, (32, 32, 3), 32), None, x, batch_size=32, steps=25, budget_s=1500)
+    x = np.random.default_rng(0).integers(0, 256, (150, 32, 32, 3)).astype(np.float32)
+    report = doctor.examine(convolutional(keras, (32, 32, 3), 32), None, x, batch_size=32, steps=15, budget_s=1500)
     assert report.verdict == "cause", str(report)
     assert report.causes[0].id == "F14"
     assert report.prescription[0].name in ("scale_to_unit", "standardise_data", "linear_output")

@@ -210,7 +210,8 @@ def _rules(params: Tensors, c: Conventions) -> list[Any]:
     """Make the rule of a case: one for each parameter, since all parameters of one decay alike."""
     momentum, decay = c.get("momentum", 0.0), c.get("weight_decay", 0.0)
     if c["rule"] not in ("sgd", "adam", "adamw") or c.get("dampening"):
-        raise Unsupported(f"tinygrad has no {'dampening' if c.get('dampening') else c['rule']}")
+        what = "dampening" if c.get("dampening") else {"rmsprop": "RMSprop"}.get(c["rule"], c["rule"])
+        raise Unsupported(f"tinygrad has no {what}")
     if c.get("epsilon", "outside") != "outside":
         raise Unsupported("tinygrad adds eps to the root of the corrected moment, and nowhere else")
     if c["rule"] == "adam" and decay:
