@@ -79,6 +79,8 @@ def factor(
         Named(-1.0, f"{id}:sign", f"{what} has the wrong sign"),
         Named(2.0, f"{id}:2", f"{what} is doubled: a factor 2 too many"),
         Named(0.5, f"{id}:1/2", f"{what} is halved: a factor 1/2 too many"),
+        Named(-2.0, f"{id}:-2", f"{what} is doubled and has the wrong sign"),
+        Named(-0.5, f"{id}:-1/2", f"{what} is halved and has the wrong sign"),
     ]
     if zero:
         named.append(Named(0.0, f"{id}:0", f"{what} is zero: never computed, or cut off"))
