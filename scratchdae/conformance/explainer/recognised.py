@@ -91,6 +91,7 @@ def factor(
             Named(float(size), times, f"{what} is {words} = {size} times too large: not divided by {words}"),
             Named(1 / size, by, f"{what} is {words} = {size} times too small: divided by {words} once more"),
             Named(-float(size), f"{id}:-{words}", f"{what} is {words} = {size} times too large and has the wrong sign"),
+            Named(-1 / size, f"{id}:-1/{words}", f"{what} is {words} = {size} times too small and has the wrong sign"),
         ]
         halves += [
             Named(size / 2, f"{id}:{words}/2", f"{what} is {words}/2 = {size / 2:g} times what it should be"),
