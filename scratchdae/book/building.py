@@ -20,10 +20,10 @@ NEEDS = ("sphinx", "myst_nb", "sphinx_book_theme", "sphinx_design", "jupytext", 
 PARTS = {  # the chapters of the table of contents, by their numbers
     "The idea": range(1, 4),
     "What loss to expect": range(4, 11),
-    "Data, output and loss": range(11, 17),
+    "Data, output and loss": (*range(11, 17), 34, 35),
     "Steps": range(17, 22),
     "Signals and gradients": range(22, 27),
-    "What comes of it": range(27, 100),
+    "What comes of it": (*range(27, 34), *range(36, 100)),
 }
 
 

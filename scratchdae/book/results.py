@@ -53,6 +53,7 @@ def parts(folder: Path | None, figures: Collection[str]) -> dict[str, str]:
             figures,
         ),
         "notes": _notes(folder),
+        "frameworks": _text(folder, "findings.md"),
         "what_figure": _figure(
             "00_what_it_is",
             "A digit becomes 32 numbers and a digit again; a network trained with blots fills them, one trained "
@@ -72,16 +73,23 @@ def gallery(folder: Path | None) -> dict[str, str]:
 
 def _notes(folder: Path | None) -> str:
     """Return what the README of the figures says of the results in full, with the book's links."""
-    if folder is None or not (folder / "README.md").is_file():
-        return _MISSING
-    above, heading, text = (folder / "README.md").read_text(encoding="utf-8").partition(_FIRST_NOTE)
+    above, heading, text = _text(folder, "README.md").partition(_FIRST_NOTE)
     text = re.sub(r"\]\(\.\./chapters/(\d\d_\w+)\.py\)", r"](chapters/\1.ipynb)", (heading or above) + text)
     text = re.sub(r"\]\(\.\./chapters/README\.md[^)]*\)", "](glossary.md)", text)
+    text = text.replace("](findings.md)", "](frameworks.md)")
 
     def local(found: re.Match[str]) -> str:
-        return f"[{found[1]}](figures/{found[2]})" if (folder / found[2]).is_file() else found[1]
+        there = folder is not None and (folder / found[2]).is_file()
+        return f"[{found[1]}](figures/{found[2]})" if there else found[0] if found[2].endswith(".md") else found[1]
 
     return re.sub(r"(?<!!)\[([^\]]*)\]\((\w+\.\w+)\)", local, text)
+
+
+def _text(folder: Path | None, name: str) -> str:
+    """Return a page that stands beside the figures."""
+    if folder is None or not (folder / name).is_file():
+        return _MISSING
+    return (folder / name).read_text(encoding="utf-8")
 
 
 def _figure(name: str, alt: str, figures: Collection[str]) -> str:

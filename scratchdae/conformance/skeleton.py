@@ -4,6 +4,7 @@ import textwrap
 from collections.abc import Iterable
 
 from scratchdae.conformance.case import Case
+from scratchdae.conformance.formulas import formulas
 
 LANGUAGES = ("python", "javascript", "c")
 
@@ -11,7 +12,10 @@ LANGUAGES = ("python", "javascript", "c")
 def described(case: Case) -> str:
     """Say what comes in and what is expected out, in words that presuppose no library."""
     manifest = case.manifest
-    lines = [f"{case.id}: {case.operation}", "", *manifest["in_words"], "", f"Aimed at: {manifest['aimed_at']}.", ""]
+    lines = [f"{case.id}: {case.operation}", "", *manifest["in_words"], ""]
+    if written := formulas(case):
+        lines += [*(f"  {line}" for line in written), ""]
+    lines += [f"Aimed at: {manifest['aimed_at']}.", ""]
     lines += ["Comes in:", *_arrays(case, case.inputs), "", "Must be known besides:"]
     lines += [f"  {name} = {value!r}" for name, value in case.conventions.items()] or ["  nothing"]
     lines += ["", "Must come out:", *_arrays(case, case.required)]

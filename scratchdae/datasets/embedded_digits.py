@@ -7,6 +7,7 @@ NumPy's random streams, leaves them as they are. Their checksum stands here.
 import hashlib
 import io
 import os
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from scratchdae.arguments import Array
 from scratchdae.datasets.dataset import Dataset
 from scratchdae.datasets.stroke_digits import SIDE, draw_labelled_digits
 
-SHA256 = "82aa61c79d655a88ff340db48d0f16df822fdf7af0541da48cf7ba2cfaacce57"
+SHA256 = "73f37d7355ba6293d4fd9ff2ce0841322f0c6a423045e0c128d95bdc9a4b3c8d"
 _FILE = Path(__file__).with_name("digits.npz")
 _SEED = 2008
 _A_CLASS = {"train": 400, "test": 100}  # drawings of each digit
@@ -48,16 +49,23 @@ def digits() -> Dataset:
 def freeze_digits(path: str | os.PathLike[str]) -> str:
     """Draw the frozen digits again, from their seed, write them to a file, whole or not at all, and return its sha256.
 
-    On the machine that made ``digits.npz``, with the same NumPy and zlib, the file comes out byte for byte. Elsewhere
-    the last bit of a sine may differ, which moves a few pixels by one of the sixteen grey levels, and a zlib may pack
-    differently.
+    On the machine that made ``digits.npz``, with the same NumPy and bzip2, the file comes out byte for byte. Elsewhere
+    the last bit of a sine may differ, which moves a few pixels by one of the sixteen grey levels.
     """
-    buffer = io.BytesIO()
-    # Without `allow_pickle`, which NumPy before 2.2 takes for the name of an array.
-    np.savez_compressed(buffer, **_draw())  # type: ignore[arg-type]
-    content = buffer.getvalue()
+    content = _packed(_draw())
     atomic.write(path, content)
     return hashlib.sha256(content).hexdigest()
+
+
+def _packed(arrays: dict[str, Array]) -> bytes:
+    """Return an .npz by bzip2, which takes a third less than `numpy.savez_compressed`."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.save(member, array, allow_pickle=False)
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue(), zipfile.ZIP_BZIP2)
+    return buffer.getvalue()
 
 
 def _draw() -> dict[str, Array]:

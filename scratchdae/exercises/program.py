@@ -29,7 +29,7 @@ def ask(command: str, form: str, requests: Sequence[Request], seconds: int) -> S
         arrays = {
             name: {"shape": list(value.shape), "dtype": value.dtype.name} for name, value in request.inputs.items()
         }
-        manifest = {"operation": request.function, "conventions": {}, "arrays": arrays, "required": request.outputs}
+        manifest = {"spec": 1, "operation": request.function, "conventions": {}, "arrays": arrays}
         start = time.perf_counter()
         try:
             found = program.answer(Case("exercise", "exercises", request.function, manifest, request.inputs, {}))

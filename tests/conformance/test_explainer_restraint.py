@@ -10,6 +10,8 @@ from optional_packages import require
 from scratchdae.conformance.adapter import as_arrays
 from scratchdae.conformance.case import load_cases
 from scratchdae.conformance.explainer import ACCOUNTS, explain
+from scratchdae.conformance.explainer.account import Account
+from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.target import Target
 
 CASES = {case.name: case for case in load_cases(spec=1)}
@@ -159,3 +161,17 @@ def test_whatever_comes_it_answers(weird):
         explanation = explain(case, answer)
         assert explanation.findings == (), f"{case.name}: {explanation}"
         assert explanation.first_difference.array == case.required[-1]
+
+
+def test_a_number_with_which_a_mistake_cannot_be_told_explains_nothing():
+    """Rectified Adam divides by 1 - beta2, and 1 was once recovered for it."""
+    case = next(case for case in CASES.values() if case.operation == "optimizer")
+    target = Target(case.expected, case.expected, case.tolerance("float64"))
+
+    def told(wrong):
+        return {"W_steps": case.expected["W_steps"] * (1 / (1 - wrong.get("beta2", 0)))}
+
+    account = presented(Account((), told, told), target, case.inputs)
+    assert target.misfit(account.told({})) <= 1
+    assert not target.misfit(account.told({"beta2": 1})) <= 1
+    assert account.begin is None or not target.misfit(account.begin({"beta2": 1})) <= 1

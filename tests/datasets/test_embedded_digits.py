@@ -46,7 +46,7 @@ def test_the_nearest_neighbour_is_usually_right_but_not_always():
 
 
 def test_the_file_is_small():
-    assert embedded_digits._FILE.stat().st_size < 600_000
+    assert embedded_digits._FILE.stat().st_size < 400_000
 
 
 def test_a_tampered_file_is_refused(tmp_path, monkeypatch):

@@ -36,16 +36,29 @@ def presented(account: Account, target: Target, inputs: Mapping[str, Array]) -> 
     """Add the mistakes of presentation that the shapes of an answer allow, and inputs that come back as answers."""
     ways = [*_transposed(target), *_reshaped(target), *_given_back(target, inputs)]
     forms = {switch.id: (switch, change) for switch, change in ways}
+    told = _or_nothing(account.told, target)
 
     def _told(wrong: Wrong) -> Told:
-        arrays = account.told(wrong)
+        arrays = told(wrong)
         for id, (_, change) in forms.items():
             if id in wrong:
                 arrays = change({**target.expected, **arrays})
         return arrays
 
-    begin = None if forms else account.begin  # which knows nothing of other shapes
+    begin = None if forms or account.begin is None else _or_nothing(account.begin, target)  # it knows no other shapes
     return Account((*account.switches, *(switch for switch, _ in forms.values())), _told, begin)
+
+
+def _or_nothing(tell: Callable[[Wrong], Told], target: Target) -> Callable[[Wrong], Told]:
+    """Answer NaN where a mistake cannot be told with the number that was recovered, as Adam with a beta of 1."""
+
+    def _told(wrong: Wrong) -> Told:
+        try:
+            return tell(wrong)
+        except ArithmeticError:
+            return {name: np.full_like(expected, np.nan, np.float64) for name, expected in target.expected.items()}
+
+    return _told
 
 
 def _transposed(target: Target) -> Iterator[_Form]:

@@ -61,11 +61,8 @@ def _instead(x: Array, right: float, mine: object) -> str:
         "of a black picture": (x**2).mean(), "of one grey": x.var(),
         "of one grey, in nats": -x.shape[1] * (p * np.log(p) + (1 - p) * np.log(1 - p)),
     }  # fmt: skip
-    if isinstance(mine, int | float):
-        return next(
-            (f": it is that {said}" for said, v in known.items() if 0.99 * float(v) <= mine <= 1.01 * float(v)), ""
-        )
-    return ""
+    own = mine if isinstance(mine, int | float) else 0.0
+    return next((f": it is that {s}" for s, v in known.items() if 0.99 * float(v) <= own <= 1.01 * float(v)), "")
 
 
 def _judge(
@@ -105,16 +102,8 @@ def _judge(
     return judge
 
 
-def _mean_picture(x: Array) -> float:
-    return floors.constant(x)
-
-
 def _nats(x: Array) -> float:
     return float(x.shape[1] * floors.constant(x, "cross_entropy"))
-
-
-def _out_of_reach(x: Array) -> float:
-    return floors.output_range(x, 0, 1)
 
 
 def _diagnosis(n: int, name: str, *about: Any) -> Exercise:
@@ -123,7 +112,7 @@ def _diagnosis(n: int, name: str, *about: Any) -> Exercise:
 
 
 DIAGNOSES = (
-    _diagnosis(17, "picture_stays_black", _mean_picture, ("F15", "F02"), 0.052),
-    _diagnosis(18, "below_the_mean_and_no_further", _out_of_reach, ("F14",), 0.4),
+    _diagnosis(17, "picture_stays_black", lambda x: floors.constant(x), ("F15", "F02"), 0.052),
+    _diagnosis(18, "below_the_mean_and_no_further", lambda x: floors.output_range(x, 0, 1), ("F14",), 0.4),
     _diagnosis(19, "same_answer_to_all", _nats, ("F09",), 175.0),
 )

@@ -117,9 +117,8 @@ def _convolve(x: Array, W: Array) -> Array:
 
 def _convolve_back(dy: Array, x: Array, W: Array) -> tuple[Array, Array]:
     layer = Conv2D(1, W.shape, padding="valid")
-    dx, grads = layer.backward(
-        layer.forward({"W": W[..., None, None], "b": np.zeros(1)}, x[..., None])[1], dy[..., None]
-    )
+    cache = layer.forward({"W": W[..., None, None], "b": np.zeros(1)}, x[..., None])[1]
+    dx, grads = layer.backward(cache, dy[..., None])
     return dx[..., 0], grads["W"][..., 0, 0]
 
 

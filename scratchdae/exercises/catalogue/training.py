@@ -12,10 +12,6 @@ from scratchdae.exercises import process
 from scratchdae.exercises.exercise import Shows, Task, exercise
 
 
-def _rate(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, float]:
-    return {"lr": float(rng.uniform(0.02, 0.3)), "mu": float(rng.uniform(0.5, 0.95))}
-
-
 def _moments(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, float | int]:
     """The first step of all in every third case; eps so large that its place shows."""
     ranges = {"lr": (0.02, 0.3), "beta1": (0.8, 0.95), "beta2": (0.9, 0.99), "eps": (0.02, 0.1)}
@@ -90,7 +86,7 @@ updates = exercise(
             "μ on the gradient": lambda th, g, u, lr, mu: (th - lr * (u + mu * g), u + mu * g),
             "no momentum": lambda th, g, u, lr, mu: (th - lr * g, mu * u + g),
         },
-        draw=_rate,
+        draw=lambda rng, sizes: {"lr": float(rng.uniform(0.02, 0.3)), "mu": float(rng.uniform(0.5, 0.95))},
     ),
     Task(
         "adam", {"theta": "DH", "g": "DH", "m": "DH", "v": "DH unit", **dict.fromkeys(("steps", "lr", "beta1", "beta2", "eps"), " drawn")}, ("theta", "m", "v"),
