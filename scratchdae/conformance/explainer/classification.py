@@ -26,7 +26,7 @@ SWITCHES = mistakes(
     ("squared_error_in_loss", "terms",
      "the loss is the squared error of the probabilities; its gradient is that of the cross-entropy"),
     ("squared_error_of_a", "terms", "the squared error of the logits is computed in place of the cross-entropy"),
-    ("gradient_of_probabilities", "output derivative",
+    ("gradient_of_probabilities", "terms",
      "the gradient is that of the probabilities, -t / p: the softmax's Jacobian is missing"),
     ("epsilon_in_softmax", "terms", "{value} is added to the sum of exp that the softmax divides by",
      Unknown("epsilon", 0.0, (), EPSILONS, "log")),
