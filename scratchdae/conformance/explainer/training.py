@@ -24,6 +24,8 @@ CLIPS = {
     "clipped_by_value": "each entry of the gradient is cut",
 }
 LIMITS = (0.05, 0.25)
+# a second number beside a limit or a decay, for which a search would be long
+ALONE = "dW factor, db, db_prime, encoder term, decoder term, gradient factor, momentum, penalty in gradient"
 LOOP = mistakes(
     ("never_zeroed", "gradient sum", "gradients are never zeroed: each step takes the sum of all so far"),
     *(
@@ -43,10 +45,10 @@ LOOP = mistakes(
     ("running_mean_of_losses", "losses", "the losses are running means"),
     ("a_step_too_few", "steps", "the first batch is evaluated, but no step is taken on it"),
     ("weights_in_turn", "order of updates", "the biases are updated first, and dW is computed with the new ones"),
-    ("weight_decay", "decay", "there is weight decay, {value}, of weights and biases",
+    ("weight_decay", f"decay, {ALONE}", "there is weight decay, {value}, of weights and biases",
      Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")),
     *(
-        (id, "clip", f"{words} to {{value}} before each step", Unknown("limit", 1e9, (), LIMITS))
+        (id, f"clip, {ALONE}", f"{words} to {{value}} before each step", Unknown("limit", 1e9, (), LIMITS))
         for id, words in CLIPS.items()
     ),
     ("momentum", "momentum", "there is momentum, {value}, where the case has none",
