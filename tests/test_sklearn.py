@@ -5,6 +5,7 @@ import pickle
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -337,3 +338,19 @@ except ImportError as error:
 """
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert said == "scratchdae.sklearn needs scikit-learn: pip install 'scratchdae[sklearn]'\n"
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_the_book_says_what_codes_do_for_a_linear_classifier():
+    """One of its five draws: training helps, first weights and principal components do not."""
+    page = Path(scratchdae.__file__).parent.joinpath("book", "pages", "features.md").read_text(encoding="utf-8")
+    code = re.search(r"```python\n(.*?)```", page, re.S)[1].replace("range(5)", "range(1)")
+    names = {}
+    exec(compile(code, "features.md", "exec"), names)
+    right = {name: rates[0] for name, rates in names["right"].items()}
+    told = {row[0]: row for row in re.findall(r"^\| (.*?) \| [\d.]+ % \| ([\d.]+) to ([\d.]+)", page, re.M)}
+    assert set(told) == set(right)
+    for name, rate in right.items():
+        assert float(told[name][1]) - 1 < rate < float(told[name][2]) + 1, (name, rate)
+    trained = min(right["256 units, no noise"], right["256 units, half of the pixels destroyed"])
+    assert trained > max(right["pixels"], right["50 principal components"], right["256 units, untrained"]) + 0.3

@@ -33,7 +33,7 @@ def test_the_right_answer_passes_and_each_part_of_a_wrong_one_is_told(exercise):
         ("x", cause, repair),
     ):
         assert (verdict(*wrong).state, verdict(*wrong).function) == (WRONG, "FLOOR")
-    for wrong in ("F04", "F99", 3, ["F15"]):
+    for wrong in ("F02", "F04", "F99", 3, ["F15"]):  # nothing diverges in any of them
         assert (verdict(floor, wrong, repair).state, verdict(floor, wrong, repair).function) == (WRONG, "CAUSE")
     assert verdict(floor, cause, {"lr": 1e-6}).function == "REPAIR"
     for refused in (

@@ -112,7 +112,7 @@ def _diagnosis(n: int, name: str, *about: Any) -> Exercise:
 
 
 DIAGNOSES = (
-    _diagnosis(17, "picture_stays_black", lambda x: floors.constant(x), ("F15", "F02"), 0.052),
+    _diagnosis(17, "picture_stays_black", lambda x: floors.constant(x), ("F15",), 0.052),
     _diagnosis(18, "below_the_mean_and_no_further", lambda x: floors.output_range(x, 0, 1), ("F14",), 0.4),
     _diagnosis(19, "same_answer_to_all", _nats, ("F09",), 175.0),
 )
