@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from scratchdae.conformance import explain, load_cases
-from scratchdae.conformance.explainer import Answered, judge
+from scratchdae.conformance.explainer import ACCOUNTS, Answered, judge
+from scratchdae.conformance.explainer.pattern import _factors
 
 CASES = {case.name: case for case in load_cases(spec=1)}
 
@@ -124,3 +125,80 @@ def test_half_precision_has_names_and_only_where_every_array_is_it():
     single = {name: value.astype(np.float32).astype(np.float64) for name, value in required(case).items()}
     assert explain(case, single).findings[0].ids == {"float32"}
     assert explain(case, single | {"db": case.expected["db"]}).findings == ()
+
+
+ONES = np.ones(4)
+RATIOS = {
+    "infinite": (np.array([1, 3, 6, 9.0]), np.array([5e-324, 1, 2, 3]), []),
+    "infinite throughout": (ONES, 5e-324 * ONES, []),
+    "not a number": (np.array([np.nan, 2, 4, 6]), np.array([1, 1, 2, 3.0]), []),
+    "of nothing": (np.array([1, 2, 4, 6.0]), np.array([0, 1, 2, 3.0]), []),
+    "zero": (0 * ONES, np.arange(1, 5.0), ["by the factor 0"]),
+    "one value alone": (np.array([2.5]), np.array([1.0]), []),
+    "plain": (2.5 * ONES, ONES, ["by the factor 2.5"]),
+    "near 1": ((1 + 3e-9) * np.arange(1, 5.0), np.arange(1, 5.0), ["by the factor 1.000000003"]),
+    "round-off": (np.array([1 + 3e-13, 1 - 1e-13, 1 + 2e-13, 1 + 1e-13]), ONES, []),
+}
+
+
+@pytest.mark.parametrize(("found", "expected", "says"), RATIOS.values(), ids=list(RATIOS))
+def test_a_factor_is_told_where_it_is_one(found, expected, says):
+    with np.errstate(all="ignore"):
+        told = [words for words in _factors(found, expected, np.ones(found.shape, bool)) if words != "in the sign"]
+    assert told == says
+
+
+def test_what_rounding_alone_parts_from_the_answer_is_not_denied():
+    case = CASES["tied_cross_entropy"]
+    answer = required(case)
+    answer["dW"] = answer["dW"] - case.expected["dW_encoder"] + 3e-13 * np.sin(np.arange(35)).reshape(7, 5)
+    explanation = explain(case, answer)
+    assert explanation.findings == ()
+    assert "nearly: the encoder's part of dW is zero" in str(explanation)
+    assert "leaves no more than rounding may" in str(explanation)
+    assert "0%" not in str(explanation)
+
+
+def asked(answers):
+    """Return what `judge` takes, of cases and their answers."""
+    explained = [(case, answer, explain(case, answer)) for case, answer in answers]
+    return [
+        Answered(case, answer, "float64", case.tolerance("float64"), said if said.first_difference else None)
+        for case, answer, said in explained
+    ]
+
+
+def test_a_factor_of_one_number_is_told_where_several_cases_have_it():
+    cases = [CASES[name] for name in ("cross_entropy_paper", "cross_entropy_undecided", "cross_entropy_mean")]
+    answers = [(case, required(case)) for case in cases]
+    for (_, answer), factor in zip(answers, (0.71234567, 0.71234567, 0.8), strict=True):
+        answer["loss"] = factor * answer["loss"]
+    one, another, other = judge(asked(answers))
+    assert one.pattern == another.pattern == "loss is off by the factor 0.712346, as in 1 other case"
+    assert one.findings == ()
+    assert one.pattern in str(one)
+    assert other.pattern == ""
+    assert judge(asked(answers[:1]))[0].pattern == ""
+
+
+def test_a_mistake_that_others_have_together_with_another_is_not_refuted():
+    wrong = {"padding_before": True, "overlap_written_over": True}
+    answers = []
+    for case in (CASES["conv_transpose_same_stride_2"], CASES["conv_transpose_valid"]):
+        account = ACCOUNTS[case.operation](case, required(case), "float64")
+        ids = {switch.id for switch in account.switches}
+        answers.append((case, account.told({id: on for id, on in wrong.items() if id in ids})))
+    both, alone = judge(asked([(case, {name: told[name] for name in case.required}) for case, told in answers]))
+    assert set(wrong) in [set(finding.ids) for finding in both.findings]
+    assert [set(finding.ids) for finding in alone.findings] == [{"overlap_written_over"}]
+    assert "not made throughout" not in str(alone)
+
+
+def test_a_mistake_that_other_cases_refute_is_told_with_that():
+    cases = [CASES["tied_cross_entropy"], CASES["tied_cross_entropy_mean"]]
+    answers = [(case, required(case)) for case in cases]
+    answers[0][1]["dW"] = answers[0][1]["dW"] - cases[0].expected["dW_encoder"]
+    said, agrees = judge(asked(answers))
+    assert agrees is None
+    assert said.refuted
+    assert "other cases of the operation, which would show it, do not" in str(said)

@@ -308,3 +308,48 @@ def computes_in_float32_without_decoder_term(case):
     y = logistic(xt @ W + b)
     h = ((answer["z"] - x) / np.float32(3)) @ W * y * (1 - y)
     return answer | {"dW": xt.T @ h}
+
+
+@wrong("tied_cross_entropy", "clean_reported")
+def reports_the_clean_input(case):
+    x, W, b, c = parameters(case)
+    z = logistic(logistic(x @ W + b) @ W.T + c)
+    return backprop(x, x, masked(case), W, b, c) | {"z": z, "loss": cross_entropy(z, x).sum(1).mean()}
+
+
+@wrong("tied_cross_entropy", "clean_z_reported")
+def shows_the_clean_reconstruction(case):
+    x, W, b, c = parameters(case)
+    return backprop(x, x, masked(case), W, b, c) | {"z": logistic(logistic(x @ W + b) @ W.T + c)}
+
+
+def with_penalty(case, share):
+    x, W, b, c = parameters(case)
+    answer = backprop(x, x, masked(case), W, b, c)
+    return answer | {"loss": answer["loss"] + share * (W**2).sum(), "dW": answer["dW"] + 2 * share * W}
+
+
+@wrong("tied_cross_entropy_l2", "penalty:mean")
+def averages_the_squares_of_the_weights(case):
+    return with_penalty(case, case.conventions["l2"] / case.inputs["W"].size)
+
+
+@wrong("tied_cross_entropy_l2", "penalty:sign")
+def rewards_large_weights(case):
+    return with_penalty(case, -case.conventions["l2"])
+
+
+@wrong("tied_cross_entropy", "reduction:2", "decoder_term:0")
+def two_mistakes_doubled_without_the_decoder(case):
+    x, W, b, c = parameters(case)
+    answer = backprop(x, x, masked(case), W, b, c)
+    decoder = ((answer["z"] - x) / len(x)).T @ logistic(masked(case) @ W + b)
+    both = {name: 2 * answer[name] for name in ("loss", "db", "db_prime")}
+    return answer | both | {"dW": 2 * (answer["dW"] - decoder)}
+
+
+@wrong("tied_cross_entropy", "dW_factor:2", "decoder_term:0")
+def two_mistakes_dW_doubled_without_the_decoder(case):
+    x, W, b, c = parameters(case)
+    answer = backprop(x, x, masked(case), W, b, c)
+    return answer | {"dW": 2 * (answer["dW"] - ((answer["z"] - x) / len(x)).T @ logistic(masked(case) @ W + b))}

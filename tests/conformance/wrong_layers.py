@@ -259,3 +259,136 @@ def lstm_with_a_forget_bias(case):
     H = case.inputs["U"].shape[0]
     more = case.inputs["b"] + np.repeat([0.0, 1.0, 0.0, 0.0], H)
     return torch_lstm(dataclasses.replace(case, inputs={**case.inputs, "b": more}))
+
+
+def pooled(case, share):
+    """Max pooling of windows that do not overlap, its gradient dealt out by ``share(window)``."""
+    x, dy, (kh, kw) = case.inputs["x"], case.inputs["d_output"], case.conventions["pool"]
+    output, dx = np.zeros(dy.shape), np.zeros(x.shape)
+    for n, r, c, k in np.ndindex(dy.shape):
+        place = (n, slice(r * kh, r * kh + kh), slice(c * kw, c * kw + kw), k)
+        output[n, r, c, k] = x[place].max()
+        dx[place] += dy[n, r, c, k] * share(x[place])
+    return {"output": output, "d_input": dx}
+
+
+@wrong("max_pool", "gradient_to_all")
+def gives_every_pixel_the_gradient(case):
+    return pooled(case, np.ones_like)
+
+
+@wrong("max_pool", "gradient_shared_by_all")
+def gives_every_pixel_a_part(case):
+    return pooled(case, lambda window: np.full(window.shape, 1 / window.size))
+
+
+@wrong("dense", "W_read_as_out_in")
+def reads_a_kernel_of_another_framework(case):
+    x, W, b, dy = (case.inputs[n] for n in ("x", "W", "b", "d_output"))
+    K = np.reshape(W, (W.shape[1], W.shape[0]))  # (out, in)
+    return {"output": x @ K.T + b, "d_input": dy @ K, "dW": (dy.T @ x).reshape(W.shape), "db": dy.sum(0)}
+
+
+@wrong("flatten", "axes:whc")
+def flattens_column_by_column(case):
+    x, dy = case.inputs["x"], case.inputs["d_output"]
+    B, H, W, C = x.shape
+    back = dy.reshape(B, W, H, C).swapaxes(1, 2)
+    return {"output": x.swapaxes(1, 2).reshape(B, -1), "d_input": back}
+
+
+@wrong("reshape", "axes:hcw")
+def reshapes_with_channels_in_the_middle(case):
+    x, dy = case.inputs["x"], case.inputs["d_output"]
+    B, H, W, C = dy.shape
+    return {"output": x.reshape(B, H, C, W).swapaxes(2, 3), "d_input": dy.swapaxes(2, 3).reshape(x.shape)}
+
+
+@wrong("repeat_vector", "each_repeated")
+def repeats_components(case):
+    x, dy = case.inputs["x"], case.inputs["d_output"]
+    return {"output": np.repeat(x, 4, axis=1).reshape(dy.shape), "d_input": dy.reshape(*x.shape, 4).sum(2)}
+
+
+@wrong("conv_valid_stride_2_1", "strides_exchanged_in_place")
+def strides_across_and_down(case):
+    x, W, dy = (case.inputs[n] for n in ("x", "W", "d_output"))
+    (kh, kw), (across, down) = W.shape[:2], case.conventions["stride"]
+    frame = np.pad(x, ((0, 0), (0, 9), (0, 9), (0, 0)))
+    output, dW, dx = np.zeros(dy.shape) + case.inputs["b"], np.zeros(W.shape), np.zeros(frame.shape)
+    for n, r, c in np.ndindex(dy.shape[:3]):
+        place = (n, slice(r * down, r * down + kh), slice(c * across, c * across + kw))
+        output[n, r, c] += np.tensordot(frame[place], W, 3)
+        dW += frame[place][..., None] * dy[n, r, c]
+        dx[place] += W @ dy[n, r, c]
+    return {"output": output, "d_input": dx[:, : x.shape[1], : x.shape[2]], "dW": dW, "db": dy.sum((0, 1, 2))}
+
+
+def torch_gates(case, *, without=(), squash=None, coupled=False):
+    """An LSTM in PyTorch by hand, with states left out, another curve in its gates, or a coupled input gate."""
+    import torch
+
+    p = {n: torch.tensor(case.inputs[n], requires_grad=True) for n in ("x", "W", "U", "b")}
+    B, H = len(p["x"]), p["U"].shape[0]
+    zero = torch.zeros(B, H, dtype=torch.float64)
+    h, c = (torch.tensor(case.inputs[n]) if n in case.inputs and n not in without else zero for n in ("h0", "c0"))
+    outputs, squash = [], squash or torch.sigmoid
+    for x in p["x"].unbind(1):
+        i, f, g, o = (x @ p["W"] + h @ p["U"] + p["b"]).chunk(4, 1)
+        i, f, o = squash(i), squash(f), squash(o)
+        c = f * c + (1 - f if coupled else i) * torch.tanh(g)
+        h = o * torch.tanh(c)
+        outputs.append(h)
+    output = torch.stack(outputs, 1)
+    output.backward(torch.tensor(case.inputs["d_output"]))
+    grads = {"x": "d_input", "W": "dW", "U": "dU", "b": "db"}
+    return {"output": output.detach().numpy(), **{grads[n]: t.grad.numpy() for n, t in p.items()}}
+
+
+@wrong("lstm_initial_state", "c0_ignored", needs="torch")
+def lstm_that_forgets_its_cell(case):
+    return torch_gates(case, without=("c0",))
+
+
+@wrong("lstm_initial_state", "h0_ignored", needs="torch")
+def lstm_that_forgets_its_output(case):
+    return torch_gates(case, without=("h0",))
+
+
+@wrong("lstm_sequence", "input_coupled", needs="torch")
+def lstm_with_one_gate_for_two(case):
+    return torch_gates(case, coupled=True)
+
+
+@wrong("lstm_sequence", "gate_tanh", needs="torch")
+def lstm_with_tanh_in_its_gates(case):
+    import torch
+
+    return torch_gates(case, squash=torch.tanh)
+
+
+@wrong("conv_transpose_same_stride_2", "padding_before", "overlap_written_over")
+def two_mistakes_padding_and_overlap(case):
+    return written_over(case, before=True)
+
+
+def written_over(case, before):
+    """A transposed convolution in loops that assigns each window, and hands back the gradient of what is seen."""
+    x, W, dy, s = case.inputs["x"], case.inputs["W"], case.inputs["d_output"], case.conventions["stride"][0]
+    (kh, kw), (H, Wd) = W.shape[:2], dy.shape[1:3]
+    rows, columns = ((n - 1) * s + k for n, k in zip(x.shape[1:3], (kh, kw), strict=True))
+    top, left = ((full - n + before) // 2 for full, n in ((rows, H), (columns, Wd)))
+    canvas, owner = np.zeros((len(x), rows, columns, W.shape[2])), np.zeros((rows, columns, 2), int)
+    for r, c in np.ndindex(x.shape[1:3]):
+        place = (slice(r * s, r * s + kh), slice(c * s, c * s + kw))
+        canvas[(slice(None), *place)] = np.einsum("bk,ijfk->bijf", x[:, r, c], W)
+        owner[place] = r, c
+    above = np.pad(dy, ((0, 0), (top, rows - H - top), (left, columns - Wd - left), (0, 0)))
+    dx, dW = np.zeros(x.shape), np.zeros(W.shape)
+    for r, c in np.ndindex(x.shape[1:3]):
+        place = (slice(r * s, r * s + kh), slice(c * s, c * s + kw))
+        seen = above[(slice(None), *place)] * (owner[place] == (r, c)).all(2)[..., None]
+        dx[:, r, c] = np.einsum("bijf,ijfk->bk", seen, W)
+        dW += np.einsum("bijf,bk->ijfk", seen, x[:, r, c])
+    output = canvas[:, top : top + H, left : left + Wd] + case.inputs["b"]
+    return {"output": output, "d_input": dx, "dW": dW, "db": dy.sum((0, 1, 2))}

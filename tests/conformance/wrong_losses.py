@@ -181,3 +181,108 @@ def torch_leaky_relu_with_its_default(case):
     value = torch.nn.functional.leaky_relu(a)
     value.backward(torch.tensor(case.inputs["d_output"]))
     return {"value": value.detach().numpy(), "d_input": a.grad.numpy()}
+
+
+@wrong("huber_paper", "gradient_not_cut")
+def huber_with_the_gradient_of_the_square(case):
+    e, d = case.inputs["a"] - case.inputs["target"], case.conventions["delta"]
+    terms = np.where(np.abs(e) > d, d * (np.abs(e) - d / 2), e**2 / 2)
+    return {"loss": terms.sum() / len(e), "d_a": e / len(e)}
+
+
+def entropy_of(case):
+    a, t = case.inputs["a"], case.inputs["target"]
+    return np.logaddexp(0, a) - a * t, (logistic(a) - t) / len(a)
+
+
+@wrong("cross_entropy_paper", "loss_factor:base_10")
+def takes_decimal_logarithms(case):
+    terms, gradient = entropy_of(case)
+    return {"loss": terms.sum() / len(terms) / np.log(10), "d_a": gradient}
+
+
+@wrong("cross_entropy_paper", "squared_error_in_loss")
+def prints_the_squared_error(case):
+    loss = ((logistic(case.inputs["a"]) - case.inputs["target"]) ** 2).sum(1).mean()
+    return {"loss": loss, "d_a": entropy_of(case)[1]}
+
+
+@wrong("cross_entropy_paper", "squared_error_of_a")
+def squared_error_of_logits(case):
+    e = case.inputs["a"] - case.inputs["target"]
+    return {"loss": (e * e).sum(1).mean(), "d_a": 2 * e / len(e)}
+
+
+@wrong("cross_entropy_paper", "reduction:1/2", "gradient_factor:sign")
+def two_mistakes_halved_and_uphill(case):
+    terms, gradient = entropy_of(case)
+    return {"loss": terms.sum(1).mean() / 2, "d_a": -gradient / 2}
+
+
+@wrong("cross_entropy_paper", "reduction:-1/2")
+def maximises_half_of_it(case):
+    terms, gradient = entropy_of(case)
+    return {"loss": -terms.sum(1).mean() / 2, "d_a": -gradient / 2}
+
+
+@wrong("squared_error_mean", "root_of_sum:divided")
+@wrong("squared_error_paper", "root_of_sum:divided")
+def norm_divided_like_the_loss(case):
+    e = case.inputs["a"] - case.inputs["target"]
+    n, norm = e.size if case.conventions["reduction"] == "mean" else len(e), np.linalg.norm(e)
+    return {"loss": norm / n, "d_a": e / norm / n}
+
+
+def classes(case):
+    a = case.inputs["a"]
+    p = np.exp(a - a.max(1, keepdims=True))
+    return p / p.sum(1, keepdims=True), np.eye(a.shape[1])[case.inputs["target"]]
+
+
+@wrong("softmax_cross_entropy_paper", "gradient_of_probabilities")
+def stops_at_the_probabilities(case):
+    p, hot = classes(case)
+    return {"loss": -np.log(p[hot == 1]).mean(), "d_a": -hot / p / len(p)}
+
+
+@wrong("softmax_cross_entropy_paper", "squared_error_in_loss")
+def prints_the_squared_error_of_classes(case):
+    p, hot = classes(case)
+    return {"loss": ((p - hot) ** 2).sum() / len(p), "d_a": (p - hot) / len(p)}
+
+
+@wrong("softmax_cross_entropy_paper", "squared_error_of_a")
+def squares_the_logits_of_classes(case):
+    e = case.inputs["a"] - classes(case)[1]
+    return {"loss": (e**2).sum() / len(e), "d_a": 2 * e / len(e)}
+
+
+def guarded(a):
+    e = np.exp(a - a.max(-1, keepdims=True))
+    return e / (e.sum(-1, keepdims=True) + 1e-3)
+
+
+@wrong("softmax_cross_entropy_paper", "epsilon_in_softmax")
+def classes_of_a_guarded_softmax(case):
+    p, (_, hot) = guarded(case.inputs["a"]), classes(case)
+    return {"loss": -np.log(p[hot == 1]).mean(), "d_a": (p - hot) / len(p)}
+
+
+@wrong("softmax_ordinary", "epsilon_in_softmax")
+def softmax_with_a_guard(case):
+    y, d = guarded(case.inputs["a"]), case.inputs["d_output"]
+    return {"value": y, "d_input": y * (d - (d * y).sum(1, keepdims=True))}
+
+
+@wrong("softmax_ordinary", "weights_missing_in_sum")
+def softmax_gradient_with_a_plain_sum(case):
+    p, d = np.exp(case.inputs["a"]), case.inputs["d_output"]
+    p = p / p.sum(1, keepdims=True)
+    return {"value": p, "d_input": p * (d - d.sum(1, keepdims=True))}
+
+
+@wrong("softmax_ordinary", "weights_missing_outside")
+def softmax_gradient_without_its_factor(case):
+    p, d = np.exp(case.inputs["a"]), case.inputs["d_output"]
+    p = p / p.sum(1, keepdims=True)
+    return {"value": p, "d_input": d - (d * p).sum(1, keepdims=True)}

@@ -290,3 +290,54 @@ def clips_the_norm(case):
 def half_the_squares(case):
     W, l2 = case.inputs["W"], case.conventions["l2"]
     return {"penalty": l2 / 2 * np.sum(W * W), "dW": l2 * W}
+
+
+@wrong("sgd_torch_weight_decay", "weight_decay:sign")
+def weights_that_grow(case):
+    wd = case.conventions["weight_decay"]
+    return loop(case, lambda value, g, lr, t, memory: value - lr * (g - wd * value))
+
+
+@wrong("rmsprop_torch", "square_not_weighted")
+def rmsprop_that_adds_whole_squares(case):
+    c = case.conventions
+
+    def update(value, g, lr, t, memory):
+        memory["v"] = c["decay_rate"] * memory.get("v", 0) + g**2
+        return value - lr * g / (np.sqrt(memory["v"]) + c["eps"])
+
+    return loop(case, update)
+
+
+@wrong("rmsprop_torch", "old_mean_square:first")
+def rmsprop_that_divides_first_and_updates_then(case):
+    c = case.conventions
+
+    def update(value, g, lr, t, memory):
+        now = c["decay_rate"] * memory.get("v", 0) + (1 - c["decay_rate"]) * g**2
+        by, memory["v"] = memory.get("v", now), now
+        return value - lr * g / (np.sqrt(by) + c["eps"])
+
+    return loop(case, update)
+
+
+@wrong("adam_torch", "gradient_not_weighted")
+def adam_with_a_heavy_ball(case):
+    c = case.conventions
+
+    def update(value, g, lr, t, memory):
+        m = memory["m"] = c["beta1"] * memory.get("m", 0) + g
+        v = memory["v"] = c["beta2"] * memory.get("v", 0) + (1 - c["beta2"]) * g * g
+        root = np.sqrt(v / (1 - c["beta2"] ** (t + 1)))
+        return value - lr * m / (1 - c["beta1"] ** (t + 1)) / (root + c["eps"])
+
+    return loop(case, update)
+
+
+@wrong("rmsprop_torch", "other_decay_rate", "epsilon_inside")
+def two_mistakes_decay_rate_and_place_of_epsilon(case):
+    def update(value, g, lr, t, memory):
+        memory["v"] = 0.95 * memory.get("v", 0) + 0.05 * g**2
+        return value - lr * g / np.sqrt(memory["v"] + case.conventions["eps"])
+
+    return loop(case, update)

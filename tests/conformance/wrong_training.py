@@ -194,3 +194,46 @@ def second_layer_repeats_corrupted_codes(case):
     h = d @ i["W_2"] * y * (1 - y)
     loss = -(corrupted * np.log(z) + (1 - corrupted) * np.log(1 - z)).sum(1).mean()
     return {"z": z, "loss": loss, "dW_2": corrupted.T @ h + d.T @ y, "db_2": h.sum(0), "db_prime_2": d.sum(0)}
+
+
+def trains_by(case, change):
+    """Train with gradients changed by ``change(grads, params) -> grads``, of dW, db and db_prime."""
+
+    def step(t, W, b, c):
+        loss, encoder, decoder, db, dc = gradients(case, t, W, b, c)
+        grads = change((encoder + decoder, db, dc), (W, b, c))
+        return loss, *(p - case.conventions["lr"] * g for p, g in zip((W, b, c), grads, strict=True))
+
+    return train(case, step)
+
+
+@wrong("train_cross_entropy", "weight_decay")
+def trains_with_weight_decay_of_everything(case):
+    return trains_by(case, lambda grads, params: [g + 0.02 * p for g, p in zip(grads, params, strict=True)])
+
+
+@wrong("train_cross_entropy", "clipped_by_norm")
+def trains_with_a_clipped_norm(case):
+    def shorten(grads, _):
+        norm = np.sqrt(sum((g**2).sum() for g in grads))
+        return [g * min(1, 0.75 / norm) for g in grads]
+
+    return trains_by(case, shorten)
+
+
+@wrong("train_cross_entropy", "clipped_by_norms")
+def trains_with_clipped_norms(case):
+    return trains_by(case, lambda grads, _: [g * min(1, 0.5 / np.linalg.norm(g)) for g in grads])
+
+
+@wrong("train_cross_entropy", "clipped_by_value")
+def trains_with_clipped_entries(case):
+    return trains_by(case, lambda grads, _: [g.clip(-0.2, 0.2) for g in grads])
+
+
+@wrong("finetune_two_layers", "hidden_1_tanh", needs="torch")
+def torch_stack_with_one_layer_of_tanh(case):
+    import torch
+
+    calls = iter(range(100))
+    return torch_stack(case, squash=lambda a: torch.sigmoid(a) if next(calls) % 2 else torch.tanh(a))

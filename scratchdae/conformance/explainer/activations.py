@@ -85,6 +85,7 @@ _KINK = mistakes(
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
     ("kink_between", "kink", "the derivative at exactly 0 is the mean of both sides"),
 )
+EPSILON = Unknown("epsilon", 0.0, (), (1e-5, 1e-7, 1e-8, 1e-10, 1e-12), "log")
 _SOFTMAX = mistakes(
     ("over_batch", "function", "the softmax runs over the batch, not over the last axis"),
     ("naive_softmax", "function",
@@ -93,6 +94,9 @@ _SOFTMAX = mistakes(
     ("diagonal_of_jacobian", "derivative",
      "the gradient has the diagonal of the Jacobian alone, d y (1 - y), not its product"),
     ("derivative_missing", "derivative", "the Jacobian is missing: the gradient passes unchanged"),
+    ("weights_missing_in_sum", "derivative", "the gradient is y (d - Σ d), in whose sum the weights y are missing"),
+    ("weights_missing_outside", "derivative", "the gradient is d - Σ d y, which is not multiplied by y"),
+    ("epsilon_in_softmax", "function", "{value} is added to the sum of exp that the softmax divides by", EPSILON),
     ("log_softmax_instead", "function, derivative", "the logarithm of the softmax is computed"),
 )  # fmt: skip
 
@@ -120,6 +124,10 @@ def told_of(
                 da = d_output * y * (1 - y)
             if "derivative_missing" in wrong:
                 da = d_output
+            if "weights_missing_in_sum" in wrong:
+                da = y * (d_output - d_output.sum(axis=axis, keepdims=True))
+            if "weights_missing_outside" in wrong:
+                da = d_output - (d_output * y).sum(axis=axis, keepdims=True)
             if "log_softmax_instead" in wrong:
                 shifted = a - a.max(axis=-1, keepdims=True)
                 p, y = y, shifted - np.log(np.exp(shifted).sum(axis=-1, keepdims=True))
@@ -206,6 +214,9 @@ def _softmax(a: Array, wrong: Wrong, dtype: str) -> Array:
         return softmax(a.T).T
     if "sigmoids_instead" in wrong:
         return sigmoid(a)
+    if "epsilon_in_softmax" in wrong:
+        e = np.exp(a - a.max(axis=-1, keepdims=True))
+        return np.asarray(e / (e.sum(axis=-1, keepdims=True) + wrong["epsilon_in_softmax"]))
     if "naive_softmax" in wrong:
         e = np.exp(a.astype(dtype))
         p: Array = e / e.sum(axis=-1, keepdims=True)

@@ -21,6 +21,10 @@ ENCODER = mistakes(
     ("clean_input", "input", "the encoder sees the clean input x, not the corrupted x_tilde"),
     ("clean_input_in_backward", "input",
      "the encoder's part of dW is xᵀ da_y: the clean input for the corrupted x_tilde"),
+    ("clean_reported", "input, reported",
+     "z and the loss are told of the clean input x; the gradients are those of the corrupted x_tilde"),
+    ("clean_z_reported", "input, reported",
+     "z is told of the clean input x; the loss and the gradients are those of the corrupted x_tilde"),
     ("corrupted_target", "target", "the loss compares with the corrupted input x_tilde, not with the clean x"),
     ("encoder_bias_missing", "", "the bias b is left out of the encoder"),
     ("encoder_bias_unused", "db", "the bias b is not used at all: it is left out, and its gradient is zero"),
@@ -97,7 +101,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
     all_sizes = sizes | {"H": W.shape[1]}
     factors = [
         factor("encoder_term", "the encoder's part of dW", all_sizes, "encoder term"),
-        factor("dW_factor", "dW", all_sizes, "dW"),
+        factor("dW_factor", "dW", all_sizes, "dW factor"),
         factor("db_factor", "db", all_sizes, "db"),
         factor("db_prime_factor", "db'", all_sizes, "db_prime"),
         factor("biases_factor", "the gradients of both biases", all_sizes, "db", "db_prime"),
@@ -136,6 +140,10 @@ def penalties(l2: float, sizes: Mapping[str, int], tied: bool) -> tuple[Switch, 
                 Named(0.0, f"{id}:missing", f"{what} is left out"),
                 Named(l2 / 2, f"{id}:1/2", f"{what} has a factor 1/2: it is l2/2 · ΣW², where the case has l2 · ΣW²"),
                 Named(2 * l2, f"{id}:2", f"{what} is doubled"),
+                Named(-l2, f"{id}:sign", f"{what} has the wrong sign"),
+                Named(
+                    l2 / (sizes["D"] * sizes["H"]), f"{id}:mean", f"{what} is the mean of the squares, not their sum"
+                ),
                 *(
                     Named(l2 / n, f"{id}:1/{size}", f"{what} is divided by {size} = {n}, as the loss is")
                     for size, n in products({"B": sizes["B"], "D": sizes["D"]}).items()
@@ -202,6 +210,11 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
         told["db"] = da_y[0]
     if "db_prime_not_summed" in wrong:
         told["db_prime"] = da_z
+    if {"clean_reported", "clean_z_reported"} & set(wrong):
+        others = {id: value for id, value in wrong.items() if id not in ("clean_reported", "clean_z_reported")}
+        shown = pass_through(inputs, conventions, {**others, "clean_input": True}, dtype)
+        names = ("a_y", "y", "a_z", "z", *(("data_loss", "loss") if "clean_reported" in wrong else ()))
+        told |= {name: shown[name] for name in names}
     biases = wrong.get("biases_factor", 1.0)
     used, used_prime = ("encoder_bias_unused" not in wrong), ("decoder_bias_unused" not in wrong)
     also_of = (("dW", 1.0), ("db", biases * used), ("db_prime", biases * used_prime), ("dW_prime", 1.0))
@@ -245,7 +258,7 @@ def _redrawn(case: Case, found: Mapping[str, Array], told: Callable[[Wrong], Tol
         return None if any(np.array_equal(again, other) for other in known) else again
 
     sentence = "the mask is drawn again for the backward pass: the encoder's part of dW is that of another x_tilde"
-    return (Switch("mask_redrawn", "input, encoder term, dW", sentence, recover=_recover),)
+    return (Switch("mask_redrawn", "input, encoder term, dW, dW factor", sentence, recover=_recover),)
 
 
 def hidden(a_y: Array, wrong: Wrong) -> tuple[Array, Array]:

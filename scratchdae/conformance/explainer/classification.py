@@ -23,6 +23,13 @@ SWITCHES = mistakes(
     ("clipped_probabilities", "terms",
      "probabilities are clipped to [{value}, 1 - {value}] before the logarithm",
      Unknown("epsilon", 0.0, (_KERAS,), EPSILONS, "log")),
+    ("squared_error_in_loss", "terms",
+     "the loss is the squared error of the probabilities; its gradient is that of the cross-entropy"),
+    ("squared_error_of_a", "terms", "the squared error of the logits is computed in place of the cross-entropy"),
+    ("gradient_of_probabilities", "terms",
+     "the gradient is that of the probabilities, -t / p: the softmax's Jacobian is missing"),
+    ("epsilon_in_softmax", "terms", "{value} is added to the sum of exp that the softmax divides by",
+     Unknown("epsilon", 0.0, (), EPSILONS, "log")),
     ("epsilon_in_logarithm", "terms", "{value} is added inside the logarithm, and the gradient follows",
      Unknown("epsilon", 0.0, (), EPSILONS, "log")),
     ("epsilon_in_loss_only", "terms",
@@ -48,6 +55,16 @@ def terms(a: Array, t: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, f
     if "softmax_twice" in wrong:
         p = softmax(a)
         return _from_logits(p, hot), _through_softmax(p, softmax(p) - kept * hot), 0.0
+    if {"squared_error_in_loss", "squared_error_of_a"} & set(wrong):
+        of_a = "squared_error_of_a" in wrong
+        e = (a if of_a else softmax(a)) - hot
+        return (e**2).sum(axis=1), 2 * e if of_a else e, 0.0
+    if "gradient_of_probabilities" in wrong:
+        return _from_logits(a, hot), -hot / softmax(a), 0.0
+    if "epsilon_in_softmax" in wrong:
+        e = np.exp(a - a.max(axis=1, keepdims=True))
+        p = e / (e.sum(axis=1, keepdims=True) + wrong["epsilon_in_softmax"])
+        return -np.where(hot > 0, hot * np.log(p), 0).sum(axis=1), p - kept * hot, 0.0
     if "softmax_over_batch" in wrong:
         logs = a - a.max(axis=0) - np.log(np.exp(a - a.max(axis=0)).sum(axis=0))
         return -np.where(hot > 0, hot * logs, 0).sum(axis=1), np.exp(logs) * hot.sum(axis=0) - kept * hot, 0.0

@@ -78,7 +78,8 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         return IMPOSSIBLE
     kernel, stride = (K.shape[0], K.shape[1]), tuple(conventions["stride"])
     if transposed:
-        size = transposed_size(x.shape[1:3], kernel, stride, conventions["padding"])
+        own_stride = stride[::-1] if "strides_exchanged" in wrong else stride
+        size = transposed_size(x.shape[1:3], kernel, own_stride, conventions["padding"])
         where = windows(size, kernel, stride, conventions["padding"], wrong)
         if where is None or where.size != x.shape[1:3]:
             return IMPOSSIBLE

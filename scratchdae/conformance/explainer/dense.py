@@ -6,6 +6,7 @@ from scratchdae.conformance.explainer.recognised import factor
 
 SWITCHES = mistakes(
     ("bias_missing", "bias", "the bias is left out"),
+    ("W_read_as_out_in", "W", "the numbers of W are read as (out, in), without a transpose"),
     ("db_not_summed", "db", "db is not summed over the batch"),
     ("db_summed_over_first_axis", "db", "db is summed over the first axis alone"),
     ("db_of_one_example", "db", "db is that of the first example alone"),
@@ -21,6 +22,8 @@ def account(case: Case) -> Account:
     sizes = {"B": len(x)} | ({"T": x.shape[1]} if x.ndim == 3 else {}) | {"units": W.shape[1]}
 
     def _told(wrong: Wrong) -> Told:
+        read = "W_read_as_out_in" in wrong
+        own = W.reshape(W.shape[::-1]).T if read else W
         dW, db = rows.T @ d_rows, d_rows.sum(axis=0)
         if "dW_of_one_example" in wrong:
             dW = x[0].reshape(-1, W.shape[0]).T @ dy[0].reshape(-1, W.shape[1])
@@ -34,9 +37,9 @@ def account(case: Case) -> Account:
             db = dy[0].reshape(-1, W.shape[1]).sum(axis=0)
         common, weight, bias = (wrong.get(f"{name}_factor", 1.0) for name in ("gradient", "weight", "bias"))
         return {
-            "output": weight * x @ W + ("bias_missing" not in wrong) * bias * b,
-            "d_input": wrong.get("d_input_factor", 1.0) * weight * (dy @ W.T),
-            "dW": common * weight * wrong.get("dW_factor", 1.0) * dW,
+            "output": weight * x @ own + ("bias_missing" not in wrong) * bias * b,
+            "d_input": wrong.get("d_input_factor", 1.0) * weight * (dy @ own.T),
+            "dW": common * weight * wrong.get("dW_factor", 1.0) * (dW.T.reshape(W.shape) if read else dW),
             "db": common * bias * wrong.get("db_factor", 1.0) * db,
         }
 

@@ -10,6 +10,7 @@ ALONE = "this, and nothing else known"
 ONE_OF = "one of these"
 PLACE = "the place and the factor, not the cause"
 UNKNOWN = "unknown"
+ROUNDING = "no more than rounding"  # what one that comes as near as that leaves
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,11 @@ class Explanation:
         if self.findings:
             lines += [f"{'or: ' * (k > 0)}{finding}" for k, finding in enumerate(self.findings)]
             if self.refuted:
-                lines.append("but other cases of the same operation show no sign of it: it is made in this one alone")
+                lines.append("but it is not made throughout: other cases of the operation, which would show it, do not")
             apart = ": no case that was asked tells them apart" if len(self.findings) > 1 else ""
             return "\n".join([*lines, f"({self.confidence}{apart})"])
         lines.append(f"no known mistake reproduces the answer; it first differs in {self.first_difference}")
         lines += [self.pattern] if self.pattern else []
-        return "\n".join([*lines, *(f"near, but not it: {one}" for one in self.nearest), f"({UNKNOWN})"])
+        near = ("nearly" if ROUNDING in one else "near, but not it" for one in self.nearest)
+        lines += [f"{how}: {one}" for how, one in zip(near, self.nearest, strict=True)]
+        return "\n".join([*lines, f"({UNKNOWN})"])

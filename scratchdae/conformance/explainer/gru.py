@@ -17,6 +17,7 @@ _ROWS: tuple[Row, ...] = (
     ("gates:rnz", "gates", "the gates are read in the order r n z"),
     ("reset_missing", "reset", "r is not used"),
     ("time_reversed", "time", "the sequences are read from their end"),
+    ("gate_tanh", "gate", "the gates have the hyperbolic tangent, not the sigmoid"),
     ("no_recurrence", "recurrence", "every step begins from zeros"),
     ("gradient_of_last_step", "backward", "the gradient does not go back through h_{t-1}"),
 )
@@ -47,7 +48,8 @@ def account(case: Case) -> Account:
         for s in reversed(steps) if "time_reversed" in wrong else steps:
             h = 0 * h if "no_recurrence" in wrong else h.real if "gradient_of_last_step" in wrong else h
             now = a[..., s, :] + b
-            r, z = (sigmoid(now[..., gate] + h @ U[..., gate]) for gate in (r_, z_))
+            gate_of = np.tanh if "gate_tanh" in wrong else sigmoid
+            r, z = (gate_of(now[..., gate] + h @ U[..., gate]) for gate in (r_, z_))
             r = np.ones_like(r) if "reset_missing" in wrong else r
             q = r * (h @ U[..., n_] + inner) if late else (r * h) @ U[..., n_] + inner
             n = curve(now[..., n_] + q + outside)

@@ -5,6 +5,7 @@ second part, and the mistakes in it, are the same for all losses.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 
@@ -21,9 +22,11 @@ NOT_REDUCED = mistakes(
 ROOTS = mistakes(
     ("root_of_mean", "root", "the loss is the root of the mean square, RMSE, not the mean square"),
     ("root_of_sum", "root", "the loss is the norm of all errors, the root of the sum of their squares"),
+    ("root_of_sum:divided", "root", "the loss is the norm of all errors, not its square, over the case's divisor"),
     ("root_of_loss", "root", "the loss is the root of the case's: a square root too many"),
     ("norm_of_examples", "root", "the loss is the mean norm of each example's errors, not of their squares"),
 )
+SIGN = Switch("gradient_factor:sign", "gradient sign", "every gradient, but not the loss, has the wrong sign")
 SQUARED_ERROR = mistakes(
     ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
     ("cross_entropy_instead", "terms", "the cross-entropy of logits is computed in place of the squared error"),
@@ -39,6 +42,7 @@ HUBER = mistakes(
     ("branches_exchanged", "terms", "the two branches are exchanged: the square is taken beyond delta"),
     ("delta_missing_beyond", "terms", "beyond delta the loss is |e| - delta / 2 and its gradient ±1: no factor delta"),
     ("unit_gradient_beyond", "terms", "beyond delta the gradient is ±1, not ±delta"),
+    ("gradient_not_cut", "terms", "the gradient is the error also beyond delta: it is not cut off there"),
     ("log_cosh_instead", "terms", "log cosh is computed in place of Huber's loss"),
     ("squared_error_instead", "terms", "the squared error is computed in place of Huber's loss"),
     ("absolute_error_instead", "terms", "the absolute error is computed in place of Huber's loss"),
@@ -77,16 +81,17 @@ def divisor(reduction: str, shape: tuple[int, ...], labels: bool = False) -> int
 
 def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, Array | float]:
     """Tell the loss, without axes unless it is not reduced, and the factor of each term's gradient."""
+    sign = -1.0 if SIGN.id in wrong else 1.0
     if "norm_of_examples" in wrong:
         norms = np.sqrt(terms.sum(axis=1, keepdims=True))
         common = wrong.get("reduction", 1.0) / len(terms)
         loss = common * wrong.get("loss_factor", 1.0) * norms.sum()
-        return np.asarray(loss), common * wrong.get("gradient_factor", 1.0) / (2 * norms)
-    over = {"root_of_mean": terms.size, "root_of_sum": 1, "root_of_loss": by}
+        return np.asarray(loss), common * sign * wrong.get("gradient_factor", 1.0) / (2 * norms)
+    over = {"root_of_mean": terms.size, "root_of_sum": 1, "root_of_loss": by, "root_of_sum:divided": 1}
     for id, n in over.items():
         if id in wrong:
-            root, common = np.sqrt(terms.sum() / n), wrong.get("reduction", 1.0)
-            slope = common * wrong.get("gradient_factor", 1.0) / (2 * root * n)
+            root, common = np.sqrt(terms.sum() / n), wrong.get("reduction", 1.0) / (by if "divided" in id else 1)
+            slope = common * sign * wrong.get("gradient_factor", 1.0) / (2 * root * n)
             return np.asarray(common * wrong.get("loss_factor", 1.0) * root), slope
     common = wrong.get("reduction", 1.0) / by
     loss = common * wrong.get("loss_factor", 1.0) * terms.sum()
@@ -94,7 +99,7 @@ def reduced(terms: Array, by: int, wrong: Wrong) -> tuple[Array, Array | float]:
         loss = terms
     elif "loss_per_example" in wrong:
         loss = terms.reshape(len(terms), -1).sum(axis=1)
-    return np.asarray(loss), common * wrong.get("gradient_factor", 1.0)
+    return np.asarray(loss), common * sign * wrong.get("gradient_factor", 1.0)
 
 
 def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
@@ -119,15 +124,23 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
                 named.append(Named(value * half, f"reduction:{id}{suffix}", sentence))
     both = "the loss with all its gradients"
     named.append(Named(1 / np.log(2), "reduction:bits", f"{both} is in bits, where the case has nats"))
+    named.append(Named(1 / np.log(10), "reduction:base_10", f"{both} has logarithms to base 10, not natural ones"))
     plain = factor("reduction", both, sizes, "loss factor", "gradient factor", zero=False)
     assert plain.unknown is not None
     taken = {name.value for name in named}
     named += [name for name in plain.unknown.named if not any(np.isclose(name.value, v) for v in taken)]
-    in_bits = Named(1 / np.log(2), "loss_factor:bits", "the loss, but not its gradient, is in bits, not in nats")
+    bases = (
+        Named(1 / np.log(2), "loss_factor:bits", "the loss, but not its gradient, is in bits, not in nats"),
+        Named(1 / np.log(10), "loss_factor:base_10", "the logarithm of the loss, not its gradient's, is to base 10"),
+    )
+    gradient = factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor")
+    assert gradient.unknown is not None
+    unsigned = tuple(one for one in gradient.unknown.named if ":-" not in one.id and one.id != SIGN.id)
     return (
         Switch("reduction", plain.decides, plain.sentence, Unknown("factor", 1.0, tuple(named))),
-        factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor, shape of loss", also=(in_bits,)),
-        factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor"),
+        factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor, shape of loss", also=bases),
+        replace(gradient, unknown=replace(gradient.unknown, named=unsigned)),
+        SIGN,
     )
 
 
@@ -168,6 +181,8 @@ def _huber(z: Array, x: Array, wrong: Wrong, _: str, conventions: Mapping[str, o
     beyond = slope * (np.abs(e) - (0.0 if "constant_missing" in wrong else delta / 2))
     by = delta if "smooth_l1" in wrong else 1.0
     slope = 1.0 if "unit_gradient_beyond" in wrong else slope
+    if "gradient_not_cut" in wrong:
+        return np.where(inside, e * e / 2, beyond) / by, e / by, 0.0
     return np.where(inside, e * e / 2, beyond) / by, np.where(inside, e, slope * np.sign(e)) / by, 0.0
 
 

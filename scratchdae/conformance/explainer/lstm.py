@@ -36,6 +36,7 @@ SWITCHES = mistakes(
     ("tanh_at_cell", "cell", "the cell state keeps tanh: the activation is that of the candidate alone"),
     ("forget_missing", "forget", "there is no forget gate: all of the cell state stays"),
     ("forget_coupled", "forget", "the forget gate is 1 - i, not a gate of its own"),
+    ("input_coupled", "forget", "the input gate is 1 - f, not a gate of its own"),
     ("output_missing", "output", "there is no output gate: the output is the activated cell state"),
     ("cell_not_carried", "carried", "the cell state is not carried on: each step begins with none"),
     ("output_not_carried", "carried", "the output is not carried on: h_{t-1} U is missing"),
@@ -43,6 +44,9 @@ SWITCHES = mistakes(
     ("old_hard_sigmoid", "gate activation", "the gates have the hard sigmoid 0.2 a + 0.5"),
     ("states_exchanged", "states", "h0 and c0 are exchanged"),
     ("states_ignored", "states", "h0 and c0 are taken for zero"),
+    ("c0_ignored", "states", "c0 is taken for zero"),
+    ("h0_ignored", "states", "h0 is taken for zero"),
+    ("gate_tanh", "gate activation", "the gates have the hyperbolic tangent, not the sigmoid"),
     ("no_gradient_through_h", "time of backward",
      "backpropagation through time goes along c alone: da_{t+1} Uᵀ is missing"),
     ("no_gradient_through_c", "time of backward",
@@ -108,6 +112,7 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         a = x[:, t] @ W + ("output_not_carried" not in wrong) * (h @ U) + b  # (1)
         i, f, o = (_gate(a[:, k * H : (k + 1) * H], wrong) for k in (0, 1, 3))
         f = np.ones_like(f) if "forget_missing" in wrong else 1 - i if "forget_coupled" in wrong else f
+        i = 1 - f if "input_coupled" in wrong else i
         o = np.ones_like(o) if "output_missing" in wrong else o
         g = of_candidate(a[:, 2 * H : 3 * H])  # (2)
         c = f * c * ("cell_not_carried" not in wrong) + i * g  # (3)
@@ -131,6 +136,8 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         carried = "cell_not_carried" not in wrong
         if "forget_coupled" in wrong:
             di, df = di - dc * cells[t] * _slope(i, wrong), 0 * df
+        if "input_coupled" in wrong:
+            di, df = 0 * di, df - dc * g * _slope(f, wrong)
         df = df * carried * ("forget_missing" not in wrong)
         do = do * ("output_missing" not in wrong)
         da[t] = np.concatenate([di, df, dc * i * of_g, do], axis=1)  # (7), (8)
@@ -175,6 +182,7 @@ def _states(inputs: Mapping[str, Array], B: int, H: int, wrong: Wrong) -> tuple[
     zero = np.zeros((B, H))
     if "states_ignored" in wrong:
         return zero, zero
+    inputs = {name: value for name, value in inputs.items() if f"{name}_ignored" not in wrong}
     names = ("c0", "h0") if "states_exchanged" in wrong else ("h0", "c0")
     return inputs.get(names[0], zero), inputs.get(names[1], zero)
 
@@ -207,6 +215,8 @@ def _activation(name: str, wrong: Wrong) -> tuple[_Function, _Function]:
 
 
 def _gate(a: Array, wrong: Wrong) -> Array:
+    if "gate_tanh" in wrong:
+        return np.asarray(np.tanh(a))
     if "hard_sigmoid" in wrong:
         return np.clip(a / 6 + 0.5, 0, 1)
     return np.clip(0.2 * a + 0.5, 0, 1) if "old_hard_sigmoid" in wrong else sigmoid(a)
@@ -216,6 +226,8 @@ def _slope(gate: Array, wrong: Wrong) -> Array:
     """Return the derivative of a gate from its value."""
     if "gate_derivative_missing" in wrong:
         return np.ones_like(gate)
+    if "gate_tanh" in wrong:
+        return np.asarray(1 - gate * gate)
     if "hard_sigmoid" in wrong or "old_hard_sigmoid" in wrong:
         return np.where((gate > 0) & (gate < 1), 1 / 6 if "hard_sigmoid" in wrong else 0.2, 0.0)
     return np.asarray(gate * (1 - gate))

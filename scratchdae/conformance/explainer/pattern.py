@@ -1,5 +1,6 @@
 """What an answer looks like that no known mistake reproduces: its pattern, and the mistakes that come nearest."""
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,9 +9,11 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.comparison import Difference, errors
 from scratchdae.conformance.explainer.account import Account, Wrong
+from scratchdae.conformance.explainer.finding import ROUNDING
 from scratchdae.conformance.explainer.target import Target
 
 NEAR = 0.5  # share of the difference that a mistake may leave to be called near
+_ROUNDED = 1e3  # allowances, as a share of the difference, up to which that is what is left
 SHOWN = 3
 NAN = "is NaN throughout"
 _FACTOR = 1e-6  # relative scatter of a factor that is one
@@ -74,20 +77,32 @@ def _factors(found: Array, expected: Array, off: Array) -> Iterator[str]:
     if not use.any() or not np.isfinite(found).all():
         return
     ratio = np.where(use, found / np.where(use, expected, 1), np.nan)
-    if _one(ratio[use]):
+    if not np.array_equal(use, off) or not np.isfinite(ratio[use]).all():
+        return  # a factor makes nothing of 0, and no number is infinitely often another
+    if use.sum() > 1 and _one(ratio[use]):
         factor = float(np.median(ratio[use]))
-        yield "with the wrong sign" if abs(factor + 1) < _FACTOR else f"by the factor {factor:.6g}"
+        yield "with the wrong sign" if abs(factor + 1) < _FACTOR else f"by the factor {told(factor, 6)}"
     if np.allclose(np.abs(ratio[use]), 1, rtol=_FACTOR):
         yield "in the sign"
     for axis in range(found.ndim):
         slices = [part[~np.isnan(part)] for part in np.moveaxis(ratio, axis, 0)]
         if found.ndim > 1 and sum(part.size > 1 for part in slices) > 1 and all(_one(part) for part in slices):
-            told = ", ".join(f"{np.median(part):.4g}" for part in slices if part.size)
-            yield f"by a factor that varies along axis {axis}: {told}"
+            factors = ", ".join(told(float(np.median(part)), 4) for part in slices if part.size)
+            yield f"by a factor that varies along axis {axis}: {factors}"
 
 
 def _one(ratios: Array) -> bool:
-    return bool(ratios.size < 2 or np.ptp(ratios) <= _FACTOR * np.abs(ratios).max())
+    """Say whether all are one factor; what scatters as far as it is from 1 is round-off, and none."""
+    if ratios.size < 2:
+        return True
+    size = min(float(np.abs(ratios).max()), 1e3 * abs(float(np.median(ratios)) - 1))
+    return bool(np.ptp(ratios) <= _FACTOR * size)
+
+
+def told(factor: float, digits: int) -> str:
+    """Print a factor with digits enough to tell it from 1."""
+    apart = abs(factor - 1)
+    return f"{factor:.{min(digits + max(0, -math.floor(math.log10(apart)) - 1), 16)}g}" if apart else "1"
 
 
 def nearest(account: Account, target: Target) -> tuple[str, ...]:
@@ -110,4 +125,11 @@ def nearest(account: Account, target: Target) -> tuple[str, ...]:
             left = target.residual(tell(wrong))
             if left is not None and (share := float(np.sqrt((left @ left) / (right @ right)))) < NEAR:
                 near.append((share, sentence))
-    return tuple(f"{sentence} (leaves {share:.0%} of the difference)" for share, sentence in sorted(near)[:SHOWN])
+    rounded = min(_ROUNDED * target.relative, 1e-3)
+    return tuple(f"{sentence} (leaves {_left(share, rounded)})" for share, sentence in sorted(near)[:SHOWN])
+
+
+def _left(share: float, rounded: float) -> str:
+    if share <= rounded:
+        return f"{ROUNDING} may: {share:.0e} of the difference"
+    return f"{share:.0%} of the difference" if share >= 0.01 else f"{100 * share:.1g}% of the difference"

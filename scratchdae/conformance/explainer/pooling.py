@@ -15,6 +15,10 @@ MAX = mistakes(
     ("ties_share", "gradient", "equal pixels share the gradient, where the first has all of it"),
     ("ties_all", "gradient", "each of several equal pixels gets the whole gradient"),
     ("last_of_ties", "gradient", "of equal pixels the last gets the gradient, not the first"),
+    ("gradient_to_all", "gradient", "the gradient of each window goes whole to each of its pixels"),
+    ("gradient_shared_by_all", "gradient", "the gradient of each window goes in equal parts to all of its pixels"),
+    ("gradient_shared_with_padding", "gradient",
+     "the gradient of each window goes in equal parts to all of its pixels and to those of the padding"),
     ("overlap_not_summed", "gradient",
      "where windows overlap, a pixel gets the gradient of the last alone, not of all"),
 )  # fmt: skip
@@ -43,6 +47,9 @@ def account(case: Case) -> Account:
             pixels = seen(sign * x, pool, where, 0.0 if "padding_counts" in wrong else -np.inf)
             output = sign * pixels.max(axis=(3, 4))
             share = _largest(pixels, wrong)
+            if {"gradient_to_all", "gradient_shared_by_all", "gradient_shared_with_padding"} & set(wrong):
+                parts = inside.sum(axis=(3, 4), keepdims=True) if "gradient_shared_by_all" in wrong else np.prod(pool)
+                share = inside / (1 if "gradient_to_all" in wrong else parts)
         else:
             count = 1.0 if "sum_instead" in wrong else inside.sum(axis=(3, 4), keepdims=True)
             count = float(np.prod(pool)) if "padding_counts" in wrong else count
@@ -57,6 +64,8 @@ def account(case: Case) -> Account:
         return {"output": output, "d_input": wrong.get("gradient_factor", 1.0) * d_input}
 
     own: tuple[Switch, ...] = MAX if of_largest else AVERAGE
+    if conventions["padding"] == "valid":
+        own = tuple(switch for switch in own if switch.id != "gradient_shared_with_padding")
     gradient = factor("gradient_factor", "the gradient", {"B": len(x), "pool": int(np.prod(pool))}, "factor")
     return Account((*own, *switches(dict(conventions)), gradient), _told)
 

@@ -32,6 +32,10 @@ SWITCHES = mistakes(
     ("sigmoid_twice", "terms", "a loss of pre-activations is given probabilities: the sigmoid is taken twice"),
     ("squared_error_instead", "terms", "the squared error of the sigmoid is computed in place of the cross-entropy"),
     ("absolute_error_instead", "terms", "the absolute error of the sigmoid is computed in place of the cross-entropy"),
+    ("squared_error_in_loss", "terms",
+     "the loss is the squared error of the sigmoid; its gradient is that of the cross-entropy"),
+    ("squared_error_of_a", "terms",
+     "the squared error of the pre-activation is computed in place of the cross-entropy"),
     ("one_sided", "terms", "the loss is -x log z alone: the term (1 - x) log(1 - z) is missing"),
     ("kl_divergence", "terms",
      "the loss is the KL divergence of x and z: the entropy of the targets is taken off, which no gradient shows"),
@@ -91,6 +95,10 @@ def _of_another(a: Array, z: Array, x: Array, slope: Array, wrong: Wrong) -> tup
     e = (1 - x) * z - x * rest  # z - x
     if "absolute_error_instead" in wrong:
         return np.abs(z - x), np.sign(z - x) * slope
+    if "squared_error_in_loss" in wrong:
+        return (z - x) ** 2, e
+    if "squared_error_of_a" in wrong:
+        return (a - x) ** 2, 2 * (a - x)
     if "one_sided" in wrong:
         return -x * log_z, -x * rest
     if "kl_div" in wrong:

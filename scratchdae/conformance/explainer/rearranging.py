@@ -13,7 +13,11 @@ ORDER = mistakes(
     ("column_major", "order", "the numbers are taken in column-major order: the first axis runs fastest"),
     ("channels_first_order", "order",
      "the numbers are taken channel by channel, as a framework with (B, C, H, W) has them"),
+    ("axes:whc", "order", "rows and columns are exchanged: the numbers are taken column by column"),
+    ("axes:hcw", "order", "columns and channels are exchanged: the numbers are taken in the order of (H, C, W)"),
+    ("axes:wch", "order", "the numbers are taken in the order of (W, C, H)"),
 )  # fmt: skip
+EACH = mistakes(("each_repeated", "order", "each component is repeated n times in turn, not the vector"))
 COPIES = mistakes(
     ("last_copy", "gradient", "the gradient is that of the last copy alone, not the sum over all"),
     ("first_copy", "gradient", "the gradient is that of the first copy alone, not the sum over all"),
@@ -56,7 +60,7 @@ def account(case: Case) -> Account:
         gradient = parts[-1] if "last_copy" in wrong else parts[0] if "first_copy" in wrong else parts.sum(axis=0)
         return {"output": spread(x), "d_input": common(wrong) * gradient}
 
-    return Account((*COPIES, *(TILED if kind == "UpSampling2D" else ()), mean), _repeated)
+    return Account((*COPIES, *(TILED if kind == "UpSampling2D" else EACH), mean), _repeated)
 
 
 def _between(n: int, factor: int) -> Array:
@@ -78,6 +82,10 @@ def _orders(
         order = channel_by_channel.reshape(new)
         if len(new) == 3:
             order = np.moveaxis(channel_by_channel.reshape(new[-1], *new[:-1]), 0, -1)
+    elif (axes := next((id[5:] for id in wrong if id.startswith("axes:")), "")) and 3 in (places.ndim, len(new)):
+        own = ["hwc".index(axis) for axis in axes]
+        order = places.transpose(own).reshape(new) if places.ndim == 3 else places.reshape([new[k] for k in own])
+        order = order if places.ndim == 3 else order.transpose(np.argsort(own))
     else:
         order = places.reshape(new)
     inverse = np.argsort(order.ravel())
@@ -91,6 +99,11 @@ def _copies(case: Case, wrong: Wrong) -> tuple[Callable[[Array], Array], Callabl
     """Return what repeats an input, and what gives each copy's part of an output."""
     if case.conventions["layer"] == "RepeatVector":
         n = case.conventions["n"] if "n" in case.conventions else case.inputs["d_output"].shape[1]
+        if "each_repeated" in wrong:
+            return (
+                lambda x: x.repeat(n, axis=1).reshape(len(x), n, -1),
+                lambda dy: np.moveaxis(dy.reshape(len(dy), -1, n), 2, 0),
+            )
         return lambda x: np.stack([x] * n, axis=1), lambda dy: np.moveaxis(dy, 1, 0)
     fh, fw = case.conventions["factor"]
     H, W = case.inputs["x"].shape[1:3]

@@ -79,6 +79,8 @@ def factor(
         Named(-1.0, f"{id}:sign", f"{what} has the wrong sign"),
         Named(2.0, f"{id}:2", f"{what} is doubled: a factor 2 too many"),
         Named(0.5, f"{id}:1/2", f"{what} is halved: a factor 1/2 too many"),
+        Named(-2.0, f"{id}:-2", f"{what} is doubled and has the wrong sign"),
+        Named(-0.5, f"{id}:-1/2", f"{what} is halved and has the wrong sign"),
     ]
     if zero:
         named.append(Named(0.0, f"{id}:0", f"{what} is zero: never computed, or cut off"))
@@ -89,6 +91,7 @@ def factor(
             Named(float(size), times, f"{what} is {words} = {size} times too large: not divided by {words}"),
             Named(1 / size, by, f"{what} is {words} = {size} times too small: divided by {words} once more"),
             Named(-float(size), f"{id}:-{words}", f"{what} is {words} = {size} times too large and has the wrong sign"),
+            Named(-1 / size, f"{id}:-1/{words}", f"{what} is {words} = {size} times too small and has the wrong sign"),
         ]
         halves += [
             Named(size / 2, f"{id}:{words}/2", f"{what} is {words}/2 = {size / 2:g} times what it should be"),

@@ -18,6 +18,8 @@ LAYERS = ("1", "2", "out")
 PARAMS = tuple(f"{kind}_{layer}" for layer in LAYERS for kind in "Wb")
 FINETUNING = mistakes(
     *((id, "hidden, derivative", sentence) for id, sentence in HIDDEN.items()),
+    ("hidden_1_tanh", "hidden, derivative", "layer 1 has tanh, not sigmoid"),
+    ("hidden_2_tanh", "hidden, derivative", "layer 2 has tanh, not sigmoid"),
     ("derivatives_missing", "derivative", "the hidden units' derivative h (1 - h) is missing in both layers"),
     ("derivative_1_missing", "derivative", "the derivative h_1 (1 - h_1) is missing"),
     ("derivative_2_missing", "derivative", "the derivative h_2 (1 - h_2) is missing"),
@@ -90,8 +92,9 @@ def _gradients(told: Told) -> dict[str, Array]:
 def step(params: Mapping[str, Array], inputs: Mapping[str, Array], wrong: Wrong, dtype: str, lr: float) -> Told:
     """Tell one forward and backward pass; `lr` is for gradients that are computed with weights already updated."""
     x = inputs["x"]
-    h_1, slope_1 = autoencoder.hidden(x @ params["W_1"] + params["b_1"], wrong)
-    h_2, slope_2 = autoencoder.hidden(h_1 @ params["W_2"] + params["b_2"], wrong)
+    of = [{**wrong, "hidden_tanh": True} if f"hidden_{n}_tanh" in wrong else wrong for n in (1, 2)]
+    h_1, slope_1 = autoencoder.hidden(x @ params["W_1"] + params["b_1"], of[0])
+    h_2, slope_2 = autoencoder.hidden(h_1 @ params["W_2"] + params["b_2"], of[1])
     a = h_2 @ params["W_out"] + params["b_out"]
     terms, gradients, rounding = classification.terms(a, inputs["labels"], wrong, dtype)
     loss, scale = reduced(terms, len(x), wrong)

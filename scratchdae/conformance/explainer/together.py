@@ -4,9 +4,9 @@ One case may fit many names by accident of its numbers. But whoever answers all 
 makes the same mistake in all of them: so each finding is made in every other case too, and held to the answer there.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
@@ -17,11 +17,16 @@ from scratchdae.conformance.explainer.account import Account
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.catalogue import concern
 from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
+from scratchdae.conformance.explainer.pattern import told
 from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.search import cheapest
 from scratchdae.conformance.explainer.target import Target
 
 NEARLY = 1e3  # allowances by which a case may be off without speaking against a name: another rounding
+
+
+_Key: TypeAlias = tuple[Any, ...]  # what a finding is, whatever the case
+_Verdict: TypeAlias = tuple[bool, Finding] | None
 
 
 class Answered(NamedTuple):
@@ -50,7 +55,32 @@ def judge(answered: Sequence[Answered]) -> list[Explanation | None]:
         if any((explanation := judged[k]) is not None and explanation.findings for k in indices):
             for k, explanation in zip(indices, _together([answered[k] for k in indices]), strict=True):
                 judged[k] = explanation
+        for k, words in _agreed(answered, judged, indices):
+            judged[k] = replace(judged[k], pattern=words)  # type: ignore[type-var]
     return judged
+
+
+def _agreed(
+    answered: Sequence[Answered], judged: Sequence[Explanation | None], indices: Sequence[int]
+) -> Iterator[tuple[int, str]]:
+    """Yield what nothing explains but one number that is off by a factor which several cases have in common."""
+    ratios: dict[int, tuple[str, float]] = {}
+    for k in indices:
+        said, difference = judged[k], None
+        if said is not None and not said.findings and not said.pattern:
+            difference = said.first_difference
+        if difference is None or difference.array not in answered[k].answer:
+            continue
+        pair = [np.asarray(a[difference.array]) for a in (answered[k].answer, answered[k].case.expected)]
+        if all(a.size == 1 and np.isfinite(a).all() and a.all() for a in pair):
+            ratios[k] = difference.array, float(pair[0].flat[0] / pair[1].flat[0])
+    for k, (name, ratio) in ratios.items():
+        near = max(1e-9, 2 * answered[k].relative)
+        others = sum(
+            n != k and one == name and abs(other - ratio) <= near * abs(ratio) for n, (one, other) in ratios.items()
+        )
+        if others:
+            yield k, f"{name} is off by the factor {told(ratio, 6)}, as in {others} other case{'s' * (others > 1)}"
 
 
 def _together(group: Sequence[Answered]) -> list[Explanation | None]:
@@ -78,7 +108,7 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
         for key in [key for key in pool if key not in out]:  # what fits here too, though less would do in this case
             if key not in own and (made := verdicts[key][k]) is not None and made[0]:
                 own[key] = made[1]
-        against = {key: sum(made is not None and not made[0] for made in verdicts[key]) for key in own}
+        against = {key: sum(_speaks_against(key, n, verdicts) for n in range(len(group))) for key in own}
         fewest = min(against.values(), default=0)
         kept = cheapest(finding for key, finding in own.items() if against[key] == fewest)
         # a number that the other cases do not have explains nothing
@@ -90,6 +120,13 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
     return judged
 
 
+def _speaks_against(key: _Key, n: int, verdicts: Mapping[_Key, Sequence[_Verdict]]) -> bool:
+    """Say whether a case refutes a finding: one that it explains together with another mistake does not."""
+    made = verdicts[key][n]
+    wider = (other[n] for of, other in verdicts.items() if set(key) < set(of))
+    return made is not None and not made[0] and not any(one is not None and one[0] for one in wider)
+
+
 def _part(finding: Finding, own: Sequence[Finding]) -> Finding:
     """Return the part of a finding that is enough for a case by itself; the whole if none is."""
     return next((one for one in own if one.ids < finding.ids), finding)
@@ -98,8 +135,8 @@ def _part(finding: Finding, own: Sequence[Finding]) -> Finding:
 def _hold(one: Answered) -> _Held:
     target = Target(one.case.expected, one.answer, one.relative, by_value(one.case), one.dtype)
     with np.errstate(all="ignore"):
-        told = ACCOUNTS[one.case.operation](one.case, target.found, one.dtype)
-        account = presented(told, target, one.case.inputs)
+        plain = ACCOUNTS[one.case.operation](one.case, target.found, one.dtype)
+        account = presented(plain, target, one.case.inputs)
     return _Held(account, target, one.explanation is None)
 
 
@@ -133,8 +170,8 @@ def _made(finding: Finding, one: _Held) -> tuple[bool, Finding] | None:
         sentence = mistake.sentence if meant is None else meant.sentence
         mistakes.append(replace(mistake, sentence=sentence, recovered=dict.fromkeys(mistake.recovered, wrong[id])))
     with np.errstate(all="ignore"):
-        told = one.account.told(wrong)
-    misfit = one.target.misfit(told, NEARLY)
+        arrays = one.account.told(wrong)
+    misfit = one.target.misfit(arrays, NEARLY)
     fits = misfit <= 1
     if fits and one.agrees:
         return None  # it makes no difference here

@@ -18,6 +18,14 @@ from scratchdae.conformance.explainer.update_rule import OTHERS
 BEGIN = 4  # steps that are told first: momentum shows in the third loss
 NAMES = ("W", "b", "b_prime")
 ZEROED_EVERY = {f"zeroed_every:{n}": n for n in (2, 3, 4, 5, 8, 10, 25)}
+CLIPS = {
+    "clipped_by_norm": "the gradient is clipped by its norm",
+    "clipped_by_norms": "each gradient is clipped by a norm of its own",
+    "clipped_by_value": "each entry of the gradient is cut",
+}
+LIMITS = (0.05, 0.25)
+# a second number beside a limit or a decay, for which a search would be long
+ALONE = "dW factor, db, db_prime, encoder term, decoder term, gradient factor, momentum, penalty in gradient"
 LOOP = mistakes(
     ("never_zeroed", "gradient sum", "gradients are never zeroed: each step takes the sum of all so far"),
     *(
@@ -37,6 +45,12 @@ LOOP = mistakes(
     ("running_mean_of_losses", "losses", "the losses are running means"),
     ("a_step_too_few", "steps", "the first batch is evaluated, but no step is taken on it"),
     ("weights_in_turn", "order of updates", "the biases are updated first, and dW is computed with the new ones"),
+    ("weight_decay", f"decay, {ALONE}", "there is weight decay, {value}, of weights and biases",
+     Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")),
+    *(
+        (id, f"clip, {ALONE}", f"{words} to {{value}} before each step", Unknown("limit", 1e9, (), LIMITS))
+        for id, words in CLIPS.items()
+    ),
     ("momentum", "momentum", "there is momentum, {value}, where the case has none",
      Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
 )  # fmt: skip
@@ -46,7 +60,7 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     """Tell a run of gradient descent."""
     conventions = case.conventions
     own = [switch for switch in switches(case.inputs, conventions) if "not_summed" not in switch.id]
-    own = [switch for switch in own if switch.excludes != {"shape of loss"}]
+    own = [switch for switch in own if switch.excludes != {"shape of loss"} and switch.id != "clean_z_reported"]
     lr = factor("lr_factor", "the learning rate", {}, "gradient factor", zero=False)
 
     def _told(wrong: Wrong) -> Told:
@@ -91,7 +105,9 @@ def run(
         accumulated = {name: told[f"d{name}"] + (0 if fresh else accumulated[name]) for name in NAMES}
         if "gradient_of_last_step" in wrong:
             accumulated, stale = stale if step else {name: told[f"d{name}"] for name in NAMES}, accumulated
-        velocity = {name: momentum * velocity[name] + accumulated[name] for name in NAMES}
+        decay = wrong.get("weight_decay", 0.0)
+        clipped = _clipped({name: accumulated[name] + decay * params[name] for name in NAMES}, wrong)
+        velocity = {name: momentum * velocity[name] + clipped[name] for name in NAMES}
         if not (step == 0 and "a_step_too_few" in wrong):
             rate = lr / (step + 1) if "lr_falls" in wrong else lr
             change = {name: take(velocity[name], rate, step, states[name]) for name in NAMES}
@@ -104,6 +120,19 @@ def run(
     if "running_mean_of_losses" in wrong:
         of_steps = of_steps.cumsum() / np.arange(1, steps + 1)
     return of_steps, all_params
+
+
+def _clipped(grads: dict[str, Array], wrong: Wrong) -> dict[str, Array]:
+    id = next((id for id in CLIPS if id in wrong), "")
+    if not id:
+        return grads
+    limit = wrong[id]
+    if id == "clipped_by_value":
+        return {name: np.clip(g, -limit, limit) for name, g in grads.items()}
+    norms = {name: float(np.sqrt((g**2).sum())) for name, g in grads.items()}
+    if id == "clipped_by_norm":
+        norms = dict.fromkeys(norms, float(np.sqrt(sum(norm**2 for norm in norms.values()))))
+    return {name: g * min(1.0, limit / norms[name]) if norms[name] else g for name, g in grads.items()}
 
 
 def _batch(inputs: Mapping[str, Array], step: int, wrong: Wrong) -> dict[str, Array]:

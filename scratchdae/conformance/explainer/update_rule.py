@@ -25,7 +25,10 @@ RIGHT: dict[str, Any] = {
     "first_step": 1,  # its number
     "betas": "as named",  # or exchanged
     "maximum": False,  # whether the largest second moment so far is used
-    "mean_square": "new",  # or old: from before this gradient
+    "mean_square": "new",  # or old: from before this gradient; or "old, first its own"
+    "m_weight": "complement",  # of the gradient in the first moment, 1 - beta1; or one
+    "v_weight": "complement",  # of its square in the second; or one
+    "decay_sign": 1.0,  # of weight decay
     "mean_square_from": 0.0,  # or "first square"
     "decay_times": "lr",  # what decoupled weight decay is multiplied by: lr or nothing
     "decay_comes": "before",  # the step, or after it
@@ -48,7 +51,7 @@ def trajectory(
     fields: Mapping[str, Any],  # those of the case, with `RIGHT` for the rest
 ) -> Array:  # (steps, n), the parameters after each step
     """Tell the steps of a rule on given gradients."""
-    decays = (is_weight | (fields["decayed"] == "all")) * fields["weight_decay"]
+    decays = (is_weight | (fields["decayed"] == "all")) * fields["decay_sign"] * fields["weight_decay"]
     take = {"sgd": _sgd, "rmsprop": _rmsprop, "adam": _adam, "adamw": _adam, **OTHERS}[fields["rule"]]
     from_first = fields["mean_square_from"] == "first square"
     begins = gradients[0] ** 2 if from_first else 0 * theta + fields["mean_square_from"]
@@ -114,12 +117,15 @@ def _size(v: Array, fields: Mapping[str, Any]) -> Array:
     return np.asarray(root(v + eps) if fields["epsilon"] == "inside" else root(v) + eps)
 
 
+def _is_old(step: int, fields: Mapping[str, Any]) -> bool:
+    return bool(fields["mean_square"] == "old" or (fields["mean_square"] == "old, first its own" and np.max(step) > 0))
+
+
 def _rmsprop(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
     """Return what a step subtracts: see `scratchdae.optimizers.RMSprop`, equations (1) to (7)."""
-    del step
     kept, old = fields["decay_rate"], state["v"]
-    state["v"] = kept * old + (1 - kept) * g * g
-    v = old if fields["mean_square"] == "old" else state["v"]
+    state["v"] = kept * old + (1 - kept if fields["v_weight"] == "complement" else 1.0) * g * g
+    v = old if _is_old(step, fields) else state["v"]
     if fields["centred"]:
         state["w"] = kept * state["w"] + (1 - kept) * g
         v = v - state["w"] ** 2
@@ -135,9 +141,10 @@ def _adam(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mappi
     if fields["betas"] == "exchanged":
         beta1, beta2 = beta2, beta1
     t, old = fields["first_step"] + step, state["v"]
-    m = state["m"] = beta1 * state["m"] + (1 - beta1) * g
-    v = state["v"] = beta2 * old + (1 - beta2) * g * g
-    if fields["mean_square"] == "old":
+    shares = (1 - beta if fields[f"{k}_weight"] == "complement" else 1.0 for k, beta in (("m", beta1), ("v", beta2)))
+    m = state["m"] = beta1 * state["m"] + next(shares) * g
+    v = state["v"] = beta2 * old + next(shares) * g * g
+    if _is_old(step, fields):
         v = old
     if fields["maximum"]:
         v = state["max"] = np.maximum(state["max"], v)

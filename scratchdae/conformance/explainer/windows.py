@@ -24,6 +24,7 @@ SWITCHES = mistakes(
     ("same_instead", "windows", "there is padding: `same`, where the case has `valid`"),
     ("stride_ignored", "windows", "the stride is 1"),
     ("strides_exchanged", "windows", "the two strides are exchanged"),
+    ("strides_exchanged_in_place", "windows", "the two strides are exchanged; there are as many windows as before"),
 )  # fmt: skip
 
 
@@ -55,6 +56,7 @@ def windows(
         max(before + _shift(m, s, k, n, wrong), 0)
         for before, m, s, k, n in zip(right.before, right.size, stride, kernel, size, strict=True)
     )
+    stride = stride[::-1] if "strides_exchanged_in_place" in wrong else stride
     return Windows(right.size, stride, (rows, columns))
 
 
@@ -70,7 +72,7 @@ def switches(conventions: dict[str, Any]) -> list[Switch]:
     idle = {f"{padding}_instead"}
     idle |= {"padding_before"} if padding == "valid" else set()
     idle |= {"stride_ignored"} if stride == (1, 1) else set()
-    idle |= {"strides_exchanged"} if stride[0] == stride[1] else set()
+    idle |= {"strides_exchanged", "strides_exchanged_in_place"} if stride[0] == stride[1] else set()
     return [switch for switch in SWITCHES if switch.id not in idle]
 
 
