@@ -58,8 +58,8 @@ def build(sources: Sources, out: Path, environment: Mapping[str, str], jobs: int
     ran = running.run(sources.run, kept, environment, jobs)
     write = _Writer(work / "source", work / "extra")
     _write_all(sources, write, kept)
-    if write.remove_others() and html.is_dir():
-        shutil.rmtree(html)  # a page whose source is gone would stay
+    if (write.remove_others() or write.source / "index.md" in write.changed) and html.is_dir():
+        shutil.rmtree(html)  # a page whose source is gone would stay, and others would keep the old table of contents
     warnings = _sphinx(write.source, html, work / "doctrees", write.extra, jobs)
     broken = list(broken_links(html))
     if warnings or broken:
@@ -73,12 +73,14 @@ class _Writer:
     def __init__(self, source: Path, extra: Path) -> None:
         self.source, self.extra = source, extra
         self._wanted: set[Path] = set()
+        self.changed: set[Path] = set()
 
     def __call__(self, path: Path, content: bytes | str) -> None:
         content = content.encode() if isinstance(content, str) else content
         self._wanted.add(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.is_file() or path.read_bytes() != content:
+            self.changed.add(path)
             atomic.write(path, content)
 
     def remove_others(self) -> int:

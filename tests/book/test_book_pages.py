@@ -8,6 +8,7 @@ import sys
 import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from conftest import missing
@@ -193,6 +194,27 @@ def test_what_is_kept_is_not_run_again_and_what_raises_is_named(tmp_path):
     for _ in range(2):  # and is not kept
         with pytest.raises(running.ChapterFailed, match="99_new raised AssertionError: no"):
             running.run([script], kept, environment_of(SCRIPTS[0]), 1)
+
+
+def test_all_pages_are_written_anew_when_the_table_of_contents_changes(tmp_path, monkeypatch):
+    """Sphinx writes the pages whose own source changed, and the others would keep the old one beside them."""
+    contents = ["one"]
+
+    def sphinx(source, html, *_):
+        html.mkdir(exist_ok=True)
+        html.joinpath("index.html").write_text("<p>")
+        return []
+
+    monkeypatch.setattr(building.running, "run", lambda *_: 0)
+    monkeypatch.setattr(building, "_write_all", lambda _, write, __: write(write.source / "index.md", contents[0]))
+    monkeypatch.setattr(building, "_sphinx", sphinx)
+    other = tmp_path / "html" / "other.html"
+    for there, now in ((True, "one"), (False, "two")):
+        building.build(SimpleNamespace(run=()), tmp_path, {}, 1)
+        other.write_text("<p>")
+        contents[0] = now
+        building.build(SimpleNamespace(run=()), tmp_path, {}, 1)
+        assert other.is_file() == there
 
 
 def test_the_answers_are_folded_and_remarks_for_tools_are_gone():
