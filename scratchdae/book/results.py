@@ -77,6 +77,7 @@ def _notes(folder: Path | None) -> str:
     text = re.sub(r"\]\(\.\./chapters/(\d\d_\w+)\.py\)", r"](chapters/\1.ipynb)", (heading or above) + text)
     text = re.sub(r"\]\(\.\./chapters/README\.md[^)]*\)", "](glossary.md)", text)
     text = text.replace("](findings.md)", "](frameworks.md)")
+    text = re.sub(r"(?<!!)\[([^\]]*)\]\(\.\./[^)]*\)", r"\1", text)  # what else lies outside is not in the book
 
     def local(found: re.Match[str]) -> str:
         there = folder is not None and (folder / found[2]).is_file()
