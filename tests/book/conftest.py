@@ -2,23 +2,16 @@
 
 import base64
 import json
-import os
 import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
+from in_browser import missing
 
 from scratchdae.book import laboratory as page
 
 RUN = Path(__file__).with_name("lab_run.mjs")
-
-
-def missing(message):
-    """Skip on a user's machine, fail in CI."""
-    if os.environ.get("CI"):
-        pytest.fail(message)
-    pytest.skip(message)
 
 
 @pytest.fixture(scope="session")

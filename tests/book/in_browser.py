@@ -1,6 +1,9 @@
 """What tests of pages ask of a browser."""
 
+import os
 import time
+
+import pytest
 
 WIDE, NARROW = (1280, 1000), (390, 844)
 
@@ -11,6 +14,13 @@ wider = """const most = document.documentElement.clientWidth + 1;
 nameless = """return [...document.querySelectorAll('button, input, select, canvas, svg')].filter((one) =>
   !((one.tagName !== 'svg' && one.textContent.trim()) || one.labels?.length || one.getAttribute('aria-label')))
   .map((one) => one.outerHTML.slice(0, 80))"""
+
+
+def missing(message):
+    """Skip on a user's machine, fail in CI."""
+    if os.environ.get("CI"):
+        pytest.fail(message)
+    pytest.skip(message)
 
 
 def wait(browser, script, seconds=60):

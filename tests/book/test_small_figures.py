@@ -11,8 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import missing
-from in_browser import NARROW, WIDE, nameless, wait, wider
+from in_browser import NARROW, WIDE, missing, nameless, wait, wider
 
 from scratchdae import floors
 from scratchdae.activations import sigmoid
