@@ -2,7 +2,7 @@
 # # Batch normalisation evaluates by statistics that lag, by a share that you can compute, and one pass fills it in
 #
 # The training loss falls as it should. The loss of the *same* examples in evaluation is many times that of the best
-# constant, and for hours it comes down by itself. Or every picture that is shown alone comes out the same.
+# constant, and comes down by itself, over hundreds of steps. Or every picture that is shown alone comes out the same.
 #
 # *Failure modes: F24 · advice: call eval() before you evaluate*
 

@@ -16,7 +16,7 @@
 # weight of the penalty      0    0.1      1      3
 # loss as reported         0.4      2      8      9
 # without the penalty      0.4    0.9      7      9
-# units that are ever on   100%   100%    10%     0%
+# units that are ever on   most   most    few   none
 # best constant              9
 # ```
 #
