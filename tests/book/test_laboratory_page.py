@@ -12,6 +12,7 @@ def page(browser, page_file):
     """Open the page anew; nothing may have been said on the console in the end."""
     browser.set_window_size(*WIDE)
     browser.get("about:blank")
+    browser.get_log("browser")  # what pages before it said
     browser.get(page_file.as_uri())
     wait(browser, "return document.body.dataset.ready === 'yes'")
     yield browser

@@ -226,6 +226,7 @@ def shown(request, browser, figures, tmp_path_factory):
     path = tmp_path_factory.mktemp("figure") / "figure.html"
     path.write_text(figures[request.param][1], encoding="utf-8")
     browser.get("about:blank")
+    browser.get_log("browser")  # what pages before it said
     browser.set_window_size(*WIDE)
     browser.get(path.as_uri())
     wait(browser, "return document.body.dataset.ready === 'yes' && document.getElementById('says').textContent")
