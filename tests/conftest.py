@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from hypothesis import HealthCheck, settings
 from optional_packages import require
+from quick_chapters import Chapters
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
@@ -25,6 +26,14 @@ settings.load_profile("ci" if os.environ.get("CI") else "default")
 @pytest.fixture
 def rng() -> np.random.Generator:
     return np.random.default_rng(2008)
+
+
+@pytest.fixture(scope="session")
+def quick_chapters():
+    """What runs a quick chapter without importing everything anew."""
+    chapters = Chapters()
+    yield chapters
+    chapters.close()
 
 
 @pytest.fixture(scope="session")

@@ -8,10 +8,7 @@ Each file of planted/ belongs to a chapter and has changes of its text, each of 
     new = "learning_rate=10.0"
 """
 
-import os
 import re
-import subprocess
-import sys
 import tomllib
 from pathlib import Path
 
@@ -27,17 +24,13 @@ CHANGES = [
 
 
 @pytest.mark.parametrize(("number", "change"), CHANGES)
-def test_a_planted_change_fails_a_check(number, change, tmp_path):
+def test_a_planted_change_fails_a_check(number, change, tmp_path, quick_chapters):
     (chapter,) = (ROOT / "chapters").glob(f"{number}_*.py")
     text = chapter.read_text()
     assert text.count(change["old"]) == 1
     copy = tmp_path / chapter.name
     copy.write_text(text.replace(change["old"], change["new"]))
-    command = [sys.executable, str(copy), "--quick", "--out", str(tmp_path)]
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    result = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": paths}
-    )
+    result = quick_chapters.run(copy, tmp_path)
     assert result.returncode != 0, "its checks pass"
     assert re.search(r"^(AssertionError|[\w.]*NonFiniteError)", result.stderr, re.MULTILINE), result.stderr
 
