@@ -2,11 +2,15 @@
 
 import os
 import signal
+from pathlib import Path
 
 # Two BLAS threads on a busy machine can be hundreds of times slower than one on small products.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Each worker keeps what XLA compiled for itself: another might read a file that is half written.
+if "JAX_COMPILATION_CACHE_DIR" in os.environ:
+    os.environ["JAX_COMPILATION_CACHE_DIR"] += "/" + os.environ.get("PYTEST_XDIST_WORKER", "one")
 # A script's background jobs are started deaf to Ctrl-C, and so would be the programs that the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -20,7 +24,24 @@ from quick_chapters import Chapters
 
 settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.register_profile("ci", parent=settings.get_profile("default"), derandomize=True, print_blob=True)
-settings.load_profile("ci" if os.environ.get("CI") else "default")
+settings.register_profile("lowest", parent=settings.get_profile("ci"), max_examples=25)  # laws of another run as well
+LOWEST = "DONE_WITHOUT" in os.environ  # the gate on the lowest versions
+settings.load_profile(("lowest" if LOWEST else "ci") if os.environ.get("CI") else "default")
+
+# Seconds of a core that a file takes, of those that take long: begun first, they leave no core idle at the end.
+LONG = {
+    "doctor/test_posted.py": 600,
+    "test_chapters.py": 350,
+    "chapters/test_planted.py": 300,
+    "doctor/test_posted_keras.py": 130,
+    "kernels/test_fused_steps.py": 60,
+}
+
+
+def pytest_collection_modifyitems(items):
+    """Let long files come first, as far as the workers leave the order as it is."""
+    here = Path(__file__).parent
+    items.sort(key=lambda item: -LONG.get(item.path.relative_to(here).as_posix(), 0))
 
 
 @pytest.fixture

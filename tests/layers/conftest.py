@@ -8,10 +8,11 @@ from scratchdae.backend import using
 pytest.register_assert_rewrite("layer_checks")
 import layer_checks  # noqa: E402
 
+of_the_run = settings.get_profile(settings.get_current_profile_name())
 settings.register_profile(
     "layers",
-    parent=settings.get_profile(settings.get_current_profile_name()),
-    max_examples=40,
+    parent=of_the_run,
+    max_examples=min(40, of_the_run.max_examples),
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 
