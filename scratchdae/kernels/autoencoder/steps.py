@@ -19,7 +19,6 @@ from scratchdae.kernels import update
 from scratchdae.kernels.autoencoder import general, minibatch, online
 from scratchdae.kernels.machine import team, threads
 from scratchdae.kernels.machine.panels import ROWS
-from scratchdae.kernels.machine.products import PANEL
 from scratchdae.kernels.machine.room import room
 from scratchdae.kernels.rule import Rule
 from scratchdae.optimizers import Optimizer
@@ -126,31 +125,21 @@ def _fused(
     """Take a step on each batch, until something may not be finite; return how many were taken."""
     (_, B, D), H, dtype = x.shape, W.shape[1], W.dtype
     size = threads.count() if 10 * B * D * H >= _ALONE else 1
-    totals = size, 16  # half as many in float64
     if B == 1 and memory is None:
         rows = -(-D // online.ROWS) * online.ROWS
         own = (rows // online.ROWS // size + 1) * online.ROWS
         found = room(
-            dtype, {"inputs": (size, own + 1, 1)}, totals=totals, W=(rows, H), b=(size, H), y=(size, H), da_y=(size, H),
-            parts=(size, H), dy_parts=(size, H), da_z=(size, own),
+            dtype, {"inputs": (size, own + 1, 1)}, totals=(size, 16), W=(rows, H), b=(size, H), y=(size, H),
+            da_y=(size, H), parts=(size, H), dy_parts=(size, H), da_z=(size, own),
         )  # fmt: skip
+        mine = found["b"]
+        mine[:, :H], mine[:, H:] = b, -np.inf  # so that y is 0 beyond H
+        totals = found.pop("totals").view(np.float64)  # half as many in float64
+        taken = team.run(online.steps, totals, online.Room(**found), W, b_prime, x_tilde, x, rule, kind, losses)
     else:
-        groups, units = -(-B // ROWS), -(-D // ROWS)
-        examples, rows, most = groups * ROWS, units * ROWS, -(-units // size) * ROWS
-        found = room(
-            dtype, {"inputs": (size, groups, most + 1, ROWS), "pixels": (units, B + 1, ROWS)}, totals=totals,
-            W=(rows, H), b=(1, H), y=(examples, H), da_y=(examples, H), parts=(size, examples, H),
-            da_z=(examples, rows), db=(H,), db_prime=(rows,), x=(examples, rows), panel=(size, PANEL // W.itemsize),
-            dW=(size, ROWS if memory is None else max(4, _NEAR // (H * W.itemsize * ROWS)) * ROWS, H),
-        )  # fmt: skip
-        found["y"][B:] = 0
-    mine = found["b"]
-    mine[:, :H], mine[:, H:] = b, -np.inf  # so that y is 0 beyond H
-    seen = found.pop("totals").view(np.float64)
-    if B == 1 and memory is None:
-        taken = team.run(online.steps, seen, online.Room(**found), W, b_prime, x_tilde, x, rule, kind, losses)
-    else:
-        place, plain = minibatch.Room(**found), True if memory is None else None
-        taken = team.run(minibatch.steps, seen, place, W, b_prime, x_tilde, x, rule, memory, plain, kind, losses)
+        near = ROWS if memory is None else max(4, _NEAR // (H * W.itemsize * ROWS)) * ROWS
+        (place, totals), plain = minibatch.room_for(b, B, D, size, near), True if memory is None else None
+        taken = team.run(minibatch.steps, totals, place, W, b_prime, x_tilde, x, rule, memory, plain, kind, losses)
+        mine = place.b
     b[:] = mine[0, :H]
     return taken
