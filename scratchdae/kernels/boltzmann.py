@@ -27,11 +27,11 @@ from scratchdae.kernels.autoencoder.minibatch import (
     descend_weights,
     encode,
     give_rows,
-    room_for,
     take_inputs,
     take_rows,
 )
 from scratchdae.kernels.autoencoder.output import decaying_exp, log1p_fraction, sigmoid_row
+from scratchdae.kernels.autoencoder.steps import room_for
 from scratchdae.kernels.machine import team, threads
 from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.panels import ROWS

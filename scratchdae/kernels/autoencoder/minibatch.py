@@ -29,7 +29,6 @@ from scratchdae.kernels.autoencoder.output import output_row, sigmoid_gradient_r
 from scratchdae.kernels.machine.jit import njit
 from scratchdae.kernels.machine.panels import ROWS, Update
 from scratchdae.kernels.machine.products import (
-    PANEL,
     across,
     descend,
     down,
@@ -41,7 +40,6 @@ from scratchdae.kernels.machine.products import (
     sum_products,
 )
 from scratchdae.kernels.machine.registers import Rows, lanes
-from scratchdae.kernels.machine.room import room as memory_of
 from scratchdae.kernels.machine.team import Team, add, add_parts, copy, share, total, wait
 from scratchdae.kernels.machine.zeros import Lists, list_used, of_thread, some
 from scratchdae.kernels.rule import Rule
@@ -68,21 +66,6 @@ class Room(NamedTuple):
     pixels: Lists  # and the same by groups of rows of W
     panel: Array  # (threads, numbers of a panel)
     dW: Array  # (threads, some rows, H): a gradient on the way to a rule that remembers
-
-
-def room_for(b: Array, B: int, D: int, size: int, near: int = ROWS) -> tuple[Room, Array]:
-    """Return room for batches of B examples, which holds b, and the totals of the team; `near` are the rows of dW."""
-    groups, units, H = -(-B // ROWS), -(-D // ROWS), len(b)
-    examples, rows, most = groups * ROWS, units * ROWS, -(-units // size) * ROWS
-    found = memory_of(
-        b.dtype, {"inputs": (size, groups, most + 1, ROWS), "pixels": (units, B + 1, ROWS)}, totals=(size, 16),
-        W=(rows, H), b=(1, H), y=(examples, H), da_y=(examples, H), parts=(size, examples, H), da_z=(examples, rows),
-        db=(H,), db_prime=(rows,), x=(examples, rows), panel=(size, PANEL // b.itemsize), dW=(size, near, H),
-    )  # fmt: skip
-    found["y"][B:] = 0
-    found["b"][0, :H], found["b"][0, H:] = b, -np.inf  # so that y is 0 beyond H
-    totals: Array = found.pop("totals").view(np.float64)  # half as many in float64
-    return Room(**found), totals
 
 
 class Memory(NamedTuple):

@@ -19,6 +19,7 @@ from scratchdae.kernels import update
 from scratchdae.kernels.autoencoder import general, minibatch, online
 from scratchdae.kernels.machine import team, threads
 from scratchdae.kernels.machine.panels import ROWS
+from scratchdae.kernels.machine.products import PANEL
 from scratchdae.kernels.machine.room import room
 from scratchdae.kernels.rule import Rule
 from scratchdae.optimizers import Optimizer
@@ -138,8 +139,23 @@ def _fused(
         taken = team.run(online.steps, totals, online.Room(**found), W, b_prime, x_tilde, x, rule, kind, losses)
     else:
         near = ROWS if memory is None else max(4, _NEAR // (H * W.itemsize * ROWS)) * ROWS
-        (place, totals), plain = minibatch.room_for(b, B, D, size, near), True if memory is None else None
+        (place, totals), plain = room_for(b, B, D, size, near), True if memory is None else None
         taken = team.run(minibatch.steps, totals, place, W, b_prime, x_tilde, x, rule, memory, plain, kind, losses)
         mine = place.b
     b[:] = mine[0, :H]
     return taken
+
+
+def room_for(b: Array, B: int, D: int, size: int, near: int = ROWS) -> tuple[minibatch.Room, Array]:
+    """Return room for batches of B examples, which holds b, and the totals of the team; `near` are the rows of dW."""
+    groups, units, H = -(-B // ROWS), -(-D // ROWS), len(b)
+    examples, rows, most = groups * ROWS, units * ROWS, -(-units // size) * ROWS
+    found = room(
+        b.dtype, {"inputs": (size, groups, most + 1, ROWS), "pixels": (units, B + 1, ROWS)}, totals=(size, 16),
+        W=(rows, H), b=(1, H), y=(examples, H), da_y=(examples, H), parts=(size, examples, H), da_z=(examples, rows),
+        db=(H,), db_prime=(rows,), x=(examples, rows), panel=(size, PANEL // b.itemsize), dW=(size, near, H),
+    )  # fmt: skip
+    found["y"][B:] = 0
+    found["b"][0, :H], found["b"][0, H:] = b, -np.inf  # so that y is 0 beyond H
+    totals: Array = found.pop("totals").view(np.float64)  # half as many in float64
+    return minibatch.Room(**found), totals
