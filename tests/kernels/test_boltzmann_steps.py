@@ -168,3 +168,9 @@ def test_what_has_no_twin_stays_on_numpy_and_says_why(which, options):
     assert train(epochs=1, **options)[1].backend == (
         f"numpy (no compiled twin for RestrictedBoltzmannMachine with {which})"
     )
+
+
+def test_where_numba_is_told_not_to_compile_numpy_takes_them(monkeypatch):
+    monkeypatch.setattr("numba.config.DISABLE_JIT", True)
+    assert kernels.boltzmann_steps() is None
+    assert train(epochs=1)[1].backend.startswith("numpy (no compiled twin for RestrictedBoltzmannMachine with k=1")
