@@ -144,10 +144,12 @@ def exercise(number: int, name: str, *tasks: Task, **more: Any) -> Exercise:
 
 
 def _told(task: Task, texts: dict[str, Any]) -> Task:
-    mistakes = []
+    mistakes, shared = [], tomllib.loads((_FOLDER / "catalogue" / "shared.toml").read_text(encoding="utf-8"))
     for id_, wrong in task.wrong.items():
         test, function = (wrong.test, None) if isinstance(wrong, Shows) else (None, wrong)
-        question, sentence = texts["mistakes"][id_]
+        place, _, kind = id_.partition(": ")  # "dW: no slope" is no slope in dW
+        question, sentence = texts["mistakes"].get(id_) or shared.get(id_) or shared[kind]
+        sentence = sentence if id_ in texts["mistakes"] or id_ in shared else f"In {place}: {sentence}"
         mistakes.append(Mistake(id_, question, sentence, function, test))
     said = {name: texts[name] for name in ("question", "sentence", "equation")}
     return dataclasses.replace(task, mistakes=tuple(mistakes), **said)

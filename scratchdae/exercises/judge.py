@@ -12,7 +12,9 @@ from scratchdae.arguments import Array, Params
 from scratchdae.exercises.exercise import Case, Mistake
 from scratchdae.exercises.explained import explained
 from scratchdae.exercises.process import Answer
+from scratchdae.exercises.rewritten import Rewritten
 
+_CANNOT = (ArithmeticError, ValueError, TypeError, IndexError, AttributeError)  # a wrong function, on a case
 _LOOSER = 5  # a name may fit a little less well than a right answer
 
 
@@ -47,6 +49,7 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
                     known
                     or _order(cases, expected, found)
                     or _two(cases, expected, found)
+                    or _each(cases, expected, found)
                     or explained(cases, expected, found)
                 )
                 return Finding(where, known, pattern if isinstance(pattern, str) else "")
@@ -76,7 +79,7 @@ def _named(
     table = cases[0].task.mistakes
     exact = [mistake for mistake in table if mistake.wrong and _explains(mistake, cases, expected, found)]
     if exact:
-        return exact[0] if len(exact) == 1 else None
+        return _either(exact)
     for mistake in table:
         try:
             if mistake.shows is not None and all(
@@ -96,7 +99,7 @@ def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params
     for case, right, own in zip(cases, expected, found, strict=True):
         try:
             wrong = case.measured(case.answer(mistake.wrong))
-        except (ArithmeticError, ValueError, TypeError, IndexError):
+        except _CANNOT:
             return False
         if any(not _same(wrong[name], own[name], _LOOSER * case.task.rtol) for name in right):
             return False
@@ -118,8 +121,57 @@ def _order(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Pa
     return None
 
 
+def _each(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
+    """Name what is wrong with each of several answers, one by one; what has no name is told to be there."""
+    task, hits, rest = cases[0].task, list[Mistake](), list[str]()
+    if task.measure is not None or len(task.outputs) == 1:
+        return None
+    told = [(mistake, of) for mistake in task.mistakes if (of := _answers(mistake.wrong, cases))]
+    for name in task.outputs:
+        right, own = ([{name: one[name]} for one in many] for many in (expected, found))
+        if _alike(cases, right, own):
+            continue
+        factors, hit = _ratios(cases, right, own), None
+        hit = next((_factor(name, text) for text in _FACTORS if _are((text,), cases, factors)), None)
+        known = [
+            (sum(_alike(cases, [{k: one[k]} for one in of], [{k: one[k]} for one in expected]) for k in task.outputs), m)
+            for m, of in told
+            if _alike(cases, [{name: one[name]} for one in of], own)
+        ]
+        hit = hit or (max(known, key=lambda pair: pair[0])[1] if known else None)  # the one that changes least
+        if hit is None and all(r[name].T.shape == o[name].shape for r, o in zip(right, own, strict=True)):
+            turned = [{name: one[name].T} for one in right]
+            hit = _transposed(name) if right[0][name].ndim == 2 and _alike(cases, turned, own) else None
+        rest += [] if hit else [name]
+        hits += [hit] if hit and hit not in hits else []
+    if not hits or len(hits) > 3 or (not rest and len(hits) == 1):
+        return None
+    for more in hits[1:]:
+        hits[0] = _both(hits[0], more)
+    if not rest:
+        return hits[0]
+    return Mistake(hits[0].id + " and more", hits[0].question, f"{hits[0].sentence} Also not right: {', '.join(rest)}.")
+
+
+def _alike(cases: Sequence[Case], one: Sequence[Params], other: Sequence[Params]) -> bool:
+    """Tell whether two answers are the same in every case."""
+    return all(
+        _same(a[name], b[name], _LOOSER * case.task.rtol)
+        for case, a, b in zip(cases, one, other, strict=True)
+        for name in a
+    )
+
+
+def _answers(wrong: Callable[..., Any] | None, cases: Sequence[Case]) -> list[Params]:
+    """Return what a wrong function answers; nothing if it cannot."""
+    try:
+        return [case.answer(wrong) for case in cases] if wrong else []
+    except _CANNOT:
+        return []
+
+
 def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
-    """Name two things at once, if no other two fit: a factor of a mistake's answers, or two of the right ones."""
+    """Name two things at once: two lines that read otherwise, a factor of a mistake's answers, or two factors."""
     task, hits = cases[0].task, list[Mistake]()
     if task.measure is not None:
         return None
@@ -128,14 +180,28 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
     for one, other in combinations(texts, 2) if whole else ():
         if _are((one, other), cases, whole):
             hits.append(_both(_factor("The answer", one), _factor("it", other)))
-    for mistake in task.mistakes if not whole else ():
-        try:
-            told = [case.answer(mistake.wrong) for case in cases] if mistake.wrong else []
-        except (ArithmeticError, ValueError, TypeError, IndexError):
-            continue
+    for first, second in combinations(task.mistakes, 2):
+        wrong = first.wrong.joined(second.wrong) if isinstance(first.wrong, Rewritten) else None
+        told = _answers(wrong, cases[-1:])
+        if told and _alike(cases[-1:], told, found[-1:]):
+            told = _answers(wrong, cases)
+            hits += [_both(first, second)] if told and _alike(cases, told, found) else []
+    for mistake in task.mistakes if not whole and not hits else ():
+        told = _answers(mistake.wrong, cases)
         ratios = _ratios(cases, told, found) if told else []
         hits += [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
-    return hits[0] if len(hits) == 1 else None
+    return _either(hits)
+
+
+def _either(hits: Sequence[Mistake]) -> Mistake | None:
+    """Say all that fit, if they are few."""
+    hits = list({hit.sentence: hit for hit in hits}.values())
+    if len(hits) < 2:
+        return hits[0] if hits else None
+    if len(hits) > 3:
+        return None
+    sentence = f"{len(hits)} things would give these numbers. " + " Or: ".join(hit.sentence for hit in hits)
+    return Mistake(" or ".join(hit.id for hit in hits), hits[0].question, sentence)
 
 
 def _both(one: Mistake, other: Mistake) -> Mistake:
