@@ -53,6 +53,10 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
                     or explained(cases, expected, found)
                 )
                 return Finding(where, known, pattern if isinstance(pattern, str) else "")
+    for mistake in cases[0].task.mistakes:
+        pairs = zip(cases, found, expected, strict=True)
+        if mistake.always and all(mistake.shows(case.inputs, own, right) for case, own, right in pairs):
+            return Finding("right to five digits, and not in what is left", mistake)
     return _of_its_own(cases, answers)
 
 
@@ -177,15 +181,15 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
         return None
     whole = _ratios(cases, expected, found)
     texts = [text for text in _FACTORS if text not in ("B·D", "1/(B·D)", "B/D")]  # two of the others
-    for one, other in combinations(texts, 2) if whole else ():
-        if _are((one, other), cases, whole):
-            hits.append(_both(_factor("The answer", one), _factor("it", other)))
     for first, second in combinations(task.mistakes, 2):
         wrong = first.wrong.joined(second.wrong) if isinstance(first.wrong, Rewritten) else None
         told = _answers(wrong, cases[-1:])
         if told and _alike(cases[-1:], told, found[-1:]):
             told = _answers(wrong, cases)
             hits += [_both(first, second)] if told and _alike(cases, told, found) else []
+    for one, other in combinations(texts, 2) if whole and not hits else ():
+        if _are((one, other), cases, whole):
+            hits.append(_both(_factor("The answer", one), _factor("it", other)))
     for mistake in task.mistakes if not whole and not hits else ():
         told = _answers(mistake.wrong, cases)
         ratios = _ratios(cases, told, found) if told else []
