@@ -1,7 +1,6 @@
 """Exercises 09 to 11, 15 and 16: updates, a gradient check, first weights, a stack, and a training of one's own."""
 
 from collections.abc import Callable
-from functools import partial
 
 import numpy as np
 
@@ -10,6 +9,7 @@ from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array, Params
 from scratchdae.exercises import process
 from scratchdae.exercises.exercise import Shows, Task, exercise
+from scratchdae.exercises.rewritten import Lines
 
 
 def _moments(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, float | int]:
@@ -33,24 +33,12 @@ def _adam(
     return new, kept["first_moment"], kept["second_moment"]
 
 
-def _adam_with(
-    step: Callable[..., Array], first: Callable[..., Array] | None = None, second: Callable[..., Array] | None = None
-) -> Callable[..., tuple[Array, Array, Array]]:
-    """Make an Adam with other moments, or another step of (lr, m, v, t, beta1, beta2, eps)."""
-
-    def wrong(
-        theta: Array, g: Array, m: Array, v: Array, steps: int, lr: float, b1: float, b2: float, eps: float
-    ) -> tuple[Array, Array, Array]:
-        m = b1 * m + (1 - b1) * g if first is None else first(m, g, b1, steps + 1)
-        v = b2 * v + (1 - b2) * g * g if second is None else second(v, g, b2, steps + 1)
-        return theta - step(lr, m, v, steps + 1, b1, b2, eps), m, v
-
-    return wrong
-
-
-def _full(lr: float, m: Array, v: Array, t: int, b1: float, b2: float, eps: float) -> Array:
-    return lr * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
-
+_descent = Lines("th, g, lr", "new", d="g", r="lr", step="r * d", new="th - step")
+_heavy = Lines("th, g, u, lr, mu", "new, out", d="g", u1="mu * u + d", r="lr", step="r * u1", new="th - step", out="u1")
+_adaptive = Lines(
+    "th, g, m, v, n, lr, b1, b2, eps", "new, m2, v2", d="g", m1="b1 * m + (1 - b1) * d", v1="b2 * v + (1 - b2) * d**2", t="n + 1", cm="1 - b1**t", cv="1 - b2**t",
+    mh="m1 / cm", vh="v1 / cv", root="np.sqrt(vh) + eps", r="lr", step="r * mh / root", new="th - step", m2="m1", v2="v1",
+)  # fmt: skip
 
 updates = exercise(
     9, "updates",
@@ -58,15 +46,10 @@ updates = exercise(
         "sgd", {"theta": "DH", "g": "DH", "lr": " drawn"}, ("theta",),
         lambda theta, g, lr: optimizers.SGD().step(theta, g, {}, lr, 1)[0],
         {
-            "upwards": lambda theta, g, lr: theta + lr * g,
-            "no rate": lambda theta, g, lr: theta - g,
-            "the step alone": lambda theta, g, lr: -lr * g,
-            "the step alone, turned": lambda theta, g, lr: lr * g,
-            "divided by the rate": lambda theta, g, lr: theta - g / lr,
-            "a decay": lambda theta, g, lr: theta * (1 - lr * g),
-            "the sign of the gradient": lambda theta, g, lr: theta - lr * np.sign(g),
-            "normalised": lambda theta, g, lr: theta - lr * g / np.linalg.norm(g),
-            "nothing happens": lambda theta, g, lr: theta,
+            "upwards": _descent(new="th + step"), "no rate": _descent(r="1.0"), "the step alone": _descent(new="-step"), "the step alone, turned": _descent(new="step"), "divided by the rate": _descent(r="1 / lr"), "a decay": _descent(new="th * (1 - step)"),
+            "the sign of the gradient": _descent(d="np.sign(g)"), "normalised": _descent(d="g / np.linalg.norm(g)"), "nothing happens": _descent(new="th"), "the gradient squared": _descent(d="g**2"), "the gradient's size": _descent(d="np.abs(g)"), "the rate squared": _descent(r="lr**2"), "the rate's root": _descent(r="np.sqrt(lr)"), "1 − lr for lr": _descent(r="1 - lr"),
+            "averaged": _descent(d="g / len(g)"), "averaged over all": _descent(d="g / g.size"), "a mean row": _descent(d="g.mean(0)"), "a mean column": _descent(d="g.mean(1, keepdims=True)"), "a sum row": _descent(d="g.sum(0)"), "a mean for all": _descent(d="g.mean()"), "a sum for all": _descent(d="g.sum()"), "clipped to 1": _descent(d="np.clip(g, -1, 1)"),
+            "weight decay": _descent(d="g + th"), "an average of both": _descent(new="(1 - lr) * th + step"), "no gradient": _descent(d="1.0"), "the rate on both": _descent(new="lr * (th - g)"), "the rate on θ": _descent(new="lr * th - g"), "exchanged": _descent(new="g - lr * th"), "subtracted the wrong way": _descent(new="step - th"), "doubled": _descent(d="2 * g"), "halved": _descent(d="g / 2"), "added 1": _descent(new="th - lr - g"),
         },
         draw=lambda rng, sizes: {"lr": float(rng.uniform(0.02, 0.3))},
     ),
@@ -74,17 +57,10 @@ updates = exercise(
         "momentum", {"theta": "DH", "g": "DH", "velocity": "DH", "lr": " drawn", "mu": " drawn"}, ("theta", "velocity"),
         _momentum,
         {
-            "upwards": lambda th, g, u, lr, mu: (th + lr * (mu * u + g), mu * u + g),
-            "rate inside": lambda th, g, u, lr, mu: (th - (mu * u + lr * g), mu * u + lr * g),
-            "rate inside, plus": lambda th, g, u, lr, mu: (th + mu * u - lr * g, mu * u - lr * g),
-            "rate twice": lambda th, g, u, lr, mu: (th - lr * (mu * u + lr * g), mu * u + lr * g),
-            "an average": lambda th, g, u, lr, mu: (th - lr * (mu * u + (1 - mu) * g), mu * u + (1 - mu) * g),
-            "the old velocity": lambda th, g, u, lr, mu: (th - lr * u, mu * u + g),
-            "velocity not kept": lambda th, g, u, lr, mu: (th - lr * (mu * u + g), u),
-            "Nesterov": lambda th, g, u, lr, mu: (th - lr * (g + mu * (mu * u + g)), mu * u + g),
-            "μ forgotten": lambda th, g, u, lr, mu: (th - lr * (u + g), u + g),
-            "μ on the gradient": lambda th, g, u, lr, mu: (th - lr * (u + mu * g), u + mu * g),
-            "no momentum": lambda th, g, u, lr, mu: (th - lr * g, mu * u + g),
+            "upwards": _heavy(new="th + step"), "rate inside": _heavy(d="lr * g", r="1.0"), "rate inside, plus": _heavy(u1="mu * u - lr * d", r="1.0", new="th + step"), "rate inside, minus": _heavy(u1="mu * u - lr * d", r="1.0"), "rate inside, plus, upwards": _heavy(d="lr * g", r="1.0", new="th + step"), "rate twice": _heavy(d="lr * g"), "no rate": _heavy(r="1.0"), "divided by the rate": _heavy(r="1 / lr"),
+            "an average": _heavy(u1="mu * u + (1 - mu) * d"), "an average, weights exchanged": _heavy(u1="(1 - mu) * u + mu * d"), "1 − μ on the velocity": _heavy(u1="(1 - mu) * u + d"), "the old velocity": _heavy(step="r * u"), "velocity not kept": _heavy(out="u"), "Nesterov": _heavy(step="r * (d + mu * u1)"),
+            "μ forgotten": _heavy(u1="u + d"), "μ on the gradient": _heavy(u1="u + mu * d"), "μ on both": _heavy(u1="mu * (u + d)"), "μ twice": _heavy(u1="mu**2 * u + d"), "no momentum": _heavy(step="r * d"), "velocity is the gradient": _heavy(u1="d"), "velocity without the gradient": _heavy(u1="mu * u"), "velocity turned": _heavy(u1="mu * u - d"), "velocity the other way": _heavy(u1="d - mu * u"), "velocity of −g, plus": _heavy(u1="mu * u - d", new="th + step"), "μ in the step too": _heavy(step="r * mu * u1"),
+            "velocity and gradient both": _heavy(step="r * (u1 + d)"), "rate on the gradient alone": _heavy(step="mu * u + r * d"), "the step is kept": _heavy(out="step"), "the step is kept, turned": _heavy(out="-step"), "θ is kept": _heavy(out="new"), "the gradient is kept": _heavy(out="d"), "μ u is kept": _heavy(out="mu * u"), "the step alone": _heavy(new="-step"), "the step alone, turned": _heavy(new="step"), "θ has momentum": _heavy(new="mu * th - step"), "nothing happens": _heavy(new="th"), "twice the velocity": _heavy(step="2 * r * u1"), "the gradient's sign": _heavy(d="np.sign(g)"), "the gradient squared": _heavy(d="g**2"), "averaged": _heavy(d="g / len(g)"), "weight decay": _heavy(d="g + th"),
         },
         draw=lambda rng, sizes: {"lr": float(rng.uniform(0.02, 0.3)), "mu": float(rng.uniform(0.5, 0.95))},
     ),
@@ -92,24 +68,12 @@ updates = exercise(
         "adam", {"theta": "DH", "g": "DH", "m": "DH", "v": "DH unit", **dict.fromkeys(("steps", "lr", "beta1", "beta2", "eps"), " drawn")}, ("theta", "m", "v"),
         _adam,
         {
-            "no correction": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (np.sqrt(v) + eps)),
-            "t from 0": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1 ** (t - 1)) / (np.sqrt(v / (1 - b2 ** (t - 1))) + eps)),
-            "eps inside the root": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1**t) / np.sqrt(v / (1 - b2**t) + eps)),
-            "eps hat": partial(_adam, form="hat"),
-            "corrected moments kept": lambda th, g, m, v, n, lr, b1, b2, eps: (_adam(th, g, m, v, n, lr, b1, b2, eps)[0], _adam(th, g, m, v, n, lr, b1, b2, eps)[1] / (1 - b1 ** (n + 1)), _adam(th, g, m, v, n, lr, b1, b2, eps)[2] / (1 - b2 ** (n + 1))),
-            "weight of g² missing": _adam_with(_full, second=lambda v, g, b2, t: b2 * v + g * g),
-            "weights of g missing": _adam_with(_full, lambda m, g, b1, t: b1 * m + g, lambda v, g, b2, t: b2 * v + g * g),
-            "no root": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1**t) / (v / (1 - b2**t) + eps)),
-            "only m corrected": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1**t) / (np.sqrt(v) + eps)),
-            "only v corrected": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (np.sqrt(v / (1 - b2**t)) + eps)),
-            "β exchanged": lambda th, g, m, v, n, lr, b1, b2, eps: _adam(th, g, m, v, n, lr, b2, b1, eps),
-            "v of g": _adam_with(_full, second=lambda v, g, b2, t: b2 * v + (1 - b2) * g),
-            "v of |g|": _adam_with(_full, second=lambda v, g, b2, t: b2 * v + (1 - b2) * np.abs(g)),
-            "v of m": lambda th, g, m, v, n, lr, b1, b2, eps: _adam_with(_full, second=lambda v, g, b2, t: b2 * v + (1 - b2) * (b1 * m + (1 - b1) * g) ** 2)(th, g, m, v, n, lr, b1, b2, eps),
-            "weights of the average exchanged": _adam_with(_full, lambda m, g, b1, t: (1 - b1) * m + b1 * g, lambda v, g, b2, t: (1 - b2) * v + b2 * g * g),
-            "upwards": _adam_with(lambda *a: -_full(*a)),
-            "β to the power 1": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1) / (np.sqrt(v / (1 - b2)) + eps)),
-            "corrections multiplied": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m * (1 - b1**t) / (np.sqrt(v * (1 - b2**t)) + eps)),
+            "no correction": _adaptive(cm="1.0", cv="1.0"), "t from 0": _adaptive(t="n"), "t one too many": _adaptive(t="n + 2"), "eps inside the root": _adaptive(root="np.sqrt(vh + eps)"), "eps hat": _adaptive(root="np.sqrt(vh) + eps / np.sqrt(cv)"), "no eps": _adaptive(root="np.sqrt(vh)"), "eps squared inside": _adaptive(root="np.sqrt(vh + eps**2)"), "eps in the fraction's sum": _adaptive(step="r * (mh / np.sqrt(vh) + eps)"), "eps inside and outside": _adaptive(root="np.sqrt(vh + eps) + eps"), "eps before the correction": _adaptive(vh="(v1 + eps) / cv", root="np.sqrt(vh)"), "eps subtracted": _adaptive(root="np.sqrt(vh) - eps"), "eps times": _adaptive(root="np.sqrt(vh) * eps"),
+            "corrected moments kept": _adaptive(m2="mh", v2="vh"), "corrected m kept": _adaptive(m2="mh"), "corrected v kept": _adaptive(v2="vh"), "old moments kept": _adaptive(m2="m", v2="v"), "old m kept": _adaptive(m2="m"), "old v kept": _adaptive(v2="v"), "the old m in the step": _adaptive(mh="m / cm"), "the old v in the step": _adaptive(vh="v / cv"), "the old moments in the step": _adaptive(mh="m / cm", vh="v / cv"), "the gradient in the step": _adaptive(mh="d"), "the gradient in the step, corrected": _adaptive(mh="d / cm"), "the root is kept": _adaptive(v2="np.sqrt(v1)"),
+            "weight of g missing": _adaptive(m1="b1 * m + d"), "weight of g² missing": _adaptive(v1="b2 * v + d**2"), "weights of g missing": _adaptive(m1="b1 * m + d", v1="b2 * v + d**2"), "m is summed": _adaptive(m1="m + (1 - b1) * d"), "v is summed": _adaptive(v1="v + (1 - b2) * d**2"), "v is summed, as in AdaGrad": _adaptive(v1="v + d**2"), "m is the gradient": _adaptive(m1="d"), "v is the square": _adaptive(v1="d**2"), "the new weight is β": _adaptive(m1="b1 * m + b1 * d", v1="b2 * v + b2 * d**2"),
+            "no root": _adaptive(root="vh + eps"), "no division": _adaptive(root="1.0"), "root of m": _adaptive(step="r * np.sqrt(np.abs(mh)) / root"), "only m corrected": _adaptive(cv="1.0"), "only v corrected": _adaptive(cm="1.0"), "β exchanged": _adaptive(m1="b2 * m + (1 - b2) * d", v1="b1 * v + (1 - b1) * d**2", cm="1 - b2**t", cv="1 - b1**t"), "β exchanged in the moments": _adaptive(m1="b2 * m + (1 - b2) * d", v1="b1 * v + (1 - b1) * d**2"), "β exchanged in the corrections": _adaptive(cm="1 - b2**t", cv="1 - b1**t"), "β₁ for v": _adaptive(v1="b1 * v + (1 - b1) * d**2"), "β₂ for m": _adaptive(m1="b2 * m + (1 - b2) * d"), "β₁ for v, all over": _adaptive(v1="b1 * v + (1 - b1) * d**2", cv="1 - b1**t"), "β₁ corrects v": _adaptive(cv="1 - b1**t"), "β₂ corrects m": _adaptive(cm="1 - b2**t"),
+            "v of g": _adaptive(v1="b2 * v + (1 - b2) * d"), "v of |g|": _adaptive(v1="b2 * v + (1 - b2) * np.abs(d)"), "v of m": _adaptive(v1="b2 * v + (1 - b2) * m1**2"), "v of the old m": _adaptive(v1="b2 * v + (1 - b2) * m**2"), "v of the centred g": _adaptive(v1="b2 * v + (1 - b2) * (d - m1) ** 2"), "the weight squared too": _adaptive(v1="b2 * v + ((1 - b2) * d) ** 2"), "v of the mean square": _adaptive(v1="b2 * v + (1 - b2) * (d**2).mean()"), "v of the sum of squares": _adaptive(v1="b2 * v + (1 - b2) * (d**2).sum()"), "the largest": _adaptive(v1="np.maximum(b2 * v, np.abs(d))"), "v never falls": _adaptive(vh="np.maximum(v, v1) / cv"), "weights of the average exchanged": _adaptive(m1="(1 - b1) * m + b1 * d", v1="(1 - b2) * v + b2 * d**2"), "m's weights exchanged": _adaptive(m1="(1 - b1) * m + b1 * d"), "v's weights exchanged": _adaptive(v1="(1 - b2) * v + b2 * d**2"), "m turned": _adaptive(m1="b1 * m - (1 - b1) * d"), "v turned": _adaptive(v1="b2 * v - (1 - b2) * d**2"),
+            "upwards": _adaptive(new="th + step"), "the step alone": _adaptive(new="-step"), "the step alone, turned": _adaptive(new="step"), "nothing happens": _adaptive(new="th"), "no rate": _adaptive(r="1.0"), "the rate divided by √t": _adaptive(r="lr / np.sqrt(t)"), "the rate divided by t": _adaptive(r="lr / t"), "β to the power 1": _adaptive(cm="1 - b1", cv="1 - b2"), "m: β to the power 1": _adaptive(cm="1 - b1"), "v: β to the power 1": _adaptive(cv="1 - b2"), "β times t": _adaptive(cm="1 - b1 * t", cv="1 - b2 * t"), "1 − β to the power t": _adaptive(cm="(1 - b1) ** t", cv="(1 - b2) ** t"), "βᵗ alone": _adaptive(cm="b1**t", cv="b2**t"), "1 + βᵗ": _adaptive(cm="1 + b1**t", cv="1 + b2**t"), "corrections multiplied": _adaptive(mh="m1 * cm", vh="v1 * cv"), "m: corrections multiplied": _adaptive(mh="m1 * cm"), "v: corrections multiplied": _adaptive(vh="v1 * cv"), "the root of v alone corrected": _adaptive(root="np.sqrt(v1) / cv + eps"), "Nesterov": _adaptive(mh="(b1 * m1 + (1 - b1) * d) / cm"), "weight decay": _adaptive(d="g + th"), "averaged": _adaptive(d="g / len(g)"), "the gradient's sign": _adaptive(d="np.sign(g)"), "clipped to 1": _adaptive(d="np.clip(g, -1, 1)"), "the gradient normalised": _adaptive(d="g / np.linalg.norm(g)"), "m not divided": _adaptive(step="r * root * mh"), "corrected twice": _adaptive(mh="m1 / cm / cm", vh="v1 / cv / cv"),
         },
         draw=_moments,
     ),
