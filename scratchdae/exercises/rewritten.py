@@ -43,16 +43,20 @@ class Lines:
 
     def made(self, other: Mapping[str, str]) -> Callable[..., Any]:
         """Make a function of the lines."""
-        lines = [(name, _compiled(line)) for name, line in {**self.lines, **other}.items()]
-        names, returns = self.arguments.split(", "), _compiled(self.returns)
+        lines, names = {**self.lines, **other}, self.arguments.split(", ")
 
         def solution(*given: Any) -> Any:
             known = dict(zip(names, given, strict=True))
-            for name, line in lines:
-                known[name] = eval(line, _KNOWN, known)
-            return eval(returns, _KNOWN, known)
+            for name, line in lines.items():
+                known[name] = value(line, known)
+            return value(self.returns, known)
 
         return solution
+
+
+def value(line: str, known: Mapping[str, Any]) -> Any:
+    """Return what a line is, of what is known."""
+    return eval(_compiled(line), _KNOWN, known)
 
 
 def _softmax(a: Array, axis: int = 1) -> Array:

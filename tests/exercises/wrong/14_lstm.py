@@ -104,7 +104,7 @@ def through_time(dhs, xs, W, U, b):
         dW, dU, db = dW + xs[:, t].T @ da, dU + h.T @ da, db + da.sum(0)
         h, c = o * tc, new
     return dW, dU, db
-# %% two at once: order and no forget gate
+# %% two at once: order and no forget gate => order i f o g and no forgetting
 def step(x, h, c, W, U, b):
     H = h.shape[1]
     a = x @ W + h @ U + b
