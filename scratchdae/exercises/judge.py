@@ -112,17 +112,19 @@ def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params
 
 
 def _order(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
-    """Tell whether two of the answers are exchanged."""
-    for one, other in combinations(expected[0], 2) if cases[0].task.measure is None else ():
-        turned = {one: other, other: one}
-        if all(
-            _same(right[name], own[turned.get(name, name)], case.task.rtol)
-            for case, right, own in zip(cases, expected, found, strict=True)
-            for name in right
-        ):
-            question = "In which order are the answers asked for?"
-            return Mistake("exchanged", question, f"{one} and {other} come back in the wrong order.")
-    return None
+    """Tell whether the answers are the right ones in another order."""
+    names = list(expected[0]) if cases[0].task.measure is None else []
+    places = dict[str, str]()
+    for name in names:
+        own = [{"": one[name]} for one in found]
+        places[name] = next((n for n in names if _alike(cases, [{"": one[n]} for one in expected], own)), "")
+    moved = [name for name in names if places[name] != name]
+    if not moved or sorted(places.values()) != sorted(names):
+        return None
+    sentence = f"{moved[0]} and {moved[1]} come back in the wrong order."
+    if len(moved) > 2:
+        sentence = f"The answers come back in the wrong order: {', '.join(places.values())}."
+    return Mistake("exchanged", "In which order are the answers asked for?", sentence)
 
 
 def _each(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
@@ -181,12 +183,14 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
         return None
     whole = _ratios(cases, expected, found)
     texts = [text for text in _FACTORS if text not in ("B·D", "1/(B·D)", "B/D")]  # two of the others
-    for first, second in combinations(task.mistakes, 2):
-        wrong = first.wrong.joined(second.wrong) if isinstance(first.wrong, Rewritten) else None
-        told = _answers(wrong, cases[-1:])
-        if told and _alike(cases[-1:], told, found[-1:]):
-            told = _answers(wrong, cases)
-            hits += [_both(first, second)] if told and _alike(cases, told, found) else []
+    last, own = cases[-1:], found[-1:]
+    right = _right(last, own, expected[-1:])
+    fit = [(m, _right(last, of, expected[-1:])) for m in task.mistakes if (of := _answers(_lines(m), last))]
+    for (first, one_right), (second, other_right) in combinations(fit, 2):
+        if one_right & other_right == right:  # what neither of them touches
+            wrong = first.wrong.joined(second.wrong)  # type: ignore[union-attr]
+            if (told := _answers(wrong, last)) and _alike(last, told, own) and _alike(cases, _answers(wrong, cases), found):
+                hits.append(_both(first, second))
     for one, other in combinations(texts, 2) if whole and not hits else ():
         if _are((one, other), cases, whole):
             hits.append(_both(_factor("The answer", one), _factor("it", other)))
@@ -195,6 +199,19 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
         ratios = _ratios(cases, told, found) if told else []
         hits += [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
     return _either(hits)
+
+
+def _lines(mistake: Mistake) -> Rewritten | None:
+    return mistake.wrong if isinstance(mistake.wrong, Rewritten) else None
+
+
+def _right(cases: Sequence[Case], answers: Sequence[Params], expected: Sequence[Params]) -> set[str]:
+    """Return the names of those answers that are right."""
+    return {
+        name
+        for name in expected[0]
+        if _alike(cases, [{name: one[name]} for one in expected], [{name: one[name]} for one in answers])
+    }
 
 
 def _either(hits: Sequence[Mistake]) -> Mistake | None:

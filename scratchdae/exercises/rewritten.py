@@ -33,8 +33,8 @@ class Rewritten:
 class Lines:
     """A solution: its arguments, its lines (a name and what it is), and what it returns."""
 
-    def __init__(self, arguments: str, returns: str, **lines: str) -> None:
-        self.arguments, self.returns, self.lines = arguments, returns, lines
+    def __init__(self, arguments: str, returns: str, known: Mapping[str, Any] | None = None, **lines: str) -> None:
+        self.arguments, self.returns, self.lines, self.known = arguments, returns, lines, known or {}
 
     def __call__(self, **other: str) -> Rewritten:
         """Make the solution in which these lines read otherwise."""
@@ -46,7 +46,7 @@ class Lines:
         lines, names = {**self.lines, **other}, self.arguments.split(", ")
 
         def solution(*given: Any) -> Any:
-            known = dict(zip(names, given, strict=True))
+            known = {**self.known, **dict(zip(names, given, strict=True))}
             for name, line in lines.items():
                 known[name] = value(line, known)
             return value(self.returns, known)

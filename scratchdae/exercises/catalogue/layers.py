@@ -35,13 +35,9 @@ def _windows(x: Array) -> Array:
     return x.reshape(B, R // 2, 2, C // 2, 2).transpose(0, 1, 3, 2, 4).reshape(B, R // 2, C // 2, 4)
 
 
-def _image(windows: Array) -> Array:
+def _image_of(windows: Array) -> Array:
     B, R, C, _ = windows.shape
     return windows.reshape(B, R, C, 2, 2).transpose(0, 1, 3, 2, 4).reshape(B, 2 * R, 2 * C)
-
-
-def _shared(dy: Array, x: Array, share: Callable[[Array], Array]) -> Array:
-    return _image(share(_windows(x)) * dy[..., None])
 
 
 def _ties(w: Array) -> Array:
@@ -54,11 +50,21 @@ def _one_of(w: Array, last: bool = False, least: bool = False) -> Array:
     return np.asarray(np.eye(4)[place])
 
 
+def _largest_in_size(w: Array) -> Array:
+    return np.asarray(np.take_along_axis(w, np.abs(w).argmax(-1)[..., None], -1)[..., 0])
+
+
 def _down_first(w: Array) -> Array:
     """The first of the ties, column by column."""
     order = [0, 2, 1, 3]
     return _one_of(w[..., order])[..., order]
 
+
+_pooled = Lines("x", "y", {"windows": _windows, "argmax": _largest_in_size}, w="windows(x)", y="w.max(-1)")
+_unpooled = Lines(
+    "dy, x", "dx", {"windows": _windows, "image": _image_of, "one_of": _one_of, "ties": _ties, "down_first": _down_first},
+    w="windows(x)", k="one_of(w)", v="dy[..., None]", dx="image(k * v)",
+)  # fmt: skip
 
 max_pool = exercise(
     12, "max_pool",
@@ -66,18 +72,32 @@ max_pool = exercise(
         "max_pool", {"x": " drawn"}, ("y",),
         _pool,
         {
-            "mean": lambda x: _windows(x).mean(-1),
-            "smallest": lambda x: _windows(x).min(-1),
-            "sum": lambda x: _windows(x).sum(-1),
+            "mean": _pooled(y="w.mean(-1)"), "smallest": _pooled(y="w.min(-1)"), "sum": _pooled(y="w.sum(-1)"), "median": _pooled(y="np.median(w, -1)"), "second largest": _pooled(y="np.sort(w)[..., -2]"), "the place": _pooled(y="w.argmax(-1)"), "the root of the squares": _pooled(y="np.sqrt((w**2).sum(-1))"), "the root of the mean square": _pooled(y="np.sqrt((w**2).mean(-1))"), "product": _pooled(y="w.prod(-1)"), "log of the sum": _pooled(y="np.log(np.exp(w).sum(-1))"),
             "overlapping": lambda x: np.maximum(np.maximum(x[:, :-1, :-1], x[:, 1:, :-1]), np.maximum(x[:, :-1, 1:], x[:, 1:, 1:])),
-            "not below zero": lambda x: np.maximum(_pool(x), 0),
-            "of the size": lambda x: x[:, ::2, ::2],
-            "largest in size": lambda x: np.abs(_windows(x)).max(-1),
-            "upper row alone": lambda x: np.maximum(x[:, ::2, ::2], x[:, ::2, 1::2]),
-            "largest in size, with its sign": lambda x: np.where(-_windows(x).min(-1) > _pool(x), _windows(x).min(-1), _pool(x)),
+            "overlapping, the first ones": lambda x: np.maximum(np.maximum(x[:, :-1, :-1], x[:, 1:, :-1]), np.maximum(x[:, :-1, 1:], x[:, 1:, 1:]))[:, : x.shape[1] // 2, : x.shape[2] // 2],
+            "windows one pixel off": lambda x: _pool(np.roll(x, (-1, -1), (1, 2))),
+            "not below zero": _pooled(y="np.maximum(w.max(-1), 0)"), "of the size": _pooled(y="w[..., 0]"), "upper right": _pooled(y="w[..., 1]"), "lower left": _pooled(y="w[..., 2]"), "lower right": _pooled(y="w[..., 3]"),
+            "upper row alone": _pooled(y="w[..., :2].max(-1)"), "lower row alone": _pooled(y="w[..., 2:].max(-1)"), "left column alone": _pooled(y="w[..., ::2].max(-1)"), "right column alone": _pooled(y="w[..., 1::2].max(-1)"), "diagonal alone": _pooled(y="w[..., ::3].max(-1)"), "the other diagonal alone": _pooled(y="w[..., 1:3].max(-1)"),
+            "not the first": _pooled(y="w[..., 1:].max(-1)"), "not the last": _pooled(y="w[..., :3].max(-1)"), "not the second": _pooled(y="w[..., [0, 2, 3]].max(-1)"), "not the third": _pooled(y="w[..., [0, 1, 3]].max(-1)"), "larger of means, of rows": _pooled(y="np.maximum(w[..., :2].mean(-1), w[..., 2:].mean(-1))"), "larger of means, of columns": _pooled(y="np.maximum(w[..., ::2].mean(-1), w[..., 1::2].mean(-1))"),
+            "largest in size": _pooled(y="np.abs(w).max(-1)"), "largest in size, with its sign": _pooled(y="argmax(w)"), "largest in size, positive first": _pooled(y="np.where(-w.min(-1) > w.max(-1), w.min(-1), w.max(-1))"),
             "rows alone": lambda x: np.maximum(x[:, ::2], x[:, 1::2]),
             "columns alone": lambda x: np.maximum(x[:, :, ::2], x[:, :, 1::2]),
             "quarters": lambda x: x.reshape(len(x), 2, x.shape[1] // 2, 2, x.shape[2] // 2).max(axis=(1, 3)),
+            "four in a row": lambda x: x.reshape(len(x), x.shape[1] // 2, x.shape[2] // 2, 4).max(-1),
+            "four far apart": lambda x: x.reshape(len(x), 4, x.shape[1] // 2, x.shape[2] // 2).max(1),
+            "quarters of rows": lambda x: x.reshape(len(x), 2, x.shape[1] // 2, x.shape[2] // 2, 2).max(axis=(1, 4)),
+            "quarters of columns": lambda x: x.reshape(len(x), x.shape[1] // 2, 2, 2, x.shape[2] // 2).max(axis=(2, 3)),
+            "over the windows": lambda x: x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2).max(axis=(1, 3)),
+            "over the batch": lambda x: _pool(x).max(0),
+            "over everything": lambda x: x.max(),
+            "of each image": lambda x: x.max(axis=(1, 2)),
+            "the first image alone": lambda x: np.r_[_pool(x[:1]), 0 * _pool(x[1:])],
+            "the first image comes back": lambda x: _pool(x[:1])[0],
+            "the first image for all": lambda x: np.broadcast_to(_pool(x[:1]), _pool(x).shape),
+            "rows and columns exchanged": lambda x: _pool(x).transpose(0, 2, 1),
+            "in the size of x": lambda x: _pool(x).repeat(2, 1).repeat(2, 2),
+            "the last row and column missing": lambda x: _pool(x)[:, :-1, :-1],
+            "the last row and column empty": lambda x: np.pad(_pool(x)[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))),
         },
         draw=_images,
     ),
@@ -85,20 +105,12 @@ max_pool = exercise(
         "max_pool_backward", {"dy": " drawn", "x": " drawn"}, ("dx",),
         _pool_back,
         {
-            "every tie": lambda dy, x: _shared(dy, x, _ties),
-            "shared among ties": lambda dy, x: _shared(dy, x, lambda w: _ties(w) / _ties(w).sum(-1, keepdims=True)),
-            "last tie": lambda dy, x: _shared(dy, x, lambda w: _one_of(w, last=True)),
-            "first tie, by columns": lambda dy, x: _shared(dy, x, _down_first),
-            "to everyone": lambda dy, x: _shared(dy, x, np.ones_like),
-            "as for the mean": lambda dy, x: _shared(dy, x, lambda w: np.full_like(w, 0.25)),
-            "largest in size": lambda dy, x: _shared(dy, x, lambda w: _one_of(np.abs(w))),
-            "of the first image": lambda dy, x: _shared(dy, x, lambda w: np.broadcast_to(_one_of(w[:1]), w.shape)),
-            "the smallest": lambda dy, x: _shared(dy, x, lambda w: _one_of(w, least=True)),
-            "always the first": lambda dy, x: _shared(dy, x, lambda w: np.eye(4)[np.zeros(w.shape[:3], int)]),
-            "a 1": lambda dy, x: _pool_back(np.ones_like(dy), x),
-            "y in place of dy": lambda dy, x: _pool_back(_pool(x), x),
-            "times x": lambda dy, x: _pool_back(dy, x) * x,
-            "pooled size": lambda dy, x: dy,
+            "every tie": _unpooled(k="ties(w)"), "shared among ties": _unpooled(k="ties(w) / ties(w).sum(-1, keepdims=True)"), "last tie": _unpooled(k="one_of(w, last=True)"), "first tie, by columns": _unpooled(k="down_first(w)"), "last tie, by columns": _unpooled(k="one_of(w[..., [0, 2, 1, 3]], last=True)[..., [0, 2, 1, 3]]"),
+            "to everyone": _unpooled(k="np.ones_like(w)"), "as for the mean": _unpooled(k="np.full_like(w, 0.25)"), "a quarter": _unpooled(v="dy[..., None] / 4"), "largest in size": _unpooled(k="one_of(np.abs(w))"), "of the first image": _unpooled(k="np.broadcast_to(one_of(w[:1]), w.shape)"), "of the last image": _unpooled(k="np.broadcast_to(one_of(w[-1:]), w.shape)"),
+            "the smallest": _unpooled(k="one_of(w, least=True)"), "every smallest": _unpooled(k="ties(-w)"), "always the first": _unpooled(k="np.eye(4)[np.zeros(w.shape[:3], int)]"), "always the last": _unpooled(k="np.eye(4)[np.full(w.shape[:3], 3)]"), "all but the largest": _unpooled(k="1 - one_of(w)"), "all that are not largest": _unpooled(k="1.0 * ~ties(w)"), "the second largest": _unpooled(k="np.eye(4)[np.argsort(-w, kind='stable')[..., 1]]"), "the mirrored pixel": _unpooled(k="one_of(w)[..., ::-1]"), "row and column exchanged": _unpooled(k="one_of(w)[..., [0, 2, 1, 3]]"), "left and right exchanged": _unpooled(k="one_of(w)[..., [1, 0, 3, 2]]"), "up and down exchanged": _unpooled(k="one_of(w)[..., [2, 3, 0, 1]]"),
+            "each row's largest": _unpooled(k="np.concatenate([ties(w[..., :2]), ties(w[..., 2:])], -1)"), "each column's largest": _unpooled(k="np.stack([w[..., 0] >= w[..., 2], w[..., 1] >= w[..., 3], w[..., 2] > w[..., 0], w[..., 3] > w[..., 1]], -1)"), "nothing where there is a tie": _unpooled(k="ties(w) * (ties(w).sum(-1, keepdims=True) == 1)"), "nothing at or below 0": _unpooled(k="one_of(w) * (w > 0)"), "every tie above 0": _unpooled(k="ties(w) * (w > 0)"), "all above 0": _unpooled(k="1.0 * (w > 0)"), "not where y is 0": _unpooled(k="one_of(w) * (w != 0)"), "a softmax's share": _unpooled(k="np.exp(w) / np.exp(w).sum(-1, keepdims=True)"), "the window's share": _unpooled(k="np.eye(4)[np.maximum(w.argmax(-1) - 1, 0)]"),
+            "a 1": _unpooled(v="1.0"), "y in place of dy": _unpooled(v="w.max(-1, keepdims=True)"), "times x": _unpooled(v="dy[..., None] * w"), "turned": _unpooled(v="-dy[..., None]"), "doubled": _unpooled(v="2 * dy[..., None]"), "averaged again": _unpooled(v="dy[..., None] / len(x)"), "dy's sum": _unpooled(v="dy.sum()"), "dy's mean": _unpooled(v="dy.mean()"), "dy of the first image": _unpooled(v="dy[:1, ..., None]"), "dy and x added": _unpooled(v="dy[..., None] + w"), "dy in size": _unpooled(v="np.abs(dy[..., None])"), "dy, flipped": _unpooled(v="dy[:, ::-1, ::-1, None]"),
+            "pooled size": _unpooled(dx="dy"), "added to x": _unpooled(dx="x + image(k * v)"), "x stays": _unpooled(dx="np.where(image(k) > 0, image(k * v), x)"), "windows not put back": _unpooled(dx="(k * v).reshape(x.shape)"), "windows as an axis": _unpooled(dx="k * v"), "the first image alone": _unpooled(dx="np.r_[image(k * v)[:1], 0 * x[1:]]"), "nothing": _unpooled(dx="0 * x"), "the last row and column missing": _unpooled(dx="image(k * np.pad((0 * k + v)[:, :-1, :-1], ((0, 0), (0, 1), (0, 1), (0, 0))))"), "the largest of the image": _unpooled(dx="image(k * v) * (x == x.max((1, 2), keepdims=True))"), "everywhere, upsampled turned": _unpooled(dx="np.tile(dy, (1, 2, 2))"),
         },
         draw=_images,
     ),

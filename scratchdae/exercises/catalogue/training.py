@@ -1,6 +1,7 @@
 """Exercises 09 to 11, 15 and 16: updates, a gradient check, first weights, a stack, and a training of one's own."""
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -255,61 +256,48 @@ def arguments(x, h1, h2, seed):
         return np.tanh(c[:, None] * P[: inputs.shape[1], :units]), np.sin(inputs.sum() + np.arange(units))
     return x, (h1, h2), train
 """
-_Train = Callable[[Array, int], tuple[Array, Array]]
-_Stack = tuple[Array, Array, Array, Array, Array]
+_stack = Lines(
+    "x, sizes, train", "W1, b1, W2, b2, code", u="x", n1="sizes[0]", z="train(u, n1)", y0="s(x @ z[0] + z[1])", first="z", W1="first[0]", b1="first[1]", a="x @ W1 + b1", h="s(a)", into="h", n2="sizes[1]", second="train(into, n2)", W2="second[0]", b2="second[1]", under="h", deep="under @ W2 + b2", code="s(deep)"
+)
+_CODES = {  # what stands for the first code h
+    "linear code": "a", "no bias code": "s(x @ W1)", "the bias subtracted code": "s(x @ W1 - b1)", "linear, no bias code": "x @ W1", "rectified code": "np.maximum(a, 0)", "tanh code": "np.tanh(a)", "softmax code": "softmax(a)", "rounded code": "np.round(h)", "standardised code": "(h - h.mean(0)) / h.std(0)", "standardised over all code": "(h - h.mean()) / h.std()", "centred code": "h - h.mean(0)", "twice code": "s(h)", "1 − h code": "1 - h", "bias outside code": "s(x @ W1) + b1", "scaled to 0 and 1 code": "(h - h.min(0)) / (h.max(0) - h.min(0))", "scaled to 0 and 1 over all code": "(h - h.min()) / (h.max() - h.min())", "to ±1 code": "2 * h - 1", "normalised code": "h / np.linalg.norm(h, axis=1, keepdims=True)", "squared code": "h**2", "averaged code": "np.broadcast_to(h.mean(0), h.shape)",
+}  # fmt: skip
 
 
-def _stack(
-    first: Callable[..., Array], second: Callable[..., Array] | None = None, turned: bool = False
-) -> Callable[[Array, tuple[int, int], _Train], _Stack]:
-    """Make a pretraining; `first` makes of (x, W, b) what the second layer learns from, `second` the code."""
-
-    def pretrain(x: Array, sizes: tuple[int, int], train: _Train) -> _Stack:
-        one, two = sizes[::-1] if turned else sizes
-        W1, b1 = train(x, one)
-        y = first(x, W1, b1)
-        W2, b2 = train(y, two)
-        return W1, b1, W2, b2, (second or first)(y, W2, b2)
-
-    return pretrain
+def _untrained(weights: str, bias: str, whole: Collection[str]) -> Shows:
+    """Weights that are not what the training gave, with a bias of zeros, where what comes before is right."""
+    return Shows(
+        lambda i, f, e: not f[bias].any() and f[weights].shape == e[weights].shape and all(_near(f[n], e[n]) for n in whole)
+    )  # fmt: skip
 
 
-def _code(x: Array, W: Array, b: Array) -> Array:
-    return sigmoid(x @ W + b)
+def _near(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and bool(np.allclose(one, other, atol=1e-4))
 
 
-def _linear(x: Array, W: Array, b: Array) -> Array:
-    return x @ W + b
+def _second_anew(i: Params, f: Params, e: Params) -> bool:
+    """Whether the first layer is right, the second another, and the code that of the second as it is."""
+    if not all(_near(f[n], e[n]) for n in ("W1", "b1")) or f["W2"].shape != e["W2"].shape or f["b2"].shape != e["b2"].shape:
+        return False
+    return _near(f["code"], sigmoid(sigmoid(i["x"] @ f["W1"] + f["b1"]) @ f["W2"] + f["b2"]))
 
 
-def _from_x(x: Array, sizes: tuple[int, int], train: _Train) -> _Stack:
-    W1, b1 = train(x, sizes[0])
-    W2, b2 = train(x, sizes[1])
-    return W1, b1, W2, b2, _code(x, W1, b1)
-
-
-_pretrain = _stack(_code)
 pretraining = exercise(
     15, "pretraining",
     Task(
         "pretrain", {"x": "BD unit", "h1": " drawn", "h2": " drawn", "seed": " drawn"}, ("W1", "b1", "W2", "b2", "code"),
-        _pretrain,
+        _stack(),
         {
-            "second layer from x": _from_x,
-            "second layer from x, its own code": lambda x, s, train: (*train(x, s[0]), *train(x, s[1]), _code(x, *train(x, s[1]))),
-            "linear codes": _stack(_linear),
-            "last code linear": _stack(_code, _linear),
-            "no bias in the first code": _stack(lambda x, W, b: sigmoid(x @ W), _code),
-            "rounded code": _stack(lambda x, W, b: np.round(_code(x, W, b)), _code),
-            "standardised code": _stack(lambda x, W, b: (_code(x, W, b) - _code(x, W, b).mean(0)) / _code(x, W, b).std(0), _code),
-            "first code linear": _stack(_linear, _code),
-            "from the reconstruction": _stack(lambda x, W, b: sigmoid(sigmoid(x @ W + b) @ W.T), _code),
-            "the first code": lambda x, s, train: (*_pretrain(x, s, train)[:4], _code(x, *_pretrain(x, s, train)[:2])),
-            "sizes turned": _stack(_code, turned=True),
-            "no bias": _stack(lambda x, W, b: sigmoid(x @ W)),
-            "rectifier": _stack(lambda x, W, b: np.maximum(x @ W + b, 0)),
-            "tanh": _stack(lambda x, W, b: np.tanh(x @ W + b)),
-            "code of x": lambda x, s, train: (*_pretrain(x, s, train)[:4], x),
+            {"linear code": "linear codes", "no bias code": "no bias", "rectified code": "rectifier", "tanh code": "tanh"}.get(id_, f"both codes: {id_}"): _stack(h=line, code=re.sub(r"\ba\b", "deep", line).replace("x @ W1", "under @ W2").replace("b1", "b2")) for id_, line in list(_CODES.items())[:7]
+        } | {{"linear code": "first code linear", "no bias code": "no bias in the first code", "rounded code": "rounded code", "standardised code": "standardised code"}.get(id_, f"the first code: {id_}"): _stack(into=line, under="into") for id_, line in _CODES.items()}
+        | {f"the second layer's input: {id_}": _stack(into=line) for id_, line in _CODES.items()} | {f"what the last code is made of: {id_}": _stack(under=line) for id_, line in _CODES.items()} | {
+            "second layer from x": lambda x, s, train: (*train(x, s[0]), *train(x, s[1]), sigmoid(x @ train(x, s[0])[0] + train(x, s[0])[1])),
+            "second layer from x, its own code": _stack(into="x", under="x"), "the first layer trained twice": _stack(W1="train(y0 @ z[0].T, n1)[0]", b1="train(y0 @ z[0].T, n1)[1]", a="x @ z[0] + z[1]"), "the first layer trained twice, the code anew": _stack(W1="train(y0 @ z[0].T, n1)[0]", b1="train(y0 @ z[0].T, n1)[1]"), "from the reconstruction": _stack(into="s(h @ W1.T)", under="into"), "from the reconstruction, linear": _stack(into="h @ W1.T", under="into"),
+            "the first code": _stack(code="h"), "the first code, linear": _stack(code="a"), "last code linear": _stack(code="deep"), "last code without its bias": _stack(code="s(under @ W2)"), "last bias subtracted": _stack(code="s(under @ W2 - b2)"), "last bias outside": _stack(code="s(under @ W2) + b2"), "last code twice": _stack(code="s(s(deep))"), "last code tanh": _stack(code="np.tanh(deep)"), "last code rectified": _stack(code="np.maximum(deep, 0)"), "last code softmax": _stack(code="softmax(deep)"), "last code linear, no bias": _stack(code="under @ W2"), "last code rounded": _stack(code="np.round(s(deep))"), "last code turned": _stack(code="1 - s(deep)"), "last code transposed": _stack(code="s(deep).T"), "last code averaged": _stack(code="s(deep).mean(0)"),
+            "the first bias in the last code": _stack(code="s(under @ W2 + b1[:n2])"), "code of x": _stack(code="x"), "the reconstruction of the code": _stack(code="s(s(deep) @ W2.T)"), "the reconstruction of x": _stack(code="s(s(s(deep) @ W2.T) @ W1.T)"), "sizes turned": _stack(n1="sizes[1]", n2="sizes[0]"), "the first size twice": _stack(n2="sizes[0]"), "the second size twice": _stack(n1="sizes[1]"), "x and the code side by side": _stack(into="np.hstack([x, h])", under="into"), "x and the code side by side, the other way": _stack(into="np.hstack([h, x])", under="into"),
+            "first layer from a rounded x": _stack(u="np.round(x)"), "first layer from a centred x": _stack(u="x - x.mean(0)"), "first layer from a standardised x": _stack(u="(x - x.mean(0)) / x.std(0)"), "first layer from s(x)": _stack(u="s(x)"), "first layer from 1 − x": _stack(u="1 - x"), "first layer from one example": _stack(u="x[:1]"), "W1 transposed": lambda *a: (_stack()(*a)[0].T, *_stack()(*a)[1:]), "W2 transposed": lambda *a: (*_stack()(*a)[:2], _stack()(*a)[2].T, *_stack()(*a)[3:]),
+            "the layers turned": lambda *a: (*_stack()(*a)[2:4], *_stack()(*a)[:2], _stack()(*a)[4]), "the second layer twice": lambda *a: (*_stack()(*a)[2:4], *_stack()(*a)[2:]),
+            "the first layer is not trained": _untrained("W1", "b1", ()), "the second layer is not trained": _untrained("W2", "b2", ("W1", "b1")), "the second layer from something else": Shows(_second_anew),
         },
         draw=lambda rng, sizes: {"h1": 5 + sizes["K"], "h2": 3, "seed": int(rng.integers(2**31))}, prepare=_TRAIN, big=0,
     ),
