@@ -53,9 +53,13 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
                     or explained(cases, expected, found)
                 )
                 return Finding(where, known, pattern if isinstance(pattern, str) else "")
-    for mistake in cases[0].task.mistakes:
+    for mistake in cases[0].task.mistakes if cases else ():
         pairs = zip(cases, found, expected, strict=True)
-        if mistake.always and all(mistake.shows(case.inputs, own, right) for case, own, right in pairs):
+        if (
+            mistake.always
+            and mistake.shows
+            and all(mistake.shows(case.inputs, own, right) for case, own, right in pairs)
+        ):
             return Finding("right to five digits, and not in what is left", mistake)
     return _of_its_own(cases, answers)
 
@@ -140,7 +144,7 @@ def _each(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Par
         factors, hit = _ratios(cases, right, own), None
         hit = next((_factor(name, text) for text in _FACTORS if _are((text,), cases, factors)), None)
         known = [
-            (sum(_alike(cases, [{k: one[k]} for one in of], [{k: one[k]} for one in expected]) for k in task.outputs), m)
+            (len(_right(cases, of, expected)), m)
             for m, of in told
             if _alike(cases, [{name: one[name]} for one in of], own)
         ]
@@ -189,7 +193,8 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
     for (first, one_right), (second, other_right) in combinations(fit, 2):
         if one_right & other_right == right:  # what neither of them touches
             wrong = first.wrong.joined(second.wrong)  # type: ignore[union-attr]
-            if (told := _answers(wrong, last)) and _alike(last, told, own) and _alike(cases, _answers(wrong, cases), found):
+            told = _answers(wrong, last)
+            if told and _alike(last, told, own) and _alike(cases, _answers(wrong, cases), found):
                 hits.append(_both(first, second))
     for one, other in combinations(texts, 2) if whole and not hits else ():
         if _are((one, other), cases, whole):

@@ -33,8 +33,14 @@ class Rewritten:
 class Lines:
     """A solution: its arguments, its lines (a name and what it is), and what it returns."""
 
-    def __init__(self, arguments: str, returns: str, known: Mapping[str, Any] | None = None, **lines: str) -> None:
-        self.arguments, self.returns, self.lines, self.known = arguments, returns, lines, known or {}
+    def __init__(self, arguments: str, returns: str, **lines: str) -> None:
+        self.arguments, self.returns, self.lines = arguments, returns, lines
+        self.known: Mapping[str, Any] = {}
+
+    def knowing(self, **known: Any) -> "Lines":
+        """Let the lines use these functions."""
+        self.known = known
+        return self
 
     def __call__(self, **other: str) -> Rewritten:
         """Make the solution in which these lines read otherwise."""

@@ -60,11 +60,10 @@ def _down_first(w: Array) -> Array:
     return _one_of(w[..., order])[..., order]
 
 
-_pooled = Lines("x", "y", {"windows": _windows, "argmax": _largest_in_size}, w="windows(x)", y="w.max(-1)")
-_unpooled = Lines(
-    "dy, x", "dx", {"windows": _windows, "image": _image_of, "one_of": _one_of, "ties": _ties, "down_first": _down_first},
-    w="windows(x)", k="one_of(w)", v="dy[..., None]", dx="image(k * v)",
-)  # fmt: skip
+_pooled = Lines("x", "y", w="windows(x)", y="w.max(-1)").knowing(windows=_windows, argmax=_largest_in_size)
+_unpooled = Lines("dy, x", "dx", w="windows(x)", k="one_of(w)", v="dy[..., None]", dx="image(k * v)").knowing(
+    windows=_windows, image=_image_of, one_of=_one_of, ties=_ties, down_first=_down_first
+)
 
 max_pool = exercise(
     12, "max_pool",
@@ -73,31 +72,16 @@ max_pool = exercise(
         _pool,
         {
             "mean": _pooled(y="w.mean(-1)"), "smallest": _pooled(y="w.min(-1)"), "sum": _pooled(y="w.sum(-1)"), "median": _pooled(y="np.median(w, -1)"), "second largest": _pooled(y="np.sort(w)[..., -2]"), "the place": _pooled(y="w.argmax(-1)"), "the root of the squares": _pooled(y="np.sqrt((w**2).sum(-1))"), "the root of the mean square": _pooled(y="np.sqrt((w**2).mean(-1))"), "product": _pooled(y="w.prod(-1)"), "log of the sum": _pooled(y="np.log(np.exp(w).sum(-1))"),
-            "overlapping": lambda x: np.maximum(np.maximum(x[:, :-1, :-1], x[:, 1:, :-1]), np.maximum(x[:, :-1, 1:], x[:, 1:, 1:])),
-            "overlapping, the first ones": lambda x: np.maximum(np.maximum(x[:, :-1, :-1], x[:, 1:, :-1]), np.maximum(x[:, :-1, 1:], x[:, 1:, 1:]))[:, : x.shape[1] // 2, : x.shape[2] // 2],
-            "windows one pixel off": lambda x: _pool(np.roll(x, (-1, -1), (1, 2))),
-            "not below zero": _pooled(y="np.maximum(w.max(-1), 0)"), "of the size": _pooled(y="w[..., 0]"), "upper right": _pooled(y="w[..., 1]"), "lower left": _pooled(y="w[..., 2]"), "lower right": _pooled(y="w[..., 3]"),
+            "overlapping": lambda x: np.maximum(np.maximum(x[:, :-1, :-1], x[:, 1:, :-1]), np.maximum(x[:, :-1, 1:], x[:, 1:, 1:])), "overlapping, the first ones": lambda x: np.maximum(np.maximum(x[:, :-1, :-1], x[:, 1:, :-1]), np.maximum(x[:, :-1, 1:], x[:, 1:, 1:]))[:, : x.shape[1] // 2, : x.shape[2] // 2],
+            "windows one pixel off": lambda x: _pool(np.roll(x, (-1, -1), (1, 2))), "not below zero": _pooled(y="np.maximum(w.max(-1), 0)"), "of the size": _pooled(y="w[..., 0]"), "upper right": _pooled(y="w[..., 1]"), "lower left": _pooled(y="w[..., 2]"), "lower right": _pooled(y="w[..., 3]"),
             "upper row alone": _pooled(y="w[..., :2].max(-1)"), "lower row alone": _pooled(y="w[..., 2:].max(-1)"), "left column alone": _pooled(y="w[..., ::2].max(-1)"), "right column alone": _pooled(y="w[..., 1::2].max(-1)"), "diagonal alone": _pooled(y="w[..., ::3].max(-1)"), "the other diagonal alone": _pooled(y="w[..., 1:3].max(-1)"),
             "not the first": _pooled(y="w[..., 1:].max(-1)"), "not the last": _pooled(y="w[..., :3].max(-1)"), "not the second": _pooled(y="w[..., [0, 2, 3]].max(-1)"), "not the third": _pooled(y="w[..., [0, 1, 3]].max(-1)"), "larger of means, of rows": _pooled(y="np.maximum(w[..., :2].mean(-1), w[..., 2:].mean(-1))"), "larger of means, of columns": _pooled(y="np.maximum(w[..., ::2].mean(-1), w[..., 1::2].mean(-1))"),
-            "largest in size": _pooled(y="np.abs(w).max(-1)"), "largest in size, with its sign": _pooled(y="argmax(w)"), "largest in size, positive first": _pooled(y="np.where(-w.min(-1) > w.max(-1), w.min(-1), w.max(-1))"),
-            "rows alone": lambda x: np.maximum(x[:, ::2], x[:, 1::2]),
-            "columns alone": lambda x: np.maximum(x[:, :, ::2], x[:, :, 1::2]),
-            "quarters": lambda x: x.reshape(len(x), 2, x.shape[1] // 2, 2, x.shape[2] // 2).max(axis=(1, 3)),
-            "four in a row": lambda x: x.reshape(len(x), x.shape[1] // 2, x.shape[2] // 2, 4).max(-1),
-            "four far apart": lambda x: x.reshape(len(x), 4, x.shape[1] // 2, x.shape[2] // 2).max(1),
-            "quarters of rows": lambda x: x.reshape(len(x), 2, x.shape[1] // 2, x.shape[2] // 2, 2).max(axis=(1, 4)),
-            "quarters of columns": lambda x: x.reshape(len(x), x.shape[1] // 2, 2, 2, x.shape[2] // 2).max(axis=(2, 3)),
-            "over the windows": lambda x: x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2).max(axis=(1, 3)),
-            "over the batch": lambda x: _pool(x).max(0),
-            "over everything": lambda x: x.max(),
-            "of each image": lambda x: x.max(axis=(1, 2)),
-            "the first image alone": lambda x: np.r_[_pool(x[:1]), 0 * _pool(x[1:])],
-            "the first image comes back": lambda x: _pool(x[:1])[0],
-            "the first image for all": lambda x: np.broadcast_to(_pool(x[:1]), _pool(x).shape),
-            "rows and columns exchanged": lambda x: _pool(x).transpose(0, 2, 1),
-            "in the size of x": lambda x: _pool(x).repeat(2, 1).repeat(2, 2),
-            "the last row and column missing": lambda x: _pool(x)[:, :-1, :-1],
-            "the last row and column empty": lambda x: np.pad(_pool(x)[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))),
+            "largest in size": _pooled(y="np.abs(w).max(-1)"), "largest in size, with its sign": _pooled(y="argmax(w)"), "largest in size, positive first": _pooled(y="np.where(-w.min(-1) > w.max(-1), w.min(-1), w.max(-1))"), "rows alone": lambda x: np.maximum(x[:, ::2], x[:, 1::2]),
+            "columns alone": lambda x: np.maximum(x[:, :, ::2], x[:, :, 1::2]), "quarters": lambda x: x.reshape(len(x), 2, x.shape[1] // 2, 2, x.shape[2] // 2).max(axis=(1, 3)), "four in a row": lambda x: x.reshape(len(x), x.shape[1] // 2, x.shape[2] // 2, 4).max(-1),
+            "four far apart": lambda x: x.reshape(len(x), 4, x.shape[1] // 2, x.shape[2] // 2).max(1), "quarters of rows": lambda x: x.reshape(len(x), 2, x.shape[1] // 2, x.shape[2] // 2, 2).max(axis=(1, 4)), "quarters of columns": lambda x: x.reshape(len(x), x.shape[1] // 2, 2, 2, x.shape[2] // 2).max(axis=(2, 3)),
+            "over the windows": lambda x: x.reshape(len(x), x.shape[1] // 2, 2, x.shape[2] // 2, 2).max(axis=(1, 3)), "over the batch": lambda x: _pool(x).max(0), "over everything": lambda x: x.max(), "of each image": lambda x: x.max(axis=(1, 2)),
+            "the first image alone": lambda x: np.r_[_pool(x[:1]), 0 * _pool(x[1:])], "the first image comes back": lambda x: _pool(x[:1])[0], "the first image for all": lambda x: np.broadcast_to(_pool(x[:1]), _pool(x).shape), "rows and columns exchanged": lambda x: _pool(x).transpose(0, 2, 1),
+            "in the size of x": lambda x: _pool(x).repeat(2, 1).repeat(2, 2), "the last row and column missing": lambda x: _pool(x)[:, :-1, :-1], "the last row and column empty": lambda x: np.pad(_pool(x)[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))),
         },
         draw=_images,
     ),
@@ -191,6 +175,13 @@ _KERNELS: dict[str, Callable[[Array], Array]] = {  # what is taken for the kerne
 }  # fmt: skip
 
 
+def _with_kernels(way: Callable[[Array, Array], Array]) -> dict[str, Callable[..., Array]]:
+    def with_kernel(of: Callable[[Array], Array]) -> Callable[..., Array]:
+        return lambda x, W: way(x, of(W))
+
+    return {id_: with_kernel(of) for id_, of in _KERNELS.items()}
+
+
 def _dx(other: Callable[[Array, Array], Array]) -> Callable[..., tuple[Array, Array]]:
     return lambda dy, x, W: (other(dy, W), _convolve_back(dy, x, W)[1])
 
@@ -204,33 +195,15 @@ convolution = exercise(
     Task(
         "convolve", {"x": " drawn", "W": " drawn"}, ("y",),
         _convolve,
-        {id_: lambda x, W, of=of: _convolve(x, of(W)) for id_, of in _KERNELS.items()} | {
-            "kernel transposed": lambda x, W: _convolve(x, W.T),
-            "same size": lambda x, W: _convolve(_padded(x, W), W),
-            "same size, flipped": lambda x, W: _convolve(_padded(x, W), W[::-1, ::-1]),
-            "same size, padded behind": lambda x, W: _convolve(np.pad(x, ((0, 0), (0, len(W) - 1), (0, W.shape[1] - 1))), W),
-            "same size, padded before": lambda x, W: _convolve(np.pad(x, ((0, 0), (len(W) - 1, 0), (W.shape[1] - 1, 0))), W),
-            "same size, one more behind": lambda x, W: _convolve(np.pad(x, ((0, 0), ((len(W) - 1) // 2, len(W) // 2), ((W.shape[1] - 1) // 2, W.shape[1] // 2))), W),
-            "round the edge": lambda x, W: _convolve(np.pad(x, ((0, 0), (0, len(W) - 1), (0, W.shape[1] - 1)), "wrap"), W),
-            "one row too few": lambda x, W: _convolve(x, W)[:, :-1, :-1],
-            "a row too few": lambda x, W: _convolve(x, W)[:, :-1],
-            "a column too few": lambda x, W: _convolve(x, W)[:, :, :-1],
-            "the first row and column missing": lambda x, W: _convolve(x, W)[:, 1:, 1:],
-            "the last row and column empty": lambda x, W: np.pad(_convolve(x, W)[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))),
-            "every second place": lambda x, W: _convolve(x, W)[:, ::2, ::2],
-            "windows side by side": lambda x, W: _convolve(x, W)[:, :: len(W), :: W.shape[1]],
-            "a mean": lambda x, W: _convolve(x, W) / W.size,
-            "full": lambda x, W: _spread(x, W[::-1, ::-1]),
-            "full, flipped": _spread,
-            "over the batch": lambda x, W: _convolve(x, W).sum(axis=0),
-            "mean over the batch": lambda x, W: _convolve(x, W).mean(axis=0),
-            "the first image": lambda x, W: _convolve(x, W)[0],
-            "the first image, the others empty": lambda x, W: np.r_[_convolve(x, W)[:1], 0 * _convolve(x, W)[1:]],
-            "the first image for all": lambda x, W: np.broadcast_to(_convolve(x, W)[:1], _convolve(x, W).shape),
-            "the last image for all": lambda x, W: np.broadcast_to(_convolve(x, W)[-1:], _convolve(x, W).shape),
-            "the largest product": lambda x, W: (np.lib.stride_tricks.sliding_window_view(x, W.shape, (1, 2)) * W).max((-1, -2)),
-            "the mean of the window": lambda x, W: np.lib.stride_tricks.sliding_window_view(x, W.shape, (1, 2)).mean((-1, -2)),
-            "a rectifier after it": lambda x, W: np.maximum(_convolve(x, W), 0),
+        _with_kernels(_convolve) | {
+            "kernel transposed": lambda x, W: _convolve(x, W.T), "same size": lambda x, W: _convolve(_padded(x, W), W), "same size, flipped": lambda x, W: _convolve(_padded(x, W), W[::-1, ::-1]), "same size, padded behind": lambda x, W: _convolve(np.pad(x, ((0, 0), (0, len(W) - 1), (0, W.shape[1] - 1))), W),
+            "same size, padded before": lambda x, W: _convolve(np.pad(x, ((0, 0), (len(W) - 1, 0), (W.shape[1] - 1, 0))), W), "same size, one more behind": lambda x, W: _convolve(np.pad(x, ((0, 0), ((len(W) - 1) // 2, len(W) // 2), ((W.shape[1] - 1) // 2, W.shape[1] // 2))), W),
+            "round the edge": lambda x, W: _convolve(np.pad(x, ((0, 0), (0, len(W) - 1), (0, W.shape[1] - 1)), "wrap"), W), "one row too few": lambda x, W: _convolve(x, W)[:, :-1, :-1], "a row too few": lambda x, W: _convolve(x, W)[:, :-1], "a column too few": lambda x, W: _convolve(x, W)[:, :, :-1],
+            "the first row and column missing": lambda x, W: _convolve(x, W)[:, 1:, 1:], "the last row and column empty": lambda x, W: np.pad(_convolve(x, W)[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))), "every second place": lambda x, W: _convolve(x, W)[:, ::2, ::2],
+            "windows side by side": lambda x, W: _convolve(x, W)[:, :: len(W), :: W.shape[1]], "a mean": lambda x, W: _convolve(x, W) / W.size, "full": lambda x, W: _spread(x, W[::-1, ::-1]), "full, flipped": _spread, "over the batch": lambda x, W: _convolve(x, W).sum(axis=0),
+            "mean over the batch": lambda x, W: _convolve(x, W).mean(axis=0), "the first image": lambda x, W: _convolve(x, W)[0], "the first image, the others empty": lambda x, W: np.r_[_convolve(x, W)[:1], 0 * _convolve(x, W)[1:]],
+            "the first image for all": lambda x, W: np.broadcast_to(_convolve(x, W)[:1], _convolve(x, W).shape), "the last image for all": lambda x, W: np.broadcast_to(_convolve(x, W)[-1:], _convolve(x, W).shape),
+            "the largest product": lambda x, W: (np.lib.stride_tricks.sliding_window_view(x, W.shape, (1, 2)) * W).max((-1, -2)), "the mean of the window": lambda x, W: np.lib.stride_tricks.sliding_window_view(x, W.shape, (1, 2)).mean((-1, -2)), "a rectifier after it": lambda x, W: np.maximum(_convolve(x, W), 0),
             "rows and columns exchanged": lambda x, W: _convolve(x, W).transpose(0, 2, 1),
         },
         draw=_kernel, big=2,
@@ -238,84 +211,34 @@ convolution = exercise(
     Task(
         "convolve_backward", {"dy": " drawn", "x": " drawn", "W": " drawn"}, ("dx", "dW"),
         _convolve_back,
-        {f"dx: {id_}" if id_ != "flipped" else "dx flipped": _dx(lambda dy, W, of=of: _spread(dy, of(W))) for id_, of in _KERNELS.items()} | {
-            "overwritten": _dx(lambda dy, W: _overwritten(dy, W, True)),
-            "overwritten, window by window": _dx(lambda dy, W: _overwritten(dy, W, False)),
-            "dW flipped": _dW(lambda dy, x, dW: dW[::-1, ::-1]),
-            "dW: flipped up and down": _dW(lambda dy, x, dW: dW[::-1]),
-            "dW: flipped left and right": _dW(lambda dy, x, dW: dW[:, ::-1]),
-            "dW averaged": _dW(lambda dy, x, dW: dW / len(x)),
-            "dW averaged over everything": _dW(lambda dy, x, dW: dW / dy.size),
-            "dW averaged over the places": _dW(lambda dy, x, dW: dW / dy[0].size),
-            "dW divided by its size": _dW(lambda dy, x, dW: dW / dW.size),
-            "dW of the last image": _dW(lambda dy, x, dW: _convolve_back(dy[-1:], x[-1:], dW)[1]),
-            "dW of the first image": _dW(lambda dy, x, dW: _convolve_back(dy[:1], x[:1], dW)[1]),
-            "dW of the last place": _dW(lambda dy, x, dW: (dy[:, -1, -1, None, None] * x[:, -len(dW) :, -dW.shape[1] :]).sum(0)),
-            "dW of the last place and image": _dW(lambda dy, x, dW: dy[-1, -1, -1] * x[-1, -len(dW) :, -dW.shape[1] :]),
-            "dW of the first place": _dW(lambda dy, x, dW: (dy[:, 0, 0, None, None] * x[:, : len(dW), : dW.shape[1]]).sum(0)),
-            "dW for each image": _dW(lambda dy, x, dW: np.stack([_convolve_back(dy[n : n + 1], x[n : n + 1], dW)[1] for n in range(len(x))])),
-            "dW of the summed images": _dW(lambda dy, x, dW: _convolve_back(dy.sum(0, keepdims=True), x.sum(0, keepdims=True), dW)[1]),
-            "dW of the mean images": _dW(lambda dy, x, dW: _convolve_back(dy.mean(0, keepdims=True), x.mean(0, keepdims=True), dW)[1]),
-            "dW at one place": _dW(lambda dy, x, dW: np.full_like(dW, dW[0, 0])),
-            "dW of dy alone": _dW(lambda dy, x, dW: np.full_like(dW, dy.sum())),
-            "dW of x alone": _dW(lambda dy, x, dW: _convolve_back(np.ones_like(dy), x, dW)[1]),
-            "dW doubled": _dW(lambda dy, x, dW: 2 * dW),
-            "dW turned": _dW(lambda dy, x, dW: -dW),
-            "no dW": _dW(lambda dy, x, dW: 0 * dW),
-            "dW: reshaped": _dW(lambda dy, x, dW: dW.T.reshape(dW.shape)),
-            "dW's last row missing": _dW(lambda dy, x, dW: _part(dW, slice(-1))),
-            "dW's last column missing": _dW(lambda dy, x, dW: _part(dW, columns=slice(-1))),
-            "dW's first row alone": _dW(lambda dy, x, dW: _part(dW, _first)),
-            "dW's last entry alone": _dW(lambda dy, x, dW: _part(dW, _last, _last)),
-            "dW's first entry alone": _dW(lambda dy, x, dW: _part(dW, _first, _first)),
-            "averaged": lambda dy, x, W: tuple(g / len(x) for g in _convolve_back(dy, x, W)),
-            "turned": lambda dy, x, W: tuple(-g for g in _convolve_back(dy, x, W)),
-            "both flipped": lambda dy, x, W: (_spread(dy, W[::-1, ::-1]), _convolve_back(dy, x, W)[1][::-1, ::-1]),
-            "dx cut off": _dx(lambda dy, W: _convolve(_half_padded(dy, W), W)),
-            "dx cut off, flipped": _dx(lambda dy, W: _convolve(_half_padded(dy, W), W[::-1, ::-1])),
-            "dx of dy's size": _dx(lambda dy, W: _spread(dy, W)[:, : dy.shape[1], : dy.shape[2]]),
-            "dx a convolution": _dx(_convolve),
-            "dx averaged": _dx(lambda dy, W: _spread(dy, W) / len(dy)),
-            "dx averaged over the kernel": _dx(lambda dy, W: _spread(dy, W) / W.size),
-            "dx averaged where windows overlap": _dx(lambda dy, W: _spread(dy, W) / _spread(np.ones_like(dy), np.ones_like(W))),
-            "dx transposed": _dx(lambda dy, W: _spread(dy, W.T)),
-            "no dx": _dx(lambda dy, W: 0 * _spread(dy, W)),
-            "dx turned": _dx(lambda dy, W: -_spread(dy, W)),
-            "dx of the batch's sum": _dx(lambda dy, W: np.broadcast_to(_spread(dy.sum(0, keepdims=True), W), _spread(dy, W).shape)),
-            "dx summed over the batch": _dx(lambda dy, W: _spread(dy, W).sum(0)),
-            "dx of the first image": _dx(lambda dy, W: np.broadcast_to(_spread(dy[:1], W), _spread(dy, W).shape)),
-            "dx of the first image alone": _dx(lambda dy, W: np.r_[_spread(dy[:1], W), 0 * _spread(dy[1:], W)]),
-            "dx of the last image alone": _dx(lambda dy, W: np.r_[0 * _spread(dy[:-1], W), _spread(dy[-1:], W)]),
-            "dx without dy": _dx(lambda dy, W: _spread(np.ones_like(dy), W)),
-            "dx is dy, padded": _dx(lambda dy, W: _half_padded(dy, W)),
-            "dx's last window missing": _dx(lambda dy, W: _spread(np.pad(dy[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))), W)),
+        {f"dx: {id_}" if id_ != "flipped" else "dx flipped": _dx(other) for id_, other in _with_kernels(_spread).items()} | {
+            "overwritten": _dx(lambda dy, W: _overwritten(dy, W, True)), "overwritten, window by window": _dx(lambda dy, W: _overwritten(dy, W, False)), "dW flipped": _dW(lambda dy, x, dW: dW[::-1, ::-1]), "dW: flipped up and down": _dW(lambda dy, x, dW: dW[::-1]),
+            "dW: flipped left and right": _dW(lambda dy, x, dW: dW[:, ::-1]), "dW averaged": _dW(lambda dy, x, dW: dW / len(x)), "dW averaged over everything": _dW(lambda dy, x, dW: dW / dy.size), "dW averaged over the places": _dW(lambda dy, x, dW: dW / dy[0].size),
+            "dW divided by its size": _dW(lambda dy, x, dW: dW / dW.size), "dW of the last image": _dW(lambda dy, x, dW: _convolve_back(dy[-1:], x[-1:], dW)[1]), "dW of the first image": _dW(lambda dy, x, dW: _convolve_back(dy[:1], x[:1], dW)[1]),
+            "dW of the last place": _dW(lambda dy, x, dW: (dy[:, -1, -1, None, None] * x[:, -len(dW) :, -dW.shape[1] :]).sum(0)), "dW of the last place and image": _dW(lambda dy, x, dW: dy[-1, -1, -1] * x[-1, -len(dW) :, -dW.shape[1] :]),
+            "dW of the first place": _dW(lambda dy, x, dW: (dy[:, 0, 0, None, None] * x[:, : len(dW), : dW.shape[1]]).sum(0)), "dW for each image": _dW(lambda dy, x, dW: np.stack([_convolve_back(dy[n : n + 1], x[n : n + 1], dW)[1] for n in range(len(x))])),
+            "dW of the summed images": _dW(lambda dy, x, dW: _convolve_back(dy.sum(0, keepdims=True), x.sum(0, keepdims=True), dW)[1]), "dW of the mean images": _dW(lambda dy, x, dW: _convolve_back(dy.mean(0, keepdims=True), x.mean(0, keepdims=True), dW)[1]),
+            "dW at one place": _dW(lambda dy, x, dW: np.full_like(dW, dW[0, 0])), "dW of dy alone": _dW(lambda dy, x, dW: np.full_like(dW, dy.sum())), "dW of x alone": _dW(lambda dy, x, dW: _convolve_back(np.ones_like(dy), x, dW)[1]), "dW doubled": _dW(lambda dy, x, dW: 2 * dW),
+            "dW turned": _dW(lambda dy, x, dW: -dW), "no dW": _dW(lambda dy, x, dW: 0 * dW), "dW: reshaped": _dW(lambda dy, x, dW: dW.T.reshape(dW.shape)), "dW's last row missing": _dW(lambda dy, x, dW: _part(dW, slice(-1))), "dW's last column missing": _dW(lambda dy, x, dW: _part(dW, columns=slice(-1))),
+            "dW's first row alone": _dW(lambda dy, x, dW: _part(dW, _first)), "dW's last entry alone": _dW(lambda dy, x, dW: _part(dW, _last, _last)), "dW's first entry alone": _dW(lambda dy, x, dW: _part(dW, _first, _first)), "averaged": lambda dy, x, W: tuple(g / len(x) for g in _convolve_back(dy, x, W)),
+            "turned": lambda dy, x, W: tuple(-g for g in _convolve_back(dy, x, W)), "both flipped": lambda dy, x, W: (_spread(dy, W[::-1, ::-1]), _convolve_back(dy, x, W)[1][::-1, ::-1]), "dx cut off": _dx(lambda dy, W: _convolve(_half_padded(dy, W), W)),
+            "dx cut off, flipped": _dx(lambda dy, W: _convolve(_half_padded(dy, W), W[::-1, ::-1])), "dx of dy's size": _dx(lambda dy, W: _spread(dy, W)[:, : dy.shape[1], : dy.shape[2]]), "dx a convolution": _dx(_convolve), "dx averaged": _dx(lambda dy, W: _spread(dy, W) / len(dy)),
+            "dx averaged over the kernel": _dx(lambda dy, W: _spread(dy, W) / W.size), "dx averaged where windows overlap": _dx(lambda dy, W: _spread(dy, W) / _spread(np.ones_like(dy), np.ones_like(W))), "dx transposed": _dx(lambda dy, W: _spread(dy, W.T)), "no dx": _dx(lambda dy, W: 0 * _spread(dy, W)),
+            "dx turned": _dx(lambda dy, W: -_spread(dy, W)), "dx of the batch's sum": _dx(lambda dy, W: np.broadcast_to(_spread(dy.sum(0, keepdims=True), W), _spread(dy, W).shape)), "dx summed over the batch": _dx(lambda dy, W: _spread(dy, W).sum(0)),
+            "dx of the first image": _dx(lambda dy, W: np.broadcast_to(_spread(dy[:1], W), _spread(dy, W).shape)), "dx of the first image alone": _dx(lambda dy, W: np.r_[_spread(dy[:1], W), 0 * _spread(dy[1:], W)]), "dx of the last image alone": _dx(lambda dy, W: np.r_[0 * _spread(dy[:-1], W), _spread(dy[-1:], W)]),
+            "dx without dy": _dx(lambda dy, W: _spread(np.ones_like(dy), W)), "dx is dy, padded": _dx(lambda dy, W: _half_padded(dy, W)), "dx's last window missing": _dx(lambda dy, W: _spread(np.pad(dy[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))), W)),
         },
         draw=_kernel, big=2,
     ),
     Task(
         "transpose", {"y": " drawn", "W": " drawn"}, ("x",),
         _spread,
-        {"a convolution, padded" if id_ == "flipped" else id_: lambda y, W, of=of: _spread(y, of(W)) for id_, of in _KERNELS.items()} | {
-            "a convolution": _convolve,
-            "overwritten": lambda y, W: _overwritten(y, W, False),
-            "overwritten, entry by entry": lambda y, W: _overwritten(y, W, True),
-            "the largest": _largest,
-            "kernel transposed": lambda y, W: _spread(y, W.T),
-            "same size": lambda y, W: _spread(y, W)[:, : y.shape[1], : y.shape[2]],
-            "same size, the middle": lambda y, W: _spread(y, W)[:, len(W) // 2 :, W.shape[1] // 2 :][:, : y.shape[1], : y.shape[2]],
-            "a row and column too few": lambda y, W: _spread(y, W)[:, :-1, :-1],
-            "a row and column too many": lambda y, W: np.pad(_spread(y, W), ((0, 0), (0, 1), (0, 1))),
-            "averaged": lambda y, W: _spread(y, W) / W.size,
-            "averaged where windows overlap": lambda y, W: _spread(y, W) / _spread(np.ones_like(y), np.ones_like(W)),
-            "upsampled": np.kron,
-            "the first image alone": lambda y, W: np.r_[_spread(y[:1], W), 0 * _spread(y[1:], W)],
-            "the first image for all": lambda y, W: np.broadcast_to(_spread(y[:1], W), _spread(y, W).shape),
-            "over the batch": lambda y, W: _spread(y, W).sum(0),
-            "over the batch, for all": lambda y, W: np.broadcast_to(_spread(y, W).sum(0), _spread(y, W).shape),
-            "y is not multiplied": lambda y, W: _spread(np.ones_like(y), W),
-            "the last window missing": lambda y, W: _spread(np.pad(y[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))), W),
-            "y alone": lambda y, W: np.pad(y, ((0, 0), (0, len(W) - 1), (0, W.shape[1] - 1))),
-            "y in the middle": lambda y, W: _half_padded(y, W),
+        {"a convolution, padded" if id_ == "flipped" else id_: other for id_, other in _with_kernels(_spread).items()} | {
+            "a convolution": _convolve, "overwritten": lambda y, W: _overwritten(y, W, False), "overwritten, entry by entry": lambda y, W: _overwritten(y, W, True), "the largest": _largest, "kernel transposed": lambda y, W: _spread(y, W.T), "same size": lambda y, W: _spread(y, W)[:, : y.shape[1], : y.shape[2]],
+            "same size, the middle": lambda y, W: _spread(y, W)[:, len(W) // 2 :, W.shape[1] // 2 :][:, : y.shape[1], : y.shape[2]], "a row and column too few": lambda y, W: _spread(y, W)[:, :-1, :-1], "a row and column too many": lambda y, W: np.pad(_spread(y, W), ((0, 0), (0, 1), (0, 1))),
+            "averaged": lambda y, W: _spread(y, W) / W.size, "averaged where windows overlap": lambda y, W: _spread(y, W) / _spread(np.ones_like(y), np.ones_like(W)), "upsampled": np.kron, "the first image alone": lambda y, W: np.r_[_spread(y[:1], W), 0 * _spread(y[1:], W)],
+            "the first image for all": lambda y, W: np.broadcast_to(_spread(y[:1], W), _spread(y, W).shape), "over the batch": lambda y, W: _spread(y, W).sum(0), "over the batch, for all": lambda y, W: np.broadcast_to(_spread(y, W).sum(0), _spread(y, W).shape),
+            "y is not multiplied": lambda y, W: _spread(np.ones_like(y), W), "the last window missing": lambda y, W: _spread(np.pad(y[:, :-1, :-1], ((0, 0), (0, 1), (0, 1))), W), "y alone": lambda y, W: np.pad(y, ((0, 0), (0, len(W) - 1), (0, W.shape[1] - 1))), "y in the middle": lambda y, W: _half_padded(y, W),
             "the same size again": lambda y, W: _convolve(_padded(y, W), W),
         },
         draw=_kernel, big=2,
@@ -386,7 +309,7 @@ def _time_of(other: Mapping[str, str]) -> Callable[..., tuple[Array, ...]]:
             known |= {"t": t, "dh": dh, "dc": dc, "states": states}
             known["above"] = value(rule["above"], known)
             state, x = value(rule["before"], known), value(rule["x"], known)
-            _, dh, dc, *grads = _step_back(value(rule["whole"], known), dc, x, *state, W, U, b)
+            _, dh, dc, *grads = _step_back(value(rule["whole"], known), dc, x, state[0], state[1], W, U, b)
             known |= {"dh": dh, "dc": dc}
             dh, dc = value(rule["dh"], known), value(rule["dc"], known)
             sums = [value(rule["sum"], known | {"s_": s, "g": g}) for s, g in zip(sums, grads, strict=True)]

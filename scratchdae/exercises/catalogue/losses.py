@@ -46,7 +46,9 @@ def _capped(inputs: Params, found: Params, right: Params) -> bool:
 
 
 _s = Lines("a", "v", v="s(a)")
-_cost = Lines("a, x", "loss", t="x", u="a", z="s(u)", l="np.logaddexp(0, u) - t * u", n="len(x)", m="l.sum() / n", loss="m")
+_cost = Lines(
+    "a, x", "loss", t="x", u="a", z="s(u)", l="np.logaddexp(0, u) - t * u", n="len(x)", m="l.sum() / n", loss="m"
+)
 
 stable_loss = exercise(
     1, "stable_loss",
@@ -121,7 +123,7 @@ output_delta = exercise(
     Task(
         "squared_error_delta", {"z": "BD", "x": "BD unit"}, ("da_z",),
         lambda z, x: losses.squared_error(z, x)[1],
-        {{"z as the target": "the sign", "the slope twice": "a slope where there is no sigmoid"}.get(id_, id_): _linear(**other) for id_, other in _DELTAS.items() if id_ not in ("stopped at z, of x", "times x")} | {
+        {{"z as the target": "the sign", "the slope twice": "a slope where there is no sigmoid", "stopped at z": "divided by z (1 − z)"}.get(id_, id_): _linear(**other) for id_, other in _DELTAS.items() if id_ not in ("stopped at z, of x", "times x")} | {
             "the absolute error's": _linear(g="np.sign(e)", c="1.0"), "the loss itself": _linear(g="e**2", c="1.0"),
             "half": _linear(c="1.0"), "a factor 4": _linear(c="4.0"), "half, halved": _linear(c="0.5"), "the loss": _linear(da="(e ** 2).sum() / len(x)"), "the root's gradient": _linear(da="e / np.sqrt((e ** 2).sum() / len(x)) / len(x)"), "z² − x²": _linear(e="v**2 - x**2"), "z − x²": _linear(e="v - x**2"),
         },
@@ -155,7 +157,21 @@ def _never_zero(inputs: Params, found: Params, right: Params) -> bool:
 
 
 _square = Lines(
-    "a, x", "loss, da", u="a", z="s(u)", e="z - x", q="(e**2).sum()", n="len(x)", k="1.0", loss="k * q / n", v="z", g="e", c="2.0", f="v * (1 - v)", m="len(x)", da="c * g * f / m"
+    "a, x",
+    "loss, da",
+    u="a",
+    z="s(u)",
+    e="z - x",
+    q="(e**2).sum()",
+    n="len(x)",
+    k="1.0",
+    loss="k * q / n",
+    v="z",
+    g="e",
+    c="2.0",
+    f="v * (1 - v)",
+    m="len(x)",
+    da="c * g * f / m",
 )
 
 squared_through_sigmoid = exercise(

@@ -257,7 +257,25 @@ def arguments(x, h1, h2, seed):
     return x, (h1, h2), train
 """
 _stack = Lines(
-    "x, sizes, train", "W1, b1, W2, b2, code", u="x", n1="sizes[0]", z="train(u, n1)", y0="s(x @ z[0] + z[1])", first="z", W1="first[0]", b1="first[1]", a="x @ W1 + b1", h="s(a)", into="h", n2="sizes[1]", second="train(into, n2)", W2="second[0]", b2="second[1]", under="h", deep="under @ W2 + b2", code="s(deep)"
+    "x, sizes, train",
+    "W1, b1, W2, b2, code",
+    u="x",
+    n1="sizes[0]",
+    z="train(u, n1)",
+    y0="s(x @ z[0] + z[1])",
+    first="z",
+    W1="first[0]",
+    b1="first[1]",
+    a="x @ W1 + b1",
+    h="s(a)",
+    into="h",
+    n2="sizes[1]",
+    second="train(into, n2)",
+    W2="second[0]",
+    b2="second[1]",
+    under="h",
+    deep="under @ W2 + b2",
+    code="s(deep)",
 )
 _CODES = {  # what stands for the first code h
     "linear code": "a", "no bias code": "s(x @ W1)", "the bias subtracted code": "s(x @ W1 - b1)", "linear, no bias code": "x @ W1", "rectified code": "np.maximum(a, 0)", "tanh code": "np.tanh(a)", "softmax code": "softmax(a)", "rounded code": "np.round(h)", "standardised code": "(h - h.mean(0)) / h.std(0)", "standardised over all code": "(h - h.mean()) / h.std()", "centred code": "h - h.mean(0)", "twice code": "s(h)", "1 − h code": "1 - h", "bias outside code": "s(x @ W1) + b1", "scaled to 0 and 1 code": "(h - h.min(0)) / (h.max(0) - h.min(0))", "scaled to 0 and 1 over all code": "(h - h.min()) / (h.max() - h.min())", "to ±1 code": "2 * h - 1", "normalised code": "h / np.linalg.norm(h, axis=1, keepdims=True)", "squared code": "h**2", "averaged code": "np.broadcast_to(h.mean(0), h.shape)",
@@ -277,7 +295,11 @@ def _near(one: Array, other: Array) -> bool:
 
 def _second_anew(i: Params, f: Params, e: Params) -> bool:
     """Whether the first layer is right, the second another, and the code that of the second as it is."""
-    if not all(_near(f[n], e[n]) for n in ("W1", "b1")) or f["W2"].shape != e["W2"].shape or f["b2"].shape != e["b2"].shape:
+    if (
+        not all(_near(f[n], e[n]) for n in ("W1", "b1"))
+        or f["W2"].shape != e["W2"].shape
+        or f["b2"].shape != e["b2"].shape
+    ):
         return False
     return _near(f["code"], sigmoid(sigmoid(i["x"] @ f["W1"] + f["b1"]) @ f["W2"] + f["b2"]))
 
