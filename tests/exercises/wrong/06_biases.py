@@ -31,7 +31,7 @@ def bias_gradients(da_z, y, W):
 # %% slope y => half a slope
 def bias_gradients(da_z, y, W):
     return (da_z @ W * y).sum(axis=0), da_z.sum(axis=0)
-# %% two at once: exchanged and averaged => exchanged and factor 1/B
+# %% two at once: exchanged and averaged => averaged again and exchanged
 def bias_gradients(da_z, y, W):
     return da_z.mean(axis=0), (da_z @ W * y * (1 - y)).mean(axis=0)
 # %% two at once: no slope, averaged => averaged again and no slope
