@@ -1,6 +1,7 @@
 """Compare answers with the right ones, and find the mistake's name: one that explains every case, if no other does."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -15,6 +16,7 @@ from scratchdae.exercises.process import Answer
 from scratchdae.exercises.rewritten import Rewritten
 
 _CANNOT = (ArithmeticError, ValueError, TypeError, IndexError, AttributeError)  # a wrong function, on a case
+_SEARCHED = 0.7  # seconds for two at once
 _LOOSER = 5  # a name may fit a little less well than a right answer
 
 
@@ -143,6 +145,7 @@ def _each(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Par
             continue
         factors, hit = _ratios(cases, right, own), None
         hit = next((_factor(name, text) for text in _FACTORS if _are((text,), cases, factors)), None)
+        hit = hit or next((_factors(name, pair) for pair in _PAIRS if _are(pair, cases, factors)), None)
         known = [
             (len(_right(cases, of, expected)), m)
             for m, of in told
@@ -190,7 +193,10 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
     last, own = cases[-1:], found[-1:]
     right = _right(last, own, expected[-1:])
     fit = [(m, _right(last, of, expected[-1:])) for m in task.mistakes if (of := _answers(_lines(m), last))]
+    end = time.process_time() + _SEARCHED
     for (first, one_right), (second, other_right) in combinations(fit, 2):
+        if time.process_time() > end:
+            break
         if one_right & other_right == right:  # what neither of them touches
             wrong = first.wrong.joined(second.wrong)  # type: ignore[union-attr]
             told = _answers(wrong, last)
@@ -202,7 +208,8 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
     for mistake in task.mistakes if not whole and not hits else ():
         told = _answers(mistake.wrong, cases)
         ratios = _ratios(cases, told, found) if told else []
-        hits += [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
+        known = [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
+        hits += known or [_both(mistake, _factors("it", pair)) for pair in _PAIRS if _are(pair, cases, ratios)][:1]
     return _either(hits)
 
 
@@ -335,6 +342,13 @@ _FACTORS: dict[str, tuple[Callable[[Mapping[str, int]], float], str, str]] = {  
     "1/H": (lambda n: 1 / n["H"], "Over which axis is the mean taken?", "divided by H"),
     "H": (lambda n: n["H"], "Over which axis is the mean taken?", "multiplied by H"),
 }
+
+
+_PAIRS = list(combinations(("−1", "2", "1/2", "B", "1/B", "D", "1/D", "1/(B·D)"), 2))
+
+
+def _factors(name: str, pair: Sequence[str]) -> Mistake:
+    return _both(_factor(name, pair[0]), _factor(name, pair[1]))
 
 
 def _factor(name: str, text: str) -> Mistake:
