@@ -37,3 +37,6 @@ def bias_gradients(da_z, y, W):
 # %% two at once: no slope, averaged => averaged again and no slope
 def bias_gradients(da_z, y, W):
     return (da_z @ W).mean(axis=0), da_z.mean(axis=0)
+# %% one mistake in each answer => db': averaged again and no slope
+def bias_gradients(da_z, y, W):
+    return (da_z @ W).sum(0), da_z.mean(0)
