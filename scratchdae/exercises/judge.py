@@ -138,7 +138,8 @@ def _each(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Par
     task, hits, rest = cases[0].task, list[Mistake](), list[str]()
     if task.measure is not None or len(task.outputs) == 1:
         return None
-    told = [(mistake, of) for mistake in task.mistakes if (of := _answers(mistake.wrong, cases))]
+    near = [m for m in task.mistakes if (one := _answers(m.wrong, cases[-1:])) and _right(cases[-1:], one, found[-1:])]
+    told = [(mistake, of) for mistake in near if (of := _answers(mistake.wrong, cases))]
     for name in task.outputs:
         right, own = ([{name: one[name]} for one in many] for many in (expected, found))
         if _alike(cases, right, own):
@@ -206,7 +207,8 @@ def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Para
         if _are((one, other), cases, whole):
             hits.append(_both(_factor("The answer", one), _factor("it", other)))
     for mistake in task.mistakes if not whole and not hits else ():
-        told = _answers(mistake.wrong, cases)
+        told = _answers(mistake.wrong, last)
+        told = _answers(mistake.wrong, cases) if told and _ratios(last, told, own) else []
         ratios = _ratios(cases, told, found) if told else []
         known = [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
         hits += known or [_both(mistake, _factors("it", pair)) for pair in _PAIRS if _are(pair, cases, ratios)][:1]
