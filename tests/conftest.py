@@ -2,7 +2,6 @@
 
 import os
 import signal
-from pathlib import Path
 
 # Two BLAS threads on a busy machine can be hundreds of times slower than one on small products.
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
@@ -30,18 +29,17 @@ settings.load_profile(("lowest" if LOWEST else "ci") if os.environ.get("CI") els
 
 # Seconds of a core that a file takes, of those that take long: begun first, they leave no core idle at the end.
 LONG = {
-    "doctor/test_posted.py": 600,
-    "test_chapters.py": 350,
-    "chapters/test_planted.py": 300,
-    "doctor/test_posted_keras.py": 130,
-    "kernels/test_fused_steps.py": 60,
+    "tests/doctor/test_posted.py": 600,
+    "tests/test_chapters.py": 350,
+    "tests/chapters/test_planted.py": 300,
+    "tests/doctor/test_posted_keras.py": 130,
+    "tests/kernels/test_fused_steps.py": 60,
 }
 
 
 def pytest_collection_modifyitems(items):
     """Let long files come first, as far as the workers leave the order as it is."""
-    here = Path(__file__).parent
-    items.sort(key=lambda item: -LONG.get(item.path.relative_to(here).as_posix(), 0))
+    items.sort(key=lambda item: -LONG.get(item.nodeid.partition("::")[0], 0))
 
 
 @pytest.fixture
