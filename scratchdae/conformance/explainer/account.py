@@ -46,6 +46,7 @@ class Switch:
     unknown: Unknown | None = None  # the number inside it
     # for what is no number: takes the other switches that are on and returns the value, or None
     recover: Callable[[Wrong], Any] | None = None
+    late: bool = False  # whether it is looked for where nothing else fits, and never beside another
 
     @cached_property
     def excludes(self) -> frozenset[str]:

@@ -27,6 +27,13 @@ _FUNCTIONS = {
     "quick_gelu": "a s(1.702 a), another approximation of GELU,",
     "elu": "ELU, exp(a) - 1 below 0,",
     "leaky_relu": "a leaky rectifier of slope 0.01",
+    "hardtanh": "the hard tanh, a cut to [-1, 1],",
+    "softsign": "softsign, a / (1 + |a|),",
+    "hard_silu": "the hard SiLU, a times the hard sigmoid,",
+    "mish": "Mish, a tanh(softplus(a)),",
+    "selu": "SELU",
+    "arctan": "the arctangent",
+    "negated_sigmoid": "the sigmoid of -a",
 }
 _HIDDEN_WORDS = {
     "linear": "linear: y is a_y", "tanh": "tanh, not sigmoid", "relu": "rectified, not sigmoid",
@@ -35,6 +42,7 @@ _HIDDEN_WORDS = {
 }  # fmt: skip
 HIDDEN = {f"hidden_{name}": f"the hidden units are {words}" for name, words in _HIDDEN_WORDS.items()}
 _ROOT_2_PI = math.sqrt(2 * math.pi)
+_SELU, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 _C, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
@@ -69,6 +77,22 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
         lambda a: sigmoid(1.702 * a) * (1 + 1.702 * a * sigmoid(-1.702 * a)),
     ),
     "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
+    "hardtanh": (lambda a: np.clip(a, -1, 1), lambda a: (np.abs(a) < 1).astype(np.float64)),
+    "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
+    "hard_silu": (
+        lambda a: a * np.clip(a / 6 + 0.5, 0, 1),
+        lambda a: np.clip(a / 6 + 0.5, 0, 1) + a * np.where(np.abs(a) < 3, 1 / 6, 0),
+    ),
+    "mish": (
+        lambda a: a * np.tanh(softplus(a)),
+        lambda a: np.tanh(softplus(a)) + a * sigmoid(a) / np.cosh(np.minimum(softplus(a), 300)) ** 2,
+    ),
+    "selu": (
+        lambda a: _SELU * np.where(a > 0, a, _SELU_ALPHA * np.expm1(np.minimum(a, 0))),
+        lambda a: _SELU * np.where(a > 0, 1, _SELU_ALPHA * np.exp(np.minimum(a, 0))),
+    ),
+    "arctan": (np.arctan, lambda a: 1 / (1 + a * a)),
+    "negated_sigmoid": (lambda a: sigmoid(-a), lambda a: -sigmoid(a) * sigmoid(-a)),
 }
 _DERIVATIVES = mistakes(
     ("derivative_missing", "derivative", "the derivative is missing: the gradient passes unchanged"),
@@ -80,6 +104,11 @@ _DERIVATIVES = mistakes(
     ("derivative_of_sigmoid", "derivative", "the derivative is y (1 - y), the sigmoid's"),
     ("derivative_of_tanh", "derivative", "the derivative is 1 - y², that of tanh"),
     ("derivative_not_squared", "derivative", "the derivative is 1 - y: the square is missing"),
+    ("derivative_of_relu", "derivative", "the derivative is 1 above 0 and 0 below, the rectifier's"),
+    ("derivative_is_value", "derivative", "the derivative is y, which is not multiplied by 1 - y"),
+    ("derivative_is_complement", "derivative", "the derivative is 1 - y, which is not multiplied by y"),
+    ("derivative_is_gate", "derivative", "the derivative is y / a alone: a times its slope is missing"),
+    ("derivative_inverted", "derivative", "the gradient is divided by the derivative, not multiplied"),
 )  # fmt: skip
 _KINK = mistakes(
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
@@ -95,6 +124,9 @@ _SOFTMAX = mistakes(
      "the gradient has the diagonal of the Jacobian alone, d y (1 - y), not its product"),
     ("derivative_missing", "derivative", "the Jacobian is missing: the gradient passes unchanged"),
     ("weights_missing_in_sum", "derivative", "the gradient is y (d - Σ d), in whose sum the weights y are missing"),
+    ("fused_with_cross_entropy", "derivative",
+     "the gradient is y - d_output, as if d_output were the target of a cross-entropy"),
+    ("squares_of_jacobian", "derivative", "the gradient is -y Σ d y: the Jacobian's diagonal has no term y"),
     ("weights_missing_outside", "derivative", "the gradient is d - Σ d y, which is not multiplied by y"),
     ("epsilon_in_softmax", "function", "{value} is added to the sum of exp that the softmax divides by", EPSILON),
     ("log_softmax_instead", "function, derivative", "the logarithm of the softmax is computed"),
@@ -126,6 +158,10 @@ def told_of(
                 da = d_output
             if "weights_missing_in_sum" in wrong:
                 da = y * (d_output - d_output.sum(axis=axis, keepdims=True))
+            if "fused_with_cross_entropy" in wrong:
+                da = y - d_output
+            if "squares_of_jacobian" in wrong:
+                da = -y * (d_output * y).sum(axis=axis, keepdims=True)
             if "weights_missing_outside" in wrong:
                 da = d_output - (d_output * y).sum(axis=axis, keepdims=True)
             if "log_softmax_instead" in wrong:
@@ -148,7 +184,10 @@ def told_of(
             derivative = np.ones_like(a)
         if "derivative_squared" in wrong:
             derivative = derivative**2
-        derivative = _formula_of_another(y, derivative, wrong)
+        derivative = _formula_of_another(a, y, derivative, wrong)
+        if "elu_of_slope" in wrong:
+            below = slope * np.expm1(np.minimum(a, 0))
+            y, derivative = np.where(a > 0, a, below), np.where(a > 0, 1, below + slope)
         if "overflow_in_derivative" in wrong:
             e = np.exp((2 * a if function == "tanh" else a).astype(dtype))
             derivative = {"sigmoid": e / (1 + e) ** 2, "softplus": e / (1 + e), "tanh": 4 * e / (1 + e) ** 2}[function]
@@ -168,7 +207,15 @@ def told_of(
     return Account((*_switches(function, conventions), gradient), _told)
 
 
-def _formula_of_another(y: Array, derivative: Array, wrong: Wrong) -> Array:
+def _formula_of_another(a: Array, y: Array, derivative: Array, wrong: Wrong) -> Array:
+    if "derivative_of_relu" in wrong:
+        return (a > 0).astype(np.float64)
+    if {"derivative_is_value", "derivative_is_complement"} & set(wrong):
+        return y if "derivative_is_value" in wrong else 1 - y
+    if "derivative_is_gate" in wrong:
+        return y / a
+    if "derivative_inverted" in wrong:
+        return 1 / derivative
     if "derivative_of_sigmoid" in wrong:
         return np.asarray(y * (1 - y))
     if "derivative_of_tanh" in wrong:
@@ -180,7 +227,9 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
     same = {function} | ({"leaky_relu"} if function == "relu" else set())  # whose slope has a name of its own
     others = [(name, words) for name, words in _FUNCTIONS.items() if name not in same]
     rows = [(f"function:{name}", "function, derivative", f"{words} is computed") for name, words in others]
-    idle = {f"derivative_of_{function}"} | (set() if function == "tanh" else {"derivative_not_squared"})
+    idle = {f"derivative_of_{function}", "derivative_is_complement" if function == "tanh" else "derivative_not_squared"}
+    idle |= set() if function in ("silu", "gelu", "gelu_tanh") else {"derivative_is_gate"}
+    idle |= {"derivative_inverted"} if function == "identity" else set()
     switches = [*mistakes(*rows), *(switch for switch in _DERIVATIVES if switch.id not in idle)]
     if function in ("relu", "leaky_relu"):
         switches += _KINK
@@ -188,6 +237,8 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
         slope = Unknown("slope", conventions["slope"], (), (0.01, 0.3, 0.2))
         has = f"slope is {{value}}, where the case has {conventions['slope']:g}"
         switches.append(Switch("other_slope", "slope", has, slope))
+        elu = "ELU is computed, with the slope for its alpha"
+        switches.append(Switch("elu_of_slope", "function, derivative, slope", elu))
     if function == "relu":
         slope = Unknown("slope", 0.0, (), (0.01,))
         switches.append(Switch("other_slope", "slope", "the rectifier is leaky, with a slope of {value}", slope))

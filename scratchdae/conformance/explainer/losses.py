@@ -11,7 +11,7 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer import classification, probabilities
+from scratchdae.conformance.explainer import apart, classification, probabilities
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
 
@@ -37,6 +37,7 @@ ABSOLUTE_ERROR = mistakes(
     ("tie_downwards", "terms", "where reconstruction and target are equal the gradient is -1, not 0"),
 )
 HUBER = mistakes(
+    ("half_missing", "terms", "within delta the loss is e², its gradient 2 e: the factor 1/2 is missing"),
     ("smooth_l1", "divided", "the loss is divided by delta: the smooth L1 loss, not Huber's"),
     ("constant_missing", "terms", "beyond delta the loss is delta |e|: the constant - delta² / 2 is missing"),
     ("branches_exchanged", "terms", "the two branches are exchanged: the square is taken beyond delta"),
@@ -62,7 +63,7 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         "softmax_cross_entropy": classification.SWITCHES,
     }
 
-    def _told(wrong: Wrong) -> Told:
+    def _tell(wrong: Wrong) -> Told:
         if kind == "softmax_cross_entropy":
             terms, gradients, rounding = classification.terms(a, target, wrong, dtype)
         else:
@@ -71,7 +72,8 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         loss, scale = reduced(terms, by, wrong)
         return {"loss": loss, "d_a": scale * gradients, "±loss": np.asarray(rounding / by)}
 
-    return Account((*own[kind], *reductions(conventions["reduction"], sizes), *NOT_REDUCED), _told)
+    switches = (*own[kind], *apart.switches(own[kind]), *reductions(conventions["reduction"], sizes), *NOT_REDUCED)
+    return Account(switches, lambda wrong: apart.told(_tell, wrong))
 
 
 def divisor(reduction: str, shape: tuple[int, ...], labels: bool = False) -> int:
@@ -135,7 +137,12 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
     )
     gradient = factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor")
     assert gradient.unknown is not None
-    unsigned = tuple(one for one in gradient.unknown.named if ":-" not in one.id and one.id != SIGN.id)
+    twice = "; so it is where backward runs twice and adds to what is there"
+    unsigned = tuple(
+        replace(one, sentence=one.sentence + twice * (one.value == 2))
+        for one in gradient.unknown.named
+        if ":-" not in one.id and one.id != SIGN.id
+    )
     return (
         Switch("reduction", plain.decides, plain.sentence, Unknown("factor", 1.0, tuple(named))),
         factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor, shape of loss", also=bases),
@@ -177,13 +184,13 @@ def _huber(z: Array, x: Array, wrong: Wrong, _: str, conventions: Mapping[str, o
     if "log_cosh_instead" in wrong:
         return np.logaddexp(e, -e) - np.log(2), np.tanh(e), 0.0
     inside: Array = (np.abs(e) <= delta) != ("branches_exchanged" in wrong)
-    slope = 1.0 if "delta_missing_beyond" in wrong else delta
+    slope, square = (1.0 if "delta_missing_beyond" in wrong else delta), 1.0 if "half_missing" in wrong else 0.5
     beyond = slope * (np.abs(e) - (0.0 if "constant_missing" in wrong else delta / 2))
     by = delta if "smooth_l1" in wrong else 1.0
     slope = 1.0 if "unit_gradient_beyond" in wrong else slope
     if "gradient_not_cut" in wrong:
         return np.where(inside, e * e / 2, beyond) / by, e / by, 0.0
-    return np.where(inside, e * e / 2, beyond) / by, np.where(inside, e, slope * np.sign(e)) / by, 0.0
+    return np.where(inside, square * e * e, beyond) / by, np.where(inside, 2 * square * e, slope * np.sign(e)) / by, 0.0
 
 
 def _cross_entropy(a: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:

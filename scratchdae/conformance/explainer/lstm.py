@@ -56,10 +56,27 @@ SWITCHES = mistakes(
     ("gate_derivative_missing", "", "the gates' derivative s (1 - s) is missing"),
     ("g_derivative_missing", "", "the derivative of g is missing"),
     ("c_derivative_missing", "", "the derivative of the activated cell state is missing"),
+    ("gate_derivative_of_a", "", "the gates' derivative is a (1 - a), of the pre-activation where the gate belongs"),
+    ("gate_derivative_of_gate", "", "the gates' derivative is that of the sigmoid at s, which is taken twice"),
+    ("carried_without_forget", "carried backwards", "dc_{t+1} goes back to c_t whole, not f_{t+1} times"),
+    ("forget_given_new_c", "", "the forget gate's gradient has c_t, where c_{t-1} belongs"),
+    ("output_given_c", "", "the output gate's gradient has c_t, which is not activated"),
+    ("input_missing", "forget", "there is no input gate: all of the candidate is added"),
+    ("dW_of_last_step", "dW", "dW is that of the last step alone"),
+    ("dU_of_last_step", "dU", "dU is that of the last step alone"),
+    ("dU_without_first_step", "dU", "dU lacks the first step, to which h0 belongs"),
     ("dU_of_same_step", "dU", "dU takes h_t where h_{t-1} belongs"),
     ("db_of_last_step", "db", "db is that of the last step alone"),
     ("forget_bias", "forget bias", "{value} is added to the forget gate, as a forget bias that is not part of b",
      Unknown("forget_bias", 0.0, (), (1.0,))),
+)  # fmt: skip
+OF_TANH = mistakes(
+    ("c_derivative_of_c", "cell derivative",
+     "the derivative of the activated cell state is 1 - c², of the cell state where tanh(c) belongs"),
+    ("c_derivative_of_tanh", "cell derivative",
+     "the derivative of the activated cell state is 1 - tanh(tanh(c))²: tanh is taken twice"),
+    ("g_derivative_of_a", "", "the derivative of g is 1 - a_g², of the pre-activation where g belongs"),
+    ("g_derivative_of_sigmoid", "", "the derivative of g is g (1 - g), the gates'"),
 )  # fmt: skip
 FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, LAST_OUTPUT = mistakes(
     ("first_output", "sequences", "the first output comes back, not the last"),
@@ -75,6 +92,8 @@ def account(case: Case) -> Account:
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
     tanh = conventions["activation"] == "tanh"
     given = [s for s in SWITCHES if ("states" not in s.excludes or "h0" in inputs) and not (tanh and "tanh_at" in s.id)]
+    given += OF_TANH if tanh else ()
+    given = [switch for switch in given if switch.id != "dU_without_first_step" or "h0" in inputs]
     given += [LAST_OUTPUT] if conventions["return_sequences"] else [FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS]
     factors = (
         factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "dU factor", "db factor"),
@@ -113,6 +132,7 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         i, f, o = (_gate(a[:, k * H : (k + 1) * H], wrong) for k in (0, 1, 3))
         f = np.ones_like(f) if "forget_missing" in wrong else 1 - i if "forget_coupled" in wrong else f
         i = 1 - f if "input_coupled" in wrong else i
+        i = np.ones_like(i) if "input_missing" in wrong else i
         o = np.ones_like(o) if "output_missing" in wrong else o
         g = of_candidate(a[:, 2 * H : 3 * H])  # (2)
         c = f * c * ("cell_not_carried" not in wrong) + i * g  # (3)
@@ -130,18 +150,26 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         dh = delta[:, t] + dh_future  # (5)
         activated = cells[t + 1] if "cell_not_activated" in wrong else phi(cells[t + 1])
         slope = 1 if {"cell_not_activated", "c_derivative_missing"} & set(wrong) else d_phi(activated)
+        slope = 1 - cells[t + 1] ** 2 if "c_derivative_of_c" in wrong else slope
+        slope = 1 - np.tanh(activated) ** 2 if "c_derivative_of_tanh" in wrong else slope
         dc = dc + dh * o * slope  # (6)
         of_g = 1 if "g_derivative_missing" in wrong else d_candidate(g)
-        di, df, do = (d * _slope(gate, wrong) for d, gate in ((dc * g, i), (dc * cells[t], f), (dh * activated, o)))
+        of_g = 1 - np.arctanh(g) ** 2 if "g_derivative_of_a" in wrong else of_g
+        of_g = g * (1 - g) if "g_derivative_of_sigmoid" in wrong else of_g
+        of_f = cells[t + ("forget_given_new_c" in wrong)]
+        of_o = cells[t + 1] if "output_given_c" in wrong else activated
+        di, df, do = (d * _slope(gate, wrong) for d, gate in ((dc * g, i), (dc * of_f, f), (dh * of_o, o)))
         carried = "cell_not_carried" not in wrong
         if "forget_coupled" in wrong:
             di, df = di - dc * cells[t] * _slope(i, wrong), 0 * df
         if "input_coupled" in wrong:
             di, df = 0 * di, df - dc * g * _slope(f, wrong)
+        di = di * ("input_missing" not in wrong)
         df = df * carried * ("forget_missing" not in wrong)
         do = do * ("output_missing" not in wrong)
         da[t] = np.concatenate([di, df, dc * i * of_g, do], axis=1)  # (7), (8)
         none = "no_gradient_through_time" in wrong
+        f = np.ones_like(f) if "carried_without_forget" in wrong else f
         dc = 0 * dc if none or not carried or "no_gradient_through_c" in wrong else dc * f
         cut = none or {"no_gradient_through_h", "output_not_carried"} & set(wrong)
         dh_future = 0 * dh if cut else da[t] @ U.T
@@ -167,7 +195,13 @@ def _sums(x: Array, h: Array, da: Array, back: Array, wrong: Wrong) -> Told:
     before = 0 * before if "output_not_carried" in wrong else before
     db = da[-1].sum(axis=0) if "db_of_last_step" in wrong else da.sum(axis=(0, 1))
     db = 2 * db if "bias_doubled_with_gradient" in wrong else db
-    sums = {"dW": np.einsum("btf,tbh->fh", x, da), "dU": np.einsum("tbk,tbh->kh", before, da), "db": db}
+    of_W, of_U = (
+        slice(-1 if "dW_of_last_step" in wrong else 0, None),
+        slice(int("dU_without_first_step" in wrong), None),
+    )
+    of_U = slice(-1, None) if "dU_of_last_step" in wrong else of_U
+    sums = {"dW": np.einsum("btf,tbh->fh", x[:, of_W], da[of_W]), "db": db}
+    sums["dU"] = np.einsum("tbk,tbh->kh", before[of_U], da[of_U])
     sums["db"] = wrong.get("bias_factor", 1.0) * sums["db"]
     common = wrong.get("gradient_factor", 1.0)
     return {name: common * wrong.get(f"{name}_factor", 1.0) * value[..., back] for name, value in sums.items()}
@@ -228,6 +262,10 @@ def _slope(gate: Array, wrong: Wrong) -> Array:
         return np.ones_like(gate)
     if "gate_tanh" in wrong:
         return np.asarray(1 - gate * gate)
+    if "gate_derivative_of_a" in wrong:
+        a = np.log(gate) - np.log1p(-gate)
+        return np.asarray(a * (1 - a))
+    gate = sigmoid(gate) if "gate_derivative_of_gate" in wrong else gate
     if "hard_sigmoid" in wrong or "old_hard_sigmoid" in wrong:
         return np.where((gate > 0) & (gate < 1), 1 / 6 if "hard_sigmoid" in wrong else 0.2, 0.0)
     return np.asarray(gate * (1 - gate))

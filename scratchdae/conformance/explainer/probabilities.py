@@ -29,6 +29,8 @@ SWITCHES = mistakes(
     ("clamped_logarithms", "terms",
      "the logarithms are taken of probabilities and cut off at -100, as in PyTorch's BCELoss, whose gradient divides "
      "by at least 1e-12 and is 0 where the sigmoid has saturated"),
+    ("logarithms_cut", "terms",
+     "the logarithms, computed without loss, are cut off at -100, and beyond their gradient is 0"),
     ("sigmoid_twice", "terms", "a loss of pre-activations is given probabilities: the sigmoid is taken twice"),
     ("squared_error_instead", "terms", "the squared error of the sigmoid is computed in place of the cross-entropy"),
     ("absolute_error_instead", "terms", "the absolute error of the sigmoid is computed in place of the cross-entropy"),
@@ -99,6 +101,9 @@ def _of_another(a: Array, z: Array, x: Array, slope: Array, wrong: Wrong) -> tup
         return (z - x) ** 2, e
     if "squared_error_of_a" in wrong:
         return (a - x) ** 2, 2 * (a - x)
+    if "logarithms_cut" in wrong:
+        values = -(x * np.maximum(log_z, -100) + (1 - x) * np.maximum(log_rest, -100))
+        return values, (1 - x) * z * (log_rest > -100) - x * rest * (log_z > -100)
     if "one_sided" in wrong:
         return -x * log_z, -x * rest
     if "kl_div" in wrong:

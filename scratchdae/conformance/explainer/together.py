@@ -112,7 +112,7 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
         fewest = min(against.values(), default=0)
         kept = cheapest(finding for key, finding in own.items() if against[key] == fewest)
         # a number that the other cases do not have explains nothing
-        kept = tuple(finding for finding in kept if not fewest or finding.weight < 3)
+        kept = tuple(finding for finding in kept if not fewest or all(part.weight < 3 for part in finding.mistakes))
         # of two mistakes, the one that does nothing in this case is not told for it
         parts = [_part(finding, one.explanation.findings) for finding in kept]
         kept = tuple(part for n, part in enumerate(parts) if part not in parts[:n])

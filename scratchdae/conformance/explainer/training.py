@@ -3,14 +3,16 @@
 All mistakes of the autoencoder can be made in every step of it too.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Told, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.autoencoder import pass_through, switches
 from scratchdae.conformance.explainer.recognised import factor
 from scratchdae.conformance.explainer.update_rule import OTHERS
@@ -53,7 +55,37 @@ LOOP = mistakes(
     ),
     ("momentum", "momentum", "there is momentum, {value}, where the case has none",
      Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
+    ("nesterov", f"momentum, clip, decay, {ALONE}",
+     "there is momentum, {value}, of Nesterov's kind, where the case has none",
+     Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
+    ("momentum_averaged", f"momentum, clip, decay, {ALONE}",
+     "the step is a running average of the gradients, whose share of the old is {value}",
+     Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
+    ("weights_decay", f"decay, clip, momentum, {ALONE}", "there is weight decay, {value}, of the weights alone",
+     Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")),
+    ("lr_decays", f"lr, clip, decay, momentum, {ALONE}", "the learning rate is multiplied by {value} after each step",
+     Unknown("factor of the rate", 1.0, (), (0.9, 0.99, 0.5, 0.95), "log")),
 )  # fmt: skip
+
+
+def learning_rate(lr: float, *excludes: str) -> Switch:
+    """Make the switch of a learning rate that is another, perhaps one that somebody's framework has of itself."""
+    plain = factor("lr_factor", "the learning rate", {}, *excludes, zero=False)
+    assert plain.unknown is not None
+    rates = {
+        1e-4: "",
+        1e-3: ", a default of PyTorch and of Keras' Adam",
+        0.01: ", the default of Keras' SGD",
+        0.1: "",
+        1.0: "",
+    }
+    named = [
+        Named(rate / lr, f"lr_is:{rate:g}", f"the learning rate is {rate:g}{words}, where the case has {lr:g}")
+        for rate, words in rates.items()
+        if not any(math.isclose(rate / lr, one.value) for one in (*plain.unknown.named, Named(1.0, "", "")))
+    ]
+    starts = (1.0, *(one.value for one in named))
+    return replace(plain, unknown=replace(plain.unknown, named=(*plain.unknown.named, *named), starts=starts))
 
 
 def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
@@ -61,7 +93,7 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     conventions = case.conventions
     own = [switch for switch in switches(case.inputs, conventions) if "not_summed" not in switch.id]
     own = [switch for switch in own if switch.excludes != {"shape of loss"} and switch.id != "clean_z_reported"]
-    lr = factor("lr_factor", "the learning rate", {}, "gradient factor", zero=False)
+    lr = learning_rate(conventions["lr"], "gradient factor")
 
     def _told(wrong: Wrong) -> Told:
         losses, params = run(case.inputs, conventions, wrong, dtype, len(case.inputs["x"]))
@@ -84,7 +116,8 @@ def run(
 ) -> tuple[Array, list[dict[str, Array]]]:
     """Tell so many steps: the loss of each, and the parameters before the first and after each."""
     lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
-    momentum = wrong.get("momentum", 0.0)
+    momentum = next((wrong[id] for id in ("momentum", "nesterov", "momentum_averaged") if id in wrong), 0.0)
+    share = 1 - momentum if "momentum_averaged" in wrong else 1.0
     zeroed_every = next((n for id, n in ZEROED_EVERY.items() if id in wrong), 0 if "never_zeroed" in wrong else 1)
     params = {name: inputs[name] for name in NAMES}
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
@@ -105,12 +138,14 @@ def run(
         accumulated = {name: told[f"d{name}"] + (0 if fresh else accumulated[name]) for name in NAMES}
         if "gradient_of_last_step" in wrong:
             accumulated, stale = stale if step else {name: told[f"d{name}"] for name in NAMES}, accumulated
-        decay = wrong.get("weight_decay", 0.0)
-        clipped = _clipped({name: accumulated[name] + decay * params[name] for name in NAMES}, wrong)
-        velocity = {name: momentum * velocity[name] + clipped[name] for name in NAMES}
+        decay = dict.fromkeys(NAMES, wrong.get("weight_decay", 0.0))
+        decay["W"] = wrong.get("weights_decay", decay["W"])
+        clipped = _clipped({name: accumulated[name] + decay[name] * params[name] for name in NAMES}, wrong)
+        velocity = {name: momentum * velocity[name] + share * clipped[name] for name in NAMES}
+        ahead = {name: clipped[name] + momentum * velocity[name] for name in NAMES} if "nesterov" in wrong else velocity
         if not (step == 0 and "a_step_too_few" in wrong):
-            rate = lr / (step + 1) if "lr_falls" in wrong else lr
-            change = {name: take(velocity[name], rate, step, states[name]) for name in NAMES}
+            rate = lr / (step + 1) if "lr_falls" in wrong else lr * wrong.get("lr_decays", 1.0) ** step
+            change = {name: take(ahead[name], rate, step, states[name]) for name in NAMES}
             params = {name: params[name] - change[name] for name in NAMES}
         if "loss_after_step" in wrong:
             told = pass_through({**batch, **params}, conventions, wrong, dtype)
