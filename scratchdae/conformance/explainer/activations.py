@@ -29,11 +29,8 @@ _FUNCTIONS = {
     "leaky_relu": "a leaky rectifier of slope 0.01",
     "hardtanh": "the hard tanh, a cut to [-1, 1],",
     "softsign": "softsign, a / (1 + |a|),",
-    "hard_silu": "the hard SiLU, a times the hard sigmoid,",
     "mish": "Mish, a tanh(softplus(a)),",
     "selu": "SELU",
-    "arctan": "the arctangent",
-    "negated_sigmoid": "the sigmoid of -a",
 }
 _HIDDEN_WORDS = {
     "linear": "linear: y is a_y", "tanh": "tanh, not sigmoid", "relu": "rectified, not sigmoid",
@@ -79,10 +76,6 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
     "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
     "hardtanh": (lambda a: np.clip(a, -1, 1), lambda a: (np.abs(a) < 1).astype(np.float64)),
     "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
-    "hard_silu": (
-        lambda a: a * np.clip(a / 6 + 0.5, 0, 1),
-        lambda a: np.clip(a / 6 + 0.5, 0, 1) + a * np.where(np.abs(a) < 3, 1 / 6, 0),
-    ),
     "mish": (
         lambda a: a * np.tanh(softplus(a)),
         lambda a: np.tanh(softplus(a)) + a * sigmoid(a) / np.cosh(np.minimum(softplus(a), 300)) ** 2,
@@ -91,8 +84,6 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
         lambda a: _SELU * np.where(a > 0, a, _SELU_ALPHA * np.expm1(np.minimum(a, 0))),
         lambda a: _SELU * np.where(a > 0, 1, _SELU_ALPHA * np.exp(np.minimum(a, 0))),
     ),
-    "arctan": (np.arctan, lambda a: 1 / (1 + a * a)),
-    "negated_sigmoid": (lambda a: sigmoid(-a), lambda a: -sigmoid(a) * sigmoid(-a)),
 }
 _DERIVATIVES = mistakes(
     ("derivative_missing", "derivative", "the derivative is missing: the gradient passes unchanged"),

@@ -9,11 +9,11 @@ from scratchdae.activations import sigmoid, softmax
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer import apart, autoencoder, classification
-from scratchdae.conformance.explainer.account import Account, Told, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
 from scratchdae.conformance.explainer.activations import HIDDEN
 from scratchdae.conformance.explainer.losses import NOT_REDUCED, reduced, reductions
 from scratchdae.conformance.explainer.recognised import factor
-from scratchdae.conformance.explainer.training import learning_rate
+from scratchdae.conformance.explainer.training import learning_rate, of_a_step
 from scratchdae.conformance.explainer.update_rule import OTHERS
 
 LAYERS = ("1", "2", "out")
@@ -39,15 +39,6 @@ FINETUNING = mistakes(
     ("layer_1_cut", "dW_1, db_1", "nothing comes back to layer 1, whose gradients are zero: its output is detached"),
     ("layers_cut", "dW_1, db_1, dW_2, db_2",
      "nothing comes back to the two layers, whose gradients are zero: the input of the softmax is detached"),
-    ("momentum", "momentum", "there is momentum, {value}, where the case has none",
-     Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
-    ("nesterov", "momentum", "there is momentum, {value}, of Nesterov's kind, where the case has none",
-     Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
-    ("weight_decay", "decay", "there is weight decay, {value}, of weights and biases",
-     Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")),
-    ("weights_decay", "decay", "there is weight decay, {value}, of the weights alone",
-     Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")),
-    ("rule:Adam", "momentum", "the rule is Adam, where the case has gradient descent"),
     ("gradients_of_last_step", "reported", "the gradients are those of the last step, not of the first"),
 )  # fmt: skip
 PRETRAINING = mistakes(
@@ -86,7 +77,9 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
 
     lr = learning_rate(conventions["lr"], "lr")
     labels = (*classification.SWITCHES, *apart.switches(classification.SWITCHES))
-    return Account((*FINETUNING, *labels, *reductions("paper", sizes), *NOT_REDUCED, lr, *own_factors), _told)
+    return Account(
+        (*FINETUNING, *of_a_step("lr"), *labels, *reductions("paper", sizes), *NOT_REDUCED, lr, *own_factors), _told
+    )
 
 
 def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
