@@ -29,7 +29,6 @@ _FUNCTIONS = {
     "leaky_relu": "a leaky rectifier of slope 0.01",
     "hardtanh": "the hard tanh, a cut to [-1, 1],",
     "softsign": "softsign, a / (1 + |a|),",
-    "mish": "Mish, a tanh(softplus(a)),",
     "selu": "SELU",
 }
 _HIDDEN_WORDS = {
@@ -59,10 +58,7 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
     "identity": (lambda a: a, np.ones_like),
     "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda a: np.where(np.abs(a) < 3, 1 / 6, 0)),
     "old_hard_sigmoid": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda a: np.where(np.abs(a) < 2.5, 0.2, 0)),
-    "scaled_tanh": (
-        lambda a: 1.7159 * np.tanh(2 * a / 3),
-        lambda a: 1.7159 * 2 / 3 * (1 - np.tanh(2 * a / 3) ** 2),
-    ),
+    "scaled_tanh": (lambda a: 1.7159 * np.tanh(2 * a / 3), lambda a: 1.7159 * 2 / 3 * (1 - np.tanh(2 * a / 3) ** 2)),
     "linear": (lambda a: a, np.ones_like),
     "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0).astype(np.float64)),
     "leaky_relu": (lambda a: np.where(a > 0, a, 0.01 * a), lambda a: np.where(a > 0, 1, 0.01)),
@@ -76,10 +72,6 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
     "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
     "hardtanh": (lambda a: np.clip(a, -1, 1), lambda a: (np.abs(a) < 1).astype(np.float64)),
     "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
-    "mish": (
-        lambda a: a * np.tanh(softplus(a)),
-        lambda a: np.tanh(softplus(a)) + a * sigmoid(a) / np.cosh(np.minimum(softplus(a), 300)) ** 2,
-    ),
     "selu": (
         lambda a: _SELU * np.where(a > 0, a, _SELU_ALPHA * np.expm1(np.minimum(a, 0))),
         lambda a: _SELU * np.where(a > 0, 1, _SELU_ALPHA * np.exp(np.minimum(a, 0))),
@@ -99,7 +91,6 @@ _DERIVATIVES = mistakes(
     ("derivative_is_value", "derivative", "the derivative is y, which is not multiplied by 1 - y"),
     ("derivative_is_complement", "derivative", "the derivative is 1 - y, which is not multiplied by y"),
     ("derivative_is_gate", "derivative", "the derivative is y / a alone: a times its slope is missing"),
-    ("derivative_inverted", "derivative", "the gradient is divided by the derivative, not multiplied"),
 )  # fmt: skip
 _KINK = mistakes(
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
@@ -117,7 +108,6 @@ _SOFTMAX = mistakes(
     ("weights_missing_in_sum", "derivative", "the gradient is y (d - Σ d), in whose sum the weights y are missing"),
     ("fused_with_cross_entropy", "derivative",
      "the gradient is y - d_output, as if d_output were the target of a cross-entropy"),
-    ("squares_of_jacobian", "derivative", "the gradient is -y Σ d y: the Jacobian's diagonal has no term y"),
     ("weights_missing_outside", "derivative", "the gradient is d - Σ d y, which is not multiplied by y"),
     ("epsilon_in_softmax", "function", "{value} is added to the sum of exp that the softmax divides by", EPSILON),
     ("log_softmax_instead", "function, derivative", "the logarithm of the softmax is computed"),
@@ -151,8 +141,6 @@ def told_of(
                 da = y * (d_output - d_output.sum(axis=axis, keepdims=True))
             if "fused_with_cross_entropy" in wrong:
                 da = y - d_output
-            if "squares_of_jacobian" in wrong:
-                da = -y * (d_output * y).sum(axis=axis, keepdims=True)
             if "weights_missing_outside" in wrong:
                 da = d_output - (d_output * y).sum(axis=axis, keepdims=True)
             if "log_softmax_instead" in wrong:
@@ -205,8 +193,6 @@ def _formula_of_another(a: Array, y: Array, derivative: Array, wrong: Wrong) -> 
         return y if "derivative_is_value" in wrong else 1 - y
     if "derivative_is_gate" in wrong:
         return y / a
-    if "derivative_inverted" in wrong:
-        return 1 / derivative
     if "derivative_of_sigmoid" in wrong:
         return np.asarray(y * (1 - y))
     if "derivative_of_tanh" in wrong:
@@ -220,7 +206,6 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
     rows = [(f"function:{name}", "function, derivative", f"{words} is computed") for name, words in others]
     idle = {f"derivative_of_{function}", "derivative_is_complement" if function == "tanh" else "derivative_not_squared"}
     idle |= set() if function in ("silu", "gelu", "gelu_tanh") else {"derivative_is_gate"}
-    idle |= {"derivative_inverted"} if function == "identity" else set()
     switches = [*mistakes(*rows), *(switch for switch in _DERIVATIVES if switch.id not in idle)]
     if function in ("relu", "leaky_relu"):
         switches += _KINK

@@ -81,8 +81,6 @@ MASKED = (
 TIED = mistakes(
     ("decoder_tied", "tied", "the decoder has the transpose of W, as if the weights were tied: W' is not used"),
     ("decoder_tied:in_z", "tied", "z is decoded with the transpose of W; the gradients are those of W'"),
-    ("decoder_tied:in_z_and_dy", "tied",
-     "the decoder has the transpose of W, also in backward; what belongs to it in dW is given as dW'"),
 )  # fmt: skip
 NOT_IN_SUM = mistakes(
     ("encoder_not_in_sum", "dW", "the encoder's part is computed, but left out of the sum dW"),
@@ -197,7 +195,7 @@ def _pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], w
     y, slope = hidden(a_y, wrong)
     dropped = wrong.get("hidden_dropped", 1.0)  # (H,)
     y, slope = dropped * y, dropped * slope
-    decoding = {"decoder_tied", "decoder_tied:in_z", "decoder_tied:in_z_and_dy"} & set(wrong)
+    decoding = {"decoder_tied", "decoder_tied:in_z"} & set(wrong)
     a_z = (
         y @ (W.T if decoding else W_prime)
         + (not {"decoder_bias_missing", "decoder_bias_unused"} & set(wrong)) * b_prime
@@ -214,7 +212,7 @@ def _pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], w
     db_prime = da_z[of_biases].sum(axis=0)  # (7)
     dW_decoder = y[of_weights].T @ da_z[of_weights]  # (8)
     dW_decoder = dW_decoder.T if conventions["tied"] else dW_decoder
-    dy = da_z @ (W_prime if decoding <= {"decoder_tied:in_z"} else W.T).T  # (9)
+    dy = da_z @ (W.T if "decoder_tied" in wrong else W_prime).T  # (9)
     da_y = y * (dy - (dy * y).sum(axis=1, keepdims=True)) if "hidden_softmax" in wrong else dy * slope  # (10)
     db = da_y[of_biases].sum(axis=0)  # (11)
     seen_again = wrong.get("mask_redrawn", x if "clean_input_in_backward" in wrong else seen)

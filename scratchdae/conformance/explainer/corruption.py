@@ -39,7 +39,6 @@ FILLS = mistakes(
      "what is destroyed is taken from the example before: swap noise, where the case sets it to 0"),
     ("masked_with_example_after", _FILL,
      "what is destroyed is taken from the example after: swap noise, where the case sets it to 0"),
-    ("masked_negated", _FILL, "what is destroyed is multiplied by -1, not by 0"),
 )  # fmt: skip
 NOISE = mistakes(
     ("noise_alone", _DRAWN, "the noise alone comes back: x is not added"),
@@ -150,6 +149,4 @@ def _filled(x: Array, wrong: Wrong) -> Array | float:
         return np.asarray(x.mean(axis=0))
     if {"masked_with_example_before", "masked_with_example_after"} & set(wrong):
         return np.roll(x, 1 if "masked_with_example_before" in wrong else -1, axis=0)
-    if "masked_negated" in wrong:
-        return -x
     return 1.0 if "masked_with_ones" in wrong else float(wrong.get("other_fill", 0.0))

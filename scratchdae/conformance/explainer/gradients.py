@@ -31,7 +31,6 @@ BY_VALUE = mistakes(
     ("not_clipped", "cut", "nothing is clipped"),
     ("sign_lost", "cut", "entries beyond the limit become the limit, whatever their sign"),
     ("signs_alone", "cut", "every entry becomes the limit with its own sign"),
-    ("folded_back", "cut", "entries beyond the limit lose the limit, not what is beyond it"),
 )
 NO_EPSILON = Switch("no_epsilon_in_norm", "epsilon", "nothing is added to the norm, where PyTorch adds 1e-6")
 PENALTY = mistakes(
@@ -106,8 +105,6 @@ def _cut(g: Array, limit: float, wrong: Wrong, grads: Mapping[str, Array]) -> Ar
         return np.where(np.abs(g) > limit, limit, g)
     if "signs_alone" in wrong:
         return limit * np.sign(g)
-    if "folded_back" in wrong:
-        return np.where(np.abs(g) > limit, g - limit * np.sign(g), g)
     low = -np.inf if "only_from_above" in wrong else -limit
     return np.clip(g, low, np.inf if "only_from_below" in wrong else limit)
 

@@ -39,14 +39,9 @@ _AFTER: tuple[Row, ...] = (
 _CURVES: dict[str, Callable[[Array], Array]] = {"candidate_linear": lambda a: a, "candidate_sigmoid": sigmoid}
 _GATES: dict[str, Callable[[Array], Array]] = {
     "gate_tanh": np.tanh,
-    "hard_sigmoid": lambda a: _clipped(a / 6 + 0.5),
-    "old_hard_sigmoid": lambda a: _clipped(0.2 * a + 0.5),
+    "hard_sigmoid": lambda a: np.where(abs(a.real) < 3, a / 6 + 0.5, a.real > 0),
+    "old_hard_sigmoid": lambda a: np.where(abs(a.real) < 2.5, 0.2 * a + 0.5, a.real > 0),
 }
-
-
-def _clipped(a: Array) -> Array:
-    """Cut to [0, 1], and to no slope beyond, with the imaginary part that the complex step reads."""
-    return np.asarray(np.where((a.real > 0) & (a.real < 1), a, a.real.clip(0, 1)))
 
 
 def account(case: Case) -> Account:

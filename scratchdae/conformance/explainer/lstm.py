@@ -73,8 +73,6 @@ SWITCHES = mistakes(
 OF_TANH = mistakes(
     ("c_derivative_of_c", "cell derivative",
      "the derivative of the activated cell state is 1 - c², of the cell state where tanh(c) belongs"),
-    ("c_derivative_of_tanh", "cell derivative",
-     "the derivative of the activated cell state is 1 - tanh(tanh(c))²: tanh is taken twice"),
     ("g_derivative_of_a", "", "the derivative of g is 1 - a_g², of the pre-activation where g belongs"),
     ("g_derivative_of_sigmoid", "", "the derivative of g is g (1 - g), the gates'"),
 )  # fmt: skip
@@ -151,7 +149,6 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         activated = cells[t + 1] if "cell_not_activated" in wrong else phi(cells[t + 1])
         slope = 1 if {"cell_not_activated", "c_derivative_missing"} & set(wrong) else d_phi(activated)
         slope = 1 - cells[t + 1] ** 2 if "c_derivative_of_c" in wrong else slope
-        slope = 1 - np.tanh(activated) ** 2 if "c_derivative_of_tanh" in wrong else slope
         dc = dc + dh * o * slope  # (6)
         of_g = 1 if "g_derivative_missing" in wrong else d_candidate(g)
         of_g = 1 - np.arctanh(g) ** 2 if "g_derivative_of_a" in wrong else of_g

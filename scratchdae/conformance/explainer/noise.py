@@ -13,7 +13,6 @@ DROPOUT = mistakes(
     ("backward_missing", "mask, backward", "the gradient passes unchanged: backward knows of no dropout"),
     ("mask_missing_in_backward", "mask", "the gradient of dropped units passes too: backward has no mask"),
     ("nothing_dropped", "mask", "nothing is dropped, as at evaluation"),
-    ("backward_times_output", "mask, backward", "the gradient is multiplied by the output, not by the scaled mask"),
 )
 NOISE = mistakes(
     ("noise_alone", "backward", "the noise alone comes back: x is not added; the gradient passes"),
@@ -36,8 +35,6 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
         backward = wrong.get("scale", wrong.get("scale_backward", right))
         again = 1 if "mask_missing_in_backward" in wrong else wrong.get("mask_redrawn", kept)
         output = x if "nothing_dropped" in wrong else x * kept * forward
-        if "backward_times_output" in wrong:
-            return {"output": output, "d_input": d_output * output}
         return {
             "output": output,
             "d_input": d_output

@@ -6,7 +6,7 @@ From the pre-activation the loss is exact. From z = s(a) it is not: where z has 
 
 import numpy as np
 
-from scratchdae.activations import sigmoid, softplus
+from scratchdae.activations import sigmoid, softmax, softplus
 from scratchdae.arguments import Array
 from scratchdae.conformance.explainer.account import Named, Unknown, Wrong, mistakes
 
@@ -33,6 +33,7 @@ SWITCHES = mistakes(
      "the logarithms, computed without loss, are cut off at -100, and beyond their gradient is 0"),
     ("sigmoid_twice", "terms", "a loss of pre-activations is given probabilities: the sigmoid is taken twice"),
     ("squared_error_instead", "terms", "the squared error of the sigmoid is computed in place of the cross-entropy"),
+    ("softmax_instead", "terms", "the cross-entropy of a softmax is computed, as if the components were classes"),
     ("absolute_error_instead", "terms", "the absolute error of the sigmoid is computed in place of the cross-entropy"),
     ("squared_error_in_loss", "terms",
      "the loss is the squared error of the sigmoid; its gradient is that of the cross-entropy"),
@@ -101,6 +102,9 @@ def _of_another(a: Array, z: Array, x: Array, slope: Array, wrong: Wrong) -> tup
         return (z - x) ** 2, e
     if "squared_error_of_a" in wrong:
         return (a - x) ** 2, 2 * (a - x)
+    if "softmax_instead" in wrong:
+        p = softmax(a)
+        return -x * np.log(p), p * x.sum(axis=-1, keepdims=True) - x
     if "logarithms_cut" in wrong:
         values = -(x * np.maximum(log_z, -100) + (1 - x) * np.maximum(log_rest, -100))
         return values, (1 - x) * z * (log_rest > -100) - x * rest * (log_z > -100)

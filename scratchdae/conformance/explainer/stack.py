@@ -27,6 +27,8 @@ FINETUNING = mistakes(
     ("derivative_2_missing", "derivative", "the derivative h_2 (1 - h_2) is missing"),
     ("layers_frozen", "frozen", "the layers below stay as they were pretrained: only the softmax is fine-tuned"),
     ("layer_1_frozen", "frozen", "layer 1 stays as it was pretrained"),
+    ("layer_2_frozen", "frozen", "layer 2 stays as it was pretrained"),
+    ("softmax_frozen", "frozen", "the softmax is not updated, the layers below are"),
     ("biases_frozen", "frozen", "the biases are not updated"),
     ("never_updated", "frozen", "no step is taken"),
     ("updated_in_turn", "turn",
@@ -47,7 +49,6 @@ PRETRAINING = mistakes(
     ("codes_standardised", "codes", "layer 1's codes are standardised over the batch"),
     ("codes_centred", "codes", "the mean over the batch is taken off layer 1's codes"),
     ("codes_stretched", "codes", "layer 1's codes are stretched to [0, 1] over the batch"),
-    ("codes_of_length_1", "codes", "layer 1's codes are divided by their length, each example's"),
     ("codes_binarised", "codes", "layer 1's codes are rounded to 0 and 1"),
     ("codes_tanh", "codes", "layer 1 has tanh, not sigmoid"),
     ("codes_relu", "codes", "layer 1 is rectified, not sigmoid"),
@@ -59,7 +60,6 @@ _CODES: dict[str, Callable[[Array, Array], Array]] = {  # of layer 1's pre-activ
     "codes_standardised": lambda _, h: (h - h.mean(axis=0)) / h.std(axis=0),
     "codes_centred": lambda _, h: h - h.mean(axis=0),
     "codes_stretched": lambda _, h: (h - h.min(axis=0)) / np.ptp(h, axis=0),
-    "codes_of_length_1": lambda _, h: h / np.sqrt((h**2).sum(axis=1, keepdims=True)),
     "codes_binarised": lambda _, h: np.rint(h),
     "codes_tanh": lambda a, _: np.tanh(a),
     "codes_relu": lambda a, _: np.maximum(a, 0),
@@ -167,8 +167,9 @@ def _probabilities(a: Array, wrong: Wrong) -> Array:
 def _frozen(wrong: Wrong) -> set[str]:
     if "layers_frozen" in wrong:
         return {name for name in PARAMS if not name.endswith("out")}
-    if "layer_1_frozen" in wrong:
-        return {"W_1", "b_1"}
+    of = {"layer_1_frozen": "1", "layer_2_frozen": "2", "softmax_frozen": "out"}
+    if (layer := next((of[id] for id in wrong if id in of), "")) != "":
+        return {f"W_{layer}", f"b_{layer}"}
     if "biases_frozen" in wrong:
         return {name for name in PARAMS if name.startswith("b")}
     return set(PARAMS) if "never_updated" in wrong else set()

@@ -45,6 +45,7 @@ LOOP = mistakes(
     ("loss_after_step", "losses", "the losses are those after each step, not before it"),
     ("running_mean_of_losses", "losses", "the losses are running means"),
     ("a_step_too_few", "steps", "the first batch is evaluated, but no step is taken on it"),
+    ("reported_before_step", "reported", "the parameters shown after a step are those from before it"),
     ("weights_in_turn", "order of updates", "the biases are updated first, and dW is computed with the new ones"),
     *(
         (id, f"clip, {ALONE}", f"{words} to {{value}} before each step", Unknown("limit", 1e9, (), LIMITS))
@@ -94,12 +95,12 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         for name in case.expected:
             if "_after_" in name:
                 key, step = name.split("_after_")
-                arrays[name] = params[int(step)][key]
+                arrays[name] = params[int(step) - ("reported_before_step" in wrong)][key]
         return arrays
 
     def _begin(wrong: Wrong) -> Told:
         losses, params = run(case.inputs, conventions, wrong, dtype, BEGIN)
-        return {"losses": losses, "W_after_1": params[1]["W"]}
+        return {"losses": losses, "W_after_1": params["reported_before_step" not in wrong]["W"]}
 
     return Account((*own, *LOOP, *of_a_step(f"clip, {ALONE}"), lr), _told, _begin)
 
