@@ -29,7 +29,6 @@ _FUNCTIONS = {
     "leaky_relu": "a leaky rectifier of slope 0.01",
     "hardtanh": "the hard tanh, a cut to [-1, 1],",
     "softsign": "softsign, a / (1 + |a|),",
-    "selu": "SELU",
 }
 _HIDDEN_WORDS = {
     "linear": "linear: y is a_y", "tanh": "tanh, not sigmoid", "relu": "rectified, not sigmoid",
@@ -38,7 +37,6 @@ _HIDDEN_WORDS = {
 }  # fmt: skip
 HIDDEN = {f"hidden_{name}": f"the hidden units are {words}" for name, words in _HIDDEN_WORDS.items()}
 _ROOT_2_PI = math.sqrt(2 * math.pi)
-_SELU, _SELU_ALPHA = 1.0507009873554805, 1.6732632423543772
 _C, _CUBIC = math.sqrt(2 / math.pi), 0.044715
 
 
@@ -72,10 +70,6 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
     "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
     "hardtanh": (lambda a: np.clip(a, -1, 1), lambda a: (np.abs(a) < 1).astype(np.float64)),
     "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
-    "selu": (
-        lambda a: _SELU * np.where(a > 0, a, _SELU_ALPHA * np.expm1(np.minimum(a, 0))),
-        lambda a: _SELU * np.where(a > 0, 1, _SELU_ALPHA * np.exp(np.minimum(a, 0))),
-    ),
 }
 _DERIVATIVES = mistakes(
     ("derivative_missing", "derivative", "the derivative is missing: the gradient passes unchanged"),

@@ -17,6 +17,7 @@ from scratchdae.conformance.explainer.account import Account, Named, Switch, Tol
 from scratchdae.conformance.explainer.losses import NOT_REDUCED, ROOTS, divisor, reduced, reductions
 from scratchdae.conformance.explainer.recognised import factor, products
 
+_WEIGHTS = "dW, dW_prime, encoder term, decoder term"
 ENCODER = mistakes(
     ("clean_input", "input", "the encoder sees the clean input x, not the corrupted x_tilde"),
     ("clean_input_in_backward", "input",
@@ -42,15 +43,10 @@ ENCODER = mistakes(
     ("target_of_example_before", "target", "each example is compared with the one before it in the batch"),
     ("db_not_summed", "db", "db is not summed over the batch: it has a row for each example"),
     ("db_of_one_example", "db", "db is that of the first example alone"),
-    *(
-        (f"{which}_of_{one}", decides, f"the gradients of {words} are those of the {one} example alone")
-        for which, decides, words in (
-            ("weights", "dW, dW_prime, encoder term, decoder term", "the weights"),
-            ("biases", "db, db_prime", "the biases"),
-            ("gradients", "dW, dW_prime, encoder term, decoder term, db, db_prime", "all parameters"),
-        )
-        for one in ("first", "last")
-    ),
+    *((f"{which}_of_{one}", decides, f"the gradients of {words} are those of the {one} example alone")
+      for which, decides, words in (("weights", _WEIGHTS, "the weights"), ("biases", "db, db_prime", "the biases"),
+                                    ("gradients", f"{_WEIGHTS}, db, db_prime", "all parameters"))
+      for one in ("first", "last")),
     ("db_prime_not_summed", "db_prime", "db' is not summed over the batch: it has a row for each example"),
 )  # fmt: skip
 SQUARED = mistakes(

@@ -143,10 +143,8 @@ def corrupted(x: Array, inputs: Mapping[str, Array], conventions: Mapping[str, A
 
 def _filled(x: Array, wrong: Wrong) -> Array | float:
     """Return what masked entries are set to."""
-    if "masked_with_mean:example" in wrong:
-        return np.asarray(x.mean(axis=1, keepdims=True))
-    if "masked_with_mean:component" in wrong:
-        return np.asarray(x.mean(axis=0))
-    if {"masked_with_example_before", "masked_with_example_after"} & set(wrong):
-        return np.roll(x, 1 if "masked_with_example_before" in wrong else -1, axis=0)
+    for id, axis, turn in (("masked_with_mean:example", 1, 0), ("masked_with_mean:component", 0, 0),
+                           ("masked_with_example_before", 0, 1), ("masked_with_example_after", 0, -1)):  # fmt: skip
+        if id in wrong:
+            return np.roll(x, turn, axis) if turn else np.asarray(x.mean(axis, keepdims=True))
     return 1.0 if "masked_with_ones" in wrong else float(wrong.get("other_fill", 0.0))

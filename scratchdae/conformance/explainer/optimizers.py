@@ -162,16 +162,10 @@ def _tags(own: Mapping[str, Any]) -> set[str]:
     rule = "adam" if own["rule"] == "adamw" else own["rule"]
     sgd, momentum = rule == "sgd", bool(own["momentum"])
     tags = {
-        "any": True,
-        rule: True,
-        "adaptive": not sgd,
-        "sgd or rmsprop": rule != "adam",
-        "momentum": momentum,
-        "decay": own["weight_decay"],
-        "sgd momentum": sgd and momentum,
-        "nesterov": sgd and momentum and own["nesterov"],
-        "dampening": sgd and momentum and own["dampening"],
-    }
+        "any": True, rule: True, "adaptive": not sgd, "sgd or rmsprop": rule != "adam", "momentum": momentum,
+        "decay": own["weight_decay"], "sgd momentum": sgd and momentum,
+        "nesterov": sgd and momentum and own["nesterov"], "dampening": sgd and momentum and own["dampening"],
+    }  # fmt: skip
     return {tag for tag, holds in tags.items() if holds}
 
 

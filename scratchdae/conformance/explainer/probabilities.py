@@ -13,13 +13,10 @@ from scratchdae.conformance.explainer.account import Named, Unknown, Wrong, mist
 TORCH_EPSILON = float(np.float32(1e-12))  # a constant of single precision in PyTorch, for doubles too
 EPSILONS = (1e-3, 1e-5, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
 _KERAS = Named(
-    1e-7,
-    "clipped_probabilities",
+    1e-7, "clipped_probabilities",
     "probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, as in Keras: the loss of an entry ends at "
     "16.118, and beyond its gradient is 0",
-)
-
-
+)  # fmt: skip
 _CLIPPED, _ADDED = (Unknown("epsilon", 0.0, named, EPSILONS, "log") for named in ((_KERAS,), ()))
 
 SWITCHES = mistakes(
@@ -132,12 +129,8 @@ def _xlogx(x: Array) -> Array:
 
 
 _OF_PROBABILITIES = {
-    "naive_logarithms",
-    "clamped_logarithms",
-    "clipped_probabilities",
-    "epsilon_in_logarithm",
-    "epsilon_in_loss_only",
-}
+    "naive_logarithms", "clamped_logarithms", "clipped_probabilities", "epsilon_in_logarithm", "epsilon_in_loss_only",
+}  # fmt: skip
 
 
 def _of_probabilities(p: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:

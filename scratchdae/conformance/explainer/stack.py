@@ -58,12 +58,10 @@ PRETRAINING = mistakes(
 
 _CODES: dict[str, Callable[[Array, Array], Array]] = {  # of layer 1's pre-activations and codes
     "codes_standardised": lambda _, h: (h - h.mean(axis=0)) / h.std(axis=0),
-    "codes_centred": lambda _, h: h - h.mean(axis=0),
     "codes_stretched": lambda _, h: (h - h.min(axis=0)) / np.ptp(h, axis=0),
-    "codes_binarised": lambda _, h: np.rint(h),
-    "codes_tanh": lambda a, _: np.tanh(a),
-    "codes_relu": lambda a, _: np.maximum(a, 0),
-}
+    "codes_centred": lambda _, h: h - h.mean(axis=0), "codes_binarised": lambda _, h: np.rint(h),
+    "codes_tanh": lambda a, _: np.tanh(a), "codes_relu": lambda a, _: np.maximum(a, 0),
+}  # fmt: skip
 
 
 def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:

@@ -91,13 +91,8 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
             pool.setdefault(_key(finding), finding)
     verdicts = {key: [_made(finding, one) for one in held] for key, finding in pool.items()}
     # A case that nothing explains and that a finding does not fit speaks against it for good: it would be a wrong name.
-    open_cases = [
-        k
-        for k, one in enumerate(group)
-        if one.explanation
-        and not one.explanation.findings
-        and not any((v := verdicts[key][k]) and v[0] for key in pool)
-    ]
+    alone = [k for k, one in enumerate(group) if one.explanation and not one.explanation.findings]
+    open_cases = [k for k in alone if not any((v := verdicts[key][k]) and v[0] for key in pool)]
     out = {key for key in pool if any((made := verdicts[key][k]) is not None and not made[0] for k in open_cases)}
     judged: list[Explanation | None] = []
     for k, one in enumerate(group):
