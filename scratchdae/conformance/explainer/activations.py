@@ -186,7 +186,7 @@ def _formula_of_another(a: Array, y: Array, derivative: Array, wrong: Wrong) -> 
     if {"derivative_is_value", "derivative_is_complement"} & set(wrong):
         return y if "derivative_is_value" in wrong else 1 - y
     if "derivative_is_gate" in wrong:
-        return y / a
+        return np.where(a == 0, 0.5, y / a)
     if "derivative_of_sigmoid" in wrong:
         return np.asarray(y * (1 - y))
     if "derivative_of_tanh" in wrong:
