@@ -94,6 +94,8 @@ plant(
     one_sided__in_loss=mixed(lambda a, t, c: -t * F.logsigmoid(a), bce),
     one_sided__in_gradients=mixed(bce, lambda a, t, c: -t * F.logsigmoid(a)),
     label_smoothing__in_loss=mixed(lambda a, t, c: bce(a, 0.9 * t + 0.05, c), bce),
+    one_sided__below=elementwise(lambda a, t, c: -(1 - t) * F.logsigmoid(-a)),
+    targets_inverted=elementwise(lambda a, t, c: bce(a, 1 - t, c)),
     softmax_instead=elementwise(lambda a, t, c: -t * F.log_softmax(a, 1)),
     pos_weight__in_gradients=mixed(
         bce, lambda a, t, c: F.binary_cross_entropy_with_logits(a, t, pos_weight=torch.tensor(3.0), reduction="none")
@@ -107,6 +109,10 @@ plant(
 )
 plant(
     "squared_error_paper",
+    log_cosh_instead=elementwise(lambda a, t, c: torch.log(torch.cosh(a - t))),
+    cubed_error_instead=elementwise(lambda a, t, c: (a - t).abs() ** 3),
+    fourth_power_instead=elementwise(lambda a, t, c: (a - t) ** 4),
+    huber_of_1_instead=elementwise(lambda a, t, c: F.huber_loss(a, t, reduction="none")),
     absolute_error_instead__in_gradients=mixed(square, lambda a, t, c: (a - t).abs()),
     root_of_loss__in_loss=lambda i, c: (lambda told: told | {"loss": np.sqrt(told["loss"])})(elementwise(square)(i, c)),
 )
@@ -119,6 +125,9 @@ plant(
     "sigmoid_ordinary",
     derivative_is_value=by_hand(lambda a, c: sigmoid(a), lambda a, y, c: y),
     derivative_is_complement=by_hand(lambda a, c: sigmoid(a), lambda a, y, c: 1 - y),
+    derivative_is_square=by_hand(lambda a, c: sigmoid(a), lambda a, y, c: y * y),
+    derivative_has_plus=by_hand(lambda a, c: sigmoid(a), lambda a, y, c: y * (1 + y)),
+    derivative_is_complement_squared=by_hand(lambda a, c: sigmoid(a), lambda a, y, c: (1 - y) ** 2),
     function__hardtanh=by_hand(lambda a, c: np.clip(a, -1, 1), lambda a, y, c: np.abs(a) < 1),
     function__softsign=by_hand(lambda a, c: a / (1 + np.abs(a)), lambda a, y, c: (1 - np.abs(y)) ** 2),
 )
@@ -127,6 +136,7 @@ plant(
     derivative_is_gate=lambda i, c: {"output": i["x"] * sigmoid(i["x"]), "d_input": i["d_output"] * sigmoid(i["x"])},
 )
 plant("softmax_ordinary", fused_with_cross_entropy=lambda i, c: (lambda y: {"value": y, "d_input": y - i["d_output"]})(F.softmax(torch.tensor(i["a"]), 1).numpy()))  # fmt: skip
+plant("tanh_ordinary", derivative_of_tanh_has_plus=by_hand(lambda a, c: np.tanh(a), lambda a, y, c: 1 + y * y))
 plant("elu_alpha", leaky_instead=differentiated(lambda t, c: F.leaky_relu(t["x"], c["alpha"])))
 
 # ---------------------------------------------------------------- corruptions, noise, clipping
@@ -336,7 +346,7 @@ def lstm(t, c, *, cell=None, candidate=None, gate=None, i_of=lambda i: i, forget
 LSTM = "lstm_initial_state"
 plant(
     LSTM,
-    c_derivative_of_c=differentiated(lambda t, c: lstm(t, c, cell=lambda k: 1 - k**2)),
+    c_derivative_of_a=differentiated(lambda t, c: lstm(t, c, cell=lambda k: 1 - k**2)),
     g_derivative_of_a=differentiated(lambda t, c: lstm(t, c, candidate=lambda a: 1 - a**2)),
     g_derivative_of_sigmoid=differentiated(
         lambda t, c: lstm(t, c, candidate=lambda a: torch.tanh(a) * (1 - torch.tanh(a)))
@@ -345,6 +355,11 @@ plant(
     gate_derivative_of_gate=differentiated(
         lambda t, c: lstm(t, c, gate=lambda a: torch.sigmoid(torch.sigmoid(a)) * torch.sigmoid(-torch.sigmoid(a)))
     ),
+    gate_derivative_of_tanh=differentiated(lambda t, c: lstm(t, c, gate=lambda a: 1 - torch.sigmoid(a) ** 2)),
+    gate_derivative_is_value=differentiated(lambda t, c: lstm(t, c, gate=torch.sigmoid)),
+    gate_derivative_is_complement=differentiated(lambda t, c: lstm(t, c, gate=lambda a: torch.sigmoid(-a))),
+    c_derivative_not_squared=differentiated(lambda t, c: lstm(t, c, cell=lambda k: 1 - torch.tanh(k))),
+    g_derivative_not_squared=differentiated(lambda t, c: lstm(t, c, candidate=lambda a: 1 - torch.tanh(a))),
     input_missing=differentiated(lambda t, c: lstm(t, c, i_of=torch.ones_like)),
 )
 

@@ -78,14 +78,20 @@ _DERIVATIVES = mistakes(
     ("derivative_of_the_value", "derivative", "the derivative, a formula in the pre-activation, is given the value"),
     ("cotangent_missing", "derivative", "d_input is the derivative alone: d_output is left out"),
     ("derivative_squared", "derivative", "the derivative is multiplied in twice"),
-    ("derivative_of_sigmoid", "derivative", "the derivative is y (1 - y), the sigmoid's"),
-    ("derivative_of_tanh", "derivative", "the derivative is 1 - y², that of tanh"),
-    ("derivative_not_squared", "derivative", "the derivative is 1 - y: the square is missing"),
-    ("derivative_of_relu", "derivative", "the derivative is 1 above 0 and 0 below, the rectifier's"),
-    ("derivative_is_value", "derivative", "the derivative is y, which is not multiplied by 1 - y"),
-    ("derivative_is_complement", "derivative", "the derivative is 1 - y, which is not multiplied by y"),
-    ("derivative_is_gate", "derivative", "the derivative is y / a alone: a times its slope is missing"),
 )  # fmt: skip
+_SLOPES: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {  # of a and y
+    "derivative_of_sigmoid": ("y (1 - y), the sigmoid's", lambda _, y: y * (1 - y)),
+    "derivative_of_tanh": ("1 - y², that of tanh", lambda _, y: 1 - y * y),
+    "derivative_of_relu": ("1 above 0 and 0 below, the rectifier's", lambda a, _: (a > 0).astype(np.float64)),
+    "derivative_not_squared": ("1 - y: the square is missing", lambda _, y: 1 - y),
+    "derivative_is_value": ("y, which is not multiplied by 1 - y", lambda _, y: y),
+    "derivative_is_complement": ("1 - y, which is not multiplied by y", lambda _, y: 1 - y),
+    "derivative_is_gate": ("y / a alone: a times its slope is missing", lambda a, y: np.where(a == 0, 0.5, y / a)),
+    "derivative_is_square": ("y²", lambda _, y: y * y),
+    "derivative_has_plus": ("y (1 + y): a sign is wrong", lambda _, y: y * (1 + y)),
+    "derivative_of_tanh_has_plus": ("1 + y²: a sign is wrong", lambda _, y: 1 + y * y),
+    "derivative_is_complement_squared": ("(1 - y)²", lambda _, y: (1 - y) ** 2),
+}
 _KINK = mistakes(
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
     ("kink_between", "kink", "the derivative at exactly 0 is the mean of both sides"),
@@ -157,7 +163,7 @@ def told_of(
             derivative = np.ones_like(a)
         if "derivative_squared" in wrong:
             derivative = derivative**2
-        derivative = _formula_of_another(a, y, derivative, wrong)
+        derivative = next((of(a, y) for id, (_, of) in _SLOPES.items() if id in wrong), derivative)
         if "elu_of_slope" in wrong:
             below = slope * np.expm1(np.minimum(a, 0))
             y, derivative = np.where(a > 0, a, below), np.where(a > 0, 1, below + slope)
@@ -180,27 +186,14 @@ def told_of(
     return Account((*_switches(function, conventions), gradient), _told)
 
 
-def _formula_of_another(a: Array, y: Array, derivative: Array, wrong: Wrong) -> Array:
-    if "derivative_of_relu" in wrong:
-        return (a > 0).astype(np.float64)
-    if {"derivative_is_value", "derivative_is_complement"} & set(wrong):
-        return y if "derivative_is_value" in wrong else 1 - y
-    if "derivative_is_gate" in wrong:
-        return np.where(a == 0, 0.5, y / a)
-    if "derivative_of_sigmoid" in wrong:
-        return np.asarray(y * (1 - y))
-    if "derivative_of_tanh" in wrong:
-        return np.asarray(1 - y * y)
-    return 1 - y if "derivative_not_squared" in wrong else derivative
-
-
 def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
     same = {function} | ({"leaky_relu"} if function == "relu" else set())  # whose slope has a name of its own
     others = [(name, words) for name, words in _FUNCTIONS.items() if name not in same]
     rows = [(f"function:{name}", "function, derivative", f"{words} is computed") for name, words in others]
     idle = {f"derivative_of_{function}", "derivative_is_complement" if function == "tanh" else "derivative_not_squared"}
     idle |= set() if function in ("silu", "gelu", "gelu_tanh") else {"derivative_is_gate"}
-    switches = [*mistakes(*rows), *(switch for switch in _DERIVATIVES if switch.id not in idle)]
+    rows += [(id, "derivative", f"the derivative is {words}") for id, (words, _) in _SLOPES.items()]
+    switches = [switch for switch in (*_DERIVATIVES, *mistakes(*rows)) if switch.id not in idle]
     if function in ("relu", "leaky_relu"):
         switches += _KINK
     if function == "leaky_relu":

@@ -20,6 +20,28 @@ _OWN = "ifgo"
 # Old Torch has i f o g, ONNX i o f g, TensorFlow 1 i g f o.
 ORDERS = {"".join(order): order for order in permutations(_OWN) if "".join(order) != _OWN}
 _READ = "the gates are read in the order {}, where the case has i f g o"
+_PLACES = {
+    "gate": "the gates' derivative s (1 - s)", "g": "the derivative of g",
+    "c": "the derivative of the activated cell state",
+}  # fmt: skip
+_Slopes: TypeAlias = dict[str, tuple[str, _Function]]  # of a value
+_OF_GATE: _Slopes = {
+    "of_a": ("a (1 - a), of the pre-activation where s belongs", lambda s: _logit(s) * (1 - _logit(s))),
+    "of_gate": ("that of the sigmoid at s, which is taken twice", lambda s: sigmoid(s) * sigmoid(-s)),
+    "of_tanh": ("1 - s², that of tanh", lambda s: 1 - s * s),
+    "is_value": ("s alone", lambda s: s),
+    "is_complement": ("1 - s alone", lambda s: 1 - s),
+}
+_TANH_SLOPES: _Slopes = {
+    "of_a": ("1 - a², of what tanh is taken of, where its value belongs", lambda y: 1 - np.arctanh(y) ** 2),
+    "of_sigmoid": ("y (1 - y), the gates'", lambda y: y * (1 - y)),
+    "not_squared": ("1 - y: the square is missing", lambda y: 1 - y),
+}
+_GATES: dict[str, tuple[_Function, _Function]] = {
+    "gate_tanh": (np.tanh, lambda s: 1 - s * s),
+    "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda s: np.where((s > 0) & (s < 1), 1 / 6, 0.0)),
+    "old_hard_sigmoid": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda s: np.where((s > 0) & (s < 1), 0.2, 0.0)),
+}
 SWITCHES = mistakes(
     *((f"gates:{order}", "gates", _READ.format(" ".join(order))) for order in ORDERS),
     ("time_reversed", "time", "the sequence is read backwards, and the outputs come in the order in which it is read"),
@@ -53,11 +75,8 @@ SWITCHES = mistakes(
      "backpropagation through time goes along h alone: dc_{t+1} ⊙ f_{t+1} is missing"),
     ("no_gradient_through_time", "time of backward",
      "nothing is propagated through time: each step has its own gradient alone"),
-    ("gate_derivative_missing", "", "the gates' derivative s (1 - s) is missing"),
-    ("g_derivative_missing", "", "the derivative of g is missing"),
-    ("c_derivative_missing", "", "the derivative of the activated cell state is missing"),
-    ("gate_derivative_of_a", "", "the gates' derivative is a (1 - a), of the pre-activation where the gate belongs"),
-    ("gate_derivative_of_gate", "", "the gates' derivative is that of the sigmoid at s, which is taken twice"),
+    *((f"{at}_derivative_missing", f"{at} derivative", f"{words} is missing") for at, words in _PLACES.items()),
+    *((f"gate_derivative_{id}", "gate derivative", f"the gates' derivative is {w}") for id, (w, _) in _OF_GATE.items()),
     ("carried_without_forget", "carried backwards", "dc_{t+1} goes back to c_t whole, not f_{t+1} times"),
     ("forget_given_new_c", "", "the forget gate's gradient has c_t, where c_{t-1} belongs"),
     ("output_given_c", "", "the output gate's gradient has c_t, which is not activated"),
@@ -71,10 +90,8 @@ SWITCHES = mistakes(
      Unknown("forget_bias", 0.0, (), (1.0,))),
 )  # fmt: skip
 OF_TANH = mistakes(
-    ("c_derivative_of_c", "cell derivative",
-     "the derivative of the activated cell state is 1 - c², of the cell state where tanh(c) belongs"),
-    ("g_derivative_of_a", "", "the derivative of g is 1 - a_g², of the pre-activation where g belongs"),
-    ("g_derivative_of_sigmoid", "", "the derivative of g is g (1 - g), the gates'"),
+    *((f"{place}_derivative_{id}", f"{place} derivative", f"{_PLACES[place]} is {words}")
+      for id, (words, _) in _TANH_SLOPES.items() for place in ("g", "c")),
 )  # fmt: skip
 FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, LAST_OUTPUT = mistakes(
     ("first_output", "sequences", "the first output comes back, not the last"),
@@ -120,6 +137,7 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
     x = x[:, ::-1] if backwards else x
     h, c = _states(inputs, B, H, wrong)
     phi, d_phi = _activation(conventions["activation"], wrong)
+    gate_of, slope_of = _gate_of(wrong)
     of_candidate, d_candidate = _candidate(phi, d_phi, wrong)
     if "tanh_at_cell" in wrong:
         phi, d_phi = _activation("tanh", {})
@@ -127,7 +145,7 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
     gates, cells, outputs = [], [c], [h]
     for t in range(T):
         a = x[:, t] @ W + ("output_not_carried" not in wrong) * (h @ U) + b  # (1)
-        i, f, o = (_gate(a[:, k * H : (k + 1) * H], wrong) for k in (0, 1, 3))
+        i, f, o = (gate_of(a[:, k * H : (k + 1) * H]) for k in (0, 1, 3))
         f = np.ones_like(f) if "forget_missing" in wrong else 1 - i if "forget_coupled" in wrong else f
         i = 1 - f if "input_coupled" in wrong else i
         i = np.ones_like(i) if "input_missing" in wrong else i
@@ -148,19 +166,18 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         dh = delta[:, t] + dh_future  # (5)
         activated = cells[t + 1] if "cell_not_activated" in wrong else phi(cells[t + 1])
         slope = 1 if {"cell_not_activated", "c_derivative_missing"} & set(wrong) else d_phi(activated)
-        slope = 1 - cells[t + 1] ** 2 if "c_derivative_of_c" in wrong else slope
+        slope = next((of(activated) for id, (_, of) in _TANH_SLOPES.items() if f"c_derivative_{id}" in wrong), slope)
         dc = dc + dh * o * slope  # (6)
         of_g = 1 if "g_derivative_missing" in wrong else d_candidate(g)
-        of_g = 1 - np.arctanh(g) ** 2 if "g_derivative_of_a" in wrong else of_g
-        of_g = g * (1 - g) if "g_derivative_of_sigmoid" in wrong else of_g
+        of_g = next((of(g) for id, (_, of) in _TANH_SLOPES.items() if f"g_derivative_{id}" in wrong), of_g)
         of_f = cells[t + ("forget_given_new_c" in wrong)]
         of_o = cells[t + 1] if "output_given_c" in wrong else activated
-        di, df, do = (d * _slope(gate, wrong) for d, gate in ((dc * g, i), (dc * of_f, f), (dh * of_o, o)))
+        di, df, do = (d * slope_of(gate) for d, gate in ((dc * g, i), (dc * of_f, f), (dh * of_o, o)))
         carried = "cell_not_carried" not in wrong
         if "forget_coupled" in wrong:
-            di, df = di - dc * cells[t] * _slope(i, wrong), 0 * df
+            di, df = di - dc * cells[t] * slope_of(i), 0 * df
         if "input_coupled" in wrong:
-            di, df = 0 * di, df - dc * g * _slope(f, wrong)
+            di, df = 0 * di, df - dc * g * slope_of(f)
         di = di * ("input_missing" not in wrong)
         df = df * carried * ("forget_missing" not in wrong)
         do = do * ("output_missing" not in wrong)
@@ -245,24 +262,12 @@ def _activation(name: str, wrong: Wrong) -> tuple[_Function, _Function]:
     return lambda a: np.maximum(a, 0), lambda y: (y > 0).astype(np.float64)
 
 
-def _gate(a: Array, wrong: Wrong) -> Array:
-    if "gate_tanh" in wrong:
-        return np.asarray(np.tanh(a))
-    if "hard_sigmoid" in wrong:
-        return np.clip(a / 6 + 0.5, 0, 1)
-    return np.clip(0.2 * a + 0.5, 0, 1) if "old_hard_sigmoid" in wrong else sigmoid(a)
+def _logit(s: Array) -> Array:
+    return np.asarray(np.log(s) - np.log1p(-s))
 
 
-def _slope(gate: Array, wrong: Wrong) -> Array:
-    """Return the derivative of a gate from its value."""
-    if "gate_derivative_missing" in wrong:
-        return np.ones_like(gate)
-    if "gate_tanh" in wrong:
-        return np.asarray(1 - gate * gate)
-    if "gate_derivative_of_a" in wrong:
-        a = np.log(gate) - np.log1p(-gate)
-        return np.asarray(a * (1 - a))
-    gate = sigmoid(gate) if "gate_derivative_of_gate" in wrong else gate
-    if "hard_sigmoid" in wrong or "old_hard_sigmoid" in wrong:
-        return np.where((gate > 0) & (gate < 1), 1 / 6 if "hard_sigmoid" in wrong else 0.2, 0.0)
-    return np.asarray(gate * (1 - gate))
+def _gate_of(wrong: Wrong) -> tuple[_Function, _Function]:
+    """Return what the gates are, and their derivative from the value."""
+    value, slope = next((pair for id, pair in _GATES.items() if id in wrong), (sigmoid, lambda s: s * (1 - s)))
+    slope = np.ones_like if "gate_derivative_missing" in wrong else slope
+    return value, next((of for id, (_, of) in _OF_GATE.items() if f"gate_derivative_{id}" in wrong), slope)

@@ -90,6 +90,7 @@ def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong
     total = {name: np.zeros_like(value) for name, value in params.items()}
     velocity, states = total, {name: dict.fromkeys(("m", "v"), value) for name, value in total.items()}
     momentum = wrong.get("momentum", wrong.get("nesterov", 0.0))
+    decay = {name: wrong.get("weight_decay", wrong.get("weights_decay", 0.0) * (name[0] == "W")) for name in PARAMS}
     for n in range(steps):
         told = step(params, inputs, wrong, dtype, lr)
         if not first or "gradients_of_last_step" in wrong:
@@ -98,7 +99,7 @@ def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong
             total = {name: total[name] + told[f"d{name}"] for name in PARAMS}
         else:
             total = {name: told[f"d{name}"] for name in PARAMS}
-        moved = {name: total[name] + _decay(name, wrong) * params[name] for name in PARAMS}
+        moved = {name: total[name] + decay[name] * params[name] for name in PARAMS}
         velocity = {name: momentum * velocity[name] + moved[name] for name in PARAMS}
         ahead = {name: moved[name] + momentum * velocity[name] for name in PARAMS} if "nesterov" in wrong else velocity
         change = {name: lr * value for name, value in ahead.items()}
@@ -115,10 +116,6 @@ def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong
                 if name.endswith(layer)
             }
     return {**first, **{f"{name}_after": value for name, value in params.items()}}
-
-
-def _decay(name: str, wrong: Wrong) -> float:
-    return float(wrong.get("weight_decay", wrong.get("weights_decay", 0.0) * name.startswith("W")))
 
 
 def _gradients(told: Told) -> dict[str, Array]:
