@@ -68,7 +68,7 @@ TESTS = {  # the module: its tests, the quickest first; then what to run of the 
     "training/stopping": "models/test_stack.py",
     "training/evaluation": "training/test_loop.py test_malformed.py models/test_stack.py training/test_checkpoint.py",
     "training/steps": "training/test_loop.py kernels/test_perceptron_steps.py kernels/test_rule_steps.py "
-                      "kernels/test_updates.py",
+                      "kernels/test_boltzmann_steps.py kernels/test_updates.py",
     "training/loop": "training/test_loop.py test_malformed.py training/test_checkpoint.py",
     "training/state": "training/test_loop.py training/test_checkpoint.py models/test_sequential.py",
     "training/": "training/test_loop.py training/test_checkpoint.py",

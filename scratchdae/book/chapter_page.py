@@ -69,7 +69,9 @@ def page(
             pictured = True
         if is_figure and in_full:
             cells.append(
-                _markdown(f"full-{stem}", f"**At the size that was posted.** {in_full}.\n\n{_full(stem, in_full)}")
+                _markdown(
+                    f"full-{stem}", f"**At the size that was posted.** {in_full}.\n\n{_full(stem, in_full, shown)}"
+                )
             )
     first, _, rest = cells[0].source.partition("\n")
     cells[0].source = f"{first}\n\n{_links(stem, broken, exercises, bool(outputs))}\n\n{rest}"
@@ -77,8 +79,9 @@ def page(
     return notebook
 
 
-def _full(stem: str, finding: str) -> str:
-    return f"![{re.sub(r'[][]', '', finding)}](../figures/{stem}_full.png)"
+def _full(stem: str, finding: str, shown: Collection[str]) -> str:
+    """The figure of ``--full``, which a wheel has not room for."""
+    return f"![{re.sub(r'[][]', '', finding)}](../figures/{stem}_full.png)" if f"{stem}_full.png" in shown else ""
 
 
 def _text(text: str, shown: Collection[str]) -> str:

@@ -31,7 +31,8 @@ fit
     they are in the nearest cache; a key for each example says what is destroyed, whoever draws it.
 
 Beside the ladder: one example at a time, in a single pass over W (`autoencoder.online`); rules that remember, such as
-Adam (`update`); sigmoid layers under a softmax (`perceptron`); the loops of layers (`layers`).
+Adam (`update`); sigmoid layers under a softmax (`perceptron`); contrastive divergence (`boltzmann`); the
+loops of layers (`layers`).
 """
 
 import contextlib
@@ -91,6 +92,17 @@ def perceptron_steps() -> Callable[..., tuple[Array, int]] | None:
     if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
         return None
     from scratchdae.kernels.perceptron import steps
+
+    return steps
+
+
+def boltzmann_steps() -> Callable[..., Array] | None:
+    """Return the compiled steps of contrastive divergence; None where numba is told not to compile."""
+    import numba
+
+    if numba.config.DISABLE_JIT:  # type: ignore[attr-defined]
+        return None
+    from scratchdae.kernels.boltzmann import steps
 
     return steps
 

@@ -128,7 +128,7 @@ def _layout(arrays: Params) -> dict[str, str]:
 
 
 def _first_difference(found: dict[str, Any], expected: dict[str, Any], prefix: str = "") -> tuple[str, Any, Any] | None:
-    for name in sorted(found.keys() | expected.keys()):
+    for name in sorted(found.keys() | expected.keys(), key=lambda name: (name == "backend", name)):  # that follows
         a, b = (_by_name(config.get(name)) for config in (found, expected))
         if isinstance(a, dict) and isinstance(b, dict):
             deeper = _first_difference(a, b, f"{prefix}{name}.")

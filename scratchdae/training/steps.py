@@ -12,6 +12,7 @@ from scratchdae.optimizers import SGD, Optimizer
 from scratchdae.training.state import Run
 
 TOGETHER = 256  # batches whose steps are taken in one call, where a backend saves by that
+DRAWN = 2**15  # hidden units of those batches, an example each: what a Boltzmann machine draws of them at a time
 
 
 class Model(Protocol):
@@ -142,6 +143,30 @@ def _remembering(model: Model, optimizer: Optimizer, chosen: backend.Choice, ask
     )
 
 
+def _boltzmann(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step | None:
+    """A Boltzmann machine by CD-1 and plain gradient descent, which has compiled steps as a whole."""
+    del asked
+    config = model.config
+    if chosen.name != "numba" or config["model"] != "rbm" or not _is_plain(optimizer):
+        return None
+    fast, general = kernels.boltzmann_steps(), _general(model, optimizer, backend.choose("numpy"), "numpy")
+    if fast is None or (config["k"], config["visible"]) != (1, "probabilities"):
+        return None
+
+    def take(run: Run, x: Array, target: Array, lr: float, l2: float) -> Array:
+        model.check(*(part.reshape(-1, part.shape[-1]) for part in (x, target)))
+        generator, sides, dtype = run.streams.layers, (x.shape[1], config["n_hidden"]), model.dtype.type
+        before = generator.bit_generator.state
+        losses = fast(run.params, x, generator.random((len(x), *sides), dtype), lr, l2)
+        if len(losses) < len(x):  # as if the other steps had drawn nothing yet
+            generator.bit_generator.state = before
+            generator.random((len(losses), *sides), dtype)
+        return losses
+
+    together = min(TOGETHER, max(1, DRAWN // config["n_hidden"]))
+    return Step(chosen.name, f"{chosen.reason}; the step fused", together, _while_certain(take, general))
+
+
 def _while_certain(fast: Callable[[Run, Array, Array, float, float], Array], general: Step) -> Take:
     """Take fast steps, which return the losses of those that they took; where they stop, the general step decides."""
 
@@ -164,7 +189,8 @@ def _while_certain(fast: Callable[[Run, Array, Array, float, float], Array], gen
 
 def _general(model: Model, optimizer: Optimizer, chosen: backend.Choice, asked: str) -> Step:
     """Gradients, and an update rule: what every model can do."""
-    what = f"{type(model).__name__} with {optimizer}"
+    chain = [f"{name}={model.config[name]}" for name in ("k", "visible") if name in model.config]  # a machine's
+    what = f"{type(model).__name__} with {', '.join([*chain, str(optimizer)])}"
     update = kernels.updates(optimizer, model.params) if chosen.name == "numba" else None
     if model.config["model"] == "sequential":
         twins = "the loops of layers that have a twin"
@@ -203,6 +229,7 @@ MAKERS: tuple[Callable[[Model, Optimizer, backend.Choice, str], Step | None], ..
     _autoencoder,
     _perceptron,
     _remembering,
+    _boltzmann,
     _general,
 )
 

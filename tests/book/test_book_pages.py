@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import tomllib
 import urllib.request
 from html.parser import HTMLParser
 from pathlib import Path
@@ -213,6 +214,27 @@ def test_all_pages_are_written_anew_when_the_table_of_contents_changes(tmp_path,
         contents[0] = now
         building.build(SimpleNamespace(run=()), tmp_path, {}, 1)
         assert other.is_file() == there
+
+
+def test_with_what_a_wheel_has_no_figure_is_missed(tmp_path):
+    wheel = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]["build"]["targets"]
+    packed = [Path(name) for name in wheel["wheel"]["force-include"] if name.startswith("figures/")]
+    figures = tmp_path / "figures"
+    figures.mkdir()
+    for path in packed:
+        (figures / path.name).write_bytes((ROOT / path).read_bytes())
+    pages = tmp_path / "pages"
+    sources = building.Sources(SCRIPTS, [], figures, exercises=[])
+    building._write_all(sources, building._Writer(pages, tmp_path / "extra"), tmp_path / "kept")
+    asked = re.compile(r"\]\((?:\.\./)?(figures/[^)#]+)\)")
+    found = {
+        (path.name, one)
+        for path in pages.rglob("*.*")
+        if path.suffix in {".md", ".ipynb"}
+        for one in asked.findall(path.read_text("utf-8"))
+    }
+    assert {one for _, one in found} >= {"figures/00_what_it_is.png"}
+    assert [(name, one) for name, one in sorted(found) if not (pages / one).is_file()] == []
 
 
 def test_the_answers_are_folded_and_remarks_for_tools_are_gone():

@@ -7,12 +7,13 @@ A twin that reads or writes beyond an array may kill the process, or may not: so
 import copy
 
 import numpy as np
-from api_calls import ALSO, T, X, dae, net, options, rng
+from api_calls import ALSO, T, X, dae, machine, net, options, rng
 from malformed import array, relative
 from verdict import Case
 
 import scratchdae as s
 from scratchdae import autoencoder, backend, layers
+from scratchdae.kernels.boltzmann import steps as boltzmann
 from scratchdae.kernels.perceptron import steps as perceptron
 
 
@@ -60,7 +61,8 @@ ROWS = [  # what is called, its arguments, which of them are replaced, and wheth
     *[(TWIN.sgd_step, batch(make, B), STEPS, True) for B in (1, 6) for make in (dae, untied)],
     *[(TWIN.sgd_steps, batch(make, 6, None), STEPS, True) for make in (dae, untied)],
     (perceptron, {"weights": [image(4, 5), image(5, 3)], "biases": [np.ones(5), np.ones(3)], "x": X[None], "t": T[None], "lr": 0.1}, ["weights", "biases", "x", "t"], False),
-    *[(fit, {"make": make, "params": make().params, "x": X, "batch_size": B}, ["params"], True) for B in (1, 5) for make in (dae, untied)],
+    *[(fit, {"make": make, "params": make().params, "x": X, "batch_size": B}, ["params"], True) for B in (1, 5) for make in (dae, untied, machine)],
+    (boltzmann, {"params": machine().params, "v": X[None], "hidden": image(1, 6, 3), "lr": 0.1}, ["params", "v", "hidden"], False),
     (fit, {"make": net, "params": net().params, "x": X, "target": T}, ["params", "target"], True),
     (fit, {"make": pictures, "params": pictures().params, "x": image(4, 6, 6, 1)}, ["params"], True),
     (fit, {"make": sequences, "params": sequences().params, "x": image(4, 5, 2), "target": image(4, 2)}, ["params", "target"], True),

@@ -18,7 +18,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 MOST = {"doctor": 8_500, "conformance": 10_000, "interchange": 2_000, "exercises": 4_000, "book": 1_400}
-REST = 25_700  # lines of all else
+REST = 25_850  # lines of all else
 
 
 def test_the_package_is_within_its_budget():

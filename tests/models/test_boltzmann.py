@@ -118,8 +118,8 @@ CASES = {
     "examples above one": (train_once(2 * X), r"x does not fit the model: x must lie in \[0, 1\]"),
     "columns": (train_once(X[:, :4]), "x must have 9 columns"),
     "a compiled twin": (
-        lambda: require("numba") and train_once(backend="numba")(),
-        "RestrictedBoltzmannMachine with .* no compiled twin",
+        lambda: require("numba") and fit(machine(k=2), X, epochs=1, lr=0.1, backend="numba"),
+        "RestrictedBoltzmannMachine with k=2, visible=probabilities, .* no compiled twin",
     ),
     "no generator": (lambda: machine().loss_and_grads(machine().params, X, X), "rng must be a numpy.random.Generator"),
     "a target of its own": (

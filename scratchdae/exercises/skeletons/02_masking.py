@@ -1,8 +1,9 @@
 """Exercise 02: destroying an exact count of each example's components.
 
 A denoising autoencoder is shown an input x_tilde of which some components have been set to 0, and is asked for x.
-Each row of x (B, D) loses round(nu * D) components: exactly that many, chosen at random, for every row anew. The others
-stay as they were, and x itself must not change (Vincent et al. 2008, section 2.3).
+Each row of x (B, D) loses round(nu * D) components, by Python's round: exactly that many, chosen at random, for every
+row anew, and one that is 0 already counts like any other. The others stay as they were, and x itself must not change
+(Vincent et al. 2008, section 2.3).
 
 rng is a numpy.random.Generator; rng.permutation and rng.random are useful.
 

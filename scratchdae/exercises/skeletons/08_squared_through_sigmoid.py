@@ -1,6 +1,6 @@
 """Exercise 08: squared error behind a sigmoid.
 
-z = s(a),    L = 1/B sum (z - x)^2          (4)
+z = s(a),    L = 1/B sum (z - x)^2          (4)     s is the sigmoid of exercise 01; copy yours into this file
 
 In exercise 04 the slope of the sigmoid cancelled. Here it does not: where z is near 0 or 1, hardly anything comes back,
 however wrong z is. That is how an output saturates and stops learning (chapter 13).

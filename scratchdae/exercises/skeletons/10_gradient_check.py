@@ -6,8 +6,8 @@ changes. With e_i for 1 at entry i and 0 elsewhere,
     dL/dtheta_i  ~  (L(theta + h e_i) - L(theta - h e_i)) / 2h
 
 From both sides the error falls with h^2, from one side with h alone. Too small an h is no better: the two losses then
-agree in nearly all digits. theta may have any shape, and must not change. Seven digits are asked for. Check your
-exercise 05 with it.
+agree in nearly all digits. theta holds floats, in any shape, and is afterwards what it was. Seven digits of the
+gradient's largest entry are asked for. Check your exercise 05 with it.
 
 Check it with: scratchdae exercises check 10
 """

@@ -1,6 +1,7 @@
 """Exercise 12: max-pooling, and who gets the gradient of a tie.
 
-Images x (B, 2r, 2c) are cut into windows of 2 x 2 pixels; y (B, r, c) is the largest pixel of each:
+Images x (B, 2r, 2c) are cut into windows of 2 x 2 pixels; y (B, r, c) is the largest
+pixel of each, which may be negative:
 
     y_rc = max of x_{2r,2c}, x_{2r,2c+1}, x_{2r+1,2c}, x_{2r+1,2c+1}
 

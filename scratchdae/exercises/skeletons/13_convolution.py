@@ -28,7 +28,7 @@ def convolve_backward(dy: np.ndarray, x: np.ndarray, W: np.ndarray) -> tuple[np.
 
 
 def transpose(y: np.ndarray, W: np.ndarray) -> np.ndarray:
-    """Return x, the transpose of the convolution applied to y."""
+    """Return what y puts together, of the shape that x would have."""
     raise NotImplementedError  # your lines go here
 
 

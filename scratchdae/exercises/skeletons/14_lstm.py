@@ -9,7 +9,8 @@ The four gates of a step are one array a (B, 4H), in the order i, f, g, o:
 
 Backwards, dh and dc are the gradients with respect to the new h and the new c; the new c reaches the loss by way of h
 too. Compute the gates again from what the step was given. Through time: xs (B, T, F) begins from zero states; dhs
-(B, T, H) is what comes from above at each step; what a step sends back to h and c goes to the step before it.
+(B, T, H) is what comes from above at each step, to h; nothing else comes to the last c. What a step sends back to h and
+c goes to the step before it. s is the sigmoid; copy yours into this file.
 
 Check it with: scratchdae exercises check 14
 """

@@ -4,8 +4,8 @@ A deep network is hard to train at once from random weights. Greedy pretraining 
 learns to restore x, the second to restore the first one's code, and so on (Vincent et al. 2008, section 2.4).
 
 train(inputs, units) trains one layer on inputs (B, n) and returns its W (n, units) and b (units,). It is given; the
-checker uses a stand-in that is quick. A layer's code is s(inputs W + b), s being the sigmoid. sizes are the units of
-the two layers.
+checker uses a stand-in that is quick. A layer's code is s(inputs W + b), s being the sigmoid: copy yours into this
+file. sizes are the units of the two layers, the lower one's first.
 
 Check it with: scratchdae exercises check 15
 """

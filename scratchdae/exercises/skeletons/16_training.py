@@ -4,12 +4,13 @@ Put the exercises together: first weights, masking if you like, forward, the cro
 x (2000, 784) are pictures of digits in [0, 1]. Train an autoencoder with tied weights and return its parameters. The
 checker measures the cross-entropy (sum over pixels, mean over pictures) on other, clean digits:
 
-    what learned nothing            about 209 nats a picture, the best single answer to all
+    what learned nothing            about 209 nats a picture, the best single answer to all of them
     what is asked for               110 or less
     the best that anyone can do     about 57
 
 You have a minute of a processor. Print the loss of each epoch while you work; with 100 hidden units a few epochs are
-enough. rng is a numpy.random.Generator.
+enough. Pictures to try it on are scratchdae.datasets.digits().x_train / 255, and others .x_test / 255. rng is a
+numpy.random.Generator.
 
 Check it with: scratchdae exercises check 16
 """

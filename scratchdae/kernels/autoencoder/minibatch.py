@@ -46,7 +46,7 @@ from scratchdae.kernels.rule import Rule
 from scratchdae.kernels.update import update
 
 _FAST = {"reassoc", "contract", "arcp", "nsz"}
-_BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
+BLOCK = 128  # rows of W between a_z and dy, which stay in the second-level cache
 LOSS, OUTPUTS, INPUTS, HIDDEN = range(4)  # places in the totals: the loss, Σ|da_z|, Σ|x̃|, Σ|da_y|
 
 
@@ -109,7 +109,7 @@ def _look_over(row: Array) -> tuple[float, int]:
 
 
 @njit(inline="always")
-def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tuple[float, bool]:
+def take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tuple[float, bool]:
     """Copy a thread's columns of x̃ (B, D) if most are not zero, or list them; return their Σ|x̃|, and whether copied."""
     pitch, found, used, B = room.W.shape[1], 0.0, 0, len(x)
     for i in range(B):
@@ -125,7 +125,7 @@ def _take_inputs(team: Team, room: Room, x: Array, begin: int, stop: int) -> tup
 
 
 @njit(inline="always")
-def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: int, width: int) -> None:
+def encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: int, width: int) -> None:
     """Sum x̃ W, of equation (1), over a thread's rows of W."""
     sums, one = rows(room.parts[team.rank], 0, 0), room.W.dtype.type(1)
     if dense:
@@ -138,7 +138,7 @@ def _encode(team: Team, room: Room, dense: bool, begin: int, end: int, groups: i
 
 
 @njit()
-def _encoder_part(room: Room, to: Rows, dense: bool, begin: int, end: int, B: int, update: Update, width: int) -> None:
+def encoder_part(room: Room, to: Rows, dense: bool, begin: int, end: int, B: int, update: Update, width: int) -> None:
     """Sum the encoder's part of the gradient of some rows of W, equation (12)."""
     da_y, groups = rows(room.da_y, 0, 0), (end - begin) // ROWS
     if dense:
@@ -149,12 +149,12 @@ def _encoder_part(room: Room, to: Rows, dense: bool, begin: int, end: int, B: in
 
 
 @njit(inline="always")
-def _descend(room: Room, dense: bool, begin: int, end: int, B: int, rule: Rule, width: int) -> None:
+def descend_weights(room: Room, dense: bool, begin: int, end: int, B: int, rule: Rule, width: int) -> None:
     """Take a plain step with some rows of W."""
     W, one = rows(room.W, begin, 0), room.W.dtype.type(1)
     da_z, groups, now = down(rows(room.da_z, 0, begin)), (end - begin) // ROWS, descend(rule.lr, rule.decay, one)
     sum_products(W, da_z, rows(room.y, 0, 0), None, B, groups, now, width)  # (8)
-    _encoder_part(room, W, dense, begin, end, B, Update(False, one, -rule.lr, one), width)
+    encoder_part(room, W, dense, begin, end, B, Update(False, one, -rule.lr, one), width)
 
 
 @njit(inline="always")
@@ -167,7 +167,7 @@ def _descend_by_rule(
         far = min(near + len(dW), end)
         da_z, groups = down(rows(room.da_z, 0, near)), (far - near) // ROWS
         sum_products(to, da_z, y, None, B, groups, store(True, one), width)  # (8)
-        _encoder_part(room, to, dense, near, far, B, store(False, one), width)
+        encoder_part(room, to, dense, near, far, B, store(False, one), width)
         for k in range(near, min(far, stop)):
             update(room.W[k, :H], dW[k - near], n, k * H, memory.W)
 
@@ -201,8 +201,8 @@ def _step(
     stop = min(end, D)
     first, last = share(team, width // lane, lane)  # and of its columns
     parts = room.parts.reshape(team.size, -1)
-    used, dense = _take_inputs(team, room, x_tilde, begin, stop)
-    _encode(team, room, dense, begin, end, groups, width)
+    used, dense = take_inputs(team, room, x_tilde, begin, stop)
+    encode(team, room, dense, begin, end, groups, width)
     wait(team)
     for i in range(B):
         add_parts(room.y[i, first:last], parts, i * pitch + first)
@@ -211,8 +211,8 @@ def _step(
     loss, magnitude = 0.0, 0.0
     if begin == end:  # more threads than groups of rows
         room.parts[team.rank] = 0
-    for near in range(begin, end, _BLOCK):
-        far = min(near + _BLOCK, end)
+    for near in range(begin, end, BLOCK):
+        far = min(near + BLOCK, end)
         n, W, da_z = far - near, rows(room.W, near, 0), rows(room.da_z, 0, near)
         multiply_weights(da_z, y, W, n, groups, room.panel[team.rank], width)
         value, other = _output(room, x, b_prime, near, min(far, stop), rule.scale, kind)
@@ -242,7 +242,7 @@ def _step(
     for i in range(B):
         add(db_prime, room.da_z[i, begin:stop])  # (7)
     if plain is not None:
-        _descend(room, dense, begin, end, B, rule, width)
+        descend_weights(room, dense, begin, end, B, rule, width)
         descend_bias(room.b[0, first:last], db, rule.lr)
         descend_bias(b_prime[begin:stop], db_prime, rule.lr)
     if memory is not None:

@@ -126,31 +126,36 @@ def _fused(
     """Take a step on each batch, until something may not be finite; return how many were taken."""
     (_, B, D), H, dtype = x.shape, W.shape[1], W.dtype
     size = threads.count() if 10 * B * D * H >= _ALONE else 1
-    totals = size, 16  # half as many in float64
     if B == 1 and memory is None:
         rows = -(-D // online.ROWS) * online.ROWS
         own = (rows // online.ROWS // size + 1) * online.ROWS
         found = room(
-            dtype, {"inputs": (size, own + 1, 1)}, totals=totals, W=(rows, H), b=(size, H), y=(size, H), da_y=(size, H),
-            parts=(size, H), dy_parts=(size, H), da_z=(size, own),
+            dtype, {"inputs": (size, own + 1, 1)}, totals=(size, 16), W=(rows, H), b=(size, H), y=(size, H),
+            da_y=(size, H), parts=(size, H), dy_parts=(size, H), da_z=(size, own),
         )  # fmt: skip
+        mine = found["b"]
+        mine[:, :H], mine[:, H:] = b, -np.inf  # so that y is 0 beyond H
+        totals = found.pop("totals").view(np.float64)  # half as many in float64
+        taken = team.run(online.steps, totals, online.Room(**found), W, b_prime, x_tilde, x, rule, kind, losses)
     else:
-        groups, units = -(-B // ROWS), -(-D // ROWS)
-        examples, rows, most = groups * ROWS, units * ROWS, -(-units // size) * ROWS
-        found = room(
-            dtype, {"inputs": (size, groups, most + 1, ROWS), "pixels": (units, B + 1, ROWS)}, totals=totals,
-            W=(rows, H), b=(1, H), y=(examples, H), da_y=(examples, H), parts=(size, examples, H),
-            da_z=(examples, rows), db=(H,), db_prime=(rows,), x=(examples, rows), panel=(size, PANEL // W.itemsize),
-            dW=(size, ROWS if memory is None else max(4, _NEAR // (H * W.itemsize * ROWS)) * ROWS, H),
-        )  # fmt: skip
-        found["y"][B:] = 0
-    mine = found["b"]
-    mine[:, :H], mine[:, H:] = b, -np.inf  # so that y is 0 beyond H
-    seen = found.pop("totals").view(np.float64)
-    if B == 1 and memory is None:
-        taken = team.run(online.steps, seen, online.Room(**found), W, b_prime, x_tilde, x, rule, kind, losses)
-    else:
-        place, plain = minibatch.Room(**found), True if memory is None else None
-        taken = team.run(minibatch.steps, seen, place, W, b_prime, x_tilde, x, rule, memory, plain, kind, losses)
+        near = ROWS if memory is None else max(4, _NEAR // (H * W.itemsize * ROWS)) * ROWS
+        (place, totals), plain = room_for(b, B, D, size, near), True if memory is None else None
+        taken = team.run(minibatch.steps, totals, place, W, b_prime, x_tilde, x, rule, memory, plain, kind, losses)
+        mine = place.b
     b[:] = mine[0, :H]
     return taken
+
+
+def room_for(b: Array, B: int, D: int, size: int, near: int = ROWS) -> tuple[minibatch.Room, Array]:
+    """Return room for batches of B examples, which holds b, and the totals of the team; `near` are the rows of dW."""
+    groups, units, H = -(-B // ROWS), -(-D // ROWS), len(b)
+    examples, rows, most = groups * ROWS, units * ROWS, -(-units // size) * ROWS
+    found = room(
+        b.dtype, {"inputs": (size, groups, most + 1, ROWS), "pixels": (units, B + 1, ROWS)}, totals=(size, 16),
+        W=(rows, H), b=(1, H), y=(examples, H), da_y=(examples, H), parts=(size, examples, H), da_z=(examples, rows),
+        db=(H,), db_prime=(rows,), x=(examples, rows), panel=(size, PANEL // b.itemsize), dW=(size, near, H),
+    )  # fmt: skip
+    found["y"][B:] = 0
+    found["b"][0, :H], found["b"][0, H:] = b, -np.inf  # so that y is 0 beyond H
+    totals: Array = found.pop("totals").view(np.float64)  # half as many in float64
+    return minibatch.Room(**found), totals

@@ -1,7 +1,7 @@
 # ruff: noqa: T201
 """Run held-out implementations through the runner, and write down what the report says of each, word for word.
 
-    python tests/conformance/held_out/measure.py OUT [--right] [--language L] [--operation O] [--sample N] [--id I]
+    python tests/conformance/held_out/measure.py OUT [--right] [--unread] [--language L] [--operation O] [--sample N]
 
 Each row answers the cases it is meant for; the other cases of its operation are answered by the reference adapter (by
 the program itself where it is JavaScript), and other operations are unsupported. The file holds a list, a row each:
@@ -120,6 +120,7 @@ def main() -> int:
     parser.add_argument("--operation", action="append")
     parser.add_argument("--id", action="append")
     parser.add_argument("--sample", type=int, metavar="N", help="N rows, drawn with the seed 0")
+    parser.add_argument("--unread", action="store_true", help="only rows that judged.json says nothing of")
     wanted = parser.parse_args()
     rows = held.right() if wanted.right else held.rows()
     if wanted.language:
@@ -128,6 +129,10 @@ def main() -> int:
         rows = [row for row in rows if held.met(row)[0].operation in wanted.operation]
     if wanted.id:
         rows = [row for row in rows if row.id in wanted.id]
+    if wanted.unread:
+        judged = json.loads(Path(__file__).with_name("judged.json").read_text(encoding="utf-8"))
+        read = {one["id"] for one in judged["verdicts"]}
+        rows = [row for row in rows if row.id not in read]
     if wanted.sample and wanted.sample < len(rows):
         rows = random.Random(0).sample(rows, wanted.sample)
     written: list[dict[str, Any]] = []
