@@ -43,12 +43,13 @@ ENCODER = mistakes(
     ("target_of_example_before", "target", "each example is compared with the one before it in the batch"),
     ("db_not_summed", "db", "db is not summed over the batch: it has a row for each example"),
     ("db_of_one_example", "db", "db is that of the first example alone"),
+    ("db_prime_not_summed", "db_prime", "db' is not summed over the batch: it has a row for each example"),
+)  # fmt: skip
+EXAMPLES = mistakes(
     *((f"{which}_of_{one}", decides, f"the gradients of {words} are those of the {one} example alone")
       for which, decides, words in (("weights", _WEIGHTS, "the weights"), ("biases", "db, db_prime", "the biases"),
                                     ("gradients", f"{_WEIGHTS}, db, db_prime", "all parameters"))
-      for one in ("first", "last")),
-    ("db_prime_not_summed", "db_prime", "db' is not summed over the batch: it has a row for each example"),
-)  # fmt: skip
+      for one in ("first", "last")), late=True)  # fmt: skip
 SQUARED = mistakes(
     ("output_derivative_missing", "output derivative", "the output's derivative z (1 - z) is missing"),
     ("output_derivative_of_tanh", "output derivative",
@@ -101,7 +102,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
     W, B = inputs["W"], inputs["x"].shape[-2]
     sizes = {"B": B, "D": W.shape[0]}
     corrupts = conventions["corruption"] != "none"
-    own = [switch for switch in ENCODER if corrupts or not switch.excludes & {"input", "target"}]
+    own = [switch for switch in (*ENCODER, *EXAMPLES) if corrupts or not switch.excludes & {"input", "target"}]
     if conventions["loss"] == "cross_entropy":
         own += probabilities.SWITCHES
     else:

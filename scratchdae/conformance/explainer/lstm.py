@@ -76,7 +76,6 @@ SWITCHES = mistakes(
     ("no_gradient_through_time", "time of backward",
      "nothing is propagated through time: each step has its own gradient alone"),
     *((f"{at}_derivative_missing", f"{at} derivative", f"{words} is missing") for at, words in _PLACES.items()),
-    *((f"gate_derivative_{id}", "gate derivative", f"the gates' derivative is {w}") for id, (w, _) in _OF_GATE.items()),
     ("carried_without_forget", "carried backwards", "dc_{t+1} goes back to c_t whole, not f_{t+1} times"),
     ("forget_given_new_c", "", "the forget gate's gradient has c_t, where c_{t-1} belongs"),
     ("output_given_c", "", "the output gate's gradient has c_t, which is not activated"),
@@ -89,10 +88,10 @@ SWITCHES = mistakes(
     ("forget_bias", "forget bias", "{value} is added to the forget gate, as a forget bias that is not part of b",
      Unknown("forget_bias", 0.0, (), (1.0,))),
 )  # fmt: skip
-OF_TANH = mistakes(
+SLOPES = mistakes(
+    *((f"gate_derivative_{id}", "gate derivative", f"the gates' derivative is {w}") for id, (w, _) in _OF_GATE.items()),
     *((f"{place}_derivative_{id}", f"{place} derivative", f"{_PLACES[place]} is {words}")
-      for id, (words, _) in _TANH_SLOPES.items() for place in ("g", "c")),
-)  # fmt: skip
+      for id, (words, _) in _TANH_SLOPES.items() for place in ("g", "c")), late=True)  # fmt: skip
 FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, LAST_OUTPUT = mistakes(
     ("first_output", "sequences", "the first output comes back, not the last"),
     ("gradient_at_every_step", "sequences", "the gradient of the last output enters at every step"),
@@ -107,7 +106,7 @@ def account(case: Case) -> Account:
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
     tanh = conventions["activation"] == "tanh"
     given = [s for s in SWITCHES if ("states" not in s.excludes or "h0" in inputs) and not (tanh and "tanh_at" in s.id)]
-    given += OF_TANH if tanh else ()
+    given += [switch for switch in SLOPES if tanh or switch.id.startswith("gate")]
     given = [switch for switch in given if switch.id != "dU_without_first_step" or "h0" in inputs]
     given += [LAST_OUTPUT] if conventions["return_sequences"] else [FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS]
     factors = (
