@@ -36,7 +36,8 @@ FILLS = mistakes(
     ("masked_with_mean:example", _FILL, "what is destroyed is set to the mean of its example, not to 0"),
     ("masked_with_mean:component", _FILL, "what is destroyed is set to its component's mean over the batch, not to 0"),
     ("masked_with_example_before", _FILL, "what is destroyed is taken from the example before: swap noise"),
-    ("masked_with_example_after", _FILL, "what is destroyed is taken from the example after: swap noise"), late=True)  # fmt: skip
+    ("masked_with_example_after", _FILL, "what is destroyed is taken from the example after: swap noise"),
+    late=True)  # fmt: skip
 NOISE = mistakes(
     ("noise_alone", _DRAWN, "the noise alone comes back: x is not added"),
     ("noise_multiplied", _DRAWN, "the noise multiplies: x_tilde is x (1 + sigma · noise)"),
