@@ -89,7 +89,7 @@ def _judged(session: process.Session, groups: Sequence[_Group], source: str) -> 
             )
         if len(answers) < len(cases) + bool(large):
             case = (*cases, large)[len(answers)]
-            return _unanswered(session, task, case.label if case else "")
+            return _unanswered(session, task, case)
         if large:
             finding = judge([large], answers[len(cases) :])
             if finding is not None:
@@ -132,8 +132,31 @@ def _timed(verdict: Verdict, start: float) -> Verdict:
     return Verdict(**{**vars(verdict), "seconds": time.perf_counter() - start})
 
 
-def _unanswered(session: process.Session, task: Task, label: str) -> Verdict:
+def _meeting(task: Task, case: Case | None, message: str) -> Mistake | None:
+    """Name the two axes that an error says do not fit, by the letters of the exercise."""
+    found = [tuple(map(int, pair)) for pair in re.findall(r"size (\d+) is different from (\d+)", message)]
+    shapes = [
+        re.findall(r"\d+", one) for one in re.findall(r"\((\d+(?:[,x] ?\d+)*,?)\)", message.replace(" and ", ") ("))
+    ]
+    if not found and len(shapes) == 2 and re.search("broadcast|multipl|aligned", message):
+        one, other = ([int(n) for n in shape] for shape in shapes)
+        found = [(one[-1], other[0])] if "broadcast" not in message else []
+        found = found or [(a, b) for a, b in zip(one[::-1], other[::-1], strict=False) if a != b and 1 not in (a, b)]
+    letters = {axis for text in task.inputs.values() for axis in text.partition(" ")[0]}
+    sizes = {case.sizes[axis]: axis for axis in letters} if case else {}
+    if not found or not all(n in sizes for n in found[0]) or len(sizes) < len(letters):
+        return None
+    a, b = (f"{n} ({sizes[n]})" for n in found[0])
+    sentence = (
+        f"An axis of length {a} meets one of {b}, which do not fit: a transpose is missing, or one is too many, or the "
+        "factors stand in the wrong order."
+    )
+    return Mistake("shapes", "Which two axes meet in that line, and which are meant to?", sentence)
+
+
+def _unanswered(session: process.Session, task: Task, case: Case | None) -> Verdict:
     """Say why there is no answer to a case."""
+    label = case.label if case else ""
     if session.absent:
         where = f"there is no function {session.absent} in the file: it was there when you began"
         return Verdict(REFUSED, session.absent, where, task=task, said=session.said)
@@ -150,7 +173,9 @@ def _unanswered(session: process.Session, task: Task, label: str) -> Verdict:
         message += ". Keep the arguments as `start` wrote them"
     lines = "".join(f"\n    line {number}: {line}" for number, line in places)
     told = task if kind in _OF_THE_MATHEMATICS else None  # a question about it would mislead
-    return Verdict(WRONG, task.function, f"{label}: {kind}: {message}{lines}", task=told, said=session.said)
+    known = _meeting(task, case, message) if kind in ("ValueError", "RuntimeError") else None
+    where = f"{label}: {kind}: {message}{lines}"
+    return Verdict(WRONG, task.function, where, known, task=task if known else told, said=session.said)
 
 
 def _slow(case: Case, seconds: float, source: str) -> str:

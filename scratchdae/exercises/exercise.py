@@ -32,12 +32,14 @@ class Mistake:
     sentence: str  # what it is, said plainly
     wrong: Callable[..., Any] | None = None  # the function with the mistake in it, called as the student's
     shows: Callable[[Params, Params, Params], bool] | None = None  # or: does it show in (inputs, found, expected)?
+    always: bool = False  # does it make an answer wrong that is right to the digits asked for?
 
 
 class Shows(NamedTuple):
     """A mistake of a random answer, by a test of whether it shows."""
 
     test: Callable[[Params, Params, Params], bool]  # of inputs, found, expected
+    always: bool = False  # also of answers that are right to the digits asked for
 
 
 @dataclass(frozen=True)
@@ -144,10 +146,12 @@ def exercise(number: int, name: str, *tasks: Task, **more: Any) -> Exercise:
 
 
 def _told(task: Task, texts: dict[str, Any]) -> Task:
-    mistakes = []
+    mistakes, shared = [], tomllib.loads((_FOLDER / "catalogue" / "shared.toml").read_text(encoding="utf-8"))
     for id_, wrong in task.wrong.items():
         test, function = (wrong.test, None) if isinstance(wrong, Shows) else (None, wrong)
-        question, sentence = texts["mistakes"][id_]
-        mistakes.append(Mistake(id_, question, sentence, function, test))
+        place, _, kind = id_.partition(": ")  # "dW: no slope" is no slope in dW
+        question, sentence = texts["mistakes"].get(id_) or shared.get(id_) or shared[kind]
+        sentence = sentence if id_ in texts["mistakes"] or id_ in shared else f"In {place}: {sentence}"
+        mistakes.append(Mistake(id_, question, sentence, function, test, isinstance(wrong, Shows) and wrong.always))
     said = {name: texts[name] for name in ("question", "sentence", "equation")}
     return dataclasses.replace(task, mistakes=tuple(mistakes), **said)

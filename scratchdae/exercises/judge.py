@@ -1,6 +1,7 @@
 """Compare answers with the right ones, and find the mistake's name: one that explains every case, if no other does."""
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations, pairwise
@@ -12,7 +13,10 @@ from scratchdae.arguments import Array, Params
 from scratchdae.exercises.exercise import Case, Mistake
 from scratchdae.exercises.explained import explained
 from scratchdae.exercises.process import Answer
+from scratchdae.exercises.rewritten import Rewritten
 
+_CANNOT = (ArithmeticError, ValueError, TypeError, IndexError, AttributeError)  # a wrong function, on a case
+_SEARCHED = 0.7  # seconds for two at once
 _LOOSER = 5  # a name may fit a little less well than a right answer
 
 
@@ -47,9 +51,18 @@ def judge(cases: Sequence[Case], answers: Sequence[Answer]) -> Finding | None:
                     known
                     or _order(cases, expected, found)
                     or _two(cases, expected, found)
+                    or _each(cases, expected, found)
                     or explained(cases, expected, found)
                 )
                 return Finding(where, known, pattern if isinstance(pattern, str) else "")
+    for mistake in cases[0].task.mistakes if cases else ():
+        pairs = zip(cases, found, expected, strict=True)
+        if (
+            mistake.always
+            and mistake.shows
+            and all(mistake.shows(case.inputs, own, right) for case, own, right in pairs)
+        ):
+            return Finding("right to five digits, and not in what is left", mistake)
     return _of_its_own(cases, answers)
 
 
@@ -76,7 +89,7 @@ def _named(
     table = cases[0].task.mistakes
     exact = [mistake for mistake in table if mistake.wrong and _explains(mistake, cases, expected, found)]
     if exact:
-        return exact[0] if len(exact) == 1 else None
+        return _either(exact)
     for mistake in table:
         try:
             if mistake.shows is not None and all(
@@ -96,7 +109,7 @@ def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params
     for case, right, own in zip(cases, expected, found, strict=True):
         try:
             wrong = case.measured(case.answer(mistake.wrong))
-        except (ArithmeticError, ValueError, TypeError, IndexError):
+        except _CANNOT:
             return False
         if any(not _same(wrong[name], own[name], _LOOSER * case.task.rtol) for name in right):
             return False
@@ -105,37 +118,125 @@ def _explains(mistake: Mistake, cases: Sequence[Case], expected: Sequence[Params
 
 
 def _order(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
-    """Tell whether two of the answers are exchanged."""
-    for one, other in combinations(expected[0], 2) if cases[0].task.measure is None else ():
-        turned = {one: other, other: one}
-        if all(
-            _same(right[name], own[turned.get(name, name)], case.task.rtol)
-            for case, right, own in zip(cases, expected, found, strict=True)
-            for name in right
-        ):
-            question = "In which order are the answers asked for?"
-            return Mistake("exchanged", question, f"{one} and {other} come back in the wrong order.")
-    return None
+    """Tell whether the answers are the right ones in another order."""
+    names = list(expected[0]) if cases[0].task.measure is None else []
+    places = dict[str, str]()
+    for name in names:
+        own = [{"": one[name]} for one in found]
+        places[name] = next((n for n in names if _alike(cases, [{"": one[n]} for one in expected], own)), "")
+    moved = [name for name in names if places[name] != name]
+    if not moved or sorted(places.values()) != sorted(names):
+        return None
+    sentence = f"{moved[0]} and {moved[1]} come back in the wrong order."
+    if len(moved) > 2:
+        sentence = f"The answers come back in the wrong order: {', '.join(places.values())}."
+    return Mistake("exchanged", "In which order are the answers asked for?", sentence)
+
+
+def _each(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
+    """Name what is wrong with each of several answers, one by one; what has no name is told to be there."""
+    task, hits, rest = cases[0].task, list[Mistake](), list[str]()
+    if task.measure is not None or len(task.outputs) == 1:
+        return None
+    near = [m for m in task.mistakes if (one := _answers(m.wrong, cases[-1:])) and _right(cases[-1:], one, found[-1:])]
+    told = [(mistake, of) for mistake in near if (of := _answers(mistake.wrong, cases))]
+    for name in task.outputs:
+        right, own = ([{name: one[name]} for one in many] for many in (expected, found))
+        if _alike(cases, right, own):
+            continue
+        factors, hit = _ratios(cases, right, own), None
+        hit = next((_factor(name, text) for text in _FACTORS if _are((text,), cases, factors)), None)
+        hit = hit or next((_factors(name, pair) for pair in _PAIRS if _are(pair, cases, factors)), None)
+        known = [
+            (len(_right(cases, of, expected)), m)
+            for m, of in told
+            if _alike(cases, [{name: one[name]} for one in of], own)
+        ]
+        hit = hit or (max(known, key=lambda pair: pair[0])[1] if known else None)  # the one that changes least
+        if hit is None and all(r[name].T.shape == o[name].shape for r, o in zip(right, own, strict=True)):
+            turned = [{name: one[name].T} for one in right]
+            hit = _transposed(name) if right[0][name].ndim == 2 and _alike(cases, turned, own) else None
+        rest += [] if hit else [name]
+        hits += [hit] if hit and hit not in hits else []
+    if not hits or len(hits) > 3 or (not rest and len(hits) == 1):
+        return None
+    for more in hits[1:]:
+        hits[0] = _both(hits[0], more)
+    if not rest:
+        return hits[0]
+    return Mistake(hits[0].id + " and more", hits[0].question, f"{hits[0].sentence} Also not right: {', '.join(rest)}.")
+
+
+def _alike(cases: Sequence[Case], one: Sequence[Params], other: Sequence[Params]) -> bool:
+    """Tell whether two answers are the same in every case."""
+    return all(
+        _same(a[name], b[name], _LOOSER * case.task.rtol)
+        for case, a, b in zip(cases, one, other, strict=True)
+        for name in a
+    )
+
+
+def _answers(wrong: Callable[..., Any] | None, cases: Sequence[Case]) -> list[Params]:
+    """Return what a wrong function answers; nothing if it cannot."""
+    try:
+        return [case.answer(wrong) for case in cases] if wrong else []
+    except _CANNOT:
+        return []
 
 
 def _two(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[Params]) -> Mistake | None:
-    """Name two things at once, if no other two fit: a factor of a mistake's answers, or two of the right ones."""
+    """Name two things at once: two lines that read otherwise, a factor of a mistake's answers, or two factors."""
     task, hits = cases[0].task, list[Mistake]()
     if task.measure is not None:
         return None
     whole = _ratios(cases, expected, found)
     texts = [text for text in _FACTORS if text not in ("B·D", "1/(B·D)", "B/D")]  # two of the others
-    for one, other in combinations(texts, 2) if whole else ():
+    last, own = cases[-1:], found[-1:]
+    right = _right(last, own, expected[-1:])
+    fit = [(m, _right(last, of, expected[-1:])) for m in task.mistakes if (of := _answers(_lines(m), last))]
+    end = time.process_time() + _SEARCHED
+    for (first, one_right), (second, other_right) in combinations(fit, 2):
+        if time.process_time() > end:
+            break
+        if one_right & other_right == right:  # what neither of them touches
+            wrong = first.wrong.joined(second.wrong)  # type: ignore[union-attr]
+            told = _answers(wrong, last)
+            if told and _alike(last, told, own) and _alike(cases, _answers(wrong, cases), found):
+                hits.append(_both(first, second))
+    for one, other in combinations(texts, 2) if whole and not hits else ():
         if _are((one, other), cases, whole):
             hits.append(_both(_factor("The answer", one), _factor("it", other)))
-    for mistake in task.mistakes if not whole else ():
-        try:
-            told = [case.answer(mistake.wrong) for case in cases] if mistake.wrong else []
-        except (ArithmeticError, ValueError, TypeError, IndexError):
-            continue
+    for mistake in task.mistakes if not whole and not hits else ():
+        told = _answers(mistake.wrong, last)
+        told = _answers(mistake.wrong, cases) if told and _ratios(last, told, own) else []
         ratios = _ratios(cases, told, found) if told else []
-        hits += [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
-    return hits[0] if len(hits) == 1 else None
+        known = [_both(mistake, _factor("it", text)) for text in _FACTORS if _are((text,), cases, ratios)]
+        hits += known or [_both(mistake, _factors("it", pair)) for pair in _PAIRS if _are(pair, cases, ratios)][:1]
+    return _either(hits)
+
+
+def _lines(mistake: Mistake) -> Rewritten | None:
+    return mistake.wrong if isinstance(mistake.wrong, Rewritten) else None
+
+
+def _right(cases: Sequence[Case], answers: Sequence[Params], expected: Sequence[Params]) -> set[str]:
+    """Return the names of those answers that are right."""
+    return {
+        name
+        for name in expected[0]
+        if _alike(cases, [{name: one[name]} for one in expected], [{name: one[name]} for one in answers])
+    }
+
+
+def _either(hits: Sequence[Mistake]) -> Mistake | None:
+    """Say all that fit, if they are few."""
+    hits = list({hit.sentence: hit for hit in hits}.values())
+    if len(hits) < 2:
+        return hits[0] if hits else None
+    if len(hits) > 3:
+        return None
+    sentence = f"{len(hits)} things would give these numbers. " + " Or: ".join(hit.sentence for hit in hits)
+    return Mistake(" or ".join(hit.id for hit in hits), hits[0].question, sentence)
 
 
 def _both(one: Mistake, other: Mistake) -> Mistake:
@@ -243,6 +344,13 @@ _FACTORS: dict[str, tuple[Callable[[Mapping[str, int]], float], str, str]] = {  
     "1/H": (lambda n: 1 / n["H"], "Over which axis is the mean taken?", "divided by H"),
     "H": (lambda n: n["H"], "Over which axis is the mean taken?", "multiplied by H"),
 }
+
+
+_PAIRS = list(combinations(("−1", "2", "1/2", "B", "1/B", "D", "1/D", "1/(B·D)"), 2))
+
+
+def _factors(name: str, pair: Sequence[str]) -> Mistake:
+    return _both(_factor(name, pair[0]), _factor(name, pair[1]))
 
 
 def _factor(name: str, text: str) -> Mistake:

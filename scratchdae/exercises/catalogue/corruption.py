@@ -93,6 +93,19 @@ def _one_of_three(inputs: Params, found: Params) -> bool:
     return bool(np.isin(own[own != x], (0, 1)).all() and all(some))
 
 
+def _all_lose(inputs: Params, found: Params, count: int) -> bool:
+    return bool((_gone(found) == count).all())
+
+
+def _another_value(inputs: Params, found: Params, right: Params) -> bool:
+    """Whether what is not x is the same number everywhere, in every row the right number of times."""
+    x, own = inputs["x"], found["x_tilde"]
+    if own.shape != x.shape or not (own != x).any():
+        return False
+    values = own[own != x]
+    return bool(values[0] not in (0, 1) and (values == values[0]).all())
+
+
 masking = exercise(
     2, "masking",
     Task(
@@ -110,6 +123,16 @@ masking = exercise(
             "the mask itself": Shows(lambda i, f, e: bool(np.isin(f["x_tilde"], (0, 1)).all()) and f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == 1).any())),
             "nothing destroyed": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == i["x"]).all())),
             "rounded down": Shows(lambda i, f, e: _kept(i, f) and bool((_gone(f) == int(i["nu"] * i["x"].shape[1])).all())),
+            "rounded up": Shows(lambda i, f, e: _kept(i, f) and _all_lose(i, f, int(np.ceil(i["nu"] * i["x"].shape[1])))),
+            "one too many": Shows(lambda i, f, e: _kept(i, f) and _all_lose(i, f, _count(i) + 1)),
+            "one too few": Shows(lambda i, f, e: _kept(i, f) and _all_lose(i, f, _count(i) - 1)),
+            "one row alone": Shows(lambda i, f, e: _kept(i, f) and int((_gone(f) > 0).sum()) == 1),
+            "whole rows": Shows(lambda i, f, e: _kept(i, f) and set(_gone(f)) == {0, i["x"].shape[1]}),
+            "no number": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool(np.isnan(f["x_tilde"]).any() and (np.isnan(f["x_tilde"]) | (f["x_tilde"] == i["x"])).all())),
+            "another value": Shows(_another_value),
+            "entries exchanged": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and (f["x_tilde"] != i["x"]).any() and np.array_equal(np.sort(f["x_tilde"], 1), np.sort(i["x"], 1))),
+            "all entries made smaller": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and (f["x_tilde"] != i["x"]).all() and np.allclose(f["x_tilde"] / i["x"], (f["x_tilde"] / i["x"]).flat[0])),
+            "what is left alone": Shows(lambda i, f, e: f["x_tilde"].shape == (len(i["x"]), i["x"].shape[1] - _count(i)) and bool(f["x_tilde"].all())),
             "noise added": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] % 1 != 0).all() and (f["x_tilde"] != i["x"]).mean() > 0.05) and not bool(np.allclose(f["x_tilde"] / i["x"], (f["x_tilde"] / i["x"]).flat[0]))),
             "salt and pepper": Shows(lambda i, f, e: _one_of_three(i, f)),
             "set to 1": Shows(lambda i, f, e: f["x_tilde"].shape == i["x"].shape and bool((f["x_tilde"] == 1).any() and ((f["x_tilde"] == 1) | (f["x_tilde"] == i["x"])).all())),

@@ -1,7 +1,7 @@
 """Exercises 09 to 11, 15 and 16: updates, a gradient check, first weights, a stack, and a training of one's own."""
 
-from collections.abc import Callable
-from functools import partial
+import re
+from collections.abc import Callable, Collection
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array, Params
 from scratchdae.exercises import process
 from scratchdae.exercises.exercise import Shows, Task, exercise
+from scratchdae.exercises.rewritten import Lines
 
 
 def _moments(rng: np.random.Generator, sizes: dict[str, int]) -> dict[str, float | int]:
@@ -33,24 +34,12 @@ def _adam(
     return new, kept["first_moment"], kept["second_moment"]
 
 
-def _adam_with(
-    step: Callable[..., Array], first: Callable[..., Array] | None = None, second: Callable[..., Array] | None = None
-) -> Callable[..., tuple[Array, Array, Array]]:
-    """Make an Adam with other moments, or another step of (lr, m, v, t, beta1, beta2, eps)."""
-
-    def wrong(
-        theta: Array, g: Array, m: Array, v: Array, steps: int, lr: float, b1: float, b2: float, eps: float
-    ) -> tuple[Array, Array, Array]:
-        m = b1 * m + (1 - b1) * g if first is None else first(m, g, b1, steps + 1)
-        v = b2 * v + (1 - b2) * g * g if second is None else second(v, g, b2, steps + 1)
-        return theta - step(lr, m, v, steps + 1, b1, b2, eps), m, v
-
-    return wrong
-
-
-def _full(lr: float, m: Array, v: Array, t: int, b1: float, b2: float, eps: float) -> Array:
-    return lr * m / (1 - b1**t) / (np.sqrt(v / (1 - b2**t)) + eps)
-
+_descent = Lines("th, g, lr", "new", d="g", r="lr", step="r * d", new="th - step")
+_heavy = Lines("th, g, u, lr, mu", "new, out", d="g", u1="mu * u + d", r="lr", step="r * u1", new="th - step", out="u1")
+_adaptive = Lines(
+    "th, g, m, v, n, lr, b1, b2, eps", "new, m2, v2", d="g", m1="b1 * m + (1 - b1) * d", v1="b2 * v + (1 - b2) * d**2", t="n + 1", cm="1 - b1**t", cv="1 - b2**t",
+    mh="m1 / cm", vh="v1 / cv", root="np.sqrt(vh) + eps", r="lr", step="r * mh / root", new="th - step", m2="m1", v2="v1",
+)  # fmt: skip
 
 updates = exercise(
     9, "updates",
@@ -58,15 +47,10 @@ updates = exercise(
         "sgd", {"theta": "DH", "g": "DH", "lr": " drawn"}, ("theta",),
         lambda theta, g, lr: optimizers.SGD().step(theta, g, {}, lr, 1)[0],
         {
-            "upwards": lambda theta, g, lr: theta + lr * g,
-            "no rate": lambda theta, g, lr: theta - g,
-            "the step alone": lambda theta, g, lr: -lr * g,
-            "the step alone, turned": lambda theta, g, lr: lr * g,
-            "divided by the rate": lambda theta, g, lr: theta - g / lr,
-            "a decay": lambda theta, g, lr: theta * (1 - lr * g),
-            "the sign of the gradient": lambda theta, g, lr: theta - lr * np.sign(g),
-            "normalised": lambda theta, g, lr: theta - lr * g / np.linalg.norm(g),
-            "nothing happens": lambda theta, g, lr: theta,
+            "upwards": _descent(new="th + step"), "no rate": _descent(r="1.0"), "the step alone": _descent(new="-step"), "the step alone, turned": _descent(new="step"), "divided by the rate": _descent(r="1 / lr"), "a decay": _descent(new="th * (1 - step)"),
+            "the sign of the gradient": _descent(d="np.sign(g)"), "normalised": _descent(d="g / np.linalg.norm(g)"), "nothing happens": _descent(new="th"), "the gradient squared": _descent(d="g**2"), "the gradient's size": _descent(d="np.abs(g)"), "the rate squared": _descent(r="lr**2"), "the rate's root": _descent(r="np.sqrt(lr)"), "1 − lr for lr": _descent(r="1 - lr"),
+            "averaged": _descent(d="g / len(g)"), "averaged over all": _descent(d="g / g.size"), "a mean row": _descent(d="g.mean(0)"), "a mean column": _descent(d="g.mean(1, keepdims=True)"), "a sum row": _descent(d="g.sum(0)"), "a mean for all": _descent(d="g.mean()"), "a sum for all": _descent(d="g.sum()"), "clipped to 1": _descent(d="np.clip(g, -1, 1)"),
+            "weight decay": _descent(d="g + th"), "an average of both": _descent(new="(1 - lr) * th + step"), "no gradient": _descent(d="1.0"), "the rate on both": _descent(new="lr * (th - g)"), "the rate on θ": _descent(new="lr * th - g"), "exchanged": _descent(new="g - lr * th"), "subtracted the wrong way": _descent(new="step - th"), "doubled": _descent(d="2 * g"), "halved": _descent(d="g / 2"), "added 1": _descent(new="th - lr - g"),
         },
         draw=lambda rng, sizes: {"lr": float(rng.uniform(0.02, 0.3))},
     ),
@@ -74,17 +58,10 @@ updates = exercise(
         "momentum", {"theta": "DH", "g": "DH", "velocity": "DH", "lr": " drawn", "mu": " drawn"}, ("theta", "velocity"),
         _momentum,
         {
-            "upwards": lambda th, g, u, lr, mu: (th + lr * (mu * u + g), mu * u + g),
-            "rate inside": lambda th, g, u, lr, mu: (th - (mu * u + lr * g), mu * u + lr * g),
-            "rate inside, plus": lambda th, g, u, lr, mu: (th + mu * u - lr * g, mu * u - lr * g),
-            "rate twice": lambda th, g, u, lr, mu: (th - lr * (mu * u + lr * g), mu * u + lr * g),
-            "an average": lambda th, g, u, lr, mu: (th - lr * (mu * u + (1 - mu) * g), mu * u + (1 - mu) * g),
-            "the old velocity": lambda th, g, u, lr, mu: (th - lr * u, mu * u + g),
-            "velocity not kept": lambda th, g, u, lr, mu: (th - lr * (mu * u + g), u),
-            "Nesterov": lambda th, g, u, lr, mu: (th - lr * (g + mu * (mu * u + g)), mu * u + g),
-            "μ forgotten": lambda th, g, u, lr, mu: (th - lr * (u + g), u + g),
-            "μ on the gradient": lambda th, g, u, lr, mu: (th - lr * (u + mu * g), u + mu * g),
-            "no momentum": lambda th, g, u, lr, mu: (th - lr * g, mu * u + g),
+            "upwards": _heavy(new="th + step"), "rate inside": _heavy(d="lr * g", r="1.0"), "rate inside, plus": _heavy(u1="mu * u - lr * d", r="1.0", new="th + step"), "rate inside, minus": _heavy(u1="mu * u - lr * d", r="1.0"), "rate inside, plus, upwards": _heavy(d="lr * g", r="1.0", new="th + step"), "rate twice": _heavy(d="lr * g"), "no rate": _heavy(r="1.0"), "divided by the rate": _heavy(r="1 / lr"),
+            "an average": _heavy(u1="mu * u + (1 - mu) * d"), "an average, weights exchanged": _heavy(u1="(1 - mu) * u + mu * d"), "1 − μ on the velocity": _heavy(u1="(1 - mu) * u + d"), "the old velocity": _heavy(step="r * u"), "velocity not kept": _heavy(out="u"), "Nesterov": _heavy(step="r * (d + mu * u1)"),
+            "μ forgotten": _heavy(u1="u + d"), "μ on the gradient": _heavy(u1="u + mu * d"), "μ on both": _heavy(u1="mu * (u + d)"), "μ twice": _heavy(u1="mu**2 * u + d"), "no momentum": _heavy(step="r * d"), "velocity is the gradient": _heavy(u1="d"), "velocity without the gradient": _heavy(u1="mu * u"), "velocity turned": _heavy(u1="mu * u - d"), "velocity the other way": _heavy(u1="d - mu * u"), "velocity of −g, plus": _heavy(u1="mu * u - d", new="th + step"), "μ in the step too": _heavy(step="r * mu * u1"),
+            "velocity and gradient both": _heavy(step="r * (u1 + d)"), "rate on the gradient alone": _heavy(step="mu * u + r * d"), "the step is kept": _heavy(out="step"), "the step is kept, turned": _heavy(out="-step"), "θ is kept": _heavy(out="new"), "the gradient is kept": _heavy(out="d"), "μ u is kept": _heavy(out="mu * u"), "the step alone": _heavy(new="-step"), "the step alone, turned": _heavy(new="step"), "θ has momentum": _heavy(new="mu * th - step"), "nothing happens": _heavy(new="th"), "twice the velocity": _heavy(step="2 * r * u1"), "the gradient's sign": _heavy(d="np.sign(g)"), "the gradient squared": _heavy(d="g**2"), "averaged": _heavy(d="g / len(g)"), "weight decay": _heavy(d="g + th"),
         },
         draw=lambda rng, sizes: {"lr": float(rng.uniform(0.02, 0.3)), "mu": float(rng.uniform(0.5, 0.95))},
     ),
@@ -92,24 +69,12 @@ updates = exercise(
         "adam", {"theta": "DH", "g": "DH", "m": "DH", "v": "DH unit", **dict.fromkeys(("steps", "lr", "beta1", "beta2", "eps"), " drawn")}, ("theta", "m", "v"),
         _adam,
         {
-            "no correction": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (np.sqrt(v) + eps)),
-            "t from 0": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1 ** (t - 1)) / (np.sqrt(v / (1 - b2 ** (t - 1))) + eps)),
-            "eps inside the root": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1**t) / np.sqrt(v / (1 - b2**t) + eps)),
-            "eps hat": partial(_adam, form="hat"),
-            "corrected moments kept": lambda th, g, m, v, n, lr, b1, b2, eps: (_adam(th, g, m, v, n, lr, b1, b2, eps)[0], _adam(th, g, m, v, n, lr, b1, b2, eps)[1] / (1 - b1 ** (n + 1)), _adam(th, g, m, v, n, lr, b1, b2, eps)[2] / (1 - b2 ** (n + 1))),
-            "weight of g² missing": _adam_with(_full, second=lambda v, g, b2, t: b2 * v + g * g),
-            "weights of g missing": _adam_with(_full, lambda m, g, b1, t: b1 * m + g, lambda v, g, b2, t: b2 * v + g * g),
-            "no root": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1**t) / (v / (1 - b2**t) + eps)),
-            "only m corrected": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1**t) / (np.sqrt(v) + eps)),
-            "only v corrected": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (np.sqrt(v / (1 - b2**t)) + eps)),
-            "β exchanged": lambda th, g, m, v, n, lr, b1, b2, eps: _adam(th, g, m, v, n, lr, b2, b1, eps),
-            "v of g": _adam_with(_full, second=lambda v, g, b2, t: b2 * v + (1 - b2) * g),
-            "v of |g|": _adam_with(_full, second=lambda v, g, b2, t: b2 * v + (1 - b2) * np.abs(g)),
-            "v of m": lambda th, g, m, v, n, lr, b1, b2, eps: _adam_with(_full, second=lambda v, g, b2, t: b2 * v + (1 - b2) * (b1 * m + (1 - b1) * g) ** 2)(th, g, m, v, n, lr, b1, b2, eps),
-            "weights of the average exchanged": _adam_with(_full, lambda m, g, b1, t: (1 - b1) * m + b1 * g, lambda v, g, b2, t: (1 - b2) * v + b2 * g * g),
-            "upwards": _adam_with(lambda *a: -_full(*a)),
-            "β to the power 1": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m / (1 - b1) / (np.sqrt(v / (1 - b2)) + eps)),
-            "corrections multiplied": _adam_with(lambda lr, m, v, t, b1, b2, eps: lr * m * (1 - b1**t) / (np.sqrt(v * (1 - b2**t)) + eps)),
+            "no correction": _adaptive(cm="1.0", cv="1.0"), "t from 0": _adaptive(t="n"), "t one too many": _adaptive(t="n + 2"), "eps inside the root": _adaptive(root="np.sqrt(vh + eps)"), "eps hat": _adaptive(root="np.sqrt(vh) + eps / np.sqrt(cv)"), "no eps": _adaptive(root="np.sqrt(vh)"), "eps squared inside": _adaptive(root="np.sqrt(vh + eps**2)"), "eps in the fraction's sum": _adaptive(step="r * (mh / np.sqrt(vh) + eps)"), "eps inside and outside": _adaptive(root="np.sqrt(vh + eps) + eps"), "eps before the correction": _adaptive(vh="(v1 + eps) / cv", root="np.sqrt(vh)"), "eps subtracted": _adaptive(root="np.sqrt(vh) - eps"), "eps times": _adaptive(root="np.sqrt(vh) * eps"),
+            "corrected moments kept": _adaptive(m2="mh", v2="vh"), "corrected m kept": _adaptive(m2="mh"), "corrected v kept": _adaptive(v2="vh"), "old moments kept": _adaptive(m2="m", v2="v"), "old m kept": _adaptive(m2="m"), "old v kept": _adaptive(v2="v"), "the old m in the step": _adaptive(mh="m / cm"), "the old v in the step": _adaptive(vh="v / cv"), "the old moments in the step": _adaptive(mh="m / cm", vh="v / cv"), "the gradient in the step": _adaptive(mh="d"), "the gradient in the step, corrected": _adaptive(mh="d / cm"), "the root is kept": _adaptive(v2="np.sqrt(v1)"),
+            "weight of g missing": _adaptive(m1="b1 * m + d"), "weight of g² missing": _adaptive(v1="b2 * v + d**2"), "weights of g missing": _adaptive(m1="b1 * m + d", v1="b2 * v + d**2"), "m is summed": _adaptive(m1="m + (1 - b1) * d"), "v is summed": _adaptive(v1="v + (1 - b2) * d**2"), "v is summed, as in AdaGrad": _adaptive(v1="v + d**2"), "m is the gradient": _adaptive(m1="d"), "v is the square": _adaptive(v1="d**2"), "the new weight is β": _adaptive(m1="b1 * m + b1 * d", v1="b2 * v + b2 * d**2"),
+            "no root": _adaptive(root="vh + eps"), "no division": _adaptive(root="1.0"), "root of m": _adaptive(step="r * np.sqrt(np.abs(mh)) / root"), "only m corrected": _adaptive(cv="1.0"), "only v corrected": _adaptive(cm="1.0"), "β exchanged": _adaptive(m1="b2 * m + (1 - b2) * d", v1="b1 * v + (1 - b1) * d**2", cm="1 - b2**t", cv="1 - b1**t"), "β exchanged in the moments": _adaptive(m1="b2 * m + (1 - b2) * d", v1="b1 * v + (1 - b1) * d**2"), "β exchanged in the corrections": _adaptive(cm="1 - b2**t", cv="1 - b1**t"), "β₁ for v": _adaptive(v1="b1 * v + (1 - b1) * d**2"), "β₂ for m": _adaptive(m1="b2 * m + (1 - b2) * d"), "β₁ for v, all over": _adaptive(v1="b1 * v + (1 - b1) * d**2", cv="1 - b1**t"), "β₁ corrects v": _adaptive(cv="1 - b1**t"), "β₂ corrects m": _adaptive(cm="1 - b2**t"),
+            "v of g": _adaptive(v1="b2 * v + (1 - b2) * d"), "v of |g|": _adaptive(v1="b2 * v + (1 - b2) * np.abs(d)"), "v of m": _adaptive(v1="b2 * v + (1 - b2) * m1**2"), "v of the old m": _adaptive(v1="b2 * v + (1 - b2) * m**2"), "v of the centred g": _adaptive(v1="b2 * v + (1 - b2) * (d - m1) ** 2"), "the weight squared too": _adaptive(v1="b2 * v + ((1 - b2) * d) ** 2"), "v of the mean square": _adaptive(v1="b2 * v + (1 - b2) * (d**2).mean()"), "v of the sum of squares": _adaptive(v1="b2 * v + (1 - b2) * (d**2).sum()"), "the largest": _adaptive(v1="np.maximum(b2 * v, np.abs(d))"), "v never falls": _adaptive(vh="np.maximum(v, v1) / cv"), "weights of the average exchanged": _adaptive(m1="(1 - b1) * m + b1 * d", v1="(1 - b2) * v + b2 * d**2"), "m's weights exchanged": _adaptive(m1="(1 - b1) * m + b1 * d"), "v's weights exchanged": _adaptive(v1="(1 - b2) * v + b2 * d**2"), "m turned": _adaptive(m1="b1 * m - (1 - b1) * d"), "v turned": _adaptive(v1="b2 * v - (1 - b2) * d**2"),
+            "upwards": _adaptive(new="th + step"), "the step alone": _adaptive(new="-step"), "the step alone, turned": _adaptive(new="step"), "nothing happens": _adaptive(new="th"), "no rate": _adaptive(r="1.0"), "the rate divided by √t": _adaptive(r="lr / np.sqrt(t)"), "the rate divided by t": _adaptive(r="lr / t"), "β to the power 1": _adaptive(cm="1 - b1", cv="1 - b2"), "m: β to the power 1": _adaptive(cm="1 - b1"), "v: β to the power 1": _adaptive(cv="1 - b2"), "β times t": _adaptive(cm="1 - b1 * t", cv="1 - b2 * t"), "1 − β to the power t": _adaptive(cm="(1 - b1) ** t", cv="(1 - b2) ** t"), "βᵗ alone": _adaptive(cm="b1**t", cv="b2**t"), "1 + βᵗ": _adaptive(cm="1 + b1**t", cv="1 + b2**t"), "corrections multiplied": _adaptive(mh="m1 * cm", vh="v1 * cv"), "m: corrections multiplied": _adaptive(mh="m1 * cm"), "v: corrections multiplied": _adaptive(vh="v1 * cv"), "the root of v alone corrected": _adaptive(root="np.sqrt(v1) / cv + eps"), "Nesterov": _adaptive(mh="(b1 * m1 + (1 - b1) * d) / cm"), "weight decay": _adaptive(d="g + th"), "averaged": _adaptive(d="g / len(g)"), "the gradient's sign": _adaptive(d="np.sign(g)"), "clipped to 1": _adaptive(d="np.clip(g, -1, 1)"), "the gradient normalised": _adaptive(d="g / np.linalg.norm(g)"), "m not divided": _adaptive(step="r * root * mh"), "corrected twice": _adaptive(mh="m1 / cm / cm", vh="v1 / cv / cv"),
         },
         draw=_moments,
     ),
@@ -144,6 +109,23 @@ def _not_restored(f: Callable[[Array], float], theta: Array) -> Array:
         theta[i] -= 2 * h
         g[i] = (up - f(theta)) / (2 * h)
     return g
+
+
+def _rows_at_once(f: Callable[[Array], float], theta: Array) -> Array:
+    g = np.zeros_like(theta)
+    for i in range(len(theta)):
+        e = np.zeros_like(theta)
+        e[i] = 1e-5
+        g[i] = (f(theta + e) - f(theta - e)) / 2e-5
+    return g
+
+
+def _relative(inputs: Params, found: Params, right: Params) -> bool:
+    """Whether all is right but where θ is 0."""
+    own, at = found["g"], inputs["theta"] == 0
+    with np.errstate(all="ignore"):
+        near = own.shape == at.shape and np.allclose(own[~at], right["g"][~at], rtol=1e-4, atol=1e-6)
+    return bool(near and (~np.isfinite(own[at]) | (own[at] == 0)).all())
 
 
 _central = _differences(1, 1, 2, 1e-5)
@@ -211,6 +193,8 @@ gradient_check = exercise(
             "turned": _differences(-1, -1, 2, 1e-5),
             "step too small": Shows(_grain),
             "all entries at once": lambda f, th: np.full_like(th, (f(th + 1e-5) - f(th - 1e-5)) / 2e-5),
+            "rows at once": _rows_at_once, "columns at once": lambda f, th: _rows_at_once(lambda p: f(p.T), th.T).T, "the first entry alone": Shows(lambda i, f, e: f["g"].shape == e["g"].shape and not f["g"].ravel()[1:].any() and bool(np.allclose(f["g"].flat[0], e["g"].flat[0], rtol=0.01))), "the last entry alone": lambda f, th: _central(f, th) * (np.arange(th.size).reshape(th.shape) == th.size - 1), "all but the last entry": lambda f, th: _central(f, th) * (np.arange(th.size).reshape(th.shape) < th.size - 1), "the first row alone": lambda f, th: _central(f, th) * (np.arange(len(th)).reshape(-1, *[1] * (th.ndim - 1)) == 0), "times θ": lambda f, th: _central(f, th) * th, "in size": lambda f, th: np.abs(_central(f, th)), "its mean": lambda f, th: np.full_like(th, _central(f, th).mean()), "f(θ + h) alone": lambda f, th: np.full_like(th, f(th)) / 2e-5 + _central(f, th) / 2, "added": lambda f, th: np.full_like(th, f(th) / 1e-5),
+            "0 or no number where θ is 0": Shows(_relative), "in float32": Shows(lambda i, f, e: f["g"].dtype == np.float32 and f["g"].shape == e["g"].shape and bool(np.abs(f["g"] - e["g"]).max() < 0.3 * np.abs(e["g"]).max())), "rounded": Shows(lambda i, f, e: f["g"].shape == e["g"].shape and any(np.array_equal(f["g"], np.round(e["g"], n)) for n in range(7))),
             "the sum alone": lambda f, th: (f(th + 1e-5) - f(th - 1e-5)) / 2e-5,
             "not divided": Shows(lambda i, f, e: f["g"].shape == e["g"].shape and bool(_ratio(f, e) < 0.01 and _proportional(f, e, 1e-4))),
             "f itself": lambda f, th: np.array([f(th)] * th.size).reshape(th.shape),
@@ -275,6 +259,7 @@ initial_weights = exercise(
             "all the same": Shows(lambda i, f, e: f["W"].size > 1 and bool(np.ptp(f["W"]) == 0 and f["W"].any())),
             "zeros": lambda n, m, rng: np.zeros((n, m)),
             "0.01": _gauss(lambda n, m: 0.01),
+            "divided by the root again": _gauss(lambda n, m: 2**0.5 / n), "half as wide": _gauss(lambda n, m: (1 / (2 * n)) ** 0.5), "2 over the root": _gauss(lambda n, m: 2 / n**0.5), "a normal one of √(6/fan_in)": _gauss(lambda n, m: (6 / n) ** 0.5), "PyTorch's": lambda n, m, rng: rng.uniform(-(n**-0.5), n**-0.5, (n, m)), "of deviation √2": _gauss(lambda n, m: 2**0.5), "of both": _gauss(lambda n, m: (2 / (n * m)) ** 0.5), "1 / fan_in": _gauss(lambda n, m: 1 / n), "of deviation 0.1": _gauss(lambda n, m: 0.1), "uniform on ±1": lambda n, m, rng: rng.uniform(-1, 1, (n, m)), "uniform on 0 to 1": lambda n, m, rng: rng.random((n, m)), "uniform on ±2/fan_in": lambda n, m, rng: rng.uniform(-2 / n, 2 / n, (n, m)), "uniform on ±6/fan_in": lambda n, m, rng: rng.uniform(-6 / n, 6 / n, (n, m)), "positive": lambda n, m, rng: np.abs(rng.normal(0, (2 / n) ** 0.5, (n, m))), "flat": lambda n, m, rng: rng.normal(0, (2 / n) ** 0.5, n * m), "one column": lambda n, m, rng: rng.normal(0, (2 / n) ** 0.5, n), "√fan_in": _gauss(lambda n, m: n**0.5), "√(2 fan_in)": _gauss(lambda n, m: (2 * n) ** 0.5), "2 / fan_out": _gauss(lambda n, m: 2 / m), "around 2/fan_in": lambda n, m, rng: rng.normal((2 / n) ** 0.5, 1.0, (n, m)), "fan_out, transposed": lambda n, m, rng: rng.normal(0, (2 / m) ** 0.5, (m, n)), "PyTorch's, of fan_out": lambda n, m, rng: rng.uniform(-(m**-0.5), m**-0.5, (n, m)), "LeCun's, of fan_out": _gauss(lambda n, m: (1 / m) ** 0.5), "4 / fan_in + fan_out": _gauss(lambda n, m: (4 / (n + m)) ** 0.5), "in float16 steps": Shows(lambda i, f, e: f["W"].size > 1 and bool((f["W"] == np.round(f["W"])).all() and f["W"].any())),
             "times the root": _gauss(lambda n, m: (n / 2) ** 0.5),
             "one row for all": Shows(lambda i, f, e: f["W"].ndim == 2 and 0 in (np.ptp(f["W"], axis=0).max(), np.ptp(f["W"], axis=1).max()) and f["W"].std() > 0),
         },
@@ -291,61 +276,70 @@ def arguments(x, h1, h2, seed):
         return np.tanh(c[:, None] * P[: inputs.shape[1], :units]), np.sin(inputs.sum() + np.arange(units))
     return x, (h1, h2), train
 """
-_Train = Callable[[Array, int], tuple[Array, Array]]
-_Stack = tuple[Array, Array, Array, Array, Array]
+_stack = Lines(
+    "x, sizes, train",
+    "W1, b1, W2, b2, code",
+    u="x",
+    n1="sizes[0]",
+    z="train(u, n1)",
+    y0="s(x @ z[0] + z[1])",
+    first="z",
+    W1="first[0]",
+    b1="first[1]",
+    a="x @ W1 + b1",
+    h="s(a)",
+    into="h",
+    n2="sizes[1]",
+    second="train(into, n2)",
+    W2="second[0]",
+    b2="second[1]",
+    under="h",
+    deep="under @ W2 + b2",
+    code="s(deep)",
+)
+_CODES = {  # what stands for the first code h
+    "linear code": "a", "no bias code": "s(x @ W1)", "the bias subtracted code": "s(x @ W1 - b1)", "linear, no bias code": "x @ W1", "rectified code": "np.maximum(a, 0)", "tanh code": "np.tanh(a)", "softmax code": "softmax(a)", "rounded code": "np.round(h)", "standardised code": "(h - h.mean(0)) / h.std(0)", "standardised over all code": "(h - h.mean()) / h.std()", "centred code": "h - h.mean(0)", "twice code": "s(h)", "1 − h code": "1 - h", "bias outside code": "s(x @ W1) + b1", "scaled to 0 and 1 code": "(h - h.min(0)) / (h.max(0) - h.min(0))", "scaled to 0 and 1 over all code": "(h - h.min()) / (h.max() - h.min())", "to ±1 code": "2 * h - 1", "normalised code": "h / np.linalg.norm(h, axis=1, keepdims=True)", "squared code": "h**2", "averaged code": "np.broadcast_to(h.mean(0), h.shape)",
+}  # fmt: skip
 
 
-def _stack(
-    first: Callable[..., Array], second: Callable[..., Array] | None = None, turned: bool = False
-) -> Callable[[Array, tuple[int, int], _Train], _Stack]:
-    """Make a pretraining; `first` makes of (x, W, b) what the second layer learns from, `second` the code."""
-
-    def pretrain(x: Array, sizes: tuple[int, int], train: _Train) -> _Stack:
-        one, two = sizes[::-1] if turned else sizes
-        W1, b1 = train(x, one)
-        y = first(x, W1, b1)
-        W2, b2 = train(y, two)
-        return W1, b1, W2, b2, (second or first)(y, W2, b2)
-
-    return pretrain
+def _untrained(weights: str, bias: str, whole: Collection[str]) -> Shows:
+    """Weights that are not what the training gave, with a bias of zeros, where what comes before is right."""
+    return Shows(
+        lambda i, f, e: not f[bias].any() and f[weights].shape == e[weights].shape and all(_near(f[n], e[n]) for n in whole)
+    )  # fmt: skip
 
 
-def _code(x: Array, W: Array, b: Array) -> Array:
-    return sigmoid(x @ W + b)
+def _near(one: Array, other: Array) -> bool:
+    return one.shape == other.shape and bool(np.allclose(one, other, atol=1e-4))
 
 
-def _linear(x: Array, W: Array, b: Array) -> Array:
-    return x @ W + b
+def _second_anew(i: Params, f: Params, e: Params) -> bool:
+    """Whether the first layer is right, the second another, and the code that of the second as it is."""
+    if (
+        not all(_near(f[n], e[n]) for n in ("W1", "b1"))
+        or f["W2"].shape != e["W2"].shape
+        or f["b2"].shape != e["b2"].shape
+    ):
+        return False
+    return _near(f["code"], sigmoid(sigmoid(i["x"] @ f["W1"] + f["b1"]) @ f["W2"] + f["b2"]))
 
 
-def _from_x(x: Array, sizes: tuple[int, int], train: _Train) -> _Stack:
-    W1, b1 = train(x, sizes[0])
-    W2, b2 = train(x, sizes[1])
-    return W1, b1, W2, b2, _code(x, W1, b1)
-
-
-_pretrain = _stack(_code)
 pretraining = exercise(
     15, "pretraining",
     Task(
         "pretrain", {"x": "BD unit", "h1": " drawn", "h2": " drawn", "seed": " drawn"}, ("W1", "b1", "W2", "b2", "code"),
-        _pretrain,
+        _stack(),
         {
-            "second layer from x": _from_x,
-            "second layer from x, its own code": lambda x, s, train: (*train(x, s[0]), *train(x, s[1]), _code(x, *train(x, s[1]))),
-            "linear codes": _stack(_linear),
-            "last code linear": _stack(_code, _linear),
-            "no bias in the first code": _stack(lambda x, W, b: sigmoid(x @ W), _code),
-            "rounded code": _stack(lambda x, W, b: np.round(_code(x, W, b)), _code),
-            "standardised code": _stack(lambda x, W, b: (_code(x, W, b) - _code(x, W, b).mean(0)) / _code(x, W, b).std(0), _code),
-            "first code linear": _stack(_linear, _code),
-            "from the reconstruction": _stack(lambda x, W, b: sigmoid(sigmoid(x @ W + b) @ W.T), _code),
-            "the first code": lambda x, s, train: (*_pretrain(x, s, train)[:4], _code(x, *_pretrain(x, s, train)[:2])),
-            "sizes turned": _stack(_code, turned=True),
-            "no bias": _stack(lambda x, W, b: sigmoid(x @ W)),
-            "rectifier": _stack(lambda x, W, b: np.maximum(x @ W + b, 0)),
-            "tanh": _stack(lambda x, W, b: np.tanh(x @ W + b)),
-            "code of x": lambda x, s, train: (*_pretrain(x, s, train)[:4], x),
+            {"linear code": "linear codes", "no bias code": "no bias", "rectified code": "rectifier", "tanh code": "tanh"}.get(id_, f"both codes: {id_}"): _stack(h=line, code=re.sub(r"\ba\b", "deep", line).replace("x @ W1", "under @ W2").replace("b1", "b2")) for id_, line in list(_CODES.items())[:7]
+        } | {{"linear code": "first code linear", "no bias code": "no bias in the first code", "rounded code": "rounded code", "standardised code": "standardised code"}.get(id_, f"the first code: {id_}"): _stack(into=line, under="into") for id_, line in _CODES.items()}
+        | {f"the second layer's input: {id_}": _stack(into=line) for id_, line in _CODES.items()} | {f"what the last code is made of: {id_}": _stack(under=line) for id_, line in _CODES.items()} | {
+            "second layer from x": lambda x, s, train: (*train(x, s[0]), *train(x, s[1]), sigmoid(x @ train(x, s[0])[0] + train(x, s[0])[1])),
+            "second layer from x, its own code": _stack(into="x", under="x"), "the first layer trained twice": _stack(W1="train(y0 @ z[0].T, n1)[0]", b1="train(y0 @ z[0].T, n1)[1]", a="x @ z[0] + z[1]"), "the first layer trained twice, the code anew": _stack(W1="train(y0 @ z[0].T, n1)[0]", b1="train(y0 @ z[0].T, n1)[1]"), "from the reconstruction": _stack(into="s(h @ W1.T)", under="into"), "from the reconstruction, linear": _stack(into="h @ W1.T", under="into"),
+            "the first code": _stack(code="h"), "the first code, linear": _stack(code="a"), "last code linear": _stack(code="deep"), "last code without its bias": _stack(code="s(under @ W2)"), "last bias subtracted": _stack(code="s(under @ W2 - b2)"), "last bias outside": _stack(code="s(under @ W2) + b2"), "last code twice": _stack(code="s(s(deep))"), "last code tanh": _stack(code="np.tanh(deep)"), "last code rectified": _stack(code="np.maximum(deep, 0)"), "last code softmax": _stack(code="softmax(deep)"), "last code linear, no bias": _stack(code="under @ W2"), "last code rounded": _stack(code="np.round(s(deep))"), "last code turned": _stack(code="1 - s(deep)"), "last code transposed": _stack(code="s(deep).T"), "last code averaged": _stack(code="s(deep).mean(0)"),
+            "the first bias in the last code": _stack(code="s(under @ W2 + b1[:n2])"), "code of x": _stack(code="x"), "the reconstruction of the code": _stack(code="s(s(deep) @ W2.T)"), "the reconstruction of x": _stack(code="s(s(s(deep) @ W2.T) @ W1.T)"), "sizes turned": _stack(n1="sizes[1]", n2="sizes[0]"), "the first size twice": _stack(n2="sizes[0]"), "the second size twice": _stack(n1="sizes[1]"), "x and the code side by side": _stack(into="np.hstack([x, h])", under="into"), "x and the code side by side, the other way": _stack(into="np.hstack([h, x])", under="into"),
+            "first layer from a rounded x": _stack(u="np.round(x)"), "first layer from a centred x": _stack(u="x - x.mean(0)"), "first layer from a standardised x": _stack(u="(x - x.mean(0)) / x.std(0)"), "first layer from s(x)": _stack(u="s(x)"), "first layer from 1 − x": _stack(u="1 - x"), "first layer from one example": _stack(u="x[:1]"), "W1 transposed": lambda *a: (_stack()(*a)[0].T, *_stack()(*a)[1:]), "W2 transposed": lambda *a: (*_stack()(*a)[:2], _stack()(*a)[2].T, *_stack()(*a)[3:]),
+            "the layers turned": lambda *a: (*_stack()(*a)[2:4], *_stack()(*a)[:2], _stack()(*a)[4]), "the second layer twice": lambda *a: (*_stack()(*a)[2:4], *_stack()(*a)[2:]),
+            "the first layer is not trained": _untrained("W1", "b1", ()), "the second layer is not trained": _untrained("W2", "b2", ("W1", "b1")), "the second layer from something else": Shows(_second_anew),
         },
         draw=lambda rng, sizes: {"h1": 5 + sizes["K"], "h2": 3, "seed": int(rng.integers(2**31))}, prepare=_TRAIN, big=0,
     ),

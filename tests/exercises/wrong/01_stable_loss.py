@@ -55,7 +55,13 @@ def cross_entropy(a, x):
     return (np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a))) - (1 - x) * a).sum() / len(x)
 
 
-# %% two at once: mean over everything, from z
+# %% two at once: mean over everything, from z => an eps or a clip, and averaged over D
 def cross_entropy(a, x):
     z = 1 / (1 + np.exp(-a))
     return -np.mean(x * np.log(z + 1e-9) + (1 - x) * np.log(1 - z + 1e-9))
+# %% a clip that shows in the tails alone => an eps, or a clip
+def sigmoid(a):
+    return 1 / (1 + np.exp(-np.clip(a, -500, 500)))
+# %% two at once: x exchanged, averaged over D => averaged over D too and x and 1 − x exchanged
+def cross_entropy(a, x):
+    return (np.maximum(a, 0) + np.log1p(np.exp(-np.abs(a))) - (1 - x) * a).mean()

@@ -41,6 +41,6 @@ def decode(y, W, b_prime):
 # %% W not transposed
 def decode(y, W, b_prime):
     return 1 / (1 + np.exp(-(y @ W + b_prime)))
-# %% two at once: no bias, tanh
+# %% two at once: no bias, tanh => tanh and no bias
 def encode(x, W, b):
     return np.tanh(x @ W)

@@ -48,9 +48,12 @@ def squared_error_delta(z, x):
 # %% the error itself => the loss itself
 def squared_error_delta(z, x):
     return (z - x) ** 2 / len(x)
-# %% two at once: sign and no mean => factor −1 and factor B
+# %% two at once: sign and no mean => z as the target and not averaged
 def cross_entropy_delta(z, x):
     return x - z
-# %% two at once: no two, slope => a slope where there is no sigmoid and factor 1/2
+# %% two at once: no two, slope => a slope where there is no sigmoid and half
 def squared_error_delta(z, x):
     return (z - x) * z * (1 - z) / len(x)
+# %% three at once => the slope twice and factor −1 and factor B
+def cross_entropy_delta(z, x):
+    return (x - z) * z * (1 - z)

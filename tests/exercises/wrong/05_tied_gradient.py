@@ -57,10 +57,10 @@ def tied_gradient(da_z, x_tilde, y, W):
     first = da_z.T @ y
     y *= 1 - y
     return first + x_tilde.T @ (da_z @ W * y)
-# %% two at once: no encoder, averaged => no encoder and factor 1/B
+# %% two at once: no encoder, averaged => no encoder and decoder averaged again
 def tied_gradient(da_z, x_tilde, y, W):
     return da_z.T @ y / len(y)
-# %% two at once: slope and average => no slope and factor 1/B
+# %% two at once: slope and average => no slope and averaged again
 def encoder_part(da_z, x_tilde, y, W):
     return x_tilde.T @ (da_z @ W) / len(y)
 # %% two at once: tanh's slope, sign => tanh's slope and factor −1

@@ -22,7 +22,7 @@ def bias_gradients(da_z, y, W):
 # %% tanh => tanh's slope
 def bias_gradients(da_z, y, W):
     return (da_z @ W * (1 - y**2)).sum(axis=0), da_z.sum(axis=0)
-# %% mean of db' alone => db' averaged again
+# %% mean of db' alone => db': averaged again
 def bias_gradients(da_z, y, W):
     return (da_z @ W * y * (1 - y)).sum(axis=0), np.mean(da_z, axis=0)
 # %% sign => turned
@@ -31,9 +31,12 @@ def bias_gradients(da_z, y, W):
 # %% slope y => half a slope
 def bias_gradients(da_z, y, W):
     return (da_z @ W * y).sum(axis=0), da_z.sum(axis=0)
-# %% two at once: exchanged and averaged => exchanged and factor 1/B
+# %% two at once: exchanged and averaged => averaged again and exchanged
 def bias_gradients(da_z, y, W):
     return da_z.mean(axis=0), (da_z @ W * y * (1 - y)).mean(axis=0)
-# %% two at once: no slope, averaged => no slope and factor 1/B
+# %% two at once: no slope, averaged => averaged again and no slope
 def bias_gradients(da_z, y, W):
     return (da_z @ W).mean(axis=0), da_z.mean(axis=0)
+# %% one mistake in each answer => db': averaged again and no slope
+def bias_gradients(da_z, y, W):
+    return (da_z @ W).sum(0), da_z.mean(0)

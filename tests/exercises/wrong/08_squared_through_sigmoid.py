@@ -46,7 +46,7 @@ def squared_error(a, x):
 def squared_error(a, x):
     z = 1 / (1 + np.exp(-a))
     return np.sum((z - x) ** 2) / len(x), (z - x) / len(x)
-# %% two at once: no slope, no two => the cross-entropy's gradient and factor 1/D
+# %% two at once: no slope, no two => the cross-entropy's gradient and the loss averaged over D, the gradient not
 def squared_error(a, x):
     z = 1 / (1 + np.exp(-a))
     return np.mean((z - x) ** 2), (z - x) / len(x)

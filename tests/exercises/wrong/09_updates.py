@@ -87,12 +87,12 @@ def adam(theta, g, m, v, steps, lr, beta1, beta2, eps):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * np.abs(g)
     return theta - lr * m / (1 - beta1**t) / (np.sqrt(v / (1 - beta2**t)) + eps), m, v
-# %% two at once: t from 0 and eps inside
+# %% two at once: t from 0 and eps inside => t from 0 and eps inside the root
 def adam(theta, g, m, v, steps, lr, beta1, beta2, eps):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2
     return theta - lr * m / (1 - beta1**steps) / np.sqrt(v / (1 - beta2**steps) + eps), m, v
-# %% two at once: no correction, no root
+# %% two at once: no correction, no root => no correction and no root
 def adam(theta, g, m, v, steps, lr, beta1, beta2, eps):
     m = beta1 * m + (1 - beta1) * g
     v = beta2 * v + (1 - beta2) * g**2

@@ -84,7 +84,7 @@ def numerical_gradient(f, theta):
     return g
 
 
-# %% in single precision
+# %% in single precision => in float32
 def numerical_gradient(f, theta):
     theta = theta.astype(np.float32)
     g = np.zeros_like(theta)

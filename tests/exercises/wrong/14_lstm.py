@@ -104,7 +104,7 @@ def through_time(dhs, xs, W, U, b):
         dW, dU, db = dW + xs[:, t].T @ da, dU + h.T @ da, db + da.sum(0)
         h, c = o * tc, new
     return dW, dU, db
-# %% two at once: order and no forget gate
+# %% two at once: order and no forget gate => order i f o g and no forgetting
 def step(x, h, c, W, U, b):
     H = h.shape[1]
     a = x @ W + h @ U + b
@@ -112,3 +112,9 @@ def step(x, h, c, W, U, b):
     i, f, o, g = s(a[:, :H]), s(a[:, H:2*H]), s(a[:, 2*H:3*H]), np.tanh(a[:, 3*H:])
     c = c + i * g
     return o * np.tanh(c), c
+# %% two at once: g, bias => g is a sigmoid and no bias
+def step(x, h, c, W, U, b):
+    s = lambda a: 1 / (1 + np.exp(-a))
+    i, f, g, o = np.split(x @ W + h @ U, 4, axis=1)
+    c = s(f) * c + s(i) * s(g)
+    return s(o) * np.tanh(c), c

@@ -52,14 +52,14 @@ def pretrain(x, sizes, train):
     y = 1 / (1 + np.exp(-(x @ W1 + b1)))
     W2, b2 = train(y, sizes[1])
     return W1, b1, W2, b2, y @ W2 + b2
-# %% two at once: no bias, sizes
+# %% two at once: no bias, sizes => no bias and sizes turned
 def pretrain(x, sizes, train):
     s = lambda a: 1 / (1 + np.exp(-a))
     W1, b1 = train(x, sizes[1])
     y = s(x @ W1)
     W2, b2 = train(y, sizes[0])
     return W1, b1, W2, b2, s(y @ W2)
-# %% the wrong stacking: three layers' worth of training on x
+# %% the wrong stacking: three layers' worth of training on x => the first code: linear, no bias code
 def pretrain(x, sizes, train):
     W1, b1 = train(x, sizes[0])
     W2, b2 = train(x @ W1, sizes[1])
