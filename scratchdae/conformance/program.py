@@ -96,11 +96,7 @@ def _run(words: Sequence[str], timeout: float) -> tuple[int, str]:
     """Run a program; return its exit status and the end of its standard error."""
     try:
         process = subprocess.Popen(
-            words,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
+            words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, start_new_session=True
         )
     except OSError as error:
         raise AnswerError(f"the program cannot be started: {error}") from error

@@ -58,11 +58,7 @@ def check(
 
 
 def examine(
-    candidate: Candidate,
-    cases: Iterable[Case],
-    *,
-    explain: bool = True,
-    told: Callable[[Result], None] | None = None,
+    candidate: Candidate, cases: Iterable[Case], *, explain: bool = True, told: Callable[[Result], None] | None = None
 ) -> Report:
     """Ask a candidate cases; `told` is called with each result as it comes."""
     cases = tuple(cases)

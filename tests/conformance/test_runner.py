@@ -292,5 +292,5 @@ def test_a_run_is_judged_as_a_whole():
     assert alone.explanation.confidence == "one of these"  # it has one row
     together = check(Twice(), cases)
     confidence = {result.explanation.confidence for result in together.results}
-    assert confidence == {"the place and the factor, not the cause"}
+    assert confidence == {"this, and nothing else known"}
     assert str(together).count("times too small") == 2  # a size differs in the sentence, the name does not

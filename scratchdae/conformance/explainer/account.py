@@ -6,7 +6,7 @@ a factor or an epsilon; `Unknown` says what values it is known to have and how t
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, TypeAlias
 
@@ -46,6 +46,7 @@ class Switch:
     unknown: Unknown | None = None  # the number inside it
     # for what is no number: takes the other switches that are on and returns the value, or None
     recover: Callable[[Wrong], Any] | None = None
+    late: bool = False  # whether it is looked for where nothing else fits, and never beside another
 
     @cached_property
     def excludes(self) -> frozenset[str]:
@@ -68,9 +69,9 @@ class Account:
     begin: Callable[[Wrong], Told] | None = None
 
 
-def mistakes(*rows: Row) -> tuple[Switch, ...]:
+def mistakes(*rows: Row, late: bool = False) -> tuple[Switch, ...]:
     """Make a switch of each row of a table."""
-    return tuple(Switch(*row) for row in rows)
+    return tuple(replace(Switch(*row), late=late) for row in rows)
 
 
 def compatible(switches: Iterable[Switch]) -> bool:

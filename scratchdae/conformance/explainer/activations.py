@@ -27,6 +27,8 @@ _FUNCTIONS = {
     "quick_gelu": "a s(1.702 a), another approximation of GELU,",
     "elu": "ELU, exp(a) - 1 below 0,",
     "leaky_relu": "a leaky rectifier of slope 0.01",
+    "hardtanh": "the hard tanh, a cut to [-1, 1],",
+    "softsign": "softsign, a / (1 + |a|),",
 }
 _HIDDEN_WORDS = {
     "linear": "linear: y is a_y", "tanh": "tanh, not sigmoid", "relu": "rectified, not sigmoid",
@@ -54,10 +56,7 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
     "identity": (lambda a: a, np.ones_like),
     "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda a: np.where(np.abs(a) < 3, 1 / 6, 0)),
     "old_hard_sigmoid": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda a: np.where(np.abs(a) < 2.5, 0.2, 0)),
-    "scaled_tanh": (
-        lambda a: 1.7159 * np.tanh(2 * a / 3),
-        lambda a: 1.7159 * 2 / 3 * (1 - np.tanh(2 * a / 3) ** 2),
-    ),
+    "scaled_tanh": (lambda a: 1.7159 * np.tanh(2 * a / 3), lambda a: 1.7159 * 2 / 3 * (1 - np.tanh(2 * a / 3) ** 2)),
     "linear": (lambda a: a, np.ones_like),
     "relu": (lambda a: np.maximum(a, 0), lambda a: (a > 0).astype(np.float64)),
     "leaky_relu": (lambda a: np.where(a > 0, a, 0.01 * a), lambda a: np.where(a > 0, 1, 0.01)),
@@ -69,6 +68,8 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
         lambda a: sigmoid(1.702 * a) * (1 + 1.702 * a * sigmoid(-1.702 * a)),
     ),
     "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
+    "hardtanh": (lambda a: np.clip(a, -1, 1), lambda a: (np.abs(a) < 1).astype(np.float64)),
+    "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
 }
 _DERIVATIVES = mistakes(
     ("derivative_missing", "derivative", "the derivative is missing: the gradient passes unchanged"),
@@ -77,10 +78,20 @@ _DERIVATIVES = mistakes(
     ("derivative_of_the_value", "derivative", "the derivative, a formula in the pre-activation, is given the value"),
     ("cotangent_missing", "derivative", "d_input is the derivative alone: d_output is left out"),
     ("derivative_squared", "derivative", "the derivative is multiplied in twice"),
-    ("derivative_of_sigmoid", "derivative", "the derivative is y (1 - y), the sigmoid's"),
-    ("derivative_of_tanh", "derivative", "the derivative is 1 - y², that of tanh"),
-    ("derivative_not_squared", "derivative", "the derivative is 1 - y: the square is missing"),
 )  # fmt: skip
+_SLOPES: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {  # of a and y
+    "derivative_of_sigmoid": ("y (1 - y), the sigmoid's", lambda _, y: y * (1 - y)),
+    "derivative_of_tanh": ("1 - y², that of tanh", lambda _, y: 1 - y * y),
+    "derivative_of_relu": ("1 above 0 and 0 below, the rectifier's", lambda a, _: (a > 0).astype(np.float64)),
+    "derivative_not_squared": ("1 - y: the square is missing", lambda _, y: 1 - y),
+    "derivative_is_value": ("y, which is not multiplied by 1 - y", lambda _, y: y),
+    "derivative_is_complement": ("1 - y, which is not multiplied by y", lambda _, y: 1 - y),
+    "derivative_is_gate": ("y / a alone: a times its slope is missing", lambda a, y: np.where(a == 0, 0.5, y / a)),
+    "derivative_is_square": ("y²", lambda _, y: y * y),
+    "derivative_has_plus": ("y (1 + y): a sign is wrong", lambda _, y: y * (1 + y)),
+    "derivative_of_tanh_has_plus": ("1 + y²: a sign is wrong", lambda _, y: 1 + y * y),
+    "derivative_is_complement_squared": ("(1 - y)²", lambda _, y: (1 - y) ** 2),
+}
 _KINK = mistakes(
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
     ("kink_between", "kink", "the derivative at exactly 0 is the mean of both sides"),
@@ -95,6 +106,8 @@ _SOFTMAX = mistakes(
      "the gradient has the diagonal of the Jacobian alone, d y (1 - y), not its product"),
     ("derivative_missing", "derivative", "the Jacobian is missing: the gradient passes unchanged"),
     ("weights_missing_in_sum", "derivative", "the gradient is y (d - Σ d), in whose sum the weights y are missing"),
+    ("fused_with_cross_entropy", "derivative",
+     "the gradient is y - d_output, as if d_output were the target of a cross-entropy"),
     ("weights_missing_outside", "derivative", "the gradient is d - Σ d y, which is not multiplied by y"),
     ("epsilon_in_softmax", "function", "{value} is added to the sum of exp that the softmax divides by", EPSILON),
     ("log_softmax_instead", "function, derivative", "the logarithm of the softmax is computed"),
@@ -126,6 +139,8 @@ def told_of(
                 da = d_output
             if "weights_missing_in_sum" in wrong:
                 da = y * (d_output - d_output.sum(axis=axis, keepdims=True))
+            if "fused_with_cross_entropy" in wrong:
+                da = y - d_output
             if "weights_missing_outside" in wrong:
                 da = d_output - (d_output * y).sum(axis=axis, keepdims=True)
             if "log_softmax_instead" in wrong:
@@ -148,7 +163,10 @@ def told_of(
             derivative = np.ones_like(a)
         if "derivative_squared" in wrong:
             derivative = derivative**2
-        derivative = _formula_of_another(y, derivative, wrong)
+        derivative = next((of(a, y) for id, (_, of) in _SLOPES.items() if id in wrong), derivative)
+        if "elu_of_slope" in wrong:
+            below = slope * np.expm1(np.minimum(a, 0))
+            y, derivative = np.where(a > 0, a, below), np.where(a > 0, 1, below + slope)
         if "overflow_in_derivative" in wrong:
             e = np.exp((2 * a if function == "tanh" else a).astype(dtype))
             derivative = {"sigmoid": e / (1 + e) ** 2, "softplus": e / (1 + e), "tanh": 4 * e / (1 + e) ** 2}[function]
@@ -168,26 +186,22 @@ def told_of(
     return Account((*_switches(function, conventions), gradient), _told)
 
 
-def _formula_of_another(y: Array, derivative: Array, wrong: Wrong) -> Array:
-    if "derivative_of_sigmoid" in wrong:
-        return np.asarray(y * (1 - y))
-    if "derivative_of_tanh" in wrong:
-        return np.asarray(1 - y * y)
-    return 1 - y if "derivative_not_squared" in wrong else derivative
-
-
 def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
     same = {function} | ({"leaky_relu"} if function == "relu" else set())  # whose slope has a name of its own
     others = [(name, words) for name, words in _FUNCTIONS.items() if name not in same]
     rows = [(f"function:{name}", "function, derivative", f"{words} is computed") for name, words in others]
-    idle = {f"derivative_of_{function}"} | (set() if function == "tanh" else {"derivative_not_squared"})
-    switches = [*mistakes(*rows), *(switch for switch in _DERIVATIVES if switch.id not in idle)]
+    idle = {f"derivative_of_{function}", "derivative_is_complement" if function == "tanh" else "derivative_not_squared"}
+    idle |= set() if function in ("silu", "gelu", "gelu_tanh") else {"derivative_is_gate"}
+    rows += [(id, "derivative", f"the derivative is {words}") for id, (words, _) in _SLOPES.items()]
+    switches = [switch for switch in (*_DERIVATIVES, *mistakes(*rows)) if switch.id not in idle]
     if function in ("relu", "leaky_relu"):
         switches += _KINK
     if function == "leaky_relu":
         slope = Unknown("slope", conventions["slope"], (), (0.01, 0.3, 0.2))
         has = f"slope is {{value}}, where the case has {conventions['slope']:g}"
         switches.append(Switch("other_slope", "slope", has, slope))
+        elu = "ELU is computed, with the slope for its alpha"
+        switches.append(Switch("elu_of_slope", "function, derivative, slope", elu))
     if function == "relu":
         slope = Unknown("slope", 0.0, (), (0.01,))
         switches.append(Switch("other_slope", "slope", "the rectifier is leaky, with a slope of {value}", slope))

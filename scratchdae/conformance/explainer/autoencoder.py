@@ -12,11 +12,12 @@ import numpy as np
 from scratchdae.activations import sigmoid, softmax
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer import activations, corruption, probabilities
+from scratchdae.conformance.explainer import activations, apart, corruption, probabilities
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.losses import NOT_REDUCED, ROOTS, divisor, reduced, reductions
 from scratchdae.conformance.explainer.recognised import factor, products
 
+_WEIGHTS = "dW, dW_prime, encoder term, decoder term"
 ENCODER = mistakes(
     ("clean_input", "input", "the encoder sees the clean input x, not the corrupted x_tilde"),
     ("clean_input_in_backward", "input",
@@ -44,6 +45,11 @@ ENCODER = mistakes(
     ("db_of_one_example", "db", "db is that of the first example alone"),
     ("db_prime_not_summed", "db_prime", "db' is not summed over the batch: it has a row for each example"),
 )  # fmt: skip
+EXAMPLES = mistakes(
+    *((f"{which}_of_{one}", decides, f"the gradients of {words} are those of the {one} example alone")
+      for which, decides, words in (("weights", _WEIGHTS, "the weights"), ("biases", "db, db_prime", "the biases"),
+                                    ("gradients", f"{_WEIGHTS}, db, db_prime", "all parameters"))
+      for one in ("first", "last")), late=True)  # fmt: skip
 SQUARED = mistakes(
     ("output_derivative_missing", "output derivative", "the output's derivative z (1 - z) is missing"),
     ("output_derivative_of_tanh", "output derivative",
@@ -69,6 +75,10 @@ MASKED = (
     Switch("loss_mean_of_masked", "which entries, loss factor, gradient factor",
            "the loss is that of the masked entries alone, averaged over their number"),
 )  # fmt: skip
+TIED = mistakes(
+    ("decoder_tied", "tied", "the decoder has the transpose of W, as if the weights were tied: W' is not used"),
+    ("decoder_tied:in_z", "tied", "z is decoded with the transpose of W; the gradients are those of W'"),
+)  # fmt: skip
 NOT_IN_SUM = mistakes(
     ("encoder_not_in_sum", "dW", "the encoder's part is computed, but left out of the sum dW"),
     ("decoder_not_in_sum", "dW", "the decoder's part is computed, but left out of the sum dW"),
@@ -84,7 +94,7 @@ def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
     own = switches(case.inputs, case.conventions)
     # Where the parts are not shown, one that is left out of the sum is one that is missing.
     forgotten = NOT_IN_SUM if {"dW", "dW_encoder", "dW_decoder"} <= set(found) and case.conventions["tied"] else ()
-    return Account((*own, *forgotten, *_redrawn(case, found, _told)), _told)
+    return Account((*own, *forgotten, *_redrawn(case, found, _told), _dropped(found)), _told)
 
 
 def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
@@ -92,7 +102,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
     W, B = inputs["W"], inputs["x"].shape[-2]
     sizes = {"B": B, "D": W.shape[0]}
     corrupts = conventions["corruption"] != "none"
-    own = [switch for switch in ENCODER if corrupts or not switch.excludes & {"input", "target"}]
+    own = [switch for switch in (*ENCODER, *EXAMPLES) if corrupts or not switch.excludes & {"input", "target"}]
     if conventions["loss"] == "cross_entropy":
         own += probabilities.SWITCHES
     else:
@@ -110,6 +120,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
         factors.append(factor("decoder_term", "the decoder's part of dW", all_sizes, "decoder term"))
     else:
         factors.append(factor("dW_prime_factor", "dW'", all_sizes, "dW_prime"))
+        own += TIED
         own += mistakes(("dW_prime_in_dW", "dW", "dW' is put into dW, transposed, as if the weights were tied"))
     if not corrupts:
         scaled = Unknown(
@@ -118,6 +129,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
         own.append(Switch("input_scaled", "input", "the encoder sees the input times {value}", scaled))
     return (
         *own,
+        *apart.switches(own),
         *corruption.switches(inputs, conventions),
         *reductions(conventions.get("reduction", "paper"), sizes),
         *NOT_REDUCED,
@@ -164,6 +176,10 @@ def penalties(l2: float, sizes: Mapping[str, int], tied: bool) -> tuple[Switch, 
 
 def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
     """Tell all arrays of one forward and backward pass."""
+    return apart.told(lambda wrong: _pass_through(inputs, conventions, wrong, dtype), wrong)
+
+
+def _pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
     x, W, b, b_prime = (inputs[name] for name in ("x", "W", "b", "b_prime"))
     W_prime = W.T if conventions["tied"] else inputs["W_prime"]
     x_tilde = corruption.corrupted(inputs.get("encoded", x), inputs, conventions, wrong)
@@ -174,7 +190,13 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     seen = wrong.get("input_scaled", 1.0) * seen
     a_y = seen @ W + (not {"encoder_bias_missing", "encoder_bias_unused"} & set(wrong)) * b  # (1)
     y, slope = hidden(a_y, wrong)
-    a_z = y @ W_prime + (not {"decoder_bias_missing", "decoder_bias_unused"} & set(wrong)) * b_prime  # (2)
+    dropped = wrong.get("hidden_dropped", 1.0)  # (H,)
+    y, slope = dropped * y, dropped * slope
+    decoding = {"decoder_tied", "decoder_tied:in_z"} & set(wrong)
+    a_z = (
+        y @ (W.T if decoding else W_prime)
+        + (not {"decoder_bias_missing", "decoder_bias_unused"} & set(wrong)) * b_prime
+    )  # (2)
     z, terms, gradients, rounding = _output(a_z, target, conventions, wrong, dtype)  # (3) to (6)
     by = divisor(conventions.get("reduction", "paper"), x.shape)
     if "mask" in inputs:
@@ -183,13 +205,15 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
     data_loss, scale = reduced(terms, by, wrong)
     da_z = scale * gradients
 
-    db_prime = da_z.sum(axis=0)  # (7)
-    dW_decoder = (y.T @ da_z).T if conventions["tied"] else y.T @ da_z  # (8)
-    dy = da_z @ W_prime.T  # (9)
+    of_weights, of_biases = (_examples(which, wrong) for which in ("weights", "biases"))
+    db_prime = da_z[of_biases].sum(axis=0)  # (7)
+    dW_decoder = y[of_weights].T @ da_z[of_weights]  # (8)
+    dW_decoder = dW_decoder.T if conventions["tied"] else dW_decoder
+    dy = da_z @ (W.T if "decoder_tied" in wrong else W_prime).T  # (9)
     da_y = y * (dy - (dy * y).sum(axis=1, keepdims=True)) if "hidden_softmax" in wrong else dy * slope  # (10)
-    db = da_y.sum(axis=0)  # (11)
+    db = da_y[of_biases].sum(axis=0)  # (11)
     seen_again = wrong.get("mask_redrawn", x if "clean_input_in_backward" in wrong else seen)
-    dW_encoder = wrong.get("encoder_term", 1.0) * (seen_again.T @ da_y)  # (12)
+    dW_encoder = wrong.get("encoder_term", 1.0) * (seen_again[of_weights].T @ da_y[of_weights])  # (12)
     told: Told = {
         "x_tilde": x_tilde, "a_y": a_y, "y": y, "a_z": a_z, "z": z, "data_loss": data_loss, "da_z": da_z,
         "dy": dy, "da_y": da_y, "db": db, "db_prime": db_prime, "dW_encoder": dW_encoder, "dx_tilde": da_y @ W.T,
@@ -201,8 +225,10 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
         told |= {"dW_decoder": dW_decoder, "dW": shares[0] + shares[1]}
     else:
         told |= {"dW_decoder": dW_decoder.T, "dW": dW_encoder, "dW_prime": dW_decoder}
-    if "dW_prime_in_dW" in wrong:
+    if {"dW_prime_in_dW", "decoder_tied"} & set(wrong):
         told["dW"] = told["dW"] + told["dW_prime"].T
+    if "decoder_tied" in wrong:
+        told["dW_prime"] = 0 * told["dW_prime"]
     _penalise(told, inputs, conventions, wrong)
     if "db_not_summed" in wrong:
         told["db"] = da_y
@@ -222,6 +248,14 @@ def pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wr
         if name in told:
             told[name] = also * wrong.get(f"{name}_factor", 1.0) * told[name]
     return told
+
+
+def _examples(which: str, wrong: Wrong) -> slice:
+    """Return which examples have a part in the gradients of weights or biases."""
+    for name, only in (("first", slice(1)), ("last", slice(-1, None))):
+        if {f"{which}_of_{name}", f"gradients_of_{name}"} & set(wrong):
+            return only
+    return slice(None)
 
 
 def _weights(mask: Array, by: int, wrong: Wrong) -> Array | float:
@@ -259,6 +293,17 @@ def _redrawn(case: Case, found: Mapping[str, Array], told: Callable[[Wrong], Tol
 
     sentence = "the mask is drawn again for the backward pass: the encoder's part of dW is that of another x_tilde"
     return (Switch("mask_redrawn", "input, encoder term, dW, dW factor", sentence, recover=_recover),)
+
+
+def _dropped(found: Mapping[str, Array]) -> Switch:
+    """Make the switch for a dropout of the hidden layer, and find the units out: their biases have no gradient."""
+
+    def _recover(_: Wrong) -> Array | None:
+        kept = found["db"] != 0 if "db" in found and found["db"].ndim == 1 else np.zeros(0, bool)
+        return None if kept.all() or not kept.any() else kept / kept.mean()
+
+    sentence = "hidden units are dropped, and the others scaled up: a dropout is left in"
+    return Switch("hidden_dropped", "hidden activation", sentence, recover=_recover, late=True)
 
 
 def hidden(a_y: Array, wrong: Wrong) -> tuple[Array, Array]:

@@ -8,10 +8,9 @@ from scratchdae.conformance.explainer.account import Named, Unknown, Wrong, mist
 
 EPSILONS = (1e-3, 1e-5, 1e-6, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
 _KERAS = Named(
-    1e-7,
-    "clipped_probabilities",
+    1e-7, "clipped_probabilities",
     "probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, as in Keras: beyond the gradient is 0",
-)
+)  # fmt: skip
 SWITCHES = mistakes(
     ("softmax_twice", "terms", "a loss of logits is given probabilities: the softmax is taken twice"),
     ("softmax_over_batch", "terms", "the softmax runs over the batch, not over the classes"),

@@ -8,7 +8,7 @@ import numpy as np
 from scratchdae.activations import sigmoid
 from scratchdae.arguments import Array, Params
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Row, Wrong
+from scratchdae.conformance.explainer.account import Account, Row, Unknown, Wrong
 from scratchdae.conformance.explainer.recognised import factor
 from scratchdae.conformance.explainer.retold import retold
 
@@ -19,17 +19,24 @@ _VARIATIONAL: tuple[Row, ...] = (
     ("deviation_given", "kl variance, sample variance", "log_variance is taken for the standard deviation itself"),
     ("means_missing", "kl mean", "mu² is left out of the divergence"),
     ("one_missing", "kl one", "the 1 is left out of the divergence"),
+    ("logarithm_missing", "kl one", "log_variance is left out of the divergence"),
+    ("variance_missing", "kl one", "exp(log_variance) is left out of the divergence"),
+    ("noise_subtracted", "noise", "the noise is subtracted"),
     ("sample_detached", "backward", "nothing comes back through the sample"),
     ("noise_missing", "noise", "the sample is mu: the noise is not used"),
 )  # fmt: skip
 _KL: tuple[Row, ...] = (
     ("mean_of_divergences", "mean", "the divergence is that of each example, averaged: not that of the mean"),
+    ("one_sided", "kl", "the term of 1 - rho is missing"),
+    ("squares_instead", "kl", "the squared difference from rho is taken in place of the divergence"),
+    ("other_rho", "rho", "rho is {value}", Unknown("rho", 0.0, (), (0.05, 0.01, 0.1), "rate")),
     ("kl_reversed", "kl", "the divergence is the other way: of the mean from rho"),
     ("cross_entropy_instead", "kl", "the cross-entropy is taken in place of the divergence: a constant more"),
 )
 _CONTRACTIVE: tuple[Row, ...] = (
     ("slope_not_squared", "slope", "y (1 - y) is not squared"),
     ("slope_missing", "slope", "y (1 - y) is left out: weight decay"),
+    ("slope_of_tanh", "slope", "the slope is 1 - y², that of tanh"),
     ("slope_constant", "backward", "y is taken for a constant in backward: the gradient through it is missing"),
     ("norm_in_place_of_square", "norm", "the norm of each example's Jacobian is taken, not its square"),
 )
@@ -52,11 +59,13 @@ def variational(case: Case) -> Account:
         mu, log_variance = t["mu"], t["log_variance"]
         log_variance = 2 * log_variance if "log_of_deviation" in wrong else log_variance
         log_variance = np.log(log_variance**2) if "deviation_given" in wrong else log_variance
-        terms = ("one_missing" not in wrong) + log_variance - np.exp(log_variance)
+        terms = ("one_missing" not in wrong) + ("logarithm_missing" not in wrong) * log_variance
+        terms = terms - ("variance_missing" not in wrong) * np.exp(log_variance)
         terms = terms - ("means_missing" not in wrong) * mu * mu
         kl = wrong.get("kl_factor", 1.0) * -0.5 * terms.sum(axis=(-2, -1)) / divisors[c["reduction"]]
         spread = np.exp((1.0 if "log_of_deviation:sample" in wrong else 0.5) * log_variance)
-        sample = mu + ("noise_missing" not in wrong) * spread * t["noise"]
+        times = 0 if "noise_missing" in wrong else -1 if "noise_subtracted" in wrong else 1
+        sample = mu + times * spread * t["noise"]
         return {"sample": sample.real if "sample_detached" in wrong else sample, "kl": kl}
 
     sizes = {"B": case.inputs["mu"].shape[0], "D": case.inputs["mu"].shape[1]}
@@ -78,9 +87,10 @@ def activity_penalty(case: Case) -> Account:
 
 
 def _sparse(t: Mapping[str, Array], c: Mapping[str, Any], wrong: Wrong) -> Params:
-    x, rho = t["x"], c["rho"]
+    x, rho = t["x"], wrong.get("other_rho", c["rho"])
     p = x if "mean_of_divergences" in wrong else x.mean(axis=-2, keepdims=True)
     terms = rho * np.log(rho / p) + (1 - rho) * np.log((1 - rho) / (1 - p))
+    terms = rho * np.log(rho / p) if "one_sided" in wrong else (p - rho) ** 2 if "squares_instead" in wrong else terms
     if "kl_reversed" in wrong:
         terms = p * np.log(p / rho) + (1 - p) * np.log((1 - p) / (1 - rho))
     if "cross_entropy_instead" in wrong:
@@ -91,7 +101,7 @@ def _sparse(t: Mapping[str, Array], c: Mapping[str, Any], wrong: Wrong) -> Param
 def _contractive(t: Mapping[str, Array], c: Mapping[str, Any], wrong: Wrong) -> Params:
     x, W = t["x"], t["W"]
     y = sigmoid(x @ W + t["b"][..., None, :])
-    slope = y * (1 - y)
+    slope = 1 - y * y if "slope_of_tanh" in wrong else y * (1 - y)
     slope = slope.real if "slope_constant" in wrong else slope
     slope = np.sqrt(slope) if "slope_not_squared" in wrong else slope
     slope = np.ones_like(slope) if "slope_missing" in wrong else slope

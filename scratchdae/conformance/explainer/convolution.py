@@ -33,9 +33,7 @@ OVERLAP = mistakes(
      "where windows overlap the last writes over the others; the gradient is that of their sum"),
 )  # fmt: skip
 BORDER = mistakes(*((id, "windows", sentence) for id, (_, sentence) in BORDERS.items()))
-FILTERS = mistakes(
-    ("filters_reversed", "filters", "the filters come in reverse order"),
-)
+FILTERS = mistakes(("filters_reversed", "filters", "the filters come in reverse order"))
 REST = mistakes(
     ("bias_missing", "bias", "the bias is left out"),
     ("db_not_summed_over_batch", "db", "db is summed over the pixels, not over the batch"),

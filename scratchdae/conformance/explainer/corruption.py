@@ -1,6 +1,6 @@
 """Mistakes in a corruption: the mask read the other way round, what is left scaled up, noise of another size."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,19 +32,38 @@ COIN = mistakes(
     ("only_salt", "coin", "what is destroyed always becomes 1"),
     ("coin_everywhere", "coin", "the coin decides for what is intact too: the mask is not used"),
 )
+FILLS = mistakes(
+    ("masked_with_mean:example", _FILL, "what is destroyed is set to the mean of its example, not to 0"),
+    ("masked_with_mean:component", _FILL, "what is destroyed is set to its component's mean over the batch, not to 0"),
+    ("masked_with_example_before", _FILL, "what is destroyed is taken from the example before: swap noise"),
+    ("masked_with_example_after", _FILL, "what is destroyed is taken from the example after: swap noise"),
+    late=True)  # fmt: skip
 NOISE = mistakes(
+    ("noise_alone", _DRAWN, "the noise alone comes back: x is not added"),
     ("noise_multiplied", _DRAWN, "the noise multiplies: x_tilde is x (1 + sigma · noise)"),
     ("noisy_clipped", "clip of x_tilde", "x_tilde is clipped to [0, 1]"),
 )
 
 
-def account(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
+def account(case: Case, found: Mapping[str, Array], _dtype: str) -> Account:
     """Tell the corruption of a batch."""
 
     def _told(wrong: Wrong) -> Told:
         return {"x_tilde": corrupted(case.inputs["x"], case.inputs, case.conventions, wrong)}
 
-    return Account((MISSING, *switches(case.inputs, case.conventions)), _told)
+    return Account((MISSING, *switches(case.inputs, case.conventions), *_another(case, found)), _told)
+
+
+def _another(case: Case, found: Mapping[str, Array]) -> Iterator[Switch]:
+    """Yield the switch for a mask that is not the one given, which x_tilde shows."""
+
+    def _recover(_: Wrong) -> Array | None:
+        x = case.inputs["x"]
+        return None if found["x_tilde"].shape != x.shape else (found["x_tilde"] == 0) & (x != 0)
+
+    if case.conventions["corruption"] == "masking" and "x_tilde" in found:
+        sentence = "another mask is used than the one that is given"
+        yield Switch("another_mask", _DRAWN, sentence, recover=_recover, late=True)
 
 
 def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tuple[Switch, ...]:
@@ -75,7 +94,7 @@ def _fill(x: Array) -> tuple[Switch, ...]:
     to_mean = f"what is destroyed is set to the mean of the batch, {mean:.6g}, not to 0"
     named = (Named(mean, "masked_with_mean", to_mean),)
     sentence = "what is destroyed is set to {value}, not to 0"
-    return WITH_ONES, Switch("other_fill", _FILL, sentence, Unknown("fill", 0.0, named))
+    return WITH_ONES, *FILLS, Switch("other_fill", _FILL, sentence, Unknown("fill", 0.0, named))
 
 
 def _noise(sigma: float) -> tuple[Switch, ...]:
@@ -94,11 +113,13 @@ def corrupted(x: Array, inputs: Mapping[str, Array], conventions: Mapping[str, A
     kind = conventions["corruption"]
     if kind == "none" or "corruption_missing" in wrong:
         return x
+    if kind == "gaussian" and "noise_alone" in wrong:
+        return np.asarray(conventions["sigma"] * inputs["noise"])
     if kind == "gaussian":
         sigma = wrong.get("other_sigma", conventions["sigma"])
         noisy = x * (1 + sigma * inputs["noise"]) if "noise_multiplied" in wrong else x + sigma * inputs["noise"]
         return np.clip(noisy, 0, 1) if "noisy_clipped" in wrong else np.asarray(noisy)
-    mask = inputs["mask"]
+    mask = wrong.get("another_mask", inputs["mask"])
     if "mask_of_first_example" in wrong:
         mask = np.broadcast_to(mask[:1], mask.shape)
     if "mask_of_example_before" in wrong:
@@ -110,9 +131,18 @@ def corrupted(x: Array, inputs: Mapping[str, Array], conventions: Mapping[str, A
             left = x * ~destroyed / (~destroyed).mean(axis=1, keepdims=True)
             destroyed = destroyed & ~np.isnan(left)
     if kind == "masking":
-        return np.where(destroyed, 1.0 if "masked_with_ones" in wrong else wrong.get("other_fill", 0.0), left)
+        return np.where(destroyed, _filled(x, wrong), left)
     coin: Array = inputs["coin"] != ("coin_inverted" in wrong)
     if "only_pepper" in wrong or "only_salt" in wrong:
         coin = np.full_like(coin, "only_salt" in wrong)
     values = np.where(coin, wrong.get("other_salt", 1.0), wrong.get("other_pepper", 0.0))
     return np.where(np.full_like(destroyed, True) if "coin_everywhere" in wrong else destroyed, values, left)
+
+
+def _filled(x: Array, wrong: Wrong) -> Array | float:
+    """Return what masked entries are set to."""
+    for id, axis, turn in (("masked_with_mean:example", 1, 0), ("masked_with_mean:component", 0, 0),
+                           ("masked_with_example_before", 0, 1), ("masked_with_example_after", 0, -1)):  # fmt: skip
+        if id in wrong:
+            return np.roll(x, turn, axis) if turn else np.asarray(x.mean(axis, keepdims=True))
+    return 1.0 if "masked_with_ones" in wrong else float(wrong.get("other_fill", 0.0))

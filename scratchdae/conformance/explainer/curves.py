@@ -17,6 +17,7 @@ _ELU: tuple[Row, ...] = (
     ("celu_instead", "curve", "CELU is computed: its exponent is x / alpha"),
     ("alpha_missing", "curve", "alpha is left out"),
     ("alpha_in_value_alone", "curve, backward", "alpha is in the value alone, not in its derivative"),
+    ("leaky_instead", "curve", "below 0 the value is alpha x, a leaky rectifier's"),
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
     ("derivative_missing", "backward", "the derivative is missing: the gradient passes unchanged"),
     ("derivative_of_the_value", "backward", "the derivative, a formula in the pre-activation, is given the value"),
@@ -46,6 +47,7 @@ def elu(case: Case) -> Account:
         slope = alpha * np.exp(at)
         if "celu_instead" in wrong:
             value, slope = alpha * np.expm1(at / alpha), np.exp(at / alpha)
+        value, slope = (alpha * at, alpha + 0 * at) if "leaky_instead" in wrong else (value, slope)
         slope = np.exp(at) if "alpha_in_value_alone" in wrong else slope
         slope = np.ones_like(at) if "derivative_missing" in wrong else slope
         slope = alpha * np.exp(value) if "derivative_of_the_value" in wrong else slope

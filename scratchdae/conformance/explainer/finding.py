@@ -10,6 +10,7 @@ ALONE = "this, and nothing else known"
 ONE_OF = "one of these"
 PLACE = "the place and the factor, not the cause"
 UNKNOWN = "unknown"
+NO_CAUSE = "what it should be"  # of a sentence that has a factor and no more
 ROUNDING = "no more than rounding"  # what one that comes as near as that leaves
 
 
@@ -66,7 +67,7 @@ class Explanation:
             return UNKNOWN
         if len(self.findings) > 1:
             return ONE_OF
-        factors = any(mistake.weight == 3 or "_factor" in mistake.id for mistake in self.findings[0].mistakes)
+        factors = any(one.weight == 3 or NO_CAUSE in one.sentence for one in self.findings[0].mistakes)
         return PLACE if factors else ALONE
 
     def __str__(self) -> str:

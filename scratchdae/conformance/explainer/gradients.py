@@ -29,6 +29,8 @@ BY_VALUE = mistakes(
     ("zeroed_beyond", "cut", "entries beyond the limit become 0"),
     ("zeroed_from_the_limit", "cut", "entries at the limit and beyond become 0"),
     ("not_clipped", "cut", "nothing is clipped"),
+    ("sign_lost", "cut", "entries beyond the limit become the limit, whatever their sign"),
+    ("signs_alone", "cut", "every entry becomes the limit with its own sign"),
 )
 NO_EPSILON = Switch("no_epsilon_in_norm", "epsilon", "nothing is added to the norm, where PyTorch adds 1e-6")
 PENALTY = mistakes(
@@ -99,6 +101,10 @@ def _cut(g: Array, limit: float, wrong: Wrong, grads: Mapping[str, Array]) -> Ar
         return np.where(np.abs(g) > limit, 0, g)
     if "zeroed_from_the_limit" in wrong:
         return np.where(np.abs(g) >= limit, 0, g)
+    if "sign_lost" in wrong:
+        return np.where(np.abs(g) > limit, limit, g)
+    if "signs_alone" in wrong:
+        return limit * np.sign(g)
     low = -np.inf if "only_from_above" in wrong else -limit
     return np.clip(g, low, np.inf if "only_from_below" in wrong else limit)
 

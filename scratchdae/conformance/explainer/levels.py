@@ -9,6 +9,7 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer.account import Account, Row, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
+from scratchdae.conformance.explainer.update_rule import OTHERS
 
 _COUNTED: tuple[Row, ...] = (
     ("counted_from_1", "epoch", "epochs are counted from 1"),
@@ -36,7 +37,11 @@ _WARM_UP: tuple[Row, ...] = (
         "the epochs of the schedule are counted from 0, not from the warm-up's end",
     ),
 )
-_AVERAGE: tuple[Row, ...] = (("decay_for_share", "decay", "decay is taken for the share of the new weights"),)
+_AVERAGE: tuple[Row, ...] = (
+    ("decay_for_share", "decay", "decay is taken for the share of the new weights"),
+    ("a_step_late", "weights", "each step averages the weights from before it"),
+    ("other_decay", "decay", "decay is {value}", Unknown("decay", 0.0, (), (0.9, 0.99, 0.999, 0.5), "rate")),
+)
 _FROM: dict[str, tuple[Row, ...]] = {
     "first": (("from_first_step", "start", "the average begins with the weights after the first step"),
               ("from_zero", "start", "the average begins at zero")),
@@ -68,6 +73,9 @@ def schedule(case: Case) -> Account:
         return {"level": np.array([_level(int(epoch), c, wrong) for epoch in epochs])}
 
     rows = (*_COUNTED, *_OF_KIND[c["schedule"]], *(_WARM_UP if "warm_up" in c else ()))
+    if "factor" in c:
+        rate = Unknown("rate", c["factor"], (), (0.1, 0.5, 0.9, 0.95), "log")
+        rows += (("other_factor", "factor", f"the factor is {{value}}, where the case has {c['factor']:g}", rate),)
     return Account((*mistakes(*rows), factor("level_factor", "the level", {}, "level factor")), _scaled(_told, "level"))
 
 
@@ -76,11 +84,13 @@ def averaging(case: Case) -> Account:
     decay, zero = case.conventions["decay"], case.conventions["start"] == "zero"
 
     def _told(wrong: Wrong) -> Told:
-        old = 1 - decay if "decay_for_share" in wrong else decay
+        old = 1 - decay if "decay_for_share" in wrong else wrong.get("other_decay", decay)
+        given = [case.inputs["W"], *case.inputs["W_steps"]]
+        given = given[:-1] if "a_step_late" in wrong else given[1:]
         average, after = case.inputs["W"], list[Array]()
         average = 0 * average if zero or "from_zero" in wrong else average
         average = case.inputs["W_steps"][0] if "from_first_step" in wrong else average
-        for t, W in enumerate(case.inputs["W_steps"], start=0 if "corrected_from_0" in wrong else 1):
+        for t, W in enumerate(given, start=0 if "corrected_from_0" in wrong else 1):
             average = old * average + (1 - old) * W
             shown = average / (1 - old**t) if zero and "not_corrected" not in wrong and t else average
             average = shown if "correction_kept" in wrong else average
@@ -93,15 +103,17 @@ def averaging(case: Case) -> Account:
 def rule(case: Case) -> Account:
     """Tell Adagrad, Adadelta or NAdam."""
     c, lrs = case.conventions, case.inputs["lr"]
-    step = {"adagrad": _adagrad, "adadelta": _adadelta, "nadam": _nadam}[c["rule"]]
+    steps = {"adagrad": _adagrad, "adadelta": _adadelta, "nadam": _nadam}
+    steps |= {f"rule:{name}": _other(name) for name in ("Adam", "RMSprop")}
 
     def _told(wrong: Wrong) -> Told:
         own = {**c, **{name.removeprefix("other_"): value for name, value in wrong.items() if name in numbers}}
         own |= {"epsilon": "outside"} if "epsilon_outside" in wrong else {}
         own |= {"epsilon": "inside"} if "epsilon_inside" in wrong else {}
-        told = {}
+        told, step = {}, next((steps[id] for id in wrong if id in steps), steps[c["rule"]])
         for name in ("W", "b"):
-            value, after, state = case.inputs[name], list[Array](), dict.fromkeys("uv", 0 * case.inputs[name])
+            value, after = case.inputs[name], list[Array]()
+            state = dict.fromkeys(("u", "v", "m", "max"), 0 * value)
             for t, (g, lr) in enumerate(zip(case.inputs[f"d{name}"], lrs, strict=True), start=1):
                 value = value - lr * wrong.get("lr_factor", 1.0) * step(g, t, lr, state, own, wrong)
                 after.append(value)
@@ -111,6 +123,8 @@ def rule(case: Case) -> Account:
     rows = _RULES[c["rule"]]
     if not c.get("scheduled", True):
         rows = (*(row for row in rows if row[0] not in ("same_beta1", "product_missing")), *_SCHEDULED)
+    others = ("RMSprop",) if c["rule"] == "nadam" else ("Adam", "RMSprop")
+    rows += tuple((f"rule:{one}", "eps", f"the rule is {one}, with PyTorch's numbers") for one in others)
     switches = [*mistakes(*rows), *_numbers(c), factor("lr_factor", "the learning rate", {}, "lr")]
     numbers = {switch.id for switch in switches if switch.id.startswith("other_")}
     if "epsilon" in c:
@@ -141,6 +155,7 @@ def _scaled(told: Callable[[Wrong], Told], name: str) -> Callable[[Wrong], Told]
 
 def _level(epoch: int, c: Mapping[str, Any], wrong: Wrong) -> float:
     epoch += ("counted_from_1" in wrong) - ("an_epoch_late" in wrong and epoch > 0)
+    c = {**c, "factor": wrong["other_factor"]} if "other_factor" in wrong else c
     first, kind, warm_up = c["first"], c["schedule"], c.get("warm_up", 0)
     above = warm_up if "warm_up_an_epoch_short" in wrong else warm_up + 1
     if epoch < warm_up:
@@ -158,6 +173,10 @@ def _level(epoch: int, c: Mapping[str, Any], wrong: Wrong) -> float:
     if kind == "cosine":
         done = 1 - np.cos(np.pi * done / 2) if "quarter" in wrong else (1 - np.cos(np.pi * done)) / 2
     return float((1 - done) * first + done * c["last"])
+
+
+def _other(rule: str) -> Callable[..., Array]:
+    return lambda g, t, _, state, *__: OTHERS[rule](g, 1.0, t - 1, state, {})
 
 
 def _adagrad(g: Array, t: int, lr: float, state: dict[str, Array], c: Mapping[str, Any], wrong: Wrong) -> Array:

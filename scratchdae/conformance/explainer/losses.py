@@ -4,14 +4,14 @@ A loss is told in two parts: the terms that it sums, with the gradient of each, 
 second part, and the mistakes in it, are the same for all losses.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer import classification, probabilities
+from scratchdae.conformance.explainer import apart, classification, probabilities
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
 
@@ -27,25 +27,41 @@ ROOTS = mistakes(
     ("norm_of_examples", "root", "the loss is the mean norm of each example's errors, not of their squares"),
 )
 SIGN = Switch("gradient_factor:sign", "gradient sign", "every gradient, but not the loss, has the wrong sign")
+ERRORS: dict[str, tuple[str, Callable[[Array], Array], Callable[[Array], Array]]] = {  # of e: the loss, its gradient
+    "squared_error": ("the squared error", lambda e: e * e, lambda e: 2 * e),
+    "absolute_error": ("the absolute error", np.abs, np.sign),
+    "log_cosh": ("log cosh", lambda e: np.logaddexp(e, -e) - np.log(2), np.tanh),
+    "cubed_error": ("the cube of the absolute error", lambda e: np.abs(e) ** 3, lambda e: 3 * e * np.abs(e)),
+    "fourth_power": ("the fourth power of the error", lambda e: e**4, lambda e: 4 * e**3),
+    "huber_of_1": (
+        "Huber's loss with delta = 1",
+        lambda e: np.where(np.abs(e) <= 1, e * e / 2, np.abs(e) - 0.5),
+        lambda e: np.clip(e, -1, 1),
+    ),
+}
+
+
+def instead_of(loss: str, words: str) -> tuple[Switch, ...]:
+    """Make a switch of each other function of the error."""
+    others = ((name, what) for name, (what, _, _) in ERRORS.items() if name != loss)
+    return mistakes(*((f"{name}_instead", "terms", f"{what} is computed in place of {words}") for name, what in others))
+
+
 SQUARED_ERROR = mistakes(
-    ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
     ("cross_entropy_instead", "terms", "the cross-entropy of logits is computed in place of the squared error"),
 )
 ABSOLUTE_ERROR = mistakes(
-    ("squared_error_instead", "terms", "the squared error is computed in place of the absolute error"),
     ("tie_upwards", "terms", "where reconstruction and target are equal the gradient is 1, not 0"),
     ("tie_downwards", "terms", "where reconstruction and target are equal the gradient is -1, not 0"),
 )
 HUBER = mistakes(
+    ("half_missing", "terms", "within delta the loss is e², its gradient 2 e: the factor 1/2 is missing"),
     ("smooth_l1", "divided", "the loss is divided by delta: the smooth L1 loss, not Huber's"),
     ("constant_missing", "terms", "beyond delta the loss is delta |e|: the constant - delta² / 2 is missing"),
     ("branches_exchanged", "terms", "the two branches are exchanged: the square is taken beyond delta"),
     ("delta_missing_beyond", "terms", "beyond delta the loss is |e| - delta / 2 and its gradient ±1: no factor delta"),
     ("unit_gradient_beyond", "terms", "beyond delta the gradient is ±1, not ±delta"),
     ("gradient_not_cut", "terms", "the gradient is the error also beyond delta: it is not cut off there"),
-    ("log_cosh_instead", "terms", "log cosh is computed in place of Huber's loss"),
-    ("squared_error_instead", "terms", "the squared error is computed in place of Huber's loss"),
-    ("absolute_error_instead", "terms", "the absolute error is computed in place of Huber's loss"),
 )
 
 
@@ -56,13 +72,13 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     sizes = {"B": a.shape[0], "K" if kind == "softmax_cross_entropy" else "D": a.shape[1]}
     own: dict[str, tuple[Switch, ...]] = {
         "cross_entropy": probabilities.SWITCHES,
-        "squared_error": (*SQUARED_ERROR, *ROOTS),
-        "absolute_error": ABSOLUTE_ERROR,
+        "squared_error": (*instead_of(kind, "the squared error"), *SQUARED_ERROR, *ROOTS),
+        "absolute_error": (*instead_of(kind, "the absolute error"), *ABSOLUTE_ERROR),
         "huber": huber_switches(conventions.get("delta", 1.0)),
         "softmax_cross_entropy": classification.SWITCHES,
     }
 
-    def _told(wrong: Wrong) -> Told:
+    def _tell(wrong: Wrong) -> Told:
         if kind == "softmax_cross_entropy":
             terms, gradients, rounding = classification.terms(a, target, wrong, dtype)
         else:
@@ -71,7 +87,8 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         loss, scale = reduced(terms, by, wrong)
         return {"loss": loss, "d_a": scale * gradients, "±loss": np.asarray(rounding / by)}
 
-    return Account((*own[kind], *reductions(conventions["reduction"], sizes), *NOT_REDUCED), _told)
+    switches = (*own[kind], *apart.switches(own[kind]), *reductions(conventions["reduction"], sizes), *NOT_REDUCED)
+    return Account(switches, lambda wrong: apart.told(_tell, wrong))
 
 
 def divisor(reduction: str, shape: tuple[int, ...], labels: bool = False) -> int:
@@ -135,7 +152,12 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
     )
     gradient = factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor")
     assert gradient.unknown is not None
-    unsigned = tuple(one for one in gradient.unknown.named if ":-" not in one.id and one.id != SIGN.id)
+    twice = "; so it is where backward runs twice and adds to what is there"
+    unsigned = tuple(
+        replace(one, sentence=one.sentence + twice * (one.value == 2))
+        for one in gradient.unknown.named
+        if ":-" not in one.id and one.id != SIGN.id
+    )
     return (
         Switch("reduction", plain.decides, plain.sentence, Unknown("factor", 1.0, tuple(named))),
         factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor, shape of loss", also=bases),
@@ -147,43 +169,39 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
 def huber_switches(delta: float) -> tuple[Switch, ...]:
     """Make the switches of Huber's loss."""
     other = Unknown("delta", delta, (), (1.0, 0.5, 2.0, 0.1, 1.35), "log")
-    return (*HUBER, Switch("other_delta", "terms", f"delta is {{value}}, where the case has {delta:g}", other))
+    others = (
+        one for one in instead_of("huber", "Huber's loss") if one.id != "huber_of_1_instead"
+    )  # it is another delta
+    return (*others, *HUBER, Switch("other_delta", "terms", f"delta is {{value}}, where the case has {delta:g}", other))
 
 
 def _squared(z: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:
-    e = z - x
-    if "absolute_error_instead" in wrong:
-        return np.abs(e), np.sign(e), 0.0
-    if "cross_entropy_instead" in wrong:
-        return probabilities.terms(z, x, {}, dtype)
-    return e * e, 2 * e, 0.0
+    return probabilities.terms(z, x, {}, dtype) if "cross_entropy_instead" in wrong else (*_of_error(z - x, wrong), 0.0)
+
+
+def _of_error(e: Array, wrong: Wrong, own: str = "squared_error") -> tuple[Array, Array]:
+    _, value, gradient = ERRORS[next((name for name in ERRORS if f"{name}_instead" in wrong), own)]
+    return value(e), gradient(e)
 
 
 def _absolute(z: Array, x: Array, wrong: Wrong, _: str, __: Mapping[str, object]) -> tuple[Array, Array, float]:
-    e = z - x
-    if "squared_error_instead" in wrong:
-        return e * e, 2 * e, 0.0
-    sign = np.sign(e) + (e == 0) * (("tie_upwards" in wrong) - ("tie_downwards" in wrong))
-    return np.abs(e), sign, 0.0
+    values, gradients = _of_error(z - x, wrong, "absolute_error")
+    return values, gradients + (z == x) * (("tie_upwards" in wrong) - ("tie_downwards" in wrong)), 0.0
 
 
 def _huber(z: Array, x: Array, wrong: Wrong, _: str, conventions: Mapping[str, object]) -> tuple[Array, Array, float]:
     e = z - x
-    if "squared_error_instead" in wrong:
-        return e * e, 2 * e, 0.0
-    if "absolute_error_instead" in wrong:
-        return np.abs(e), np.sign(e), 0.0
+    if any(f"{name}_instead" in wrong for name in ERRORS):
+        return *_of_error(e, wrong), 0.0
     delta = wrong.get("other_delta", conventions["delta"])
-    if "log_cosh_instead" in wrong:
-        return np.logaddexp(e, -e) - np.log(2), np.tanh(e), 0.0
     inside: Array = (np.abs(e) <= delta) != ("branches_exchanged" in wrong)
-    slope = 1.0 if "delta_missing_beyond" in wrong else delta
+    slope, square = (1.0 if "delta_missing_beyond" in wrong else delta), 1.0 if "half_missing" in wrong else 0.5
     beyond = slope * (np.abs(e) - (0.0 if "constant_missing" in wrong else delta / 2))
     by = delta if "smooth_l1" in wrong else 1.0
     slope = 1.0 if "unit_gradient_beyond" in wrong else slope
     if "gradient_not_cut" in wrong:
         return np.where(inside, e * e / 2, beyond) / by, e / by, 0.0
-    return np.where(inside, e * e / 2, beyond) / by, np.where(inside, e, slope * np.sign(e)) / by, 0.0
+    return np.where(inside, square * e * e, beyond) / by, np.where(inside, 2 * square * e, slope * np.sign(e)) / by, 0.0
 
 
 def _cross_entropy(a: Array, x: Array, wrong: Wrong, dtype: str, _: Mapping[str, object]) -> tuple[Array, Array, float]:

@@ -20,6 +20,28 @@ _OWN = "ifgo"
 # Old Torch has i f o g, ONNX i o f g, TensorFlow 1 i g f o.
 ORDERS = {"".join(order): order for order in permutations(_OWN) if "".join(order) != _OWN}
 _READ = "the gates are read in the order {}, where the case has i f g o"
+_PLACES = {
+    "gate": "the gates' derivative s (1 - s)", "g": "the derivative of g",
+    "c": "the derivative of the activated cell state",
+}  # fmt: skip
+_Slopes: TypeAlias = dict[str, tuple[str, _Function]]  # of a value
+_OF_GATE: _Slopes = {
+    "of_a": ("a (1 - a), of the pre-activation where s belongs", lambda s: _logit(s) * (1 - _logit(s))),
+    "of_gate": ("that of the sigmoid at s, which is taken twice", lambda s: sigmoid(s) * sigmoid(-s)),
+    "of_tanh": ("1 - s², that of tanh", lambda s: 1 - s * s),
+    "is_value": ("s alone", lambda s: s),
+    "is_complement": ("1 - s alone", lambda s: 1 - s),
+}
+_TANH_SLOPES: _Slopes = {
+    "of_a": ("1 - a², of what tanh is taken of, where its value belongs", lambda y: 1 - np.arctanh(y) ** 2),
+    "of_sigmoid": ("y (1 - y), the gates'", lambda y: y * (1 - y)),
+    "not_squared": ("1 - y: the square is missing", lambda y: 1 - y),
+}
+_GATES: dict[str, tuple[_Function, _Function]] = {
+    "gate_tanh": (np.tanh, lambda s: 1 - s * s),
+    "hard_sigmoid": (lambda a: np.clip(a / 6 + 0.5, 0, 1), lambda s: np.where((s > 0) & (s < 1), 1 / 6, 0.0)),
+    "old_hard_sigmoid": (lambda a: np.clip(0.2 * a + 0.5, 0, 1), lambda s: np.where((s > 0) & (s < 1), 0.2, 0.0)),
+}
 SWITCHES = mistakes(
     *((f"gates:{order}", "gates", _READ.format(" ".join(order))) for order in ORDERS),
     ("time_reversed", "time", "the sequence is read backwards, and the outputs come in the order in which it is read"),
@@ -53,14 +75,23 @@ SWITCHES = mistakes(
      "backpropagation through time goes along h alone: dc_{t+1} ⊙ f_{t+1} is missing"),
     ("no_gradient_through_time", "time of backward",
      "nothing is propagated through time: each step has its own gradient alone"),
-    ("gate_derivative_missing", "", "the gates' derivative s (1 - s) is missing"),
-    ("g_derivative_missing", "", "the derivative of g is missing"),
-    ("c_derivative_missing", "", "the derivative of the activated cell state is missing"),
+    *((f"{at}_derivative_missing", f"{at} derivative", f"{words} is missing") for at, words in _PLACES.items()),
+    ("carried_without_forget", "carried backwards", "dc_{t+1} goes back to c_t whole, not f_{t+1} times"),
+    ("forget_given_new_c", "", "the forget gate's gradient has c_t, where c_{t-1} belongs"),
+    ("output_given_c", "", "the output gate's gradient has c_t, which is not activated"),
+    ("input_missing", "forget", "there is no input gate: all of the candidate is added"),
+    ("dW_of_last_step", "dW", "dW is that of the last step alone"),
+    ("dU_of_last_step", "dU", "dU is that of the last step alone"),
+    ("dU_without_first_step", "dU", "dU lacks the first step, to which h0 belongs"),
     ("dU_of_same_step", "dU", "dU takes h_t where h_{t-1} belongs"),
     ("db_of_last_step", "db", "db is that of the last step alone"),
     ("forget_bias", "forget bias", "{value} is added to the forget gate, as a forget bias that is not part of b",
      Unknown("forget_bias", 0.0, (), (1.0,))),
 )  # fmt: skip
+SLOPES = mistakes(
+    *((f"gate_derivative_{id}", "gate derivative", f"the gates' derivative is {w}") for id, (w, _) in _OF_GATE.items()),
+    *((f"{place}_derivative_{id}", f"{place} derivative", f"{_PLACES[place]} is {words}")
+      for id, (words, _) in _TANH_SLOPES.items() for place in ("g", "c")), late=True)  # fmt: skip
 FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, LAST_OUTPUT = mistakes(
     ("first_output", "sequences", "the first output comes back, not the last"),
     ("gradient_at_every_step", "sequences", "the gradient of the last output enters at every step"),
@@ -75,6 +106,8 @@ def account(case: Case) -> Account:
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
     tanh = conventions["activation"] == "tanh"
     given = [s for s in SWITCHES if ("states" not in s.excludes or "h0" in inputs) and not (tanh and "tanh_at" in s.id)]
+    given += [switch for switch in SLOPES if tanh or switch.id.startswith("gate")]
+    given = [switch for switch in given if switch.id != "dU_without_first_step" or "h0" in inputs]
     given += [LAST_OUTPUT] if conventions["return_sequences"] else [FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS]
     factors = (
         factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "dU factor", "db factor"),
@@ -103,6 +136,7 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
     x = x[:, ::-1] if backwards else x
     h, c = _states(inputs, B, H, wrong)
     phi, d_phi = _activation(conventions["activation"], wrong)
+    gate_of, slope_of = _gate_of(wrong)
     of_candidate, d_candidate = _candidate(phi, d_phi, wrong)
     if "tanh_at_cell" in wrong:
         phi, d_phi = _activation("tanh", {})
@@ -110,9 +144,10 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
     gates, cells, outputs = [], [c], [h]
     for t in range(T):
         a = x[:, t] @ W + ("output_not_carried" not in wrong) * (h @ U) + b  # (1)
-        i, f, o = (_gate(a[:, k * H : (k + 1) * H], wrong) for k in (0, 1, 3))
+        i, f, o = (gate_of(a[:, k * H : (k + 1) * H]) for k in (0, 1, 3))
         f = np.ones_like(f) if "forget_missing" in wrong else 1 - i if "forget_coupled" in wrong else f
         i = 1 - f if "input_coupled" in wrong else i
+        i = np.ones_like(i) if "input_missing" in wrong else i
         o = np.ones_like(o) if "output_missing" in wrong else o
         g = of_candidate(a[:, 2 * H : 3 * H])  # (2)
         c = f * c * ("cell_not_carried" not in wrong) + i * g  # (3)
@@ -130,18 +165,24 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         dh = delta[:, t] + dh_future  # (5)
         activated = cells[t + 1] if "cell_not_activated" in wrong else phi(cells[t + 1])
         slope = 1 if {"cell_not_activated", "c_derivative_missing"} & set(wrong) else d_phi(activated)
+        slope = next((of(activated) for id, (_, of) in _TANH_SLOPES.items() if f"c_derivative_{id}" in wrong), slope)
         dc = dc + dh * o * slope  # (6)
         of_g = 1 if "g_derivative_missing" in wrong else d_candidate(g)
-        di, df, do = (d * _slope(gate, wrong) for d, gate in ((dc * g, i), (dc * cells[t], f), (dh * activated, o)))
+        of_g = next((of(g) for id, (_, of) in _TANH_SLOPES.items() if f"g_derivative_{id}" in wrong), of_g)
+        of_f = cells[t + ("forget_given_new_c" in wrong)]
+        of_o = cells[t + 1] if "output_given_c" in wrong else activated
+        di, df, do = (d * slope_of(gate) for d, gate in ((dc * g, i), (dc * of_f, f), (dh * of_o, o)))
         carried = "cell_not_carried" not in wrong
         if "forget_coupled" in wrong:
-            di, df = di - dc * cells[t] * _slope(i, wrong), 0 * df
+            di, df = di - dc * cells[t] * slope_of(i), 0 * df
         if "input_coupled" in wrong:
-            di, df = 0 * di, df - dc * g * _slope(f, wrong)
+            di, df = 0 * di, df - dc * g * slope_of(f)
+        di = di * ("input_missing" not in wrong)
         df = df * carried * ("forget_missing" not in wrong)
         do = do * ("output_missing" not in wrong)
         da[t] = np.concatenate([di, df, dc * i * of_g, do], axis=1)  # (7), (8)
         none = "no_gradient_through_time" in wrong
+        f = np.ones_like(f) if "carried_without_forget" in wrong else f
         dc = 0 * dc if none or not carried or "no_gradient_through_c" in wrong else dc * f
         cut = none or {"no_gradient_through_h", "output_not_carried"} & set(wrong)
         dh_future = 0 * dh if cut else da[t] @ U.T
@@ -167,7 +208,13 @@ def _sums(x: Array, h: Array, da: Array, back: Array, wrong: Wrong) -> Told:
     before = 0 * before if "output_not_carried" in wrong else before
     db = da[-1].sum(axis=0) if "db_of_last_step" in wrong else da.sum(axis=(0, 1))
     db = 2 * db if "bias_doubled_with_gradient" in wrong else db
-    sums = {"dW": np.einsum("btf,tbh->fh", x, da), "dU": np.einsum("tbk,tbh->kh", before, da), "db": db}
+    of_W, of_U = (
+        slice(-1 if "dW_of_last_step" in wrong else 0, None),
+        slice(int("dU_without_first_step" in wrong), None),
+    )
+    of_U = slice(-1, None) if "dU_of_last_step" in wrong else of_U
+    sums = {"dW": np.einsum("btf,tbh->fh", x[:, of_W], da[of_W]), "db": db}
+    sums["dU"] = np.einsum("tbk,tbh->kh", before[of_U], da[of_U])
     sums["db"] = wrong.get("bias_factor", 1.0) * sums["db"]
     common = wrong.get("gradient_factor", 1.0)
     return {name: common * wrong.get(f"{name}_factor", 1.0) * value[..., back] for name, value in sums.items()}
@@ -214,20 +261,12 @@ def _activation(name: str, wrong: Wrong) -> tuple[_Function, _Function]:
     return lambda a: np.maximum(a, 0), lambda y: (y > 0).astype(np.float64)
 
 
-def _gate(a: Array, wrong: Wrong) -> Array:
-    if "gate_tanh" in wrong:
-        return np.asarray(np.tanh(a))
-    if "hard_sigmoid" in wrong:
-        return np.clip(a / 6 + 0.5, 0, 1)
-    return np.clip(0.2 * a + 0.5, 0, 1) if "old_hard_sigmoid" in wrong else sigmoid(a)
+def _logit(s: Array) -> Array:
+    return np.asarray(np.log(s) - np.log1p(-s))
 
 
-def _slope(gate: Array, wrong: Wrong) -> Array:
-    """Return the derivative of a gate from its value."""
-    if "gate_derivative_missing" in wrong:
-        return np.ones_like(gate)
-    if "gate_tanh" in wrong:
-        return np.asarray(1 - gate * gate)
-    if "hard_sigmoid" in wrong or "old_hard_sigmoid" in wrong:
-        return np.where((gate > 0) & (gate < 1), 1 / 6 if "hard_sigmoid" in wrong else 0.2, 0.0)
-    return np.asarray(gate * (1 - gate))
+def _gate_of(wrong: Wrong) -> tuple[_Function, _Function]:
+    """Return what the gates are, and their derivative from the value."""
+    value, slope = next((pair for id, pair in _GATES.items() if id in wrong), (sigmoid, lambda s: s * (1 - s)))
+    slope = np.ones_like if "gate_derivative_missing" in wrong else slope
+    return value, next((of for id, (_, of) in _OF_GATE.items() if f"gate_derivative_{id}" in wrong), slope)

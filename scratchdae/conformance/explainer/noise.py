@@ -15,6 +15,7 @@ DROPOUT = mistakes(
     ("nothing_dropped", "mask", "nothing is dropped, as at evaluation"),
 )
 NOISE = mistakes(
+    ("noise_alone", "backward", "the noise alone comes back: x is not added; the gradient passes"),
     ("noise_multiplied", "backward", "the noise multiplies: output is x (1 + std · noise)"),
     ("gradient_times_noise", "backward", "the gradient is multiplied by the noise"),
     ("gradient_times_added", "backward", "the gradient is multiplied by std · noise"),
@@ -29,7 +30,7 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
     right = 1 / (1 - rate)
 
     def _told(wrong: Wrong) -> Told:
-        kept = ~keep if "mask_inverted" in wrong else keep
+        kept = ~keep if "mask_inverted" in wrong else wrong.get("another_mask", keep)
         forward = wrong.get("scale", wrong.get("scale_forward", right))
         backward = wrong.get("scale", wrong.get("scale_backward", right))
         again = 1 if "mask_missing_in_backward" in wrong else wrong.get("mask_redrawn", kept)
@@ -44,6 +45,10 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
     def _redrawn(wrong: Wrong) -> Array | None:
         again = np.abs(found["d_input"]) > 0 if found["d_input"].shape == keep.shape else keep
         return None if np.array_equal(again, _told(wrong)["d_input"] != 0) else again
+
+    def _other(_: Wrong) -> Array | None:
+        drawn = found["output"] != 0 if found["output"].shape == keep.shape else keep
+        return None if drawn.all() or not drawn.any() or np.array_equal(drawn, keep) else drawn
 
     def _scale(id: str, decides: str, where: str) -> Switch:
         named = (
@@ -61,7 +66,8 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
         _scale("scale_backward", "backward", "backwards"),
     )
     redrawn = Switch("mask_redrawn", "mask", "the mask is drawn again for the backward pass", recover=_redrawn)
-    return Account((*scales, *DROPOUT, redrawn), _told)
+    other = Switch("another_mask", "mask", "another mask is used than the one that is given", recover=_other, late=True)
+    return Account((*scales, *DROPOUT, redrawn, other), _told)
 
 
 def gaussian_noise(case: Case) -> Account:
@@ -71,7 +77,7 @@ def gaussian_noise(case: Case) -> Account:
 
     def _told(wrong: Wrong) -> Told:
         added = wrong.get("other_std", std) * noise
-        output = x * (1 + added) if "noise_multiplied" in wrong else x + added
+        output = x * (1 + added) if "noise_multiplied" in wrong else ("noise_alone" not in wrong) * x + added
         d_input = d_output
         if "gradient_times_noise" in wrong:
             d_input = d_output * noise

@@ -7,16 +7,21 @@ import numpy as np
 
 from scratchdae.arguments import Array, Params
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Row, Wrong
+from scratchdae.conformance.explainer.account import Account, Row, Unknown, Wrong
 from scratchdae.conformance.explainer.retold import of_layer
 
 _BOTH: tuple[Row, ...] = (
     ("eps_outside", "root", "eps is added to the root, not inside it"),
     ("eps_missing", "root", "eps is left out"),
+    ("other_eps", "root", "eps is {value}, where the case has another",
+     Unknown("eps", 0.0, (), (1e-3, 1e-5, 1e-6, 1e-8, 1e-12), "log")),
+    ("mean_not_subtracted", "mean", "the mean is not subtracted, as in RMS norm"),
+    ("mean_constant", "backward", "the mean is taken for a constant in backward"),
     ("variance_for_root", "root", "the root of the variance is not taken"),
     ("scale_and_shift_exchanged", "affine", "gamma and beta are taken for one another"),
     ("affine_missing", "affine", "gamma and beta are left out"),
-)
+    ("gamma_from_0", "affine", "the scale is 1 + gamma"),
+)  # fmt: skip
 _OF_THE_BATCH: tuple[Row, ...] = (
     ("statistics_constant", "backward", "mean and variance are taken for constants in backward"),
     ("variance_constant", "backward", "the variance is taken for a constant in backward"),
@@ -24,11 +29,14 @@ _OF_THE_BATCH: tuple[Row, ...] = (
 )
 _TRAINING: tuple[Row, ...] = (
     *_OF_THE_BATCH,
+    ("deviation_remembered", "remembered", "the root of the variance is remembered"),
+    ("other_decay_rate", "decay", "decay_rate is {value}, where the case has another",
+     Unknown("decay_rate", 0.0, (), (0.9, 0.99, 0.1, 0.999), "rate")),
     ("decay_for_share", "decay", "decay_rate is taken for the share of the new, as PyTorch's momentum is"),
     ("statistics_not_remembered", "decay, remembered", "what is remembered does not change"),
     ("remembered_instead", "statistics", "what is remembered normalises the batch, as in evaluation"),
     ("statistics_of_each_example", "statistics", "mean and variance are those of each example, as in layer norm"),
-)
+)  # fmt: skip
 _EVALUATION: tuple[Row, ...] = (
     ("batch_instead", "statistics", "the batch is normalised by its own statistics, not by what is remembered"),
     ("remembered_a_deviation", "root", "running_variance is taken for a standard deviation"),
@@ -59,7 +67,8 @@ def batch_norm(case: Case) -> Account:
             return told
         new_mean, new_variance, n = _moments(x.real, tuple(range(-n_axes, -1)), {})
         spread = 1.0 if biased != ("other_n_remembered" in wrong) else n / (n - 1)
-        old = c["decay_rate"] if "decay_for_share" not in wrong else 1 - c["decay_rate"]
+        old = 1 - c["decay_rate"] if "decay_for_share" in wrong else wrong.get("other_decay_rate", c["decay_rate"])
+        new_variance = np.sqrt(new_variance) if "deviation_remembered" in wrong else new_variance
         old = 1.0 if "statistics_not_remembered" in wrong else old
         after = {"mean": (mean, new_mean), "variance": (variance, spread * new_variance)}
         new = {
@@ -110,13 +119,15 @@ def weight_norm(case: Case) -> Account:
 def _moments(x: Array, axes: tuple[int, ...], wrong: Wrong) -> tuple[Array, Array, int]:
     n = int(np.prod([x.shape[axis] for axis in axes]))
     mean = x.mean(axis=axes, keepdims=True)
-    mean = mean.real if "statistics_constant" in wrong else mean
+    mean = mean.real if {"statistics_constant", "mean_constant"} & set(wrong) else mean
+    mean = 0 * mean if "mean_not_subtracted" in wrong else mean
     variance = ((x - mean) ** 2).sum(axis=axes, keepdims=True) / (n - 1 if "unbiased_in_output" in wrong else n)
     constant = {"statistics_constant", "variance_constant"} & set(wrong)
     return mean, variance.real if constant else variance, n
 
 
 def _scaled(t: Mapping[str, Array], apart: Array, variance: Array, eps: float, n_axes: int, wrong: Wrong) -> Array:
+    eps = wrong.get("other_eps", eps)
     root = np.sqrt(variance + eps)
     if "eps_outside" in wrong:
         root = np.sqrt(variance) + eps
@@ -125,6 +136,7 @@ def _scaled(t: Mapping[str, Array], apart: Array, variance: Array, eps: float, n
     if "variance_for_root" in wrong or "remembered_a_deviation" in wrong:
         root = variance + eps
     gamma, beta = (t[name].reshape(*t[name].shape[:-1], *(1,) * (n_axes - 1), -1) for name in ("gamma", "beta"))
+    gamma = gamma + ("gamma_from_0" in wrong)
     if "scale_and_shift_exchanged" in wrong:
         gamma, beta = beta, gamma
     return apart / root if "affine_missing" in wrong else gamma * apart / root + beta

@@ -54,6 +54,11 @@ _FLAGS = (
           "the mean square begins at the square of the first gradient, not at 0"),
     _Flag("counted_per_array", "adam", {"counted": "arrays"},
           "t is counted on with every array that is updated, not once a step"),
+    _Flag("counted_twice", "adam", {"counted": "twice"}, "t is counted on twice in a step: it is 1, 3, 5"),
+    _Flag("counted_twice:before", "adam", {"counted": "twice, before"},
+          "t is counted on twice before each step: it is 2, 4, 6"),
+    _Flag("counted_never", "adam", {"counted": "never"},
+          "t stays 1: the bias is corrected in all steps as in the first"),
     _Flag("gradient_a_step_late", "any", {"gradient_is": "last, zero first"},
           "each step uses the gradient of the step before, the first none"),
     _Flag("gradient_a_step_late:first", "any", {"gradient_is": "last, itself first"},
@@ -157,16 +162,10 @@ def _tags(own: Mapping[str, Any]) -> set[str]:
     rule = "adam" if own["rule"] == "adamw" else own["rule"]
     sgd, momentum = rule == "sgd", bool(own["momentum"])
     tags = {
-        "any": True,
-        rule: True,
-        "adaptive": not sgd,
-        "sgd or rmsprop": rule != "adam",
-        "momentum": momentum,
-        "decay": own["weight_decay"],
-        "sgd momentum": sgd and momentum,
-        "nesterov": sgd and momentum and own["nesterov"],
-        "dampening": sgd and momentum and own["dampening"],
-    }
+        "any": True, rule: True, "adaptive": not sgd, "sgd or rmsprop": rule != "adam", "momentum": momentum,
+        "decay": own["weight_decay"], "sgd momentum": sgd and momentum,
+        "nesterov": sgd and momentum and own["nesterov"], "dampening": sgd and momentum and own["dampening"],
+    }  # fmt: skip
     return {tag for tag, holds in tags.items() if holds}
 
 

@@ -1,5 +1,7 @@
 """Mistakes in pooling: padding that counts, ties that are shared, the mean for the largest."""
 
+from itertools import product
+
 import numpy as np
 
 from scratchdae.arguments import Array
@@ -15,12 +17,17 @@ MAX = mistakes(
     ("ties_share", "gradient", "equal pixels share the gradient, where the first has all of it"),
     ("ties_all", "gradient", "each of several equal pixels gets the whole gradient"),
     ("last_of_ties", "gradient", "of equal pixels the last gets the gradient, not the first"),
+    ("gradient_times_value", "gradient", "the gradient of each window is multiplied by its largest pixel"),
     ("gradient_to_all", "gradient", "the gradient of each window goes whole to each of its pixels"),
     ("gradient_shared_by_all", "gradient", "the gradient of each window goes in equal parts to all of its pixels"),
     ("gradient_shared_with_padding", "gradient",
      "the gradient of each window goes in equal parts to all of its pixels and to those of the padding"),
     ("overlap_not_summed", "gradient",
      "where windows overlap, a pixel gets the gradient of the last alone, not of all"),
+)  # fmt: skip
+ADAPTIVE = Switch(
+    "adaptive_windows", "windows, what, gradient",
+    "the windows are those of adaptive pooling, which reach from end to end of the image and differ in size",
 )  # fmt: skip
 AVERAGE = mistakes(
     ("padding_counts", "what", "padding counts: the sum is divided by the size of the window, also at the edge"),
@@ -37,6 +44,9 @@ def account(case: Case) -> Account:
     of_largest = conventions["layer"] == "MaxPool2D"
 
     def _told(wrong: Wrong) -> Told:
+        if "adaptive_windows" in wrong:
+            output, d_input = _adaptive(x, dy, of_largest)
+            return {"output": output, "d_input": wrong.get("gradient_factor", 1.0) * d_input}
         where = windows(x.shape[1:3], pool, stride, conventions["padding"], wrong)
         if where is None:
             return {"output": np.zeros(0)}  # fits no answer
@@ -47,6 +57,7 @@ def account(case: Case) -> Account:
             pixels = seen(sign * x, pool, where, 0.0 if "padding_counts" in wrong else -np.inf)
             output = sign * pixels.max(axis=(3, 4))
             share = _largest(pixels, wrong)
+            share = np.where(share > 0, share * sign * pixels, 0) if "gradient_times_value" in wrong else share
             if {"gradient_to_all", "gradient_shared_by_all", "gradient_shared_with_padding"} & set(wrong):
                 parts = inside.sum(axis=(3, 4), keepdims=True) if "gradient_shared_by_all" in wrong else np.prod(pool)
                 share = inside / (1 if "gradient_to_all" in wrong else parts)
@@ -67,7 +78,24 @@ def account(case: Case) -> Account:
     if conventions["padding"] == "valid":
         own = tuple(switch for switch in own if switch.id != "gradient_shared_with_padding")
     gradient = factor("gradient_factor", "the gradient", {"B": len(x), "pool": int(np.prod(pool))}, "factor")
-    return Account((*own, *switches(dict(conventions)), gradient), _told)
+    return Account((*own, ADAPTIVE, *switches(dict(conventions)), gradient), _told)
+
+
+def _adaptive(x: Array, dy: Array, of_largest: bool) -> tuple[Array, Array]:
+    """Pool as many windows as there are, each from the floor of its beginning to the ceiling of its end."""
+    output, d_input = np.empty_like(dy), np.zeros_like(x)
+    spans = [
+        [(i * n // m, -(-(i + 1) * n // m)) for i in range(m)] for n, m in zip(x.shape[1:], dy.shape[1:3], strict=False)
+    ]
+    for (r, rows), (c, columns) in product(enumerate(spans[0]), enumerate(spans[1])):
+        patch = x[:, slice(*rows), slice(*columns)]
+        flat = patch.reshape(len(x), -1, x.shape[3])
+        share = np.full_like(flat, 1 / flat.shape[1])
+        if of_largest:
+            share = (np.arange(flat.shape[1])[None, :, None] == flat.argmax(axis=1)[:, None]).astype(np.float64)
+        output[:, r, c] = (share * flat).sum(axis=1)
+        d_input[:, slice(*rows), slice(*columns)] += (share * dy[:, r, c][:, None]).reshape(patch.shape)
+    return output, d_input
 
 
 def _largest(pixels: Array, wrong: Wrong) -> Array:

@@ -100,16 +100,10 @@ def _reshaped(target: Target) -> Iterator[_Form]:
 def _given_back(target: Target, inputs: Mapping[str, Array]) -> Iterator[_Form]:
     """Yield the arrays, all in one, that are inputs: a bias in place of its gradient."""
     of: dict[str, str] = {}
+    values = {given: value for given, value in inputs.items() if given[0] != "d" and value.size > 1 and value.any()}
     for name, found in target.found.items():
-        for given, value in inputs.items():
-            if (
-                name.startswith("d")
-                and not given.startswith("d")
-                and value.size > 1
-                and value.any()
-                and target.off(name)
-                and np.array_equal(found, value)
-            ):
+        for given, value in values.items():
+            if name.startswith("d") and target.off(name) and np.array_equal(found, value):
                 of.setdefault(name, given)
     if of:
         sentence = " and ".join(f"{name} is the input {given} itself" for name, given in of.items())

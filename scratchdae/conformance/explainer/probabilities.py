@@ -4,22 +4,21 @@ From the pre-activation the loss is exact. From z = s(a) it is not: where z has 
 1 - z, and everybody invents something else in its place.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
-from scratchdae.activations import sigmoid, softplus
+from scratchdae.activations import sigmoid, softmax, softplus
 from scratchdae.arguments import Array
 from scratchdae.conformance.explainer.account import Named, Unknown, Wrong, mistakes
 
 TORCH_EPSILON = float(np.float32(1e-12))  # a constant of single precision in PyTorch, for doubles too
 EPSILONS = (1e-3, 1e-5, 1e-7, 1e-8, 1e-10, 1e-12, 1e-15)
 _KERAS = Named(
-    1e-7,
-    "clipped_probabilities",
+    1e-7, "clipped_probabilities",
     "probabilities are clipped to [1e-7, 1 - 1e-7] before the logarithm, as in Keras: the loss of an entry ends at "
     "16.118, and beyond its gradient is 0",
-)
-
-
+)  # fmt: skip
 _CLIPPED, _ADDED = (Unknown("epsilon", 0.0, named, EPSILONS, "log") for named in ((_KERAS,), ()))
 
 SWITCHES = mistakes(
@@ -29,14 +28,19 @@ SWITCHES = mistakes(
     ("clamped_logarithms", "terms",
      "the logarithms are taken of probabilities and cut off at -100, as in PyTorch's BCELoss, whose gradient divides "
      "by at least 1e-12 and is 0 where the sigmoid has saturated"),
+    ("logarithms_cut", "terms",
+     "the logarithms, computed without loss, are cut off at -100, and beyond their gradient is 0"),
     ("sigmoid_twice", "terms", "a loss of pre-activations is given probabilities: the sigmoid is taken twice"),
     ("squared_error_instead", "terms", "the squared error of the sigmoid is computed in place of the cross-entropy"),
+    ("softmax_instead", "terms", "the cross-entropy of a softmax is computed, as if the components were classes"),
     ("absolute_error_instead", "terms", "the absolute error of the sigmoid is computed in place of the cross-entropy"),
     ("squared_error_in_loss", "terms",
      "the loss is the squared error of the sigmoid; its gradient is that of the cross-entropy"),
     ("squared_error_of_a", "terms",
      "the squared error of the pre-activation is computed in place of the cross-entropy"),
     ("one_sided", "terms", "the loss is -x log z alone: the term (1 - x) log(1 - z) is missing"),
+    ("one_sided:below", "terms", "the loss is -(1 - x) log(1 - z) alone: the term x log z is missing"),
+    ("targets_inverted", "terms", "the targets are inverted: 1 - x stands for x"),
     ("kl_divergence", "terms",
      "the loss is the KL divergence of x and z: the entropy of the targets is taken off, which no gradient shows"),
     ("kl_reversed", "terms", "the loss is the KL divergence the other way round, of z from x"),
@@ -92,30 +96,26 @@ def _of_another(a: Array, z: Array, x: Array, slope: Array, wrong: Wrong) -> tup
     """Tell another loss that is taken for this one, and its gradients; None if none is."""
     log_z, log_rest = -softplus(-a), -softplus(a)
     cross, rest = -(x * log_z + (1 - x) * log_rest), sigmoid(-a)  # 1 - z, of which nothing is rounded away
-    e = (1 - x) * z - x * rest  # z - x
-    if "absolute_error_instead" in wrong:
-        return np.abs(z - x), np.sign(z - x) * slope
-    if "squared_error_in_loss" in wrong:
-        return (z - x) ** 2, e
-    if "squared_error_of_a" in wrong:
-        return (a - x) ** 2, 2 * (a - x)
-    if "one_sided" in wrong:
-        return -x * log_z, -x * rest
-    if "kl_div" in wrong:
-        return _xlogx(x) - x * log_z, -x * rest
-    if "kl_divergence" in wrong:
-        return cross + _xlogx(x) + _xlogx(1 - x), z - x
-    if "kl_div_swapped" in wrong:
-        return z * (log_z - np.log(x)), (log_z - np.log(x) + 1) * slope
-    if "kl_reversed" in wrong:
-        log_odds = np.log(x) - np.log(1 - x)
-        return z * (log_z - np.log(x)) + (1 - z) * (log_rest - np.log(1 - x)), (a - log_odds) * slope
-    if "focal" in wrong:
-        return cross * e**2, e**3 + cross * 2 * e * slope
-    if "pos_weight" in wrong:
-        w = wrong["pos_weight"]
-        return -(w * x * log_z + (1 - x) * log_rest), (1 - x) * z - w * x * rest
-    return None
+    e, w = (1 - x) * z - x * rest, wrong.get("pos_weight", 1.0)  # z - x
+    others: dict[str, Callable[[], tuple[Array, Array]]] = {
+        "absolute_error_instead": lambda: (np.abs(z - x), np.sign(z - x) * slope),
+        "squared_error_in_loss": lambda: ((z - x) ** 2, e),
+        "squared_error_of_a": lambda: ((a - x) ** 2, 2 * (a - x)),
+        "softmax_instead": lambda: (-x * np.log(softmax(a)), softmax(a) * x.sum(axis=-1, keepdims=True) - x),
+        "logarithms_cut": lambda: (-(x * np.maximum(log_z, -100) + (1 - x) * np.maximum(log_rest, -100)),
+                                   (1 - x) * z * (log_rest > -100) - x * rest * (log_z > -100)),
+        "one_sided": lambda: (-x * log_z, -x * rest),
+        "one_sided:below": lambda: (-(1 - x) * log_rest, (1 - x) * z),
+        "targets_inverted": lambda: (-((1 - x) * log_z + x * log_rest), z - (1 - x)),
+        "kl_div": lambda: (_xlogx(x) - x * log_z, -x * rest),
+        "kl_divergence": lambda: (cross + _xlogx(x) + _xlogx(1 - x), z - x),
+        "kl_div_swapped": lambda: (z * (log_z - np.log(x)), (log_z - np.log(x) + 1) * slope),
+        "kl_reversed": lambda: (z * (log_z - np.log(x)) + rest * (log_rest - np.log(1 - x)),
+                                (a - np.log(x) + np.log(1 - x)) * slope),
+        "focal": lambda: (cross * e**2, e**3 + cross * 2 * e * slope),
+        "pos_weight": lambda: (-(w * x * log_z + (1 - x) * log_rest), (1 - x) * z - w * x * rest),
+    }  # fmt: skip
+    return next((tell() for id, tell in others.items() if id in wrong), None)
 
 
 def _xlogx(x: Array) -> Array:
@@ -123,12 +123,8 @@ def _xlogx(x: Array) -> Array:
 
 
 _OF_PROBABILITIES = {
-    "naive_logarithms",
-    "clamped_logarithms",
-    "clipped_probabilities",
-    "epsilon_in_logarithm",
-    "epsilon_in_loss_only",
-}
+    "naive_logarithms", "clamped_logarithms", "clipped_probabilities", "epsilon_in_logarithm", "epsilon_in_loss_only",
+}  # fmt: skip
 
 
 def _of_probabilities(p: Array, x: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:

@@ -21,6 +21,7 @@ EACH = mistakes(("each_repeated", "order", "each component is repeated n times i
 COPIES = mistakes(
     ("last_copy", "gradient", "the gradient is that of the last copy alone, not the sum over all"),
     ("first_copy", "gradient", "the gradient is that of the first copy alone, not the sum over all"),
+    ("largest_copy", "gradient", "the gradient is the largest of the copies', not the sum over all"),
 )
 TILED = mistakes(
     ("factors_exchanged", "order", "down and across are exchanged: the first factor widens the images"),
@@ -57,6 +58,8 @@ def account(case: Case) -> Account:
             d_input = np.einsum("hi,wj,bhwc->bijc", down, across, dy) if "bilinear" in wrong else back(dy).sum(axis=0)
             return {"output": np.einsum("hi,wj,bijc->bhwc", down, across, x), "d_input": d_input * common(wrong)}
         parts = back(dy)  # (copies, *x.shape)
+        if "largest_copy" in wrong:
+            return {"output": spread(x), "d_input": common(wrong) * parts.max(axis=0)}
         gradient = parts[-1] if "last_copy" in wrong else parts[0] if "first_copy" in wrong else parts.sum(axis=0)
         return {"output": spread(x), "d_input": common(wrong) * gradient}
 

@@ -20,11 +20,15 @@ def search(account: Account, target: Target, size: int) -> tuple[Finding, ...]:
     with np.errstate(all="ignore"):  # a mistake may well divide by zero
         reach = _reach(account, target) if size > 1 and account.begin is None else {}
         off = {name for name in target.found if target.off(name)}
-        for switches in combinations(account.switches, size):
-            if compatible(switches) and (not reach or off <= set().union(*(reach[one.id] for one in switches))):
-                for finding in _findings(account, switches, target):
-                    words = str(finding)
-                    findings[words] = min(findings.get(words, finding), finding, key=lambda one: one.weight)
+        for late in (False, True)[: 3 - size]:
+            some = [switch for switch in account.switches if switch.late == late]
+            for switches in combinations(some, size):
+                if compatible(switches) and (not reach or off <= set().union(*(reach[one.id] for one in switches))):
+                    for finding in _findings(account, switches, target):
+                        words = str(finding)
+                        findings[words] = min(findings.get(words, finding), finding, key=lambda one: one.weight)
+            if any(finding.weight < 3 for finding in findings.values()):
+                break
     return tuple(findings.values())
 
 

@@ -91,13 +91,8 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
             pool.setdefault(_key(finding), finding)
     verdicts = {key: [_made(finding, one) for one in held] for key, finding in pool.items()}
     # A case that nothing explains and that a finding does not fit speaks against it for good: it would be a wrong name.
-    open_cases = [
-        k
-        for k, one in enumerate(group)
-        if one.explanation
-        and not one.explanation.findings
-        and not any((v := verdicts[key][k]) and v[0] for key in pool)
-    ]
+    alone = [k for k, one in enumerate(group) if one.explanation and not one.explanation.findings]
+    open_cases = [k for k in alone if not any((v := verdicts[key][k]) and v[0] for key in pool)]
     out = {key for key in pool if any((made := verdicts[key][k]) is not None and not made[0] for k in open_cases)}
     judged: list[Explanation | None] = []
     for k, one in enumerate(group):
@@ -112,7 +107,7 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
         fewest = min(against.values(), default=0)
         kept = cheapest(finding for key, finding in own.items() if against[key] == fewest)
         # a number that the other cases do not have explains nothing
-        kept = tuple(finding for finding in kept if not fewest or finding.weight < 3)
+        kept = tuple(finding for finding in kept if not fewest or all(part.weight < 3 for part in finding.mistakes))
         # of two mistakes, the one that does nothing in this case is not told for it
         parts = [_part(finding, one.explanation.findings) for finding in kept]
         kept = tuple(part for n, part in enumerate(parts) if part not in parts[:n])

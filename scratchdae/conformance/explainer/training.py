@@ -3,14 +3,16 @@
 All mistakes of the autoencoder can be made in every step of it too.
 """
 
+import math
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Told, Unknown, Wrong, mistakes
+from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.autoencoder import pass_through, switches
 from scratchdae.conformance.explainer.recognised import factor
 from scratchdae.conformance.explainer.update_rule import OTHERS
@@ -37,23 +39,47 @@ LOOP = mistakes(
     ("input_of_last_step", "input of step", "each step encodes the input of the step before; its target is its own"),
     ("batch_of_last_step", "batch", "each step uses the batch of the step before, with its own mask"),
     ("gradient_of_last_step", "gradient sum", "each step uses the gradient of the step before, the first its own"),
-    ("rule:Adam", "rule, momentum", "the rule is Adam, where the case has gradient descent"),
     ("lr_falls", "lr", "the learning rate falls as 1/t"),
     ("same_batch", "batch", "the first batch is used in every step"),
     ("batches_reversed", "batch", "the batches come in reverse order"),
     ("loss_after_step", "losses", "the losses are those after each step, not before it"),
     ("running_mean_of_losses", "losses", "the losses are running means"),
     ("a_step_too_few", "steps", "the first batch is evaluated, but no step is taken on it"),
+    ("reported_before_step", "reported", "the parameters shown after a step are those from before it"),
     ("weights_in_turn", "order of updates", "the biases are updated first, and dW is computed with the new ones"),
-    ("weight_decay", f"decay, {ALONE}", "there is weight decay, {value}, of weights and biases",
-     Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")),
     *(
         (id, f"clip, {ALONE}", f"{words} to {{value}} before each step", Unknown("limit", 1e9, (), LIMITS))
         for id, words in CLIPS.items()
     ),
-    ("momentum", "momentum", "there is momentum, {value}, where the case has none",
-     Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")),
 )  # fmt: skip
+_MOMENTUM = Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")
+_DECAY = Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")
+
+
+def of_a_step(alone: str) -> tuple[Switch, ...]:
+    """Make the switches of what a step has besides its gradients; `alone` is what is not off beside them."""
+    has = "there is momentum, {value}"
+    return mistakes(
+        ("momentum", "momentum", f"{has}, where the case has none", _MOMENTUM),
+        ("nesterov", f"momentum, {alone}", f"{has}, of Nesterov's kind, where the case has none", _MOMENTUM),
+        ("weight_decay", f"decay, {alone}", "there is weight decay, {value}, of weights and biases", _DECAY),
+        ("weights_decay", f"decay, {alone}", "there is weight decay, {value}, of the weights alone", _DECAY),
+        ("rule:Adam", "rule, momentum", "the rule is Adam, where the case has gradient descent"),
+    )
+
+
+def learning_rate(lr: float, *excludes: str) -> Switch:
+    """Make the switch of a learning rate that is another, perhaps one that somebody's framework has of itself."""
+    plain = factor("lr_factor", "the learning rate", {}, *excludes, zero=False)
+    assert plain.unknown is not None
+    rates = {1e-3: "a default of PyTorch and of Keras' Adam", 0.01: "the default of Keras' SGD", 0.1: "a usual one"}
+    named = [
+        Named(rate / lr, f"lr_is:{rate:g}", f"the learning rate is {rate:g}, {words}, where the case has {lr:g}")
+        for rate, words in rates.items()
+        if not any(math.isclose(rate / lr, one.value) for one in (*plain.unknown.named, Named(1.0, "", "")))
+    ]
+    starts = (1.0, *(one.value for one in named))
+    return replace(plain, unknown=replace(plain.unknown, named=(*plain.unknown.named, *named), starts=starts))
 
 
 def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
@@ -61,7 +87,7 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     conventions = case.conventions
     own = [switch for switch in switches(case.inputs, conventions) if "not_summed" not in switch.id]
     own = [switch for switch in own if switch.excludes != {"shape of loss"} and switch.id != "clean_z_reported"]
-    lr = factor("lr_factor", "the learning rate", {}, "gradient factor", zero=False)
+    lr = learning_rate(conventions["lr"], "gradient factor")
 
     def _told(wrong: Wrong) -> Told:
         losses, params = run(case.inputs, conventions, wrong, dtype, len(case.inputs["x"]))
@@ -69,14 +95,14 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         for name in case.expected:
             if "_after_" in name:
                 key, step = name.split("_after_")
-                arrays[name] = params[int(step)][key]
+                arrays[name] = params[int(step) - ("reported_before_step" in wrong)][key]
         return arrays
 
     def _begin(wrong: Wrong) -> Told:
         losses, params = run(case.inputs, conventions, wrong, dtype, BEGIN)
-        return {"losses": losses, "W_after_1": params[1]["W"]}
+        return {"losses": losses, "W_after_1": params["reported_before_step" not in wrong]["W"]}
 
-    return Account((*own, *LOOP, lr), _told, _begin)
+    return Account((*own, *LOOP, *of_a_step(f"clip, {ALONE}"), lr), _told, _begin)
 
 
 def run(
@@ -84,7 +110,7 @@ def run(
 ) -> tuple[Array, list[dict[str, Array]]]:
     """Tell so many steps: the loss of each, and the parameters before the first and after each."""
     lr = conventions["lr"] * wrong.get("lr_factor", 1.0)
-    momentum = wrong.get("momentum", 0.0)
+    momentum = wrong.get("momentum", wrong.get("nesterov", 0.0))
     zeroed_every = next((n for id, n in ZEROED_EVERY.items() if id in wrong), 0 if "never_zeroed" in wrong else 1)
     params = {name: inputs[name] for name in NAMES}
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
@@ -105,12 +131,14 @@ def run(
         accumulated = {name: told[f"d{name}"] + (0 if fresh else accumulated[name]) for name in NAMES}
         if "gradient_of_last_step" in wrong:
             accumulated, stale = stale if step else {name: told[f"d{name}"] for name in NAMES}, accumulated
-        decay = wrong.get("weight_decay", 0.0)
-        clipped = _clipped({name: accumulated[name] + decay * params[name] for name in NAMES}, wrong)
+        decay = dict.fromkeys(NAMES, wrong.get("weight_decay", 0.0))
+        decay["W"] = wrong.get("weights_decay", decay["W"])
+        clipped = _clipped({name: accumulated[name] + decay[name] * params[name] for name in NAMES}, wrong)
         velocity = {name: momentum * velocity[name] + clipped[name] for name in NAMES}
+        ahead = {name: clipped[name] + momentum * velocity[name] for name in NAMES} if "nesterov" in wrong else velocity
         if not (step == 0 and "a_step_too_few" in wrong):
             rate = lr / (step + 1) if "lr_falls" in wrong else lr
-            change = {name: take(velocity[name], rate, step, states[name]) for name in NAMES}
+            change = {name: take(ahead[name], rate, step, states[name]) for name in NAMES}
             params = {name: params[name] - change[name] for name in NAMES}
         if "loss_after_step" in wrong:
             told = pass_through({**batch, **params}, conventions, wrong, dtype)

@@ -3,7 +3,7 @@
 The fields that a case has are those of `scratchdae.optimizers`. The others are in `RIGHT`; only a mistake changes them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -37,9 +37,18 @@ RIGHT: dict[str, Any] = {
     "gradient_factor": 1.0,
     "gradient_is": "given",  # or its sign; or that of the step before, with zeros or the first itself before the first
     "bias_lr": 1.0,  # by which the learning rate of biases is multiplied
-    "counted": "steps",  # or arrays: t goes on with every parameter that is updated, the weights first
+    "counted": "steps",  # or arrays: t goes on with every parameter that is updated, the weights first; or _COUNTS
     "rooted": True,  # whether the root of the mean square is taken
     "zeroed_every": 1,  # steps after which gradients are zeroed; 0 for never
+}
+
+
+_COUNTS: dict[str, Callable[[int, Array], Any]] = {  # t less its first value in each step
+    "steps": lambda step, _: step,
+    "arrays": lambda step, is_weight: 2 * step + np.where(is_weight, 0, 1),
+    "twice": lambda step, _: 2 * step,
+    "twice, before": lambda step, _: 2 * step + 1,
+    "never": lambda step, _: 0 * step,
 }
 
 
@@ -61,7 +70,6 @@ def trajectory(
     if fields["gradient_is"].startswith("last"):
         given = np.concatenate([given[:1] * (fields["gradient_is"] == "last, itself first"), given[:-1]])
     own_lr = np.where(is_weight, 1.0, fields["bias_lr"])
-    per_array = fields["counted"] == "arrays"
     given = fields["gradient_factor"] * _accumulated(given, fields["zeroed_every"])
     lrs = fields["lr_factor"] * _rates(lrs, fields["lr_of"])
     after: Array = np.empty(given.shape)
@@ -71,7 +79,7 @@ def trajectory(
             g = g + decays * theta
         elif fields["decay_comes"] == "before":
             theta = rest * theta
-        t: Any = 2 * step + np.where(is_weight, 0, 1) if per_array else step
+        t = _COUNTS[fields["counted"]](step, is_weight)
         theta = theta - own_lr * take(g, lr, t, state, fields)
         if fields["decay"] == "decoupled" and fields["decay_comes"] == "after":
             theta = rest * theta

@@ -1,9 +1,10 @@
 """Hand the held-out solutions in, as a student would, and write down what is answered.
 
 Written by somebody who had seen the exercises, their guide and nothing of the checker: each wrong solution's sentence
-stood before its first answer was read. `judged.json` holds how the answers compare with the sentences.
+stood before its first answer was read. `judged.json` holds how the answers compare with the sentences. What the first
+half (`held`) had of mistakes was named afterwards; the second (`second`) was written by another, and opened after that.
 
-    python tests/exercises/held_out/hand_in.py answers.json [NN ...]
+    python tests/exercises/held_out/hand_in.py answers.json [held|second [NN ...]]
 """
 
 import ast
@@ -42,9 +43,9 @@ def started(number: str, folder: Path) -> Path:
     return next(folder.glob(f"{number}_*.py"))
 
 
-def submissions(number: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
+def submissions(number: str, half: str) -> Iterator[tuple[str, int, dict[str, Any]]]:
     """Right and wrong solutions of an exercise, each with its index in the file."""
-    table = tomllib.loads((HERE / f"held_{number}.toml").read_text(encoding="utf-8"))
+    table = tomllib.loads((HERE / f"{half}_{number}.toml").read_text(encoding="utf-8"))
     for kind in ("right", "wrong"):
         for index, entry in enumerate(table[kind]):
             yield kind, index, {**entry, "base": table["right"][0].get("source", "")}
@@ -62,23 +63,23 @@ def text_of(entry: dict[str, Any], kind: str, skeleton: str) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write_all(folder: Path, numbers: list[str]) -> Iterator[tuple[str, str, int, dict[str, Any], Path]]:
+def write_all(folder: Path, numbers: list[str], half: str) -> Iterator[tuple[str, str, int, dict[str, Any], Path]]:
     """Write every submission into a folder of its own, named as `start` names the file."""
     for number in numbers:
         begun = started(number, folder / "begun")
         skeleton = begun.read_text(encoding="utf-8")
-        for kind, index, entry in submissions(number):
+        for kind, index, entry in submissions(number, half):
             path = folder / f"{number}_{kind}_{index:02d}" / begun.name
             path.parent.mkdir(parents=True)
             path.write_text(text_of(entry, kind, skeleton), encoding="utf-8")
             yield number, kind, index, entry, path
 
 
-def measure(numbers: list[str]) -> list[dict[str, Any]]:
+def measure(numbers: list[str], half: str) -> list[dict[str, Any]]:
     """Check each without a hint and with one."""
     rows = []
     with tempfile.TemporaryDirectory() as folder:
-        for number, kind, index, entry, path in write_all(Path(folder), numbers):
+        for number, kind, index, entry, path in write_all(Path(folder), numbers, half):
             answers = [exercises.check(path, hints).replace(folder, "") for hints in (0, 1)]
             rows.append(
                 {
@@ -96,5 +97,8 @@ def measure(numbers: list[str]) -> list[dict[str, Any]]:
 
 
 if __name__ == "__main__":
-    which = sys.argv[2:] or [path.stem[-2:] for path in sorted(HERE.glob("held_*.toml"))]
-    Path(sys.argv[1]).write_text(json.dumps(measure(which), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    part, *which = sys.argv[2:] or ["held"]
+    which = which or [path.stem[-2:] for path in sorted(HERE.glob(f"{part}_*.toml"))]
+    Path(sys.argv[1]).write_text(
+        json.dumps(measure(which, part), indent=1, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
