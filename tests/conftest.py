@@ -7,9 +7,6 @@ import signal
 for _name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "NUMBA_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
 os.environ.setdefault("MPLBACKEND", "Agg")
-# Each worker keeps what XLA compiled for itself: another might read a file that is half written.
-if "JAX_COMPILATION_CACHE_DIR" in os.environ:
-    os.environ["JAX_COMPILATION_CACHE_DIR"] += "/" + os.environ.get("PYTEST_XDIST_WORKER", "one")
 # A script's background jobs are started deaf to Ctrl-C, and so would be the programs that the tests interrupt.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
