@@ -25,10 +25,10 @@ class Posted(NamedTuple):
 
 
 def as_keras(model: nn.Module) -> nn.Module:
-    """Draw the first weights as Keras does."""
+    """Draw the first weights as Keras does; and keep pictures in memory as it does, in which pools are quicker."""
     for p in model.parameters():
         nn.init.xavier_uniform_(p) if p.ndim > 1 else nn.init.zeros_(p)
-    return model
+    return model.to(memory_format=torch.channels_last)
 
 
 def training(make: Callable[[], nn.Module], lr: float = 1e-3, loss: Callable[..., torch.Tensor] = F.mse_loss,
