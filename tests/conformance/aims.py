@@ -117,7 +117,7 @@ AIMS = {
         "lr_outside_velocity lr_inside_velocity",
     "weight decay of the other kind, which momentum tells apart, or none; biases that do not decay":
         "decay_decoupled decay_in_gradient no_decay biases_do_not_decay",
-    "Nesterov's step along the old velocity in place of the new": "nesterov_of_old_velocity",
+    "Nesterov's step along the old velocity in place of the new": "not_nesterov",
     "the sign; a step not taken, or a gradient of another step":
         "gradient_factor:sign gradient_a_step_late gradient_a_step_late:first",
     "a first step that is damped": "first_step_damped",

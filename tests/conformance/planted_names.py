@@ -447,3 +447,230 @@ plant(
     counted_twice__before=lambda i, c: adam(i, c, lambda n: 2 * n + 2),
     counted_never=lambda i, c: adam(i, c, lambda n: 1),
 )
+
+
+def by_rule(i, update):
+    """Take the steps of a rule: `update` returns what is subtracted, and the state to come."""
+    told = {}
+    for name in ("W", "b"):
+        p, kept, after, grads = i[name], (0 * i[name],) * 3, [], i[f"d{name}"]
+        for n, lr in enumerate(i["lr"]):
+            change, kept = update(grads, n, lr, *kept)
+            p = p - change
+            after.append(p)
+        told[f"{name}_steps"] = np.stack(after)
+    return told
+
+
+def nesterov_added(c, g, n, lr, u, *rest):
+    u = c["momentum"] * u + g[n]
+    return lr * (u + c["momentum"] * u), (u, *rest)
+
+
+def damped(c, g, n, lr, u, *rest):
+    u = c["momentum"] * (u + (1 - c["dampening"] * (n > 0)) * g[n])
+    return lr * u, (u, *rest)
+
+
+def root_mean_square(c, g, n, lr, u, v, w, *, centre=None, keep=None):
+    kept = c["decay_rate"]
+    v = (kept * v + (1 - kept) * g[n] ** 2) if keep is None else keep * v + g[n] ** 2
+    w = kept * w + (1 - kept) * g[n]
+    return lr * g[n] / (np.sqrt(centre(v, w) if centre else v) + c["eps"]), (u, v, w)
+
+
+plant(
+    "sgd_plain",
+    gradient_a_step_early=lambda i, c: by_rule(i, lambda g, n, lr, *s: (lr * g[min(n + 1, len(g) - 1)], s)),
+)
+plant("sgd_torch_nesterov", nesterov_added=lambda i, c: by_rule(i, functools.partial(nesterov_added, c)))
+plant("sgd_torch_dampening", gradient_damped=lambda i, c: by_rule(i, functools.partial(damped, c)))
+plant("rmsprop_torch", squares_summed=lambda i, c: by_rule(i, functools.partial(root_mean_square, c, keep=1.0)))
+plant(
+    "rmsprop_torch_centred",
+    mean_not_squared__absolute=lambda i, c: by_rule(
+        i, functools.partial(root_mean_square, c, centre=lambda v, m: np.abs(v - m))
+    ),
+    mean_added=lambda i, c: by_rule(i, functools.partial(root_mean_square, c, centre=lambda v, m: v + m * m)),
+)
+plant("adamw_torch", decay_shrinks_gradient=lambda i, c: adam({**i, "dW": i["dW"] * (1 - c["weight_decay"])} | ({"db": i["db"] * (1 - c["weight_decay"])} if c["decayed"] == "all" else {}), c, lambda n: n + 1))  # fmt: skip
+
+
+def trained(i, c, *, rate=lambda t, n: 1.0, change=lambda g, whole: g, order=(), kept_alias=False):
+    """Train with the loss of the case, a step a batch, by automatic differentiation."""
+    p = {k: v for k, v in tensors(i).items() if k in ("W", "b", "b_prime")}
+
+    def loss(n):
+        x = torch.tensor(i["x"][n])
+        y = torch.sigmoid(torch.where(torch.tensor(i["mask"][n]), 0, x) @ p["W"] + p["b"])
+        total = F.binary_cross_entropy_with_logits(y @ p["W"].T + p["b_prime"], x, reduction="sum")
+        return total / (x.numel() if c["reduction"] == "mean" else len(x))
+
+    losses, after = [], []
+    for n in range(len(i["x"])):
+        losses.append(loss(n).item())
+        for names in [[k] for k in order] or [list(p)]:
+            grads = torch.autograd.grad(loss(n), [p[k] for k in names])
+            whole = torch.cat([g.ravel() for g in grads])
+            for k, g in zip(names, grads, strict=True):
+                p[k] = (p[k] - c["lr"] * rate(n, len(i["x"])) * change(g, whole)).detach().requires_grad_()
+        after.append({k: v.detach().numpy() for k, v in p.items()})
+    told = {"losses": np.array(losses)}
+    for step in range(len(after)):
+        shown = after[-1 if kept_alias else step]
+        told |= {f"{k}_after_{step + 1}": v for k, v in shown.items()}
+    return told
+
+
+plant(
+    "train_cross_entropy",
+    lr_warms_up__5=lambda i, c: trained(i, c, rate=lambda t, n: min(1, (t + 1) / 5)),
+    lr_warms_up__10__0=lambda i, c: trained(i, c, rate=lambda t, n: min(1, t / 10)),
+    lr_falls_as_root=lambda i, c: trained(i, c, rate=lambda t, n: (t + 1) ** -0.5),
+    lr_falls_to_0=lambda i, c: trained(i, c, rate=lambda t, n: 1 - t / n),
+    lr_cosine=lambda i, c: trained(i, c, rate=lambda t, n: (1 + np.cos(np.pi * t / n)) / 2),
+    lr_times__0_9=lambda i, c: trained(i, c, rate=lambda t, n: 0.9**t),
+    sign_of_gradient=lambda i, c: trained(i, c, change=lambda g, _: g.sign()),
+    normalised_gradient=lambda i, c: trained(i, c, change=lambda g, whole: g / whole.norm()),
+    normalised_gradients=lambda i, c: trained(i, c, change=lambda g, _: g / g.norm()),
+    reported_last=lambda i, c: trained(i, c, kept_alias=True),
+    lr_factor__sign=lambda i, c: trained(i, c, change=lambda g, _: -g),
+    **{"in_turn__b_prime-W-b": lambda i, c: trained(i, c, order=("b_prime", "W", "b"))},
+)
+
+
+# ---------------------------------------------------------------- recurrent layers, again
+def unrolled(i, c, *, back=lambda d: d, out_gate=True, through_c=True, keep=lambda total, part: total + part):
+    """Return long short-term memory with a backward pass by hand."""
+    H, T = c["units"], i["x"].shape[1]
+    h, k = (i.get(name, np.zeros((len(i["x"]), H))) for name in ("h0", "c0"))
+    steps, outputs = [], []
+    for t in range(T):
+        a = i["x"][:, t] @ i["W"] + h @ i["U"] + i["b"]
+        gi, f, g, o = (f(a[:, n * H : (n + 1) * H]) for n, f in enumerate((sigmoid, sigmoid, np.tanh, sigmoid)))
+        new = f * k + gi * g
+        steps.append((gi, f, g, o, k, new, h))
+        h, k = o * np.tanh(new), new
+        outputs.append(h)
+    sequence = c["return_sequences"]
+    dh, dc, sums, d_input = 0 * h, 0 * h, {"dW": 0, "dU": 0, "db": 0}, []
+    for t in reversed(range(T)):
+        gi, f, g, o, old, new, before = steps[t]
+        dh = dh + (i["d_output"][:, t] if sequence else i["d_output"] * (t == T - 1))
+        y = np.tanh(new)
+        dc = dc + dh * o * (1 - y * y)
+        do = dh * y * (o * (1 - o) if out_gate else 1)
+        da = np.concatenate([dc * g * gi * (1 - gi), dc * old * f * (1 - f), dc * gi * (1 - g * g), do], 1)
+        parts = {"dW": i["x"][:, t].T @ da, "dU": before.T @ da}
+        sums = {"db": sums["db"] + da.sum(0)} | {name: keep(sums[name], part) for name, part in parts.items()}
+        d_input.append(da @ i["W"].T)
+        dh, dc = back(da @ i["U"].T), (dc * f if through_c else 0 * dc)
+    told = {"output": np.stack(outputs, 1) if sequence else h, "d_input": np.stack(d_input[::-1], 1)} | sums
+    return told | ({"dh0": dh, "dc0": dc} if "h0" in i else {})
+
+
+def pooled(pool, d=None):
+    """Pool the outputs of all steps; the gradient follows, or is that of the last."""
+    every = lambda t, c: lstm(t, {**c, "return_sequences": True})  # noqa: E731
+    return differentiated(lambda t, c: pool(every(t, c)), d and (lambda t, c: d(every(t, c))))
+
+
+plant(
+    LSTM,
+    dW_dU_of_first_step=lambda i, c: unrolled(i, c, keep=lambda total, part: part),
+    dh_clipped=lambda i, c: unrolled(i, c, back=lambda d: d.clip(-0.05, 0.05)),
+    o_derivative_missing=lambda i, c: unrolled(i, c, out_gate=False),
+)
+plant(
+    "lstm_last_output",
+    mean_pooled=pooled(lambda y: y.mean(1)),
+    sum_pooled=pooled(lambda y: y.sum(1)),
+    max_pooled=pooled(lambda y: y.max(1)[0]),
+    first_pooled__forwards=pooled(lambda y: y[:, 0], lambda y: y[:, -1]),
+    mean_pooled__forwards=pooled(lambda y: y.mean(1), lambda y: y[:, -1]),
+)
+
+
+# ---------------------------------------------------------------- images and rows
+def convolved(i, c, *, border="constant", read=lambda W: W, dW=lambda g, x: g, db=lambda g, dy: g):
+    """Convolve by PyTorch with an odd kernel, stride 1 and `same`."""
+    t = tensors({k: i[k] for k in ("x", "W", "b", "d_output")})
+    kh, kw = i["W"].shape[:2]
+    x, K = t["x"].permute(0, 3, 1, 2), read(t["W"]).permute(3, 2, 0, 1)
+    padding = (kw // 2, kw // 2, kh // 2, kh // 2)
+    if border == "constant":
+        inner = F.pad(x, padding)
+    else:  # the gradient of what is copied to the border is dropped
+        copied = F.pad(x.detach(), padding, mode=border)
+        inner = copied + F.pad(x - x.detach(), padding)
+    y = F.conv2d(inner, K, t["b"]).permute(0, 2, 3, 1)
+    g = torch.autograd.grad((y * t["d_output"]).sum(), [t["x"], t["W"], t["b"]])
+    x, dy = i["x"], i["d_output"]
+    told = {"output": y.detach().numpy(), "d_input": g[0].numpy()}
+    return told | {"dW": dW(g[1].numpy(), x), "db": db(g[2].numpy(), dy)}
+
+
+def swapped(W):
+    return W.reshape(*W.shape[:2], W.shape[3], W.shape[2]).swapaxes(2, 3)
+
+
+plant(
+    "conv_same",
+    kernel_read__hw21=lambda i, c: convolved(i, c, read=swapped),
+    border_repeated__cut=lambda i, c: convolved(i, c, border="replicate"),
+    **{"db_factor:1/B·pixels": lambda i, c: convolved(i, c, db=lambda g, dy: g / dy[..., 0].size)},
+)
+plant("average_pool", divided_by_rows=differentiated(lambda t, c: 3 * F.avg_pool2d(t["x"].permute(0, 3, 1, 2), (2, 3)).permute(0, 2, 3, 1)))  # fmt: skip
+plant(
+    "max_pool",
+    root_of_squares=differentiated(lambda t, c: F.lp_pool2d(t["x"].permute(0, 3, 1, 2), 2.0, 2).permute(0, 2, 3, 1)),
+    over_channels=lambda i, c: (
+        lambda told: told | {"output": np.repeat(told["output"].max(3, keepdims=True), i["x"].shape[3], 3)}
+    )(differentiated(lambda t, c: F.max_pool2d(t["x"].permute(0, 3, 1, 2), 2).permute(0, 2, 3, 1))(i, c)),
+)
+
+
+def affine(i, c, *, W=None, db=None):
+    W = i["W"] if W is None else W
+    rows, d = i["x"].reshape(-1, len(W)), i["d_output"].reshape(-1, W.shape[1])
+    told = {"output": i["x"] @ W + i["b"], "d_input": i["d_output"] @ W.T, "dW": rows.T @ d}
+    return told | {"db": d.sum(0) if db is None else np.full(W.shape[1], db)}
+
+
+plant(
+    "dense",
+    W_read_as_out_in__forwards=lambda i, c: affine(i, c, W=i["W"].reshape(i["W"].shape[::-1]).T),
+    db_of_ones=lambda i, c: affine(i, c, db=float(len(i["x"]))),
+)
+plant(
+    "reshape",
+    channels_first_order__backwards=lambda i, c: {
+        "output": i["x"].reshape(i["d_output"].shape),
+        "d_input": i["d_output"].transpose(0, 3, 1, 2).reshape(i["x"].shape),
+    },
+)
+plant(
+    "flatten",
+    batch_mixed=lambda i, c: {
+        "output": i["x"].ravel("F").reshape(len(i["x"]), -1),
+        "d_input": i["d_output"].ravel().reshape(i["x"].shape, order="F"),
+    },
+    channels_first_order__forwards=lambda i, c: {
+        "output": i["x"].transpose(0, 3, 1, 2).reshape(len(i["x"]), -1),
+        "d_input": i["d_output"].reshape(i["x"].shape),
+    },
+)
+plant(
+    "repeat_vector",
+    summed_over_batch=lambda i, c: {
+        "output": np.stack([i["x"]] * i["d_output"].shape[1], 1),
+        "d_input": np.repeat(i["d_output"].sum((0, 1))[None], len(i["x"]), 0),
+    },
+)
+plant(
+    "upsampling",
+    zeros_between=lambda i, c: {
+        "output": np.kron(i["x"], np.eye(1, np.prod(c["factor"])).reshape(1, *c["factor"], 1)),
+        "d_input": i["d_output"][:, :: c["factor"][0], :: c["factor"][1]],
+    },
+)

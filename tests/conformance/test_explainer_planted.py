@@ -19,4 +19,4 @@ def test_it_has_its_name(name, case, answer):
         found = as_arrays(answer({k: v.copy() for k, v in case.inputs.items()}, case.conventions))
     explanation = explain(case, found)
     ids = [finding.ids for finding in explanation.findings]
-    assert ids == [{name.replace("0_001", "0.001")}], str(explanation)
+    assert ids == [{name.replace("0_", "0.")}], str(explanation)

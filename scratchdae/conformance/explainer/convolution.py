@@ -1,6 +1,7 @@
 """Mistakes in convolutions: a flipped kernel, padding a pixel off, channels in another order."""
 
 from collections.abc import Mapping
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -22,6 +23,19 @@ KERNEL = mistakes(
     ("kernel_channels_exchanged", "kernel", "the two channel axes of the kernel are taken for one another"),
     ("kernel_channels_first", "kernel", "the kernel's numbers are read as (out, in, kh, kw), without a transpose"),
 )  # fmt: skip
+READ = {  # the order of axes in which the numbers of a kernel (h, w, 1, 2) are read, 1 and 2 being its channel axes
+    f"kernel_read:{''.join(order)}{own}": ("".join(order), own)
+    for order in permutations("hw12") if "".join(order) not in ("hw12", "12hw", "21hw") for own in ("", ":forwards")
+}  # fmt: skip
+RARE = mistakes(
+    *((id, "kernel", f"the kernel's numbers are read in the order of axes ({', '.join(order)}), where it has "
+       f"(h, w, 1, 2), without a transpose{'; dW is not put back into its order' if own else ''}")
+      for id, (order, own) in READ.items()), late=True)  # fmt: skip
+BORDERS_FORWARDS = mistakes(
+    *((f"{id}:cut", "windows", f"{sentence}; the gradient of the border is cut off")
+      for id, (_, sentence) in BORDERS.items()),
+    *((f"{id}:forwards", "windows", f"{sentence}; the gradients are those of zeros")
+      for id, (_, sentence) in BORDERS.items()), late=True)  # fmt: skip
 IMAGE = mistakes(
     ("channels_reversed", "image", "the channels of the images are read in reverse order, as BGR for RGB"),
     ("channels_first", "image", "the images' numbers are read as (B, C, H, W), without a transpose"),
@@ -51,20 +65,22 @@ def account(case: Case) -> Account:
     inputs, conventions = case.inputs, case.conventions
     transposed = conventions["layer"] == "Conv2DTranspose"
     out = inputs["d_output"].shape
-    sizes = {"B": out[0], "pixels": out[1] * out[2], "C": inputs["x"].shape[3], "F": out[3]}
+    sizes = {"B": out[0], "pixels": out[1] * out[2]}
+    of_dW = {**sizes, "pixels of x": inputs["x"][0, ..., 0].size}
+    all_sizes = {**sizes, "C": inputs["x"].shape[3], "F": out[3]}
 
     def _told(wrong: Wrong) -> Told:
         return layer(inputs, conventions, wrong, transposed)
 
     factors = (
         factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "db factor"),
-        factor("dW_factor", "dW", sizes, "dW factor", "dW"),
+        factor("dW_factor", "dW", of_dW, "dW factor", "dW"),
         factor("db_factor", "db", sizes, "db factor", "db"),
-        factor("d_input_factor", "d_input", sizes, "d_input factor"),
+        factor("d_input_factor", "d_input", all_sizes, "d_input factor"),
         factor("bias_factor", "the bias, with its gradient,", {}, "bias"),
     )
-    own = OVERLAP if transposed else BORDER if conventions["padding"] == "same" else ()
-    return Account((*KERNEL, *IMAGE, *FILTERS, *own, *switches(dict(conventions)), *REST, *factors), _told)
+    own = OVERLAP if transposed else (*BORDER, *BORDERS_FORWARDS) if conventions["padding"] == "same" else ()
+    return Account((*KERNEL, *RARE, *IMAGE, *FILTERS, *own, *switches(dict(conventions)), *REST, *factors), _told)
 
 
 def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, transposed: bool) -> Told:
@@ -89,9 +105,12 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         where = windows(size, kernel, stride, conventions["padding"], wrong)
         if where is None:
             return IMPOSSIBLE
+        plain = x, where
         if (padded := _bordered(x, kernel, where, wrong)) is not None:
             x, where, fold = padded
         output = np.einsum("brcijk,ijkf->brcf", seen(x, kernel, where), K)
+        if any(id.endswith(":forwards") and id.startswith("border") for id in wrong):
+            (x, where), padded = plain, None
     bias = wrong.get("bias_factor", 1.0)
     output = output + ("bias_missing" not in wrong) * bias * b
     dy = dy[..., ::-1] if "filters_reversed" in wrong else dy
@@ -133,6 +152,8 @@ def _bordered(
             return None
         maps.append(which)
     fold = (np.eye(x.shape[1])[maps[0]], np.eye(x.shape[2])[maps[1]])
+    if any(id.endswith(":cut") for id in wrong):
+        fold = (np.eye(len(maps[0]), x.shape[1], -where.before[0]), np.eye(len(maps[1]), x.shape[2], -where.before[1]))
     return x[:, maps[0]][:, :, maps[1]], where._replace(before=(0, 0)), fold
 
 
@@ -164,6 +185,9 @@ def _read_kernel(W: Array, wrong: Wrong) -> Array | None:
     if "kernel_channels_first" in wrong:
         kh, kw, first, second = W.shape
         return W.reshape(second, first, kh, kw).transpose(2, 3, 1, 0)
+    if (read := next((READ[id][0] for id in wrong if id in READ), "")) != "":
+        own = ["hw12".index(axis) for axis in read]
+        return W.reshape([W.shape[k] for k in own]).transpose(np.argsort(own))
     if "kernel_channels_exchanged" in wrong:
         return W.swapaxes(2, 3) if W.shape[2] == W.shape[3] else None
     return _turned(W, wrong)
@@ -173,6 +197,8 @@ def _kernel_given_back(dW: Array, shape: tuple[int, ...], wrong: Wrong) -> Array
     """Return the gradient of the kernel in the order in which the kernel was given."""
     if "kernel_channels_first" in wrong:
         return dW.transpose(3, 2, 0, 1).reshape(shape)
+    if (read := next((READ[id][0] for id in wrong if id in READ and not READ[id][1]), "")) != "":
+        return dW.transpose(["hw12".index(axis) for axis in read]).reshape(shape)
     return dW.swapaxes(2, 3) if "kernel_channels_exchanged" in wrong else _turned(dW, wrong)
 
 

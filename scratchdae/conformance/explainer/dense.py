@@ -1,5 +1,7 @@
 """Mistakes in a fully connected layer."""
 
+import numpy as np
+
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer.account import Account, Told, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
@@ -15,6 +17,11 @@ SWITCHES = mistakes(
 )
 
 
+RARE = mistakes(
+    ("W_read_as_out_in:forwards", "W", "the numbers of W are read as (out, in), without a transpose; dW is (in, out)"),
+    ("db_of_ones", "db", "db is the number of examples: d_output is left out of it"), late=True)  # fmt: skip
+
+
 def account(case: Case) -> Account:
     """Tell a fully connected layer."""
     x, W, b, dy = (case.inputs[name] for name in ("x", "W", "b", "d_output"))
@@ -23,7 +30,7 @@ def account(case: Case) -> Account:
 
     def _told(wrong: Wrong) -> Told:
         read = "W_read_as_out_in" in wrong
-        own = W.reshape(W.shape[::-1]).T if read else W
+        own = W.reshape(W.shape[::-1]).T if read or "W_read_as_out_in:forwards" in wrong else W
         dW, db = rows.T @ d_rows, d_rows.sum(axis=0)
         if "dW_of_one_example" in wrong:
             dW = x[0].reshape(-1, W.shape[0]).T @ dy[0].reshape(-1, W.shape[1])
@@ -35,6 +42,8 @@ def account(case: Case) -> Account:
             db = dy.sum(axis=0)
         if "db_of_one_example" in wrong:
             db = dy[0].reshape(-1, W.shape[1]).sum(axis=0)
+        if "db_of_ones" in wrong:
+            db = np.full(W.shape[1], float(len(rows)))
         common, weight, bias = (wrong.get(f"{name}_factor", 1.0) for name in ("gradient", "weight", "bias"))
         return {
             "output": weight * x @ own + ("bias_missing" not in wrong) * bias * b,
@@ -51,4 +60,4 @@ def account(case: Case) -> Account:
         factor("weight_factor", "W, wherever it is used,", {}, "weight", zero=False),
         factor("bias_factor", "the bias, with its gradient,", {}, "bias"),
     )
-    return Account((*SWITCHES, *factors), _told)
+    return Account((*SWITCHES, *RARE, *factors), _told)

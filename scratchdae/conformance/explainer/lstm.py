@@ -73,6 +73,8 @@ SWITCHES = mistakes(
      "backpropagation through time goes along c alone: da_{t+1} Uᵀ is missing"),
     ("no_gradient_through_c", "time of backward",
      "backpropagation through time goes along h alone: dc_{t+1} ⊙ f_{t+1} is missing"),
+    *((f"{gate}_derivative_missing", f"{gate} derivative", f"the {words} gate's derivative s (1 - s) is missing")
+      for gate, words in (("i", "input"), ("f", "forget"), ("o", "output"))),
     ("no_gradient_through_time", "time of backward",
      "nothing is propagated through time: each step has its own gradient alone"),
     *((f"{at}_derivative_missing", f"{at} derivative", f"{words} is missing") for at, words in _PLACES.items()),
@@ -92,6 +94,32 @@ SLOPES = mistakes(
     *((f"gate_derivative_{id}", "gate derivative", f"the gates' derivative is {w}") for id, (w, _) in _OF_GATE.items()),
     *((f"{place}_derivative_{id}", f"{place} derivative", f"{_PLACES[place]} is {words}")
       for id, (words, _) in _TANH_SLOPES.items() for place in ("g", "c")), late=True)  # fmt: skip
+OVERWRITTEN = {  # at each step, so that those of one step are left: which, and where it is
+    f"{'_'.join(names)}_of_{one}_step": (names, place)
+    for names in (("dW",), ("dU",), ("db",), ("dW", "dU"), ("dW", "dU", "db"))
+    for one, place in (("first", 0), ("last", -1))
+}
+RARE = mistakes(
+    *((id, "dW, dU, db", f"{', '.join(names)} of the {'first' if place == 0 else 'last'} step alone are left: "
+       "they are overwritten, not summed")
+      for id, (names, place) in OVERWRITTEN.items() if id not in {switch.id for switch in SWITCHES}),
+    *((f"{which}_clipped", "clipped", f"{words} is cut to [-{{value}}, {{value}}] at each step",
+       Unknown("limit", 1e9, (), (0.01, 0.05, 0.1, 0.5, 1.0), "log"))
+      for which, words in (("dh", "da_{{t+1}} Uᵀ, which goes back to h,"), ("dc", "dc, which goes back to c,"),
+                           ("da", "the gradient of the gates' pre-activations"))),
+    late=True)  # fmt: skip
+POOLED: dict[str, tuple[str, _Function]] = {  # of the outputs (B, T, H)
+    "mean": ("the mean of all outputs", lambda h: h.mean(axis=1)),
+    "sum": ("the sum of all outputs", lambda h: h.sum(axis=1)),
+    "max": ("the largest of all outputs", lambda h: h.max(axis=1)),
+    "first": ("the first output", lambda h: h[:, 0]),
+    "before_last": ("the output of the step before the last", lambda h: h[:, -2:][:, 0]),
+}
+POOLINGS = mistakes(
+    *((f"{id}_pooled", "sequences", f"{words} comes back, not the last") for id, (words, _) in POOLED.items()
+      if id not in ("first", "before_last")),
+    *((f"{id}_pooled:forwards", "sequences", f"{words} comes back, not the last; the gradient enters at the last step")
+      for id, (words, _) in POOLED.items()), late=True)  # fmt: skip
 FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, LAST_OUTPUT = mistakes(
     ("first_output", "sequences", "the first output comes back, not the last"),
     ("gradient_at_every_step", "sequences", "the gradient of the last output enters at every step"),
@@ -106,9 +134,10 @@ def account(case: Case) -> Account:
     sizes = {"B": inputs["x"].shape[0], "T": inputs["x"].shape[1]}
     tanh = conventions["activation"] == "tanh"
     given = [s for s in SWITCHES if ("states" not in s.excludes or "h0" in inputs) and not (tanh and "tanh_at" in s.id)]
+    given += RARE
     given += [switch for switch in SLOPES if tanh or switch.id.startswith("gate")]
     given = [switch for switch in given if switch.id != "dU_without_first_step" or "h0" in inputs]
-    given += [LAST_OUTPUT] if conventions["return_sequences"] else [FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS]
+    given += [LAST_OUTPUT] if conventions["return_sequences"] else [FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, *POOLINGS]
     factors = (
         factor("gradient_factor", "the gradient of every parameter", sizes, "dW factor", "dU factor", "db factor"),
         factor("dW_factor", "dW", sizes, "dW factor"),
@@ -158,6 +187,11 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
     turned = backwards and "time_reversed_and_back" in wrong
     begins = "first_output" in wrong or (turned and not conventions["return_sequences"])  # with the step read first
     delta = _from_above(d_output, (B, T, H), conventions, turned, begins, wrong)
+    pooled = next((id for id in wrong if "_pooled" in id), "")
+    if pooled and "forwards" not in pooled:
+        whole = np.stack(outputs[1:], axis=1)
+        share = {"mean": 1 / T, "sum": 1.0, "max": whole == whole.max(axis=1, keepdims=True)}[pooled[:-7]]
+        delta = share * np.broadcast_to(d_output[:, None], (B, T, H))
 
     da, dh_future, dc = np.zeros((T, B, 4 * H)), np.zeros((B, H)), np.zeros((B, H))
     for t in reversed(range(T)):
@@ -171,7 +205,9 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         of_g = next((of(g) for id, (_, of) in _TANH_SLOPES.items() if f"g_derivative_{id}" in wrong), of_g)
         of_f = cells[t + ("forget_given_new_c" in wrong)]
         of_o = cells[t + 1] if "output_given_c" in wrong else activated
-        di, df, do = (d * slope_of(gate) for d, gate in ((dc * g, i), (dc * of_f, f), (dh * of_o, o)))
+        dc = _cut(dc, "dc", wrong)
+        before = ((dc * g, i, "i"), (dc * of_f, f, "f"), (dh * of_o, o, "o"))
+        di, df, do = (d * (1 if f"{id}_derivative_missing" in wrong else slope_of(gate)) for d, gate, id in before)
         carried = "cell_not_carried" not in wrong
         if "forget_coupled" in wrong:
             di, df = di - dc * cells[t] * slope_of(i), 0 * df
@@ -180,16 +216,16 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         di = di * ("input_missing" not in wrong)
         df = df * carried * ("forget_missing" not in wrong)
         do = do * ("output_missing" not in wrong)
-        da[t] = np.concatenate([di, df, dc * i * of_g, do], axis=1)  # (7), (8)
+        da[t] = _cut(np.concatenate([di, df, dc * i * of_g, do], axis=1), "da", wrong)  # (7), (8)
         none = "no_gradient_through_time" in wrong
         f = np.ones_like(f) if "carried_without_forget" in wrong else f
         dc = 0 * dc if none or not carried or "no_gradient_through_c" in wrong else dc * f
         cut = none or {"no_gradient_through_h", "output_not_carried"} & set(wrong)
-        dh_future = 0 * dh if cut else da[t] @ U.T
+        dh_future = 0 * dh if cut else _cut(da[t] @ U.T, "dh", wrong)
 
     output = np.stack(outputs[1:], axis=1)
     d_input = (da @ W.T).swapaxes(0, 1)
-    h = outputs[1] if begins else h
+    h = outputs[1] if begins else POOLED[pooled.split("_pooled")[0]][1](output) if pooled else h
     all_steps = (conventions["return_sequences"] or "all_outputs" in wrong) and "last_output" not in wrong
     return {
         "output": (output[:, ::-1] if turned else output) if all_steps else h,
@@ -215,9 +251,17 @@ def _sums(x: Array, h: Array, da: Array, back: Array, wrong: Wrong) -> Told:
     of_U = slice(-1, None) if "dU_of_last_step" in wrong else of_U
     sums = {"dW": np.einsum("btf,tbh->fh", x[:, of_W], da[of_W]), "db": db}
     sums["dU"] = np.einsum("tbk,tbh->kh", before[of_U], da[of_U])
+    names, t = next((OVERWRITTEN[id] for id in wrong if id in OVERWRITTEN), ((), 0))
+    of_step = {"dW": x[:, t].T @ da[t], "dU": before[t].T @ da[t], "db": da[t].sum(axis=0)}
+    sums |= {name: of_step[name] for name in names}
     sums["db"] = wrong.get("bias_factor", 1.0) * sums["db"]
     common = wrong.get("gradient_factor", 1.0)
     return {name: common * wrong.get(f"{name}_factor", 1.0) * value[..., back] for name, value in sums.items()}
+
+
+def _cut(d: Array, which: str, wrong: Wrong) -> Array:
+    limit = wrong.get(f"{which}_clipped", np.inf)
+    return np.clip(d, -limit, limit)
 
 
 def _columns(H: int, order: str) -> Array:

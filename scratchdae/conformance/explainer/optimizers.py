@@ -26,6 +26,7 @@ class _Flag(NamedTuple):
     of: str  # the rules that have it: a tag of `_tags`
     sets: dict[str, Any]
     sentence: str
+    late: bool = False
 
 
 _FLAGS = (
@@ -34,9 +35,32 @@ _FLAGS = (
     _Flag("lr_inside_velocity", "momentum", {"momentum_lr": "inside"},
           "the learning rate is inside the velocity, as in Keras, where the case has it outside"),
     _Flag("nesterov", "sgd momentum", {"nesterov": True}, "the step is Nesterov's, where the case has plain momentum"),
-    _Flag("not_nesterov", "sgd momentum", {"nesterov": False}, "the momentum is plain, where the case has Nesterov's"),
-    _Flag("nesterov_of_old_velocity", "nesterov", {"lookahead": "old"},
-          "Nesterov's step goes along the velocity before its update"),
+    _Flag("not_nesterov", "sgd momentum", {"nesterov": False},
+          "the momentum is plain, where the case has Nesterov's; so it is where Nesterov's step goes along "
+          "the velocity before its update"),
+    _Flag("nesterov_added", "nesterov", {"lookahead": "added"},
+          "Nesterov's step is the velocity and momentum times it, where the gradient and the latter belong", True),
+    _Flag("gradient_damped", "sgd momentum", {"velocity_keeps": "share"},
+          "the gradient is added before the velocity is multiplied by the momentum: it is damped at once", True),
+    _Flag("gradient_a_step_early", "any", {"gradient_is": "next"},
+          "each step uses the gradient of the step after it, the last its own", True),
+    _Flag("squares_summed", "adaptive", {"v_kept": False, "v_weight": "one"},
+          "the squares are summed up, as in Adagrad, not averaged", True),
+    _Flag("squares_not_faded", "adaptive", {"v_kept": False},
+          "the old mean square is kept whole, not times the decay rate", True),
+    *(
+        _Flag(id, "centred", {"centre": centre}, f"{words} the mean square", True)
+        for id, centre, words in (
+            ("mean_not_squared", "mean", "the mean is not squared before it is subtracted from"),
+            ("mean_not_squared:absolute", "mean, absolute",
+             "the mean is not squared before it is subtracted (the difference is taken without its sign) from"),
+            ("mean_added", "square, added", "the square of the mean is added to, not subtracted from"),
+        )
+    ),
+    _Flag("decay_shrinks_gradient", "decoupled", {"decay": "shrinks gradient", "decay_times": "nothing"},
+          "the gradient is multiplied by 1 - weight_decay, not the parameter", True),
+    _Flag("decay_shrinks_gradient:lr", "decoupled", {"decay": "shrinks gradient"},
+          "the gradient is multiplied by 1 - lr · weight_decay, not the parameter", True),
     _Flag("first_step_damped", "dampening", {"first_velocity": "damped"}, "dampening concerns the first step too"),
     _Flag("averaged_velocity", "sgd momentum", {"dampening": "momentum", "first_velocity": "damped"},
           "the velocity is an average: the gradient enters it times 1 - momentum"),
@@ -165,6 +189,8 @@ def _tags(own: Mapping[str, Any]) -> set[str]:
         "any": True, rule: True, "adaptive": not sgd, "sgd or rmsprop": rule != "adam", "momentum": momentum,
         "decay": own["weight_decay"], "sgd momentum": sgd and momentum,
         "nesterov": sgd and momentum and own["nesterov"], "dampening": sgd and momentum and own["dampening"],
+        "centred": rule == "rmsprop" and own["centred"],
+        "decoupled": own["weight_decay"] and own["decay"] == "decoupled",
     }  # fmt: skip
     return {tag for tag, holds in tags.items() if holds}
 
@@ -176,7 +202,7 @@ def _flags(own: Mapping[str, Any]) -> Iterator[Switch]:
         same = flag.id in (f"rule:{RULES[own['rule']].__name__}", "rule:Adam" if own["rule"] == "adamw" else "")
         same |= flag.id == "rule:plain SGD" and own["rule"] == "sgd"  # which is no momentum
         if not same and flag.of in tags and any(own.get(field) != value for field, value in flag.sets.items()):
-            yield Switch(flag.id, ", ".join(flag.sets), flag.sentence)
+            yield Switch(flag.id, ", ".join(flag.sets), flag.sentence, late=flag.late)
 
 
 def _numbers(own: Mapping[str, Any]) -> Iterator[Switch]:

@@ -6,7 +6,7 @@ import numpy as np
 
 from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.explainer.account import Account, Switch, Told, Wrong, mistakes
+from scratchdae.conformance.explainer.account import Account, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.recognised import factor
 from scratchdae.conformance.explainer.windows import Windows, seen, spread, switches, windows
 
@@ -25,6 +25,16 @@ MAX = mistakes(
     ("overlap_not_summed", "gradient",
      "where windows overlap, a pixel gets the gradient of the last alone, not of all"),
 )  # fmt: skip
+RARE = mistakes(
+    ("over_channels", "what, gradient",
+     "the largest is taken over the channels too; each gets the whole gradient of its own window"),
+    ("root_of_squares", "what, gradient", "the root of the sum of squares of each window is taken, as by LP pooling"),
+    ("root_of_mean_square", "what, gradient", "the root of the mean square of each window is taken"),
+    ("divided_by", "what", "the sum of each window is divided by {value}, whatever its size",
+     Unknown("divisor", 1e9, (), (2.0, 3.0, 4.0, 9.0), "log")),
+    ("divided_by_rows", "what", "the sum of each window is divided by the number of its rows alone"),
+    ("divided_by_columns", "what", "the sum of each window is divided by the number of its columns alone"),
+    late=True)  # fmt: skip
 ADAPTIVE = Switch(
     "adaptive_windows", "windows, what, gradient",
     "the windows are those of adaptive pooling, which reach from end to end of the image and differ in size",
@@ -56,6 +66,8 @@ def account(case: Case) -> Account:
             sign = -1.0 if "smallest_instead" in wrong else 1.0
             pixels = seen(sign * x, pool, where, 0.0 if "padding_counts" in wrong else -np.inf)
             output = sign * pixels.max(axis=(3, 4))
+            if "over_channels" in wrong:
+                output = np.broadcast_to(output.max(axis=3, keepdims=True), output.shape)
             share = _largest(pixels, wrong)
             share = np.where(share > 0, share * sign * pixels, 0) if "gradient_times_value" in wrong else share
             if {"gradient_to_all", "gradient_shared_by_all", "gradient_shared_with_padding"} & set(wrong):
@@ -64,8 +76,15 @@ def account(case: Case) -> Account:
         else:
             count = 1.0 if "sum_instead" in wrong else inside.sum(axis=(3, 4), keepdims=True)
             count = float(np.prod(pool)) if "padding_counts" in wrong else count
+            count = wrong.get("divided_by", count)
+            count = pool[0] if "divided_by_rows" in wrong else pool[1] if "divided_by_columns" in wrong else count
             output = (seen(x, pool, where) / count).sum(axis=(3, 4))
             share = inside / (1.0 if "gradient_not_divided" in wrong else count)
+        if {"root_of_squares", "root_of_mean_square"} & set(wrong):
+            count = np.prod(pool) if "root_of_mean_square" in wrong else 1
+            pixels = seen(x, pool, where)
+            output = np.sqrt((pixels**2).sum(axis=(3, 4)) / count)
+            share = pixels / count / output[:, :, :, None, None]
         if output.shape != dy.shape:
             return {"output": output}
         values = share * dy[:, :, :, None, None]
@@ -75,6 +94,7 @@ def account(case: Case) -> Account:
         return {"output": output, "d_input": wrong.get("gradient_factor", 1.0) * d_input}
 
     own: tuple[Switch, ...] = MAX if of_largest else AVERAGE
+    own += tuple(one for one in RARE if ("divided" not in one.id if of_largest else one.id != "over_channels"))
     if conventions["padding"] == "valid":
         own = tuple(switch for switch in own if switch.id != "gradient_shared_with_padding")
     gradient = factor("gradient_factor", "the gradient", {"B": len(x), "pool": int(np.prod(pool))}, "factor")

@@ -17,12 +17,21 @@ ORDER = mistakes(
     ("axes:hcw", "order", "columns and channels are exchanged: the numbers are taken in the order of (H, C, W)"),
     ("axes:wch", "order", "the numbers are taken in the order of (W, C, H)"),
 )  # fmt: skip
+ONE_WAY = mistakes(
+    *((f"{one.id}:{way}", "order", f"{one.sentence}; {rest}") for one in ORDER
+      for way, rest in (("forwards", "but not on the way back"), ("backwards", "but on the way back alone"))),
+    ("batch_mixed", "order", "the numbers of the whole batch are taken in column-major order: examples are mixed"),
+    late=True)  # fmt: skip
 EACH = mistakes(("each_repeated", "order", "each component is repeated n times in turn, not the vector"))
 COPIES = mistakes(
     ("last_copy", "gradient", "the gradient is that of the last copy alone, not the sum over all"),
     ("first_copy", "gradient", "the gradient is that of the first copy alone, not the sum over all"),
     ("largest_copy", "gradient", "the gradient is the largest of the copies', not the sum over all"),
 )
+BATCH = mistakes(
+    ("summed_over_batch", "gradient", "the gradient is summed over the batch too, for each example"), late=True
+)
+ZEROS = mistakes(("zeros_between", "order, gradient", "pixels are not repeated: zeros stand between them"), late=True)
 TILED = mistakes(
     ("factors_exchanged", "order", "down and across are exchanged: the first factor widens the images"),
     ("bilinear", "order", "pixels are interpolated bilinearly, not repeated"),
@@ -38,10 +47,13 @@ def account(case: Case) -> Account:
         target = dy.shape
 
         def _moved(wrong: Wrong) -> Told:
-            forward, backward = _orders(x.shape, target, wrong)
+            if "batch_mixed" in wrong:
+                return {"output": x.ravel("F").reshape(target), "d_input": dy.ravel().reshape(x.shape, order="F")}
+            ways = ({id.removesuffix(f":{way}"): True for id in wrong} for way in ("forwards", "backwards"))
+            (forward, _), (_, backward) = (_orders(x.shape, target, way) for way in ways)
             return {"output": forward(x), "d_input": backward(dy)}
 
-        return Account(ORDER, _moved)
+        return Account((*ORDER, *ONE_WAY), _moved)
     copies = dy.size // x.size
     mean = factor("gradient_factor", "the gradient", {"copies": copies, "B": len(x)}, "factor")
 
@@ -60,10 +72,18 @@ def account(case: Case) -> Account:
         parts = back(dy)  # (copies, *x.shape)
         if "largest_copy" in wrong:
             return {"output": spread(x), "d_input": common(wrong) * parts.max(axis=0)}
+        if "zeros_between" in wrong:
+            only = np.zeros_like(dy)
+            places = (slice(None), *(slice(None, None, f) for f in case.conventions["factor"]))
+            only[places] = x
+            return {"output": only, "d_input": common(wrong) * dy[places]}
+        if "summed_over_batch" in wrong:
+            summed = parts.sum(axis=(0, 1), keepdims=True)[0]
+            return {"output": spread(x), "d_input": common(wrong) * np.broadcast_to(summed, x.shape)}
         gradient = parts[-1] if "last_copy" in wrong else parts[0] if "first_copy" in wrong else parts.sum(axis=0)
         return {"output": spread(x), "d_input": common(wrong) * gradient}
 
-    return Account((*COPIES, *(TILED if kind == "UpSampling2D" else EACH), mean), _repeated)
+    return Account((*COPIES, *BATCH, *((*TILED, *ZEROS) if kind == "UpSampling2D" else EACH), mean), _repeated)
 
 
 def _between(n: int, factor: int) -> Array:
@@ -85,7 +105,10 @@ def _orders(
         order = channel_by_channel.reshape(new)
         if len(new) == 3:
             order = np.moveaxis(channel_by_channel.reshape(new[-1], *new[:-1]), 0, -1)
-    elif (axes := next((id[5:] for id in wrong if id.startswith("axes:")), "")) and 3 in (places.ndim, len(new)):
+    elif (axes := next((id[5:] for id in wrong if id.startswith("axes:") and id.count(":") == 1), "")) and 3 in (
+        places.ndim,
+        len(new),
+    ):
         own = ["hwc".index(axis) for axis in axes]
         order = places.transpose(own).reshape(new) if places.ndim == 3 else places.reshape([new[k] for k in own])
         order = order if places.ndim == 3 else order.transpose(np.argsort(own))

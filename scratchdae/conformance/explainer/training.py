@@ -4,8 +4,9 @@ All mistakes of the autoencoder can be made in every step of it too.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from itertools import permutations
 from typing import Any
 
 import numpy as np
@@ -14,11 +15,13 @@ from scratchdae.arguments import Array
 from scratchdae.conformance.case import Case
 from scratchdae.conformance.explainer.account import Account, Named, Switch, Told, Unknown, Wrong, mistakes
 from scratchdae.conformance.explainer.autoencoder import pass_through, switches
+from scratchdae.conformance.explainer.losses import SIGN
 from scratchdae.conformance.explainer.recognised import factor
 from scratchdae.conformance.explainer.update_rule import OTHERS
 
 BEGIN = 4  # steps that are told first: momentum shows in the third loss
 NAMES = ("W", "b", "b_prime")
+_STATE = ("m", "v", "w", "max")
 ZEROED_EVERY = {f"zeroed_every:{n}": n for n in (2, 3, 4, 5, 8, 10, 25)}
 CLIPS = {
     "clipped_by_norm": "the gradient is clipped by its norm",
@@ -26,6 +29,19 @@ CLIPS = {
     "clipped_by_value": "each entry of the gradient is cut",
 }
 LIMITS = (0.05, 0.25)
+RATES: dict[str, tuple[str, Callable[[int, int], float]]] = {  # of the step's number from 0, and of how many there are
+    "lr_falls": ("falls as 1/t", lambda t, _: 1 / (t + 1)),
+    **{f"lr_warms_up:{n}{':0' * z}": (f"warms up over {n} steps, as {'(t - 1)' if z else 't'}/{n}",
+                                      lambda t, _, n=n, z=z: min(1, (t + 1 - z) / n))  # type: ignore[misc]
+       for z in (0, 1) for n in (2, 3, 4, 5, 8, 10, 20, 50, 100)},
+    "lr_falls_as_root": ("falls as 1/√t", lambda t, _: (t + 1) ** -0.5),
+    "lr_falls_to_0": ("falls to 0 in a straight line", lambda t, n: 1 - t / n),
+    "lr_cosine": ("falls to 0 along a cosine", lambda t, n: 0.5 * (1 + math.cos(math.pi * t / n))),
+    **{f"lr_times:{k:g}": (f"is multiplied by {k:g} after every step", lambda t, _, k=k: k**t)  # type: ignore[misc]
+       for k in (0.99, 0.95, 0.9, 0.5, 0.1)},
+}  # fmt: skip
+IN_TURN = {f"in_turn:{'-'.join(order)}": order for order in permutations(("W", "b", "b_prime"))}
+OTHER_RULES = ("RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "Adamax")
 # a second number beside a limit or a decay, for which a search would be long
 ALONE = "dW factor, db, db_prime, encoder term, decoder term, gradient factor, momentum, penalty in gradient"
 LOOP = mistakes(
@@ -39,12 +55,13 @@ LOOP = mistakes(
     ("input_of_last_step", "input of step", "each step encodes the input of the step before; its target is its own"),
     ("batch_of_last_step", "batch", "each step uses the batch of the step before, with its own mask"),
     ("gradient_of_last_step", "gradient sum", "each step uses the gradient of the step before, the first its own"),
-    ("lr_falls", "lr", "the learning rate falls as 1/t"),
+    ("lr_falls", "lr", f"the learning rate {RATES['lr_falls'][0]}"),
     ("same_batch", "batch", "the first batch is used in every step"),
     ("batches_reversed", "batch", "the batches come in reverse order"),
     ("loss_after_step", "losses", "the losses are those after each step, not before it"),
     ("running_mean_of_losses", "losses", "the losses are running means"),
     ("a_step_too_few", "steps", "the first batch is evaluated, but no step is taken on it"),
+    ("reported_last", "reported", "all parameters shown are those of the end: what is kept is one array that changes"),
     ("reported_before_step", "reported", "the parameters shown after a step are those from before it"),
     ("weights_in_turn", "order of updates", "the biases are updated first, and dW is computed with the new ones"),
     *(
@@ -52,6 +69,14 @@ LOOP = mistakes(
         for id, words in CLIPS.items()
     ),
 )  # fmt: skip
+RARE = mistakes(
+    *((id, "lr", f"the learning rate {words}") for id, (words, _) in RATES.items() if id != "lr_falls"),
+    *((id, "order of updates", f"{', '.join(order)} are updated in turn, each with a gradient of its own forward pass")
+      for id, order in IN_TURN.items()),
+    *((f"rule:{rule}", "rule", f"the rule is {rule}, with PyTorch's numbers") for rule in OTHER_RULES),
+    ("sign_of_gradient", "rule", "only the sign of each gradient is used"),
+    ("normalised_gradient", "rule", "the gradient is divided by its norm, that of all parameters"),
+    ("normalised_gradients", "rule", "each gradient is divided by a norm of its own"), late=True)  # fmt: skip
 _MOMENTUM = Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")
 _DECAY = Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")
 
@@ -82,12 +107,17 @@ def learning_rate(lr: float, *excludes: str) -> Switch:
     return replace(plain, unknown=replace(plain.unknown, named=(*plain.unknown.named, *named), starts=starts))
 
 
-def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
+def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
     """Tell a run of gradient descent."""
     conventions = case.conventions
     own = [switch for switch in switches(case.inputs, conventions) if "not_summed" not in switch.id]
-    own = [switch for switch in own if switch.excludes != {"shape of loss"} and switch.id != "clean_z_reported"]
+    own = [switch for switch in own if switch.excludes != {"shape of loss"}]
+    own = [switch for switch in own if switch.id not in ("clean_z_reported", SIGN.id)]
     lr = learning_rate(conventions["lr"], "gradient factor")
+    assert lr.unknown is not None
+    up = "the step goes uphill: the gradient is added, not subtracted, or has the wrong sign"
+    named = (replace(one, sentence=up) if one.id == "lr_factor:sign" else one for one in lr.unknown.named)
+    lr = replace(lr, unknown=replace(lr.unknown, named=tuple(named)))
 
     def _told(wrong: Wrong) -> Told:
         losses, params = run(case.inputs, conventions, wrong, dtype, len(case.inputs["x"]))
@@ -95,14 +125,16 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         for name in case.expected:
             if "_after_" in name:
                 key, step = name.split("_after_")
-                arrays[name] = params[int(step) - ("reported_before_step" in wrong)][key]
+                at = -1 if "reported_last" in wrong else int(step) - ("reported_before_step" in wrong)
+                arrays[name] = params[at][key]
         return arrays
 
     def _begin(wrong: Wrong) -> Told:
         losses, params = run(case.inputs, conventions, wrong, dtype, BEGIN)
-        return {"losses": losses, "W_after_1": params["reported_before_step" not in wrong]["W"]}
+        told = {"losses": losses, "W_after_1": params["reported_before_step" not in wrong]["W"]}
+        return told | ({"W_after_1": found["W_after_1"]} if "reported_last" in wrong and "W_after_1" in found else {})
 
-    return Account((*own, *LOOP, *of_a_step(f"clip, {ALONE}"), lr), _told, _begin)
+    return Account((*own, *LOOP, *RARE, *of_a_step(f"clip, {ALONE}"), lr), _told, _begin)
 
 
 def run(
@@ -115,10 +147,10 @@ def run(
     params = {name: inputs[name] for name in NAMES}
     velocity = {name: np.zeros_like(value) for name, value in params.items()}
     accumulated = stale = velocity
-    states = {name: dict.fromkeys(("m", "v"), 0 * value) for name, value in params.items()}
-
-    def take(g: Array, lr: float, step: int, state: dict[str, Array]) -> Array:
-        return OTHERS["Adam"](g, lr, step, state, {}) if "rule:Adam" in wrong else lr * g
+    states = {name: dict.fromkeys(_STATE, 0 * value) | {"mu": np.ones(())} for name, value in params.items()}
+    rule = next((OTHERS[id.removeprefix("rule:")] for id in wrong if id.startswith("rule:")), OTHERS["plain SGD"])
+    rate_of = next((RATES[id][1] for id in RATES if id in wrong), lambda *_: 1.0)
+    in_turn = next((IN_TURN[id] for id in IN_TURN if id in wrong), ())
 
     all_params, losses = [params], []
     for step in range(steps):
@@ -127,18 +159,24 @@ def run(
         if "weights_in_turn" in wrong:
             moved = {name: params[name] - lr * told[f"d{name}"] for name in ("b", "b_prime")}
             told["dW"] = pass_through({**batch, **params, **moved}, conventions, wrong, dtype)["dW"]
+        moved = dict(params)
+        for name in in_turn:
+            told[f"d{name}"] = pass_through({**batch, **moved}, conventions, wrong, dtype)[f"d{name}"]
+            moved[name] = moved[name] - lr * told[f"d{name}"]
         fresh = zeroed_every and step % zeroed_every == 0
         accumulated = {name: told[f"d{name}"] + (0 if fresh else accumulated[name]) for name in NAMES}
         if "gradient_of_last_step" in wrong:
             accumulated, stale = stale if step else {name: told[f"d{name}"] for name in NAMES}, accumulated
         decay = dict.fromkeys(NAMES, wrong.get("weight_decay", 0.0))
         decay["W"] = wrong.get("weights_decay", decay["W"])
+        if {"sign_of_gradient", "normalised_gradient", "normalised_gradients"} & set(wrong):
+            accumulated = _of_length_1(accumulated, wrong)
         clipped = _clipped({name: accumulated[name] + decay[name] * params[name] for name in NAMES}, wrong)
         velocity = {name: momentum * velocity[name] + clipped[name] for name in NAMES}
         ahead = {name: clipped[name] + momentum * velocity[name] for name in NAMES} if "nesterov" in wrong else velocity
         if not (step == 0 and "a_step_too_few" in wrong):
-            rate = lr / (step + 1) if "lr_falls" in wrong else lr
-            change = {name: take(ahead[name], rate, step, states[name]) for name in NAMES}
+            rate = lr * rate_of(step, len(inputs["x"]))
+            change = {name: rule(ahead[name], rate, step, states[name], {}) for name in NAMES}
             params = {name: params[name] - change[name] for name in NAMES}
         if "loss_after_step" in wrong:
             told = pass_through({**batch, **params}, conventions, wrong, dtype)
@@ -148,6 +186,13 @@ def run(
     if "running_mean_of_losses" in wrong:
         of_steps = of_steps.cumsum() / np.arange(1, steps + 1)
     return of_steps, all_params
+
+
+def _of_length_1(grads: dict[str, Array], wrong: Wrong) -> dict[str, Array]:
+    if "sign_of_gradient" in wrong:
+        return {name: np.sign(g) for name, g in grads.items()}
+    whole = np.concatenate([g.ravel() for g in grads.values()])
+    return {name: g / np.linalg.norm(g if "normalised_gradients" in wrong else whole) for name, g in grads.items()}
 
 
 def _clipped(grads: dict[str, Array], wrong: Wrong) -> dict[str, Array]:

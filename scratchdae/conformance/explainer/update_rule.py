@@ -20,7 +20,7 @@ RIGHT: dict[str, Any] = {
     "decayed": "weights",
     "centred": False,
     "first_velocity": "undamped",  # or damped, as the others
-    "lookahead": "new",  # the velocity that Nesterov's step goes along: new or old
+    "lookahead": "new",  # the velocity that Nesterov's step goes along: new or old; or added to the velocity itself
     "correction": "both",  # of which moments the bias is corrected: both, first, second, none, doubled, stored
     "first_step": 1,  # its number
     "betas": "as named",  # or exchanged
@@ -28,6 +28,7 @@ RIGHT: dict[str, Any] = {
     "mean_square": "new",  # or old: from before this gradient; or "old, first its own"
     "m_weight": "complement",  # of the gradient in the first moment, 1 - beta1; or one
     "v_weight": "complement",  # of its square in the second; or one
+    "v_kept": True,  # whether the second fades: not where squares are summed up
     "decay_sign": 1.0,  # of weight decay
     "mean_square_from": 0.0,  # or "first square"
     "decay_times": "lr",  # what decoupled weight decay is multiplied by: lr or nothing
@@ -35,10 +36,12 @@ RIGHT: dict[str, Any] = {
     "lr_of": "this step",  # or the first, the last or the next one
     "lr_factor": 1.0,
     "gradient_factor": 1.0,
-    "gradient_is": "given",  # or its sign; or that of the step before, with zeros or the first itself before the first
+    "gradient_is": "given",  # or its sign; or the next step's; or the last one's, with zeros or itself before the first
     "bias_lr": 1.0,  # by which the learning rate of biases is multiplied
     "counted": "steps",  # or arrays: t goes on with every parameter that is updated, the weights first; or _COUNTS
     "rooted": True,  # whether the root of the mean square is taken
+    "velocity_keeps": "gradients",  # whole; or their share, momentum times: u = m (u + g)
+    "centre": "square",  # of the mean of the gradients, which is subtracted from the mean square; or a row of _CENTRES
     "zeroed_every": 1,  # steps after which gradients are zeroed; 0 for never
 }
 
@@ -49,6 +52,13 @@ _COUNTS: dict[str, Callable[[int, Array], Any]] = {  # t less its first value in
     "twice": lambda step, _: 2 * step,
     "twice, before": lambda step, _: 2 * step + 1,
     "never": lambda step, _: 0 * step,
+}
+
+_CENTRES: dict[str, Callable[[Array, Array], Array]] = {  # of the mean square and the mean
+    "square": lambda v, mean: v - mean**2,
+    "mean": lambda v, mean: v - mean,
+    "mean, absolute": lambda v, mean: np.abs(v - mean),
+    "square, added": lambda v, mean: v + mean**2,
 }
 
 
@@ -67,6 +77,8 @@ def trajectory(
     state = dict.fromkeys(("u", "w", "m", "max"), 0 * theta) | {"v": begins}
     state["mu"] = np.ones(())
     given = np.sign(gradients) if fields["gradient_is"] == "sign" else gradients
+    if fields["gradient_is"] == "next":
+        given = np.concatenate([given[1:], given[-1:]])
     if fields["gradient_is"].startswith("last"):
         given = np.concatenate([given[:1] * (fields["gradient_is"] == "last, itself first"), given[:-1]])
     own_lr = np.where(is_weight, 1.0, fields["bias_lr"])
@@ -75,7 +87,9 @@ def trajectory(
     after: Array = np.empty(given.shape)
     for step, (g, lr) in enumerate(zip(given, lrs, strict=True)):
         rest = 1 - (lr if fields["decay_times"] == "lr" else 1.0) * decays
-        if fields["decay"] == "gradient":
+        if fields["decay"] == "shrinks gradient":
+            g = rest * g
+        elif fields["decay"] == "gradient":
             g = g + decays * theta
         elif fields["decay_comes"] == "before":
             theta = rest * theta
@@ -111,9 +125,10 @@ def _sgd(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mappin
     dampening = m if fields["dampening"] == "momentum" else fields["dampening"]
     g = inner * g
     old = state["u"]
-    state["u"] = m * old + (1 - dampening * damped) * g
+    state["u"] = m * old + (m if fields["velocity_keeps"] == "share" else 1) * (1 - dampening * damped) * g
     if not fields["nesterov"]:
         return np.asarray(outer * state["u"])
+    g = state["u"] if fields["lookahead"] == "added" else g
     return np.asarray(outer * (g + m * (old if fields["lookahead"] == "old" else state["u"])))
 
 
@@ -132,11 +147,12 @@ def _is_old(step: int, fields: Mapping[str, Any]) -> bool:
 def _rmsprop(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mapping[str, Any]) -> Array:
     """Return what a step subtracts: see `scratchdae.optimizers.RMSprop`, equations (1) to (7)."""
     kept, old = fields["decay_rate"], state["v"]
-    state["v"] = kept * old + (1 - kept if fields["v_weight"] == "complement" else 1.0) * g * g
+    share = 1 - kept if fields["v_weight"] == "complement" else 1.0
+    state["v"] = (kept if fields["v_kept"] else 1.0) * old + share * g * g
     v = old if _is_old(step, fields) else state["v"]
     if fields["centred"]:
         state["w"] = kept * state["w"] + (1 - kept) * g
-        v = v - state["w"] ** 2
+        v = _CENTRES[fields["centre"]](v, state["w"])
     s = g / _size(v, fields)
     inner, outer = (lr, 1.0) if fields["momentum_lr"] == "inside" else (1.0, lr)
     state["u"] = fields["momentum"] * state["u"] + inner * s
@@ -151,7 +167,7 @@ def _adam(g: Array, lr: float, step: int, state: dict[str, Array], fields: Mappi
     t, old = fields["first_step"] + step, state["v"]
     shares = (1 - beta if fields[f"{k}_weight"] == "complement" else 1.0 for k, beta in (("m", beta1), ("v", beta2)))
     m = state["m"] = beta1 * state["m"] + next(shares) * g
-    v = state["v"] = beta2 * old + next(shares) * g * g
+    v = state["v"] = (beta2 if fields["v_kept"] else 1.0) * old + next(shares) * g * g
     if _is_old(step, fields):
         v = old
     if fields["maximum"]:
