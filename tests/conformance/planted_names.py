@@ -491,7 +491,6 @@ plant(
     mean_not_squared__absolute=lambda i, c: by_rule(
         i, functools.partial(root_mean_square, c, centre=lambda v, m: np.abs(v - m))
     ),
-    mean_added=lambda i, c: by_rule(i, functools.partial(root_mean_square, c, centre=lambda v, m: v + m * m)),
 )
 plant("adamw_torch", decay_shrinks_gradient=lambda i, c: adam({**i, "dW": i["dW"] * (1 - c["weight_decay"])} | ({"db": i["db"] * (1 - c["weight_decay"])} if c["decayed"] == "all" else {}), c, lambda n: n + 1))  # fmt: skip
 
@@ -531,8 +530,6 @@ plant(
     lr_cosine=lambda i, c: trained(i, c, rate=lambda t, n: (1 + np.cos(np.pi * t / n)) / 2),
     lr_times__0_9=lambda i, c: trained(i, c, rate=lambda t, n: 0.9**t),
     sign_of_gradient=lambda i, c: trained(i, c, change=lambda g, _: g.sign()),
-    normalised_gradient=lambda i, c: trained(i, c, change=lambda g, whole: g / whole.norm()),
-    normalised_gradients=lambda i, c: trained(i, c, change=lambda g, _: g / g.norm()),
     reported_last=lambda i, c: trained(i, c, kept_alias=True),
     lr_factor__sign=lambda i, c: trained(i, c, change=lambda g, _: -g),
     **{"in_turn__b_prime-W-b": lambda i, c: trained(i, c, order=("b_prime", "W", "b"))},
@@ -617,7 +614,7 @@ def swapped(W):
 plant(
     "conv_same",
     kernel_read__hw21=lambda i, c: convolved(i, c, read=swapped),
-    border_repeated__cut=lambda i, c: convolved(i, c, border="replicate"),
+    border_reflected__cut=lambda i, c: convolved(i, c, border="reflect"),
     **{"db_factor:1/B·pixels": lambda i, c: convolved(i, c, db=lambda g, dy: g / dy[..., 0].size)},
 )
 plant("average_pool", divided_by_rows=differentiated(lambda t, c: 3 * F.avg_pool2d(t["x"].permute(0, 3, 1, 2), (2, 3)).permute(0, 2, 3, 1)))  # fmt: skip
@@ -673,4 +670,55 @@ plant(
         "output": np.kron(i["x"], np.eye(1, np.prod(c["factor"])).reshape(1, *c["factor"], 1)),
         "d_input": i["d_output"][:, :: c["factor"][0], :: c["factor"][1]],
     },
+)
+
+# ---------------------------------------------------------------- others
+plant(
+    "sigmoid_ordinary",
+    function__log_sigmoid=by_hand(lambda a, c: -np.logaddexp(0, -a), lambda a, y, c: sigmoid(-a)),
+    function__hard_sigmoid__forwards=by_hand(lambda a, c: np.clip(a / 6 + 0.5, 0, 1), lambda a, y, c: y * (1 - y)),
+)
+plant("sigmoid_extreme", clipped_forwards=by_hand(lambda a, c: sigmoid(np.clip(a, -15, 15)), lambda a, y, c: y * (1 - y)))  # fmt: skip
+plant(
+    "tanh_extreme",
+    overflow__both=by_hand(lambda a, c: (np.exp(a) - np.exp(-a)) / (np.exp(a) + np.exp(-a)), lambda a, y, c: 1 - y * y),
+)
+plant("tanh_ordinary", function__scaled_tanh__forwards=by_hand(lambda a, c: 1.7159 * np.tanh(2 * a / 3), lambda a, y, c: 1 - y * y))  # fmt: skip
+plant(
+    "softplus_ordinary",
+    base_2=by_hand(lambda a, c: np.log2(1 + 2**a), lambda a, y, c: 2**a / (1 + 2**a)),
+)
+plant(
+    "softmax_cross_entropy_paper",
+    class_0_ignored=differentiated(lambda t, c: {"loss": F.cross_entropy(t["a"], t["target"].long(), ignore_index=0)}),
+    class_0_ignored__counted=differentiated(
+        lambda t, c: {
+            "loss": F.cross_entropy(t["a"], t["target"].long(), ignore_index=0, reduction="sum") / len(t["a"])
+        }
+    ),
+    all_labels=differentiated(lambda t, c: {"loss": -F.log_softmax(t["a"], 1)[:, t["target"].long()].mean()}),
+)
+plant(
+    "clip_value",
+    scaled_by_largest=lambda i, c: {
+        f"clipped_{k}": i[k] * min(1, c["limit"] / np.abs(i[k]).max()) for k in ("dW", "db")
+    },
+)
+plant("clip_norm_optax", norm_of_each_array__not_rooted=lambda i, c: {f"clipped_{k}": i[k] * min(1, c["limit"] / (i[k] ** 2).sum()) for k in ("dW", "db")})  # fmt: skip
+plant(
+    "finetune_two_layers",
+    logarithms_reported=lambda i, c: (lambda told: told | {"probabilities": np.log(told["probabilities"])})(
+        finetuned(i, c)
+    ),
+)
+plant(
+    "tied_squared_error",
+    output_tanh=differentiated(
+        lambda t, c: (
+            lambda z: {
+                "z": z,
+                "loss": ((z - t["x"]) ** 2).sum() / (t["x"].numel() if c["reduction"] == "mean" else len(z)),
+            }
+        )(torch.tanh(torch.sigmoid(torch.where(t["mask"], 0, t["x"]) @ t["W"] + t["b"]) @ t["W"].T + t["b_prime"]))
+    ),
 )

@@ -1,5 +1,7 @@
 """The explainer against implementations with a mistake that was named last."""
 
+import re
+
 import numpy as np
 import pytest
 from optional_packages import require
@@ -19,4 +21,4 @@ def test_it_has_its_name(name, case, answer):
         found = as_arrays(answer({k: v.copy() for k, v in case.inputs.items()}, case.conventions))
     explanation = explain(case, found)
     ids = [finding.ids for finding in explanation.findings]
-    assert ids == [{name.replace("0_", "0.")}], str(explanation)
+    assert ids == [{re.sub(r"0_(?=\d)", "0.", name)}], str(explanation)

@@ -29,6 +29,7 @@ _FUNCTIONS = {
     "leaky_relu": "a leaky rectifier of slope 0.01",
     "hardtanh": "the hard tanh, a cut to [-1, 1],",
     "softsign": "softsign, a / (1 + |a|),",
+    "log_sigmoid": "the logarithm of the sigmoid",
 }
 _HIDDEN_WORDS = {
     "linear": "linear: y is a_y", "tanh": "tanh, not sigmoid", "relu": "rectified, not sigmoid",
@@ -37,7 +38,7 @@ _HIDDEN_WORDS = {
 }  # fmt: skip
 HIDDEN = {f"hidden_{name}": f"the hidden units are {words}" for name, words in _HIDDEN_WORDS.items()}
 _ROOT_2_PI = math.sqrt(2 * math.pi)
-_C, _CUBIC = math.sqrt(2 / math.pi), 0.044715
+_C, _CUBIC, _Q = math.sqrt(2 / math.pi), 0.044715, 1.702
 
 
 def _phi(a: Array) -> Array:
@@ -64,11 +65,12 @@ FORMULAS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array]]] =
     "gelu_tanh": (lambda a: 0.5 * a * (1 + np.tanh(_C * (a + _CUBIC * a**3))), _gelu_tanh_slope),
     "silu": (lambda a: a * sigmoid(a), lambda a: sigmoid(a) * (1 + a * sigmoid(-a))),
     "quick_gelu": (
-        lambda a: a * sigmoid(1.702 * a),
-        lambda a: sigmoid(1.702 * a) * (1 + 1.702 * a * sigmoid(-1.702 * a)),
+        lambda a: a * sigmoid(_Q * a),
+        lambda a: sigmoid(_Q * a) * (1 + _Q * a * sigmoid(-_Q * a)),
     ),
     "elu": (lambda a: np.where(a > 0, a, np.expm1(np.minimum(a, 0))), lambda a: np.exp(np.minimum(a, 0))),
     "hardtanh": (lambda a: np.clip(a, -1, 1), lambda a: (np.abs(a) < 1).astype(np.float64)),
+    "log_sigmoid": (lambda a: -softplus(-a), lambda a: sigmoid(-a)),
     "softsign": (lambda a: a / (1 + np.abs(a)), lambda a: 1 / (1 + np.abs(a)) ** 2),
 }
 _DERIVATIVES = mistakes(
@@ -94,8 +96,7 @@ _SLOPES: dict[str, tuple[str, Callable[[Array, Array], Array]]] = {  # of a and 
 }
 _KINK = mistakes(
     ("kink_above", "kink", "the derivative at exactly 0 is that of the side above"),
-    ("kink_between", "kink", "the derivative at exactly 0 is the mean of both sides"),
-)
+    ("kink_between", "kink", "the derivative at exactly 0 is the mean of both sides"))  # fmt: skip
 EPSILON = Unknown("epsilon", 0.0, (), (1e-5, 1e-7, 1e-8, 1e-10, 1e-12), "log")
 _SOFTMAX = mistakes(
     ("over_batch", "function", "the softmax runs over the batch, not over the last axis"),
@@ -117,9 +118,8 @@ _SOFTMAX = mistakes(
 def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     """Tell an activation and its gradient."""
     names = {"value": "value", "gradient": "d_input"}
-    return told_of(
-        case.inputs["a"], case.inputs["d_output"], case.conventions["function"], case.conventions, names, dtype
-    )
+    a, d_output = case.inputs["a"], case.inputs["d_output"]
+    return told_of(a, d_output, case.conventions["function"], case.conventions, names, dtype)
 
 
 def told_of(
@@ -154,9 +154,15 @@ def told_of(
     def _told(wrong: Wrong) -> Told:
         slope = wrong.get("other_slope", conventions.get("slope", 0.0))
         other = next((name for name in _FUNCTIONS if f"function:{name}" in wrong), function)
-        y = _value(other, a, slope, wrong, dtype)
+        ahead = next((name for name in _FUNCTIONS if f"function:{name}:forwards" in wrong), other)
+        limit = wrong.get("clipped_forwards", np.inf)
+        y = _value(ahead, np.clip(a, -limit, limit), slope, wrong, dtype)
         at = y if "derivative_of_the_value" in wrong else a
         derivative = _derivative(other, at, slope, wrong)
+        if {"clipped_forwards", "overflow:both", f"function:{ahead}:forwards"} & set(wrong):
+            derivative = _from_value(other, y, slope)
+        if "base_2" in wrong:
+            y, derivative = np.logaddexp2(0, a), sigmoid(a * np.log(2))
         if "derivative_of_the_pre_activation" in wrong:
             derivative = _from_value(other, a, slope)
         if "derivative_missing" in wrong:
@@ -215,11 +221,20 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
         switches.append(Switch("overflow", "function", naive))
         naive = "exp overflows in the derivative: inf / inf, which is NaN"
         switches.append(Switch("overflow_in_derivative", "derivative", naive))
+        both = f"{naive.replace(' in the derivative', '')}; the derivative is computed with it"
+        switches.append(Switch("overflow:both", "function, derivative", both, late=True))
         lost = "small values are lost: the formula takes the difference of numbers near 1"
         switches.append(Switch("small_values_lost", "function", lost))
         limit = Unknown("limit", 1e9, (), (3.0, 8.0, 20.0, 30.0, 50.0, 88.0, 500.0), "log")
         clipped = "pre-activations are clipped to [-{value}, {value}]"
         switches.append(Switch("clipped_pre_activation", "function, derivative", clipped, limit))
+        clipped += "; the derivative is that of the value"
+        switches.append(Switch("clipped_forwards", "function", clipped, limit))
+        switches += mistakes(
+            *((f"function:{name}:forwards", "function, derivative", f"{words} is computed; the derivative, a formula "
+               f"in the value, is that of {_FUNCTIONS[function]}") for name, words in others), late=True)  # fmt: skip
+    if function == "softplus":
+        switches.append(Switch("base_2", "function", "softplus is taken to base 2: log2(1 + 2^a)"))
     return switches
 
 
@@ -243,11 +258,10 @@ def _value(function: str, a: Array, slope: float, wrong: Wrong, dtype: str) -> A
         e = np.exp(np.minimum(2 * a if function == "tanh" else a, 700).astype(dtype))
         lost = {"sigmoid": 1 - 1 / (1 + e), "softplus": np.where(a > 30, a, np.log(1 + e)), "tanh": 1 - 2 / (1 + e)}
         return np.asarray(lost[function], np.float64)
-    if "overflow" in wrong:
+    if {"overflow", "overflow:both"} & set(wrong):
         e = np.exp(a.astype(dtype))
-        return np.asarray(
-            {"sigmoid": e / (1 + e), "softplus": np.log(1 + e), "tanh": (e - 1 / e) / (e + 1 / e)}[function]
-        )
+        naive = {"sigmoid": e / (1 + e), "softplus": np.log(1 + e), "tanh": (e - 1 / e) / (e + 1 / e)}
+        return np.asarray(naive[function])
     if _is_own_rectifier(function, slope):
         return np.where(a > 0, a, _below(function, slope, wrong) * a)
     return FORMULAS[function][0](a)

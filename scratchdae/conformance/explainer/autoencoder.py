@@ -42,6 +42,7 @@ ENCODER = mistakes(
      "the hidden units' derivative is s(y) (1 - s(y)): the sigmoid is taken twice"),
     ("target_of_example_before", "target", "each example is compared with the one before it in the batch"),
     ("db_not_summed", "db", "db is not summed over the batch: it has a row for each example"),
+    ("db_of_dy", "db", "db is the sum of dy: the hidden units' derivative is left out of it alone"),
     ("db_of_one_example", "db", "db is that of the first example alone"),
     ("db_prime_not_summed", "db_prime", "db' is not summed over the batch: it has a row for each example"),
 )  # fmt: skip
@@ -57,6 +58,7 @@ SQUARED = mistakes(
     ("output_derivative_of_a", "output derivative",
      "the output's derivative is a_z (1 - a_z), of the pre-activation, where z belongs"),
     ("output_linear", "terms", "the output is linear: z is a_z, where the case has a sigmoid"),
+    ("output_tanh", "terms, output derivative", "the output is tanh, where the case has a sigmoid"),
     ("cross_entropy_instead", "terms", "the cross-entropy is computed in place of the squared error"),
     ("absolute_error_instead", "terms", "the absolute error is computed in place of the squared error"),
 )  # fmt: skip
@@ -77,12 +79,12 @@ MASKED = (
 )  # fmt: skip
 TIED = mistakes(
     ("decoder_tied", "tied", "the decoder has the transpose of W, as if the weights were tied: W' is not used"),
+    ("back_through_W", "tied", "the gradient goes back to the code through the transpose of W, not through W'"),
     ("decoder_tied:in_z", "tied", "z is decoded with the transpose of W; the gradients are those of W'"),
 )  # fmt: skip
 NOT_IN_SUM = mistakes(
     ("encoder_not_in_sum", "dW", "the encoder's part is computed, but left out of the sum dW"),
-    ("decoder_not_in_sum", "dW", "the decoder's part is computed, but left out of the sum dW"),
-)
+    ("decoder_not_in_sum", "dW", "the decoder's part is computed, but left out of the sum dW"))  # fmt: skip
 
 
 def account(case: Case, found: Mapping[str, Array], dtype: str) -> Account:
@@ -123,9 +125,8 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
         own += TIED
         own += mistakes(("dW_prime_in_dW", "dW", "dW' is put into dW, transposed, as if the weights were tied"))
     if not corrupts:
-        scaled = Unknown(
-            "factor", 1.0, (Named(255.0, "input_times_255", "the input is not divided by 255"),), (1.0, 255.0)
-        )
+        bytes_of = Named(255.0, "input_times_255", "the input is not divided by 255")
+        scaled = Unknown("factor", 1.0, (bytes_of,), (1.0, 255.0))
         own.append(Switch("input_scaled", "input", "the encoder sees the input times {value}", scaled))
     return (
         *own,
@@ -140,7 +141,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
 
 def penalties(l2: float, sizes: Mapping[str, int], tied: bool) -> tuple[Switch, ...]:
     """Make the switches of the penalty l2 · ΣW²: another l2 in loss and gradient or in one of them, biases too."""
-    table = []
+    table, P = [], sizes["D"] * sizes["H"]
     for id, decides, what in (
         ("penalty", "penalty in loss, penalty in gradient", "the penalty"),
         ("penalty_in_loss", "penalty in loss", "the penalty in the loss, but not in its gradient,"),
@@ -153,14 +154,10 @@ def penalties(l2: float, sizes: Mapping[str, int], tied: bool) -> tuple[Switch, 
                 Named(l2 / 2, f"{id}:1/2", f"{what} has a factor 1/2: it is l2/2 · ΣW², where the case has l2 · ΣW²"),
                 Named(2 * l2, f"{id}:2", f"{what} is doubled"),
                 Named(-l2, f"{id}:sign", f"{what} has the wrong sign"),
-                Named(
-                    l2 / (sizes["D"] * sizes["H"]), f"{id}:mean", f"{what} is the mean of the squares, not their sum"
-                ),
-                *(
-                    Named(l2 / n, f"{id}:1/{size}", f"{what} is divided by {size} = {n}, as the loss is")
-                    for size, n in products({"B": sizes["B"], "D": sizes["D"]}).items()
-                ),
-            )
+                Named(l2 / P, f"{id}:mean", f"{what} is the mean of the squares, not their sum"),
+                *(Named(l2 / n, f"{id}:1/{size}", f"{what} is divided by {size} = {n}, as the loss is")
+                  for size, n in products({"B": sizes["B"], "D": sizes["D"]}).items()),
+            )  # fmt: skip
         case_has = f"where the case has {l2:g}" if l2 else "where the case has none"
         table.append(Switch(id, decides, f"{what} is {{value}} · ΣW², {case_has}", Unknown("l2", l2, named)))
     if l2:
@@ -209,7 +206,7 @@ def _pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], w
     db_prime = da_z[of_biases].sum(axis=0)  # (7)
     dW_decoder = y[of_weights].T @ da_z[of_weights]  # (8)
     dW_decoder = dW_decoder.T if conventions["tied"] else dW_decoder
-    dy = da_z @ (W.T if "decoder_tied" in wrong else W_prime).T  # (9)
+    dy = da_z @ (W.T if {"decoder_tied", "back_through_W"} & set(wrong) else W_prime).T  # (9)
     da_y = y * (dy - (dy * y).sum(axis=1, keepdims=True)) if "hidden_softmax" in wrong else dy * slope  # (10)
     db = da_y[of_biases].sum(axis=0)  # (11)
     seen_again = wrong.get("mask_redrawn", x if "clean_input_in_backward" in wrong else seen)
@@ -232,6 +229,8 @@ def _pass_through(inputs: Mapping[str, Array], conventions: Mapping[str, Any], w
     _penalise(told, inputs, conventions, wrong)
     if "db_not_summed" in wrong:
         told["db"] = da_y
+    if "db_of_dy" in wrong:
+        told["db"] = dy.sum(axis=0)
     if "db_of_one_example" in wrong:
         told["db"] = da_y[0]
     if "db_prime_not_summed" in wrong:
@@ -331,11 +330,12 @@ def _output(
         return sigmoid(a_z), *probabilities.terms(a_z, target, wrong, dtype)
     linear = (conventions["output"] == "linear" and "output_sigmoid" not in wrong) or "output_linear" in wrong
     z = a_z if linear else sigmoid(a_z)
+    z = np.tanh(a_z) if "output_tanh" in wrong else z
     of = a_z if "output_derivative_of_a" in wrong else z
     slope = np.ones_like(z) if linear or "output_derivative_missing" in wrong else of * (1 - of)
     if "output_derivative_extra" in wrong:
         slope = z * (1 - z)
-    if "output_derivative_of_tanh" in wrong:
+    if {"output_derivative_of_tanh", "output_tanh"} & set(wrong):
         slope = 1 - z * z
     if "reconstruction_clipped" in wrong:
         slope = slope * ((z >= 0) & (z <= 1))

@@ -41,12 +41,22 @@ SWITCHES = mistakes(
 )  # fmt: skip
 
 
+RARE = mistakes(
+    ("class_0_ignored", "labels", "the examples of class 0 are ignored, and not counted among those averaged over"),
+    ("class_0_ignored:counted", "labels", "the examples of class 0 are ignored, but counted in the average"),
+    ("all_labels", "labels", "each example has the labels of all: log p[:, labels], averaged"), late=True)  # fmt: skip
+
+
 def terms(a: Array, t: Array, wrong: Wrong, dtype: str) -> tuple[Array, Array, float]:
     """Tell the cross-entropy of each example, its gradient, and how far the rounding of p alone can take the sum."""
     K = a.shape[1]
     shift = ("labels_off_by_one" in wrong) - ("labels_from_one" in wrong)
     smoothing = wrong.get("label_smoothing", 0.0)
     hot = (1 - smoothing) * np.eye(K)[(t + shift) % K] + smoothing / K
+    if {"class_0_ignored", "class_0_ignored:counted"} & set(wrong):
+        counts = (t != 0) * (len(t) / max((t != 0).sum(), 1) if "class_0_ignored" in wrong else 1.0)
+        return counts * _from_logits(a, hot), counts[:, None] * (softmax(a) - hot), 0.0
+    hot = np.broadcast_to(hot.mean(axis=0), hot.shape) if "all_labels" in wrong else hot
     kept = 0 if "one_hot_not_subtracted" in wrong else 1
     if "sigmoids_instead" in wrong:
         values = (softplus(-np.abs(a)) + ((a >= 0) - hot) * a).sum(axis=1)

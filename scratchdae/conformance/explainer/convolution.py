@@ -31,16 +31,12 @@ RARE = mistakes(
     *((id, "kernel", f"the kernel's numbers are read in the order of axes ({', '.join(order)}), where it has "
        f"(h, w, 1, 2), without a transpose{'; dW is not put back into its order' if own else ''}")
       for id, (order, own) in READ.items()), late=True)  # fmt: skip
-BORDERS_FORWARDS = mistakes(
-    *((f"{id}:cut", "windows", f"{sentence}; the gradient of the border is cut off")
-      for id, (_, sentence) in BORDERS.items()),
-    *((f"{id}:forwards", "windows", f"{sentence}; the gradients are those of zeros")
-      for id, (_, sentence) in BORDERS.items()), late=True)  # fmt: skip
+BORDERS_CUT = mistakes(*((f"{id}:cut", "windows", f"{words}; the gradient of the border is cut off")
+                         for id, (_, words) in BORDERS.items()), late=True)  # fmt: skip
 IMAGE = mistakes(
     ("channels_reversed", "image", "the channels of the images are read in reverse order, as BGR for RGB"),
     ("channels_first", "image", "the images' numbers are read as (B, C, H, W), without a transpose"),
-    ("image_axes_exchanged", "image", "rows and columns of the images are exchanged"),
-)
+    ("image_axes_exchanged", "image", "rows and columns of the images are exchanged"))  # fmt: skip
 OVERLAP = mistakes(
     ("overlap_written_over", "overlap", "where windows overlap the last writes over the others: they are not summed"),
     ("overlap_written_over_forwards", "overlap",
@@ -79,7 +75,7 @@ def account(case: Case) -> Account:
         factor("d_input_factor", "d_input", all_sizes, "d_input factor"),
         factor("bias_factor", "the bias, with its gradient,", {}, "bias"),
     )
-    own = OVERLAP if transposed else (*BORDER, *BORDERS_FORWARDS) if conventions["padding"] == "same" else ()
+    own = OVERLAP if transposed else (*BORDER, *BORDERS_CUT) if conventions["padding"] == "same" else ()
     return Account((*KERNEL, *RARE, *IMAGE, *FILTERS, *own, *switches(dict(conventions)), *REST, *factors), _told)
 
 
@@ -105,12 +101,9 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         where = windows(size, kernel, stride, conventions["padding"], wrong)
         if where is None:
             return IMPOSSIBLE
-        plain = x, where
         if (padded := _bordered(x, kernel, where, wrong)) is not None:
             x, where, fold = padded
         output = np.einsum("brcijk,ijkf->brcf", seen(x, kernel, where), K)
-        if any(id.endswith(":forwards") and id.startswith("border") for id in wrong):
-            (x, where), padded = plain, None
     bias = wrong.get("bias_factor", 1.0)
     output = output + ("bias_missing" not in wrong) * bias * b
     dy = dy[..., ::-1] if "filters_reversed" in wrong else dy

@@ -15,8 +15,7 @@ INVERTED = Switch("mask_inverted", _DRAWN, "the mask is inverted: True is taken 
 WITH_ONES = Switch("masked_with_ones", _FILL, "what is destroyed is set to 1, not to 0")
 OTHER_MASKS = mistakes(
     ("mask_of_first_example", _DRAWN, "the mask of the first example is used for the whole batch"),
-    ("mask_of_example_before", _DRAWN, "each example has the mask of the one before it in the batch"),
-)
+    ("mask_of_example_before", _DRAWN, "each example has the mask of the one before it in the batch"))  # fmt: skip
 BY_EXAMPLE = Switch(
     "scaled_by_example",
     "scale of x_tilde",
@@ -30,8 +29,7 @@ COIN = mistakes(
     ("coin_inverted", "coin", "the coin is read the other way round: True gives 0"),
     ("only_pepper", "coin", "what is destroyed always becomes 0"),
     ("only_salt", "coin", "what is destroyed always becomes 1"),
-    ("coin_everywhere", "coin", "the coin decides for what is intact too: the mask is not used"),
-)
+    ("coin_everywhere", "coin", "the coin decides for what is intact too: the mask is not used"))  # fmt: skip
 FILLS = mistakes(
     ("masked_with_mean:example", _FILL, "what is destroyed is set to the mean of its example, not to 0"),
     ("masked_with_mean:component", _FILL, "what is destroyed is set to its component's mean over the batch, not to 0"),
@@ -41,8 +39,7 @@ FILLS = mistakes(
 NOISE = mistakes(
     ("noise_alone", _DRAWN, "the noise alone comes back: x is not added"),
     ("noise_multiplied", _DRAWN, "the noise multiplies: x_tilde is x (1 + sigma · noise)"),
-    ("noisy_clipped", "clip of x_tilde", "x_tilde is clipped to [0, 1]"),
-)
+    ("noisy_clipped", "clip of x_tilde", "x_tilde is clipped to [0, 1]"))  # fmt: skip
 
 
 def account(case: Case, found: Mapping[str, Array], _dtype: str) -> Account:

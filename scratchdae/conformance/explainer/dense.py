@@ -13,8 +13,7 @@ SWITCHES = mistakes(
     ("db_summed_over_first_axis", "db", "db is summed over the first axis alone"),
     ("db_of_one_example", "db", "db is that of the first example alone"),
     ("dW_of_one_example", "dW", "dW is that of the first example alone"),
-    ("dW_of_last_step", "dW", "dW is that of the last step alone"),
-)
+    ("dW_of_last_step", "dW", "dW is that of the last step alone"))  # fmt: skip
 
 
 RARE = mistakes(

@@ -22,6 +22,9 @@ BY_NORM = mistakes(
     ("not_clipped", "when", "nothing is clipped"),
     ("normalised_to_1", "when", "what is too long is shortened to 1, not to the limit"),
 )  # fmt: skip
+RARE = mistakes(
+    ("norm_of_each_array:not_rooted", "norm", "each array is clipped by a norm of its own, of which no root is taken"),
+    late=True)  # fmt: skip
 BY_VALUE = mistakes(
     ("clipped_by_norm", "cut", "the norm is clipped, where the case cuts each entry"),
     ("only_from_above", "cut", "entries are cut from above alone"),
@@ -31,12 +34,12 @@ BY_VALUE = mistakes(
     ("not_clipped", "cut", "nothing is clipped"),
     ("sign_lost", "cut", "entries beyond the limit become the limit, whatever their sign"),
     ("signs_alone", "cut", "every entry becomes the limit with its own sign"),
+    ("scaled_by_largest", "cut", "each array is scaled as a whole, so that its largest entry is at the limit"),
 )
 NO_EPSILON = Switch("no_epsilon_in_norm", "epsilon", "nothing is added to the norm, where PyTorch adds 1e-6")
 PENALTY = mistakes(
     ("root", "norm", "the penalty is the norm of W, not its square"),
-    ("absolute_values", "norm", "the penalty is Σ |W|: L1, not L2"),
-)
+    ("absolute_values", "norm", "the penalty is Σ |W|: L1, not L2"))  # fmt: skip
 _TORCH = Named(1e-6, "epsilon_in_norm", "1e-6 is added to the norm, as in PyTorch")
 
 
@@ -48,10 +51,8 @@ def clipping(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
     bound = factor("limit_factor", "the limit", {}, "limit", zero=False)
 
     def _by_value(wrong: Wrong) -> Told:
-        return {
-            f"clipped_{name}": _cut(g, limit * wrong.get("limit_factor", 1.0), wrong, grads)
-            for name, g in grads.items()
-        }
+        bound = limit * wrong.get("limit_factor", 1.0)
+        return {f"clipped_{name}": _cut(g, bound, wrong, grads) for name, g in grads.items()}
 
     def _by_norm(wrong: Wrong) -> Told:
         epsilon = wrong.get("epsilon_in_norm", 0.0 if "no_epsilon_in_norm" in wrong else own_epsilon)
@@ -64,7 +65,7 @@ def clipping(case: Case, _found: Mapping[str, Array], _dtype: str) -> Account:
     unknown = Unknown("epsilon", own_epsilon, () if own_epsilon else (_TORCH,), (1e-8, 1e-6, 1e-3), "log")
     sentence = f"{{value}} is added to the norm, where the case adds {own_epsilon:g}"
     epsilon = Switch("epsilon_in_norm", "epsilon", sentence, unknown)
-    return Account((*BY_NORM, epsilon, *((NO_EPSILON,) if own_epsilon else ()), bound), _by_norm)
+    return Account((*BY_NORM, *RARE, epsilon, *((NO_EPSILON,) if own_epsilon else ()), bound), _by_norm)
 
 
 def _norm(arrays: list[Array], wrong: Wrong) -> float:
@@ -82,6 +83,7 @@ def _shortened(grads: Mapping[str, Array], limit: float, epsilon: float, wrong: 
     for name, g in grads.items():
         alone = "norm_of_each_array" in wrong or ("weights_alone" in wrong and name == "dW")
         length = _norm([g] if alone else list(grads.values()), wrong) + epsilon
+        length = (g**2).sum() if "norm_of_each_array:not_rooted" in wrong else length
         share = (1.0 if "normalised_to_1" in wrong else limit) / length
         untouched = "not_clipped" in wrong or ("weights_alone" in wrong and name != "dW")
         if "clipped_by_value" in wrong:
@@ -97,6 +99,8 @@ def _cut(g: Array, limit: float, wrong: Wrong, grads: Mapping[str, Array]) -> Ar
         return g
     if "clipped_by_norm" in wrong:
         return g * min(1.0, limit / _norm(list(grads.values()), {}))
+    if "scaled_by_largest" in wrong:
+        return g * min(1.0, limit / float(np.abs(g).max()))
     if "zeroed_beyond" in wrong:
         return np.where(np.abs(g) > limit, 0, g)
     if "zeroed_from_the_limit" in wrong:

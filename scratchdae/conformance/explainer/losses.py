@@ -17,8 +17,7 @@ from scratchdae.conformance.explainer.recognised import factor
 
 NOT_REDUCED = mistakes(
     ("loss_per_example", "shape of loss", "the loss is not averaged over the batch: it has a value for each example"),
-    ("loss_per_element", "shape of loss", "the loss is not reduced at all: it has a value for each entry"),
-)
+    ("loss_per_element", "shape of loss", "the loss is not reduced at all: it has a value for each entry"))  # fmt: skip
 ROOTS = mistakes(
     ("root_of_mean", "root", "the loss is the root of the mean square, RMSE, not the mean square"),
     ("root_of_sum", "root", "the loss is the norm of all errors, the root of the sum of their squares"),
@@ -33,12 +32,9 @@ ERRORS: dict[str, tuple[str, Callable[[Array], Array], Callable[[Array], Array]]
     "log_cosh": ("log cosh", lambda e: np.logaddexp(e, -e) - np.log(2), np.tanh),
     "cubed_error": ("the cube of the absolute error", lambda e: np.abs(e) ** 3, lambda e: 3 * e * np.abs(e)),
     "fourth_power": ("the fourth power of the error", lambda e: e**4, lambda e: 4 * e**3),
-    "huber_of_1": (
-        "Huber's loss with delta = 1",
-        lambda e: np.where(np.abs(e) <= 1, e * e / 2, np.abs(e) - 0.5),
-        lambda e: np.clip(e, -1, 1),
-    ),
-}
+    "huber_of_1": ("Huber's loss with delta = 1", lambda e: np.where(np.abs(e) <= 1, e * e / 2, np.abs(e) - 0.5),
+                   lambda e: np.clip(e, -1, 1)),
+}  # fmt: skip
 
 
 def instead_of(loss: str, words: str) -> tuple[Switch, ...]:
@@ -48,12 +44,11 @@ def instead_of(loss: str, words: str) -> tuple[Switch, ...]:
 
 
 SQUARED_ERROR = mistakes(
-    ("cross_entropy_instead", "terms", "the cross-entropy of logits is computed in place of the squared error"),
+    ("cross_entropy_instead", "terms", "the cross-entropy of logits is computed in place of the squared error")
 )
 ABSOLUTE_ERROR = mistakes(
     ("tie_upwards", "terms", "where reconstruction and target are equal the gradient is 1, not 0"),
-    ("tie_downwards", "terms", "where reconstruction and target are equal the gradient is -1, not 0"),
-)
+    ("tie_downwards", "terms", "where reconstruction and target are equal the gradient is -1, not 0"))  # fmt: skip
 HUBER = mistakes(
     ("half_missing", "terms", "within delta the loss is e², its gradient 2 e: the factor 1/2 is missing"),
     ("smooth_l1", "divided", "the loss is divided by delta: the smooth L1 loss, not Huber's"),
@@ -61,8 +56,7 @@ HUBER = mistakes(
     ("branches_exchanged", "terms", "the two branches are exchanged: the square is taken beyond delta"),
     ("delta_missing_beyond", "terms", "beyond delta the loss is |e| - delta / 2 and its gradient ±1: no factor delta"),
     ("unit_gradient_beyond", "terms", "beyond delta the gradient is ±1, not ±delta"),
-    ("gradient_not_cut", "terms", "the gradient is the error also beyond delta: it is not cut off there"),
-)
+    ("gradient_not_cut", "terms", "the gradient is the error also beyond delta: it is not cut off there"))  # fmt: skip
 
 
 def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
@@ -75,7 +69,7 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
         "squared_error": (*instead_of(kind, "the squared error"), *SQUARED_ERROR, *ROOTS),
         "absolute_error": (*instead_of(kind, "the absolute error"), *ABSOLUTE_ERROR),
         "huber": huber_switches(conventions.get("delta", 1.0)),
-        "softmax_cross_entropy": classification.SWITCHES,
+        "softmax_cross_entropy": (*classification.SWITCHES, *classification.RARE),
     }
 
     def _tell(wrong: Wrong) -> Told:
@@ -153,11 +147,8 @@ def reductions(reference: str, sizes: Mapping[str, int]) -> tuple[Switch, ...]:
     gradient = factor("gradient_factor", "every gradient, but not the loss,", sizes, "gradient factor")
     assert gradient.unknown is not None
     twice = "; so it is where backward runs twice and adds to what is there"
-    unsigned = tuple(
-        replace(one, sentence=one.sentence + twice * (one.value == 2))
-        for one in gradient.unknown.named
-        if ":-" not in one.id and one.id != SIGN.id
-    )
+    positive = (one for one in gradient.unknown.named if ":-" not in one.id and one.id != SIGN.id)
+    unsigned = tuple(replace(one, sentence=one.sentence + twice * (one.value == 2)) for one in positive)
     return (
         Switch("reduction", plain.decides, plain.sentence, Unknown("factor", 1.0, tuple(named))),
         factor("loss_factor", "the loss, but not its gradient,", sizes, "loss factor, shape of loss", also=bases),

@@ -111,21 +111,18 @@ RARE = mistakes(
 POOLED: dict[str, tuple[str, _Function]] = {  # of the outputs (B, T, H)
     "mean": ("the mean of all outputs", lambda h: h.mean(axis=1)),
     "sum": ("the sum of all outputs", lambda h: h.sum(axis=1)),
-    "max": ("the largest of all outputs", lambda h: h.max(axis=1)),
-    "first": ("the first output", lambda h: h[:, 0]),
-    "before_last": ("the output of the step before the last", lambda h: h[:, -2:][:, 0]),
-}
+    "max": ("the largest of all outputs", lambda h: h.max(axis=1)), "first": ("the first output", lambda h: h[:, 0]),
+}  # fmt: skip
 POOLINGS = mistakes(
     *((f"{id}_pooled", "sequences", f"{words} comes back, not the last") for id, (words, _) in POOLED.items()
-      if id not in ("first", "before_last")),
+      if id != "first"),
     *((f"{id}_pooled:forwards", "sequences", f"{words} comes back, not the last; the gradient enters at the last step")
       for id, (words, _) in POOLED.items()), late=True)  # fmt: skip
 FIRST_OUTPUT, EVERY_STEP, ALL_OUTPUTS, LAST_OUTPUT = mistakes(
     ("first_output", "sequences", "the first output comes back, not the last"),
     ("gradient_at_every_step", "sequences", "the gradient of the last output enters at every step"),
     ("all_outputs", "sequences", "the outputs of all steps come back, where the case asks for the last"),
-    ("last_output", "sequences", "the last output comes back alone, where the case asks for all"),
-)
+    ("last_output", "sequences", "the last output comes back alone, where the case asks for all"))  # fmt: skip
 
 
 def account(case: Case) -> Account:

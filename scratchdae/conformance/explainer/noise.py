@@ -12,15 +12,13 @@ DROPOUT = mistakes(
     ("mask_inverted", "mask", "the mask is inverted: True is taken for dropped"),
     ("backward_missing", "mask, backward", "the gradient passes unchanged: backward knows of no dropout"),
     ("mask_missing_in_backward", "mask", "the gradient of dropped units passes too: backward has no mask"),
-    ("nothing_dropped", "mask", "nothing is dropped, as at evaluation"),
-)
+    ("nothing_dropped", "mask", "nothing is dropped, as at evaluation"))  # fmt: skip
 NOISE = mistakes(
     ("noise_alone", "backward", "the noise alone comes back: x is not added; the gradient passes"),
     ("noise_multiplied", "backward", "the noise multiplies: output is x (1 + std · noise)"),
     ("gradient_times_noise", "backward", "the gradient is multiplied by the noise"),
     ("gradient_times_added", "backward", "the gradient is multiplied by std · noise"),
-    ("gradient_times_std", "backward", "the gradient is multiplied by std"),
-)
+    ("gradient_times_std", "backward", "the gradient is multiplied by std"))  # fmt: skip
 
 
 def dropout(case: Case, found: Mapping[str, Array]) -> Account:
@@ -35,12 +33,8 @@ def dropout(case: Case, found: Mapping[str, Array]) -> Account:
         backward = wrong.get("scale", wrong.get("scale_backward", right))
         again = 1 if "mask_missing_in_backward" in wrong else wrong.get("mask_redrawn", kept)
         output = x if "nothing_dropped" in wrong else x * kept * forward
-        return {
-            "output": output,
-            "d_input": d_output
-            if {"nothing_dropped", "backward_missing"} & set(wrong)
-            else d_output * again * backward,
-        }
+        passes = {"nothing_dropped", "backward_missing"} & set(wrong)
+        return {"output": output, "d_input": d_output if passes else d_output * again * backward}
 
     def _redrawn(wrong: Wrong) -> Array | None:
         again = np.abs(found["d_input"]) > 0 if found["d_input"].shape == keep.shape else keep

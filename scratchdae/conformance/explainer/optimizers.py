@@ -46,17 +46,10 @@ _FLAGS = (
           "each step uses the gradient of the step after it, the last its own", True),
     _Flag("squares_summed", "adaptive", {"v_kept": False, "v_weight": "one"},
           "the squares are summed up, as in Adagrad, not averaged", True),
-    _Flag("squares_not_faded", "adaptive", {"v_kept": False},
-          "the old mean square is kept whole, not times the decay rate", True),
-    *(
-        _Flag(id, "centred", {"centre": centre}, f"{words} the mean square", True)
-        for id, centre, words in (
-            ("mean_not_squared", "mean", "the mean is not squared before it is subtracted from"),
-            ("mean_not_squared:absolute", "mean, absolute",
-             "the mean is not squared before it is subtracted (the difference is taken without its sign) from"),
-            ("mean_added", "square, added", "the square of the mean is added to, not subtracted from"),
-        )
-    ),
+    _Flag("mean_not_squared", "centred", {"centre": "mean"},
+          "the mean is not squared before it is subtracted from the mean square", True),
+    _Flag("mean_not_squared:absolute", "centred", {"centre": "mean, absolute"},
+          "the mean is not squared before it is subtracted from the mean square, and the sign is lost", True),
     _Flag("decay_shrinks_gradient", "decoupled", {"decay": "shrinks gradient", "decay_times": "nothing"},
           "the gradient is multiplied by 1 - weight_decay, not the parameter", True),
     _Flag("decay_shrinks_gradient:lr", "decoupled", {"decay": "shrinks gradient"},
@@ -89,10 +82,8 @@ _FLAGS = (
           "each step uses the gradient of the step before, the first its own"),
     _Flag("biases_frozen", "any", {"bias_lr": 0.0}, "the biases are not updated"),
     _Flag("biases_doubled", "any", {"bias_lr": 2.0}, "the biases are updated with twice the learning rate"),
-    *(
-        _Flag(f"rule:{rule}", "any", {"rule": rule, "counted": "steps"}, f"the rule is {rule}, with PyTorch's numbers")
-        for rule in OTHERS
-    ),
+    *(_Flag(f"rule:{rule}", "any", {"rule": rule, "counted": "steps"}, f"the rule is {rule}, with PyTorch's numbers")
+      for rule in OTHERS),
     _Flag("no_bias_correction", "adam", {"correction": "none"}, "the bias of both moments is not corrected"),
     _Flag("no_first_correction", "adam", {"correction": "second"}, "the bias of the first moment is not corrected"),
     _Flag("no_second_correction", "adam", {"correction": "first"}, "the bias of the second moment is not corrected"),
@@ -136,11 +127,8 @@ _FLAGS = (
     _Flag("sign_of_gradient", "any", {"gradient_is": "sign"}, "only the sign of each gradient is used"),
     _Flag("never_zeroed", "any", {"zeroed_every": 0},
           "gradients are never zeroed: each step takes the sum of all so far"),
-    *(
-        _Flag(f"zeroed_every:{n}", "any", {"zeroed_every": n},
-              f"gradients are zeroed every {n} steps alone: they accumulate over {n} steps")
-        for n in (2, 3, 4, 5)
-    ),
+    *(_Flag(f"zeroed_every:{n}", "any", {"zeroed_every": n},
+            f"gradients are zeroed every {n} steps alone: they accumulate over {n} steps") for n in (2, 3, 4, 5)),
 )  # fmt: skip
 OTHER_EPSILONS = {"epsilon_squared": "eps is squared", "epsilon_rooted": "the root of eps is taken"}
 _BY_ID = {flag.id: flag.sets for flag in _FLAGS}

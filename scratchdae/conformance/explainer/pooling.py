@@ -43,8 +43,7 @@ AVERAGE = mistakes(
     ("padding_counts", "what", "padding counts: the sum is divided by the size of the window, also at the edge"),
     ("sum_instead", "what", "the sum of each window is taken, not its mean"),
     ("max_instead", "what", "the largest of each window is taken, not the mean"),
-    ("gradient_not_divided", "gradient", "the gradient of each window goes whole to each of its pixels"),
-)
+    ("gradient_not_divided", "gradient", "the gradient of each window goes whole to each of its pixels"))  # fmt: skip
 
 
 def account(case: Case) -> Account:

@@ -26,8 +26,7 @@ EACH = mistakes(("each_repeated", "order", "each component is repeated n times i
 COPIES = mistakes(
     ("last_copy", "gradient", "the gradient is that of the last copy alone, not the sum over all"),
     ("first_copy", "gradient", "the gradient is that of the first copy alone, not the sum over all"),
-    ("largest_copy", "gradient", "the gradient is the largest of the copies', not the sum over all"),
-)
+    ("largest_copy", "gradient", "the gradient is the largest of the copies', not the sum over all"))  # fmt: skip
 BATCH = mistakes(
     ("summed_over_batch", "gradient", "the gradient is summed over the batch too, for each example"), late=True
 )
@@ -36,8 +35,7 @@ TILED = mistakes(
     ("factors_exchanged", "order", "down and across are exchanged: the first factor widens the images"),
     ("bilinear", "order", "pixels are interpolated bilinearly, not repeated"),
     ("bilinear_forwards", "order", "pixels are interpolated bilinearly, not repeated; the gradient is that of copies"),
-    ("tiled", "order", "the whole image is repeated, not each pixel"),
-)
+    ("tiled", "order", "the whole image is repeated, not each pixel"))  # fmt: skip
 
 
 def account(case: Case) -> Account:

@@ -39,11 +39,8 @@ def _reach(account: Account, target: Target) -> dict[str, set[str]]:
     for switch in account.switches:
         reach[switch.id] = set(target.found)
         if switch.recover is None:
-            value = (
-                True
-                if switch.unknown is None
-                else (switch.unknown.starts or (0.37 + 0.71 * switch.unknown.neutral,))[0]
-            )
+            number_in = switch.unknown
+            value = True if number_in is None else (number_in.starts or (0.37 + 0.71 * number_in.neutral,))[0]
             told = {**target.expected, **account.told({switch.id: value})}
             reach[switch.id] = {n for n in target.found if not np.array_equal(told[n], right[n], equal_nan=True)}
     return reach

@@ -1,6 +1,7 @@
 """Mistakes in stacked autoencoders: layers that stay frozen, weights that change too early, codes that are no codes."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -41,6 +42,8 @@ FINETUNING = mistakes(
     ("layer_1_cut", "dW_1, db_1", "nothing comes back to layer 1, whose gradients are zero: its output is detached"),
     ("layers_cut", "dW_1, db_1, dW_2, db_2",
      "nothing comes back to the two layers, whose gradients are zero: the input of the softmax is detached"),
+    ("logarithms_reported", "output", "the logarithms of the probabilities come back, not they themselves"),
+    ("logits_reported", "output", "the logits come back, not the probabilities"),
     ("gradients_of_last_step", "reported", "the gradients are those of the last step, not of the first"),
 )  # fmt: skip
 PRETRAINING = mistakes(
@@ -68,16 +71,16 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     """Tell the fine-tuning of two layers and a softmax."""
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": len(inputs["x"]), "K": len(inputs["b_out"])}
-    own_factors = tuple(factor(f"d{name}_factor", f"d{name}", sizes, f"d{name}") for name in PARAMS)
+    own_factors = [factor(f"d{name}_factor", f"d{name}", sizes, f"d{name}") for name in PARAMS]
+    shown = factor("reported_factor", "every gradient shown, but not those of the steps,", sizes)
 
     def _told(wrong: Wrong) -> Told:
         return finetuned(inputs, conventions, wrong, dtype)
 
-    lr = learning_rate(conventions["lr"], "lr")
-    labels = (*classification.SWITCHES, *apart.switches(classification.SWITCHES))
-    return Account(
-        (*FINETUNING, *of_a_step("lr"), *labels, *reductions("paper", sizes), *NOT_REDUCED, lr, *own_factors), _told
-    )
+    own_factors += [learning_rate(conventions["lr"], "lr"), replace(shown, late=True)]
+    labels = (*classification.SWITCHES, *classification.RARE, *apart.switches(classification.SWITCHES))
+    own = (*FINETUNING, *of_a_step("lr"), *labels, *reductions("paper", sizes), *NOT_REDUCED, *own_factors)
+    return Account(own, _told)
 
 
 def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wrong, dtype: str) -> Told:
@@ -115,6 +118,7 @@ def finetuned(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong
                 for name, value in before.items()
                 if name.endswith(layer)
             }
+    first |= {f"d{name}": wrong.get("reported_factor", 1.0) * first[f"d{name}"] for name in PARAMS}
     return {**first, **{f"{name}_after": value for name, value in params.items()}}
 
 
@@ -154,6 +158,8 @@ def _step(params: Mapping[str, Array], inputs: Mapping[str, Array], wrong: Wrong
 
 
 def _probabilities(a: Array, wrong: Wrong) -> Array:
+    if {"logarithms_reported", "logits_reported"} & set(wrong):
+        return a if "logits_reported" in wrong else a - np.logaddexp.reduce(a, axis=1, keepdims=True)
     if "softmax_over_batch" in wrong:
         return softmax(a.T).T
     return sigmoid(a) if "sigmoids_instead" in wrong else softmax(a)

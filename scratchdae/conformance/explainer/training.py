@@ -46,10 +46,8 @@ OTHER_RULES = ("RMSprop", "Adagrad", "Adadelta", "NAdam", "RAdam", "Adamax")
 ALONE = "dW factor, db, db_prime, encoder term, decoder term, gradient factor, momentum, penalty in gradient"
 LOOP = mistakes(
     ("never_zeroed", "gradient sum", "gradients are never zeroed: each step takes the sum of all so far"),
-    *(
-        (id, "gradient sum", f"gradients are zeroed every {n} steps alone: they accumulate over {n}")
-        for id, n in ZEROED_EVERY.items()
-    ),
+    *((id, "gradient sum", f"gradients are zeroed every {n} steps alone: they accumulate over {n}")
+      for id, n in ZEROED_EVERY.items()),
     ("same_mask", "mask", "the mask of the first step is used in all"),
     ("mask_of_last_step", "mask", "each step uses the mask of the step before"),
     ("input_of_last_step", "input of step", "each step encodes the input of the step before; its target is its own"),
@@ -64,19 +62,15 @@ LOOP = mistakes(
     ("reported_last", "reported", "all parameters shown are those of the end: what is kept is one array that changes"),
     ("reported_before_step", "reported", "the parameters shown after a step are those from before it"),
     ("weights_in_turn", "order of updates", "the biases are updated first, and dW is computed with the new ones"),
-    *(
-        (id, f"clip, {ALONE}", f"{words} to {{value}} before each step", Unknown("limit", 1e9, (), LIMITS))
-        for id, words in CLIPS.items()
-    ),
+    *((id, f"clip, {ALONE}", f"{words} to {{value}} before each step", Unknown("limit", 1e9, (), LIMITS))
+      for id, words in CLIPS.items()),
 )  # fmt: skip
 RARE = mistakes(
     *((id, "lr", f"the learning rate {words}") for id, (words, _) in RATES.items() if id != "lr_falls"),
     *((id, "order of updates", f"{', '.join(order)} are updated in turn, each with a gradient of its own forward pass")
       for id, order in IN_TURN.items()),
     *((f"rule:{rule}", "rule", f"the rule is {rule}, with PyTorch's numbers") for rule in OTHER_RULES),
-    ("sign_of_gradient", "rule", "only the sign of each gradient is used"),
-    ("normalised_gradient", "rule", "the gradient is divided by its norm, that of all parameters"),
-    ("normalised_gradients", "rule", "each gradient is divided by a norm of its own"), late=True)  # fmt: skip
+    ("sign_of_gradient", "rule", "only the sign of each gradient is used"), late=True)  # fmt: skip
 _MOMENTUM = Unknown("momentum", 0.0, (), (0.9, 0.5), "rate")
 _DECAY = Unknown("weight_decay", 0.0, (), (0.1, 0.01, 1e-3, 1e-4), "log")
 
@@ -169,8 +163,8 @@ def run(
             accumulated, stale = stale if step else {name: told[f"d{name}"] for name in NAMES}, accumulated
         decay = dict.fromkeys(NAMES, wrong.get("weight_decay", 0.0))
         decay["W"] = wrong.get("weights_decay", decay["W"])
-        if {"sign_of_gradient", "normalised_gradient", "normalised_gradients"} & set(wrong):
-            accumulated = _of_length_1(accumulated, wrong)
+        if "sign_of_gradient" in wrong:
+            accumulated = {name: np.sign(g) for name, g in accumulated.items()}
         clipped = _clipped({name: accumulated[name] + decay[name] * params[name] for name in NAMES}, wrong)
         velocity = {name: momentum * velocity[name] + clipped[name] for name in NAMES}
         ahead = {name: clipped[name] + momentum * velocity[name] for name in NAMES} if "nesterov" in wrong else velocity
@@ -186,13 +180,6 @@ def run(
     if "running_mean_of_losses" in wrong:
         of_steps = of_steps.cumsum() / np.arange(1, steps + 1)
     return of_steps, all_params
-
-
-def _of_length_1(grads: dict[str, Array], wrong: Wrong) -> dict[str, Array]:
-    if "sign_of_gradient" in wrong:
-        return {name: np.sign(g) for name, g in grads.items()}
-    whole = np.concatenate([g.ravel() for g in grads.values()])
-    return {name: g / np.linalg.norm(g if "normalised_gradients" in wrong else whole) for name, g in grads.items()}
 
 
 def _clipped(grads: dict[str, Array], wrong: Wrong) -> dict[str, Array]:

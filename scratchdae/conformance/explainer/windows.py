@@ -86,7 +86,7 @@ BORDERS = {
 
 def bordered(size: int, before: int, after: int, wrong: Wrong) -> Array | None:
     """Return which pixel stands at each place of an axis that is padded with pixels; None if with zeros."""
-    mode = next((mode for id, (mode, _) in BORDERS.items() if {id, f"{id}:cut", f"{id}:forwards"} & set(wrong)), None)
+    mode = next((mode for id, (mode, _) in BORDERS.items() if {id, f"{id}:cut"} & set(wrong)), None)
     if mode is None or (mode == "reflect" and max(before, after) >= size):
         return None
     return np.asarray(np.pad(np.arange(size), (before, after), mode=mode))  # type: ignore[call-overload]
