@@ -72,7 +72,7 @@ def account(case: Case, _found: Mapping[str, Array], dtype: str) -> Account:
     inputs, conventions = case.inputs, case.conventions
     sizes = {"B": len(inputs["x"]), "K": len(inputs["b_out"])}
     own_factors = [factor(f"d{name}_factor", f"d{name}", sizes, f"d{name}") for name in PARAMS]
-    shown = factor("reported_factor", "every gradient shown, but not those of the steps,", sizes)
+    shown = factor("reported_factor", "every gradient shown, but not those of the steps,", {"B": sizes["B"]})
 
     def _told(wrong: Wrong) -> Told:
         return finetuned(inputs, conventions, wrong, dtype)
