@@ -6,7 +6,7 @@
     print(check(MyAdapter()))
 
 An adapter is any object with a method for each operation that it supports; `scratchdae.conformance.adapter` shows one.
-Version 1 of the cases (149) stays as it is, byte for byte; version 2 (70) has sizes without a common factor, and what
+Version 1 of the cases (149) stays as it is, byte for byte; version 2 (72) has sizes without a common factor, and what
 was asked for since. Both are run unless one is chosen.
 """
 

@@ -333,7 +333,11 @@ def _pattern(cases: Sequence[Case], expected: Sequence[Params], found: Sequence[
 _FACTORS: dict[str, tuple[Callable[[Mapping[str, int]], float], str, str]] = {  # value, question, sentence
     "−1": (lambda _: -1, "Which way does it point?", "the sign is turned"),
     "2": (lambda _: 2, "Does a square leave a factor behind, or is something added twice?", "a factor 2 too many"),
-    "1/2": (lambda _: 1 / 2, "Where does the factor of the square's derivative go?", "a factor 2 is missing"),
+    "1/2": (
+        lambda _: 1 / 2,
+        "Does a square leave a factor behind, or is something divided by 2?",
+        "a factor 2 is missing",
+    ),
     "B": (lambda n: n["B"], "Is the loss a sum over the batch, or a mean?", "a sum over the batch, not a mean"),
     "1/B": (lambda n: 1 / n["B"], "How often is it divided by the number of examples?", "divided by B too often"),
     "D": (lambda n: n["D"], "Is one example's loss a sum over D, or a mean?", "multiplied by D"),

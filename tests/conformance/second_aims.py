@@ -13,6 +13,8 @@ AIMS = {
     "dW or db divided by the batch, the steps or the units: which of them it is":
         "dW_factor:1/B dW_factor:1/T dW_factor:1/units db_factor:1/B",
     _SIZE: _SIZE_IDS,
+    "a gradient divided by the batch, the channels or the filters, or halved: which of them it is":
+        f"{_SIZE_IDS} dW_factor:1/2 db_factor:1/2",
     f"{_SIZE}; strides, or height and width, exchanged": f"{_SIZE_IDS} strides_exchanged image_axes_exchanged",
     "a forget gate that is not there; h0 and c0 exchanged": "forget_missing states_exchanged",
     "states that begin at zero whatever is given": "states_ignored",

@@ -13,6 +13,7 @@ from scratchdae.cli import main
 from scratchdae.conformance import check, load_cases
 from scratchdae.conformance.case import cases_root
 from scratchdae.conformance.comparison import compare
+from scratchdae.conformance.explainer import ACCOUNTS
 from scratchdae.conformance.report import UNSUPPORTED, heading
 
 FIRST, CASES = load_cases(spec=1), load_cases(spec=2)
@@ -32,7 +33,7 @@ def test_not_a_byte_of_version_1_has_changed():
 
 
 def test_both_versions_are_less_than_a_megabyte():
-    assert (len(FIRST), len(CASES)) == (149, 70)
+    assert (len(FIRST), len(CASES)) == (149, 72)
     assert sum(map(len, (files(1) | files(2)).values())) < 1_000_000
 
 
@@ -104,6 +105,12 @@ def test_sizes_tell_each_other_apart():
         inputs = BY_NAME[name].inputs
         B, _, _, C = inputs["x"].shape
         assert len({B, C, len(inputs["b"])}) == 3
+    for name in ("conv_odd_batch", "conv_transpose_odd_batch"):  # whatever a gradient is off by has one name
+        case = BY_NAME[name]
+        for switch in ACCOUNTS["layer"](case, {key: case.expected[key] for key in case.required}, "float64").switches:
+            if switch.id.endswith("_factor"):
+                values = [named.value for named in switch.unknown.named]
+                assert len(set(values)) == len(values), switch.id
     for name in (name for name in BY_NAME if name.startswith("lstm")):
         assert all(BY_NAME[name].inputs[state].all() for state in ("h0", "c0"))
     between = BY_NAME["softplus_between"].inputs["a"]

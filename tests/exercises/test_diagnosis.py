@@ -59,3 +59,20 @@ def test_what_is_not_constant_is_refused(exercise):
 
 def test_a_floor_is_a_fact_of_the_data():
     assert _nats(_data(DIAGNOSES[2].skeleton)) == pytest.approx(206.1, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("which", "floor", "said"),
+    [
+        (0, 0.111, "the loss as posted, 0.111"),
+        (1, 1.0, "the error of the mean picture"),
+        (1, 0.2316, "what the targets below 0 cost"),
+        (1, 0.6, "the loss as posted, 0.60"),
+        (2, 543.43, "that of the answer 1/2 everywhere, in nats"),
+        (2, 123.9, "the part of x log z alone"),
+        (2, 206.1 / 784, "it averaged over the pixels"),
+    ],
+)
+def test_a_floor_that_is_often_taken_for_it_is_told(which, floor, said):
+    verdict = check_source(DIAGNOSES[which], answer(floor, "F15", {"lr": 0.1}), Path("x.py"))
+    assert verdict.where.endswith(f": it is {said}")

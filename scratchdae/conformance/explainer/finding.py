@@ -56,7 +56,7 @@ class Explanation:
     degenerate: tuple[str, ...] = ()  # arrays that are all zero, constant or NaN, in sentences
     pattern: str = ""  # where nothing fits: what the first difference looks like
     nearest: tuple[str, ...] = ()  # where nothing fits: the named mistakes that come nearest, and how near
-    refuted: bool = False  # whether other cases of the same operation speak against all that fit here
+    refuted: bool = False  # whether other cases of the same operation speak against all that fit, or fitted, here
 
     @property
     def confidence(self) -> str:
@@ -77,10 +77,13 @@ class Explanation:
         if self.findings:
             lines += [f"{'or: ' * (k > 0)}{finding}" for k, finding in enumerate(self.findings)]
             if self.refuted:
-                lines.append("but it is not made throughout: other cases of the operation, which would show it, do not")
+                lines.append(
+                    "but it is not made throughout: in other cases of the operation it would give another answer"
+                )
             apart = ": no case that was asked tells them apart" if len(self.findings) > 1 else ""
             return "\n".join([*lines, f"({self.confidence}{apart})"])
-        lines.append(f"no known mistake reproduces the answer; it first differs in {self.first_difference}")
+        none = "no known mistake reproduces the answer" + " and those to the other cases" * self.refuted
+        lines.append(f"{none}; it first differs in {self.first_difference}")
         lines += [self.pattern] if self.pattern else []
         near = ("nearly" if ROUNDING in one else "near, but not it" for one in self.nearest)
         lines += [f"{how}: {one}" for how, one in zip(near, self.nearest, strict=True)]

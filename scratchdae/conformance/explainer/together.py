@@ -111,7 +111,8 @@ def _together(group: Sequence[Answered]) -> list[Explanation | None]:
         # of two mistakes, the one that does nothing in this case is not told for it
         parts = [_part(finding, one.explanation.findings) for finding in kept]
         kept = tuple(part for n, part in enumerate(parts) if part not in parts[:n])
-        judged.append(replace(one.explanation, findings=kept, refuted=bool(kept and fewest)))
+        dropped = bool(one.explanation.findings and not kept)
+        judged.append(replace(one.explanation, findings=kept, refuted=dropped or bool(kept and fewest)))
     return judged
 
 

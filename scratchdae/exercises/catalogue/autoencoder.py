@@ -84,7 +84,7 @@ _SLOPES = {  # between dy and da_y
     "no slope": "1.0", "tanh's slope": "1 - y**2", "half a slope": "y", "the other half": "1 - y", "slope of a": "s(y) * (1 - s(y))",
     "the slope twice": "(y * (1 - y)) ** 2", "y² (1 − y)": "y**2 * (1 - y)", "y (1 − y)²": "y * (1 - y) ** 2", "y (1 + y)": "y * (1 + y)", "y (1 − y²)": "y * (1 - y**2)",
     "1 − y (1 − y)": "1 - y * (1 - y)", "divided by the slope": "1 / (y * (1 - y))", "slope averaged": "(y * (1 - y)).mean(0)", "slope of the mean": "y.mean(0) * (1 - y.mean(0))",
-    "y + (1 − y)²": "(1 - y) ** 2", "y²": "y**2", "log y": "np.log(y)", "1 − y twice": "2 * y * (1 - y)",
+    "y + (1 − y)²": "(1 - y) ** 2", "y²": "y**2", "log y": "np.log(y)", "1 − y twice": "2 * y * (1 - y)", "y · 1 − y": "y * 1 - y",
 }  # fmt: skip
 _WAYS = {  # dy
     "not by way of W": "da_z.sum(1, keepdims=True)", "mean, not by way of W": "da_z.mean(1, keepdims=True)", "W reshaped": "da_z @ W.T.reshape(W.shape)",
@@ -162,7 +162,7 @@ tied_gradient = exercise(
             "decoder from x̃": _both(d="x_tilde"), "the last example alone": _both(dec="np.outer(d[-1], h[-1])", enc="np.outer(i[-1], da_y[-1])"), "the first example alone": _both(dec="np.outer(d[0], h[0])", enc="np.outer(i[0], da_y[0])"),
             "summed before the product": _both(dec="np.outer(d.sum(0), h.sum(0))", enc="np.outer(i.sum(0), da_y.sum(0))"), "slope of x̃": _both(f="1.0", i="x_tilde * (1 - x_tilde)"), "both slopes": _both(i="x_tilde * (1 - x_tilde)"), "W decays": _both(dW="dec + enc + W"),
             "encoder by the decoder's input": _both(enc="d.T @ (dy * f)", dec="i.T @ h"),
-        } | _each(_both, "f", _SLOPES, "1 − y twice") | _each(_both, "dy", _WAYS) | _each(_both, "i", _TO_X, "x̃ averaged") | _each(_both, "h", _OF_Y, "y averaged"),
+        } | _each(_both, "f", _SLOPES, "1 − y twice", "y · 1 − y") | _each(_both, "dy", _WAYS) | _each(_both, "i", _TO_X, "x̃ averaged") | _each(_both, "h", _OF_Y, "y averaged"),
     ),
 )  # fmt: skip
 
@@ -191,7 +191,7 @@ biases = exercise(
         {id_: _sums(db=line.format("da_y"), dbp=line.format("da_z")) for id_, line in _SUMMED.items()}
         | {f"db: {id_}": _sums(db=line.format("da_y")) for id_, line in _SUMMED.items()}
         | {f"db': {id_}": _sums(dbp=line.format("da_z")) for id_, line in _SUMMED.items()}
-        | _each(_sums, "f", _SLOPES, "1 − y twice", "y² (1 − y)") | _each(_sums, "dy", _WAYS, "the batch's mean goes back", "the batch's sum goes back", "dy divided by H") | {
+        | _each(_sums, "f", _SLOPES, "1 − y twice", "y² (1 − y)", "y · 1 − y") | _each(_sums, "dy", _WAYS, "the batch's mean goes back", "the batch's sum goes back", "dy divided by H") | {
             "exchanged": _sums(one="dbp", two="db"), "y itself in db": _sums(db="y.sum(0)"), "y averaged in db": _sums(db="y.mean(0)"), "db of da_z": _sums(db="da_z.sum(0)"), "times y": _sums(db="(da_y * y).sum(0)"), "slope of the sum": _sums(db="dy.sum(0) * y.sum(0) * (1 - y.sum(0))"),
             "slope after the sum": _sums(db="dy.sum(0) * (y * (1 - y)).sum(0)"), "db' with a slope": _sums(dbp="(da_z * (1 - da_z)).sum(0)"), "db' with da_z's whole slope": _sums(dbp="(da_z * da_z * (1 - da_z)).sum(0)"), "db' with s(da_z)": _sums(dbp="(da_z * s(da_z) * (1 - s(da_z))).sum(0)"),
             "db' from y": _sums(dbp="(y @ W.T).sum(0)"), "db' from da_y": _sums(dbp="(da_y @ W.T).sum(0)"), "db of W": _sums(db="W.sum(0)"), "da_z with a slope": _sums(dy="(da_z * (1 - da_z)) @ W"),
@@ -224,6 +224,6 @@ untied = exercise(
             "summed before the product": _apart(dW="np.outer(i.sum(0), da_y.sum(0))", dWp="np.outer(h.sum(0), d.sum(0))"), "dW: summed before the product": _apart(dW="np.outer(i.sum(0), da_y.sum(0))"), "dW': summed before the product": _apart(dWp="np.outer(h.sum(0), d.sum(0))"),
             "dW: the last example alone": _apart(dW="np.outer(i[-1], da_y[-1])"), "dW': the last example alone": _apart(dWp="np.outer(h[-1], d[-1])"), "dW: the first example alone": _apart(dW="np.outer(i[0], da_y[0])"), "dW': the first example alone": _apart(dWp="np.outer(h[0], d[0])"),
             "one part for both": _apart(dW="(i.T @ da_y + d.T @ h) / 2", dWp="(i.T @ da_y + d.T @ h).T / 2"), "dW not by way of the encoder": _apart(dW="i.T @ y"), "da_z with a slope": _apart(d="da_z * (1 - da_z)"), "the slope on dW' and not on dW": _apart(f="1.0", h="y * (1 - y)"),
-        } | {("a hidden slope in dW'" if id_ == "a slope too many" else f"dW': {id_}"): _apart(h=line) for id_, line in _OF_Y.items() if id_ != "y averaged"} | {("dW from da_z" if id_.startswith("from") else id_): _apart(i=line) for id_, line in _TO_X.items()} | _each(_apart, "f", _SLOPES, "1 − y twice") | _each(_apart, "dy", _WAYS, "W reshaped"),
+        } | {("a hidden slope in dW'" if id_ == "a slope too many" else f"dW': {id_}"): _apart(h=line) for id_, line in _OF_Y.items() if id_ != "y averaged"} | {("dW from da_z" if id_.startswith("from") else id_): _apart(i=line) for id_, line in _TO_X.items()} | _each(_apart, "f", _SLOPES, "1 − y twice", "y · 1 − y") | _each(_apart, "dy", _WAYS, "W reshaped"),
     ),
 )  # fmt: skip

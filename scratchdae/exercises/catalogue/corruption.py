@@ -74,8 +74,9 @@ def _varies(inputs: Params, found: Params) -> bool:
 
 
 def _whole(inputs: Params, found: Params) -> bool:
-    """Whether the count of the whole batch is exact."""
-    return bool(_gone(found).sum() == round(float(inputs["nu"]) * inputs["x"].size))
+    """Whether the count of the whole batch is exact: of all its entries, or as many as its rows should lose together."""
+    exact = (round(float(inputs["nu"]) * inputs["x"].size), len(inputs["x"]) * _count(inputs))
+    return bool(_gone(found).sum() in exact)
 
 
 def _fewer(inputs: Params, found: Params) -> bool:

@@ -4,6 +4,7 @@ The answer is three constants, which are read from the file; the file itself is 
 the skeleton, with what the student changes, on a seed of its own.
 """
 
+import re
 import secrets
 from collections.abc import Callable, Collection
 from typing import Any
@@ -52,17 +53,20 @@ def _refused(repair: object) -> str:
 
 
 @np.errstate(all="ignore")
-def _instead(x: Array, right: float, mine: object) -> str:
+def _instead(text: str, x: Array, right: float, mine: object) -> str:
     """Say what a wrong floor is, if it is one of those that are often taken for it."""
-    p = float(x.mean())
+    D, p, mean, tiny = x.shape[1], float(x.mean()), x.mean(axis=0), 1e-30
     known = {
-        "summed over the pixels": right * x.shape[1], "averaged over the pixels": right / x.shape[1],
-        "in bits": right / np.log(2), "twice": right * 2, "halved": right / 2,
-        "of a black picture": (x**2).mean(), "of one grey": x.var(),
-        "of one grey, in nats": -x.shape[1] * (p * np.log(p) + (1 - p) * np.log(1 - p)),
+        "it summed over the pixels": right * D, "it averaged over the pixels": right / D,
+        "it in bits": right / np.log(2), "it twice": right * 2, "it halved": right / 2,
+        "the error of the mean picture": x.var(axis=0).mean(), "that of the answer 0 everywhere": (x**2).mean(), "that of one grey": x.var(),
+        "what the targets below 0 cost": (np.minimum(x, 0) ** 2).mean(), "what the targets above 1 cost": (np.maximum(x - 1, 0) ** 2).mean(),
+        "that of one grey, in nats": -D * (p * np.log(p) + (1 - p) * np.log(1 - p)), "that of the answer 1/2 everywhere, in nats": D * np.log(2),
+        "the part of x log z alone": -np.sum(mean * np.log(np.maximum(mean, tiny))), "the part of (1 − x) log(1 − z) alone": -np.sum((1 - mean) * np.log(np.maximum(1 - mean, tiny))),
     }  # fmt: skip
+    known |= {f"the loss as posted, {loss}": float(loss) for loss in re.findall(r"loss (\d[\d.]*)", text)}
     own = mine if isinstance(mine, int | float) else 0.0
-    return next((f": it is that {s}" for s, v in known.items() if 0.99 * float(v) <= own <= 1.01 * float(v)), "")
+    return next((f": it is {s}" for s, v in known.items() if 0.99 * float(v) <= own <= 1.01 * float(v)), "")
 
 
 def _judge(
@@ -78,7 +82,7 @@ def _judge(
             return Verdict(NOT_BEGUN, where="FLOOR, CAUSE and REPAIR are still empty")
         right = float(floor(_data(text)))
         if not isinstance(mine, int | float) or not (1 - _WITHIN) * right <= mine <= (1 + _WITHIN) * right:
-            where = f"FLOOR is {mine!r:.40}, which is not within 2 % of what it should be{_instead(_data(text), right, mine)}"
+            where = f"FLOOR is {mine!r:.40}, which is not within 2 % of what it should be{_instead(text, _data(text), right, mine)}"
             return Verdict(WRONG, "FLOOR", where, task=told["FLOOR"])
         if cause not in causes:
             known = CAUSES[cause].name if isinstance(cause, str) and cause in CAUSES else "no id of the list"

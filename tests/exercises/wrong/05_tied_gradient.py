@@ -66,3 +66,6 @@ def encoder_part(da_z, x_tilde, y, W):
 # %% two at once: tanh's slope, sign => tanh's slope and factor −1
 def tied_gradient(da_z, x_tilde, y, W):
     return -(da_z.T @ y + x_tilde.T @ (da_z @ W * (1 - y**2)))
+# %% brackets of the slope missing => y · 1 − y
+def encoder_part(da_z, x_tilde, y, W):
+    return x_tilde.T @ (da_z @ W * (y * 1 - y))

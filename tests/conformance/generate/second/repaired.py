@@ -12,6 +12,7 @@ from scratchdae.layers import LSTM, AveragePool2D, Conv2D, Conv2DTranspose, Dens
 
 B, C, F = 2, 3, 5  # batch, channels and filters: no two alike, none a multiple of another
 _FACTOR = "a gradient divided by the batch, the channels or the filters: which of them it is"
+_HALVED = "a gradient divided by the batch, the channels or the filters, or halved: which of them it is"
 _CONV = (
     "output_rcf = b_f + Σ_ijk x_{rs+i-p, cs+j-p, k} W_ijkf, the kernel not flipped; W is (height, width, channels, "
     "filters)"
@@ -20,13 +21,16 @@ _TRANSPOSED = (
     "the transpose of the convolution that maps the output's size to the input's; W is (height, width, filters, "
     "channels)"
 )
-_CONVOLUTIONS: tuple[tuple[str, Any, tuple[int, int], str], ...] = (
-    ("conv_primes_valid", Conv2D(F, (3, 2), 1, "valid"), (5, 4), _FACTOR),
-    ("conv_primes_same", Conv2D(F, (2, 3), (3, 2), "same"), (7, 4),
+_CONVOLUTIONS: tuple[tuple[str, Any, tuple[int, ...], str], ...] = (  # third: the shape of x
+    ("conv_primes_valid", Conv2D(F, (3, 2), 1, "valid"), (B, 5, 4, C), _FACTOR),
+    ("conv_primes_same", Conv2D(F, (2, 3), (3, 2), "same"), (B, 7, 4, C),
      f"{_FACTOR}; strides, or height and width, exchanged"),
-    ("conv_transpose_primes_valid", Conv2DTranspose(F, (3, 2), (2, 1), "valid"), (2, 3), _FACTOR),
-    ("conv_transpose_primes_same", Conv2DTranspose(F, (2, 3), (1, 2), "same"), (3, 2),
+    ("conv_transpose_primes_valid", Conv2DTranspose(F, (3, 2), (2, 1), "valid"), (B, 2, 3, C), _FACTOR),
+    ("conv_transpose_primes_same", Conv2DTranspose(F, (2, 3), (1, 2), "same"), (B, 3, 2, C),
      f"{_FACTOR}; strides, or height and width, exchanged"),
+    # a batch that is not 2, so that 1/B is not 1/2: no two factors of B, C, F and pixels (4, 20) are the same number
+    ("conv_odd_batch", Conv2D(7, (3, 2), (1, 2), "valid"), (5, 4, 5, 3), _HALVED),
+    ("conv_transpose_odd_batch", Conv2DTranspose(4, (2, 3), (1, 2), "same"), (3, 5, 2, 7), _HALVED),
 )  # fmt: skip
 _GATES = (
     "a_t = x_t W + h_{{t-1}} U + b, gates i f g o in this order, one bias; c_t = f c_{{t-1}} + i g, h_t = o φ(c_t), "
@@ -58,10 +62,10 @@ def cases() -> Iterator[Vector]:
         x = draw.normal(*shape)
         inputs = {"x": x, "W": draw.normal(shape[-1], units), "b": draw.normal(units)}
         yield _layer(name, Dense(units), inputs, "output = x W + b over the last axis; W is (inputs, units)", aim)
-    for name, layer, size, aim in _CONVOLUTIONS:
-        draw = Draw(name)
-        channels = (C, F) if isinstance(layer, Conv2D) else (F, C)
-        inputs = {"x": draw.normal(B, *size, C), "W": draw.normal(*layer.kernel, *channels), "b": draw.normal(F)}
+    for name, layer, shape, aim in _CONVOLUTIONS:
+        draw, filters = Draw(name), layer.filters
+        channels = (shape[-1], filters) if isinstance(layer, Conv2D) else (filters, shape[-1])
+        inputs = {"x": draw.normal(*shape), "W": draw.normal(*layer.kernel, *channels), "b": draw.normal(filters)}
         yield _layer(name, layer, inputs, _CONV if isinstance(layer, Conv2D) else _TRANSPOSED, aim)
     for name, cells, (batch, steps, features), aim in _LSTMS:
         draw, H = Draw(name), cells.units
