@@ -62,8 +62,8 @@ def account(case: Case) -> Account:
     transposed = conventions["layer"] == "Conv2DTranspose"
     out = inputs["d_output"].shape
     sizes = {"B": out[0], "pixels": out[1] * out[2]}
-    of_dW = {**sizes, "pixels of x": inputs["x"][0, ..., 0].size}
     all_sizes = {**sizes, "C": inputs["x"].shape[3], "F": out[3]}
+    of_dW = {**all_sizes, "pixels of x": inputs["x"][0, ..., 0].size}
 
     def _told(wrong: Wrong) -> Told:
         return layer(inputs, conventions, wrong, transposed)
