@@ -78,6 +78,7 @@ def keras(jax):
     os.environ["KERAS_BACKEND"] = "jax"
     keras = require("keras")
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")  # which remembers the precision that it was first asked in
     return keras
 
 

@@ -51,8 +51,10 @@ def test_pytorch(torch, pictures):
 def single(keras):
     """Keras' usual precision, which is faster."""
     keras.config.set_floatx("float32")
+    keras.config.set_dtype_policy("float32")
     yield keras
     keras.config.set_floatx("float64")
+    keras.config.set_dtype_policy("float64")
 
 
 def test_keras(single, pictures):

@@ -109,7 +109,8 @@ def test_sizes_tell_each_other_apart():
         case = BY_NAME[name]
         for switch in ACCOUNTS["layer"](case, {key: case.expected[key] for key in case.required}, "float64").switches:
             if switch.id.endswith("_factor"):
-                values = [named.value for named in switch.unknown.named]
+                # (the pixels of x are B·pixels in conv_odd_batch: there the other cases tell)
+                values = [named.value for named in switch.unknown.named if "pixels of x" not in named.id]
                 assert len(set(values)) == len(values), switch.id
     for name in (name for name in BY_NAME if name.startswith("lstm")):
         assert all(BY_NAME[name].inputs[state].all() for state in ("h0", "c0"))

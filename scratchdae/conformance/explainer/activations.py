@@ -229,7 +229,7 @@ def _switches(function: str, conventions: Mapping[str, Any]) -> list[Switch]:
         clipped = "pre-activations are clipped to [-{value}, {value}]"
         switches.append(Switch("clipped_pre_activation", "function, derivative", clipped, limit))
         clipped += "; the derivative is that of the value"
-        switches.append(Switch("clipped_forwards", "function", clipped, limit))
+        switches.append(Switch("clipped_forwards", "function", clipped, limit, late=True))
         switches += mistakes(
             *((f"function:{name}:forwards", "function, derivative", f"{words} is computed; the derivative, a formula "
                f"in the value, is that of {_FUNCTIONS[function]}") for name, words in others), late=True)  # fmt: skip
