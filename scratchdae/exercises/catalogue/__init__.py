@@ -1,6 +1,6 @@
 """The exercises, in an order in which each uses what came before."""
 
-from scratchdae.exercises.catalogue import autoencoder, corruption, diagnosis, layers, losses, training
+from scratchdae.exercises.catalogue import autoencoder, corruption, diagnosis, layers, losses, training, updates
 from scratchdae.exercises.exercise import Exercise
 
 EXERCISES: tuple[Exercise, ...] = (
@@ -12,8 +12,8 @@ EXERCISES: tuple[Exercise, ...] = (
     autoencoder.biases,
     autoencoder.untied,
     losses.squared_through_sigmoid,
-    training.updates,
-    training.gradient_check,
+    updates.updates,
+    updates.gradient_check,
     training.initial_weights,
     layers.max_pool,
     layers.convolution,
