@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=list_cases)
     _choose(parser)
 
-    parser = actions.add_parser("show", help="what a case asks in words, and the beginning of an answer")
+    parser = actions.add_parser("show", help="what a case asks in words and in NumPy, and the beginning of an answer")
     parser.set_defaults(run=show)
     parser.add_argument("case", metavar="CASE", help="NAME or GROUP/NAME")
     parser.add_argument("--language", choices=_LANGUAGES, default="python", help="of the beginning (python)")
@@ -91,7 +91,8 @@ def show(options: argparse.Namespace) -> int:
     from scratchdae.conformance.skeleton import adapter, described
 
     (case,) = load_cases(names=[options.case])
-    print(described(case), "", adapter([case], options.language), sep="\n", end="")
+    print(described(case), "", "The beginning of an answer:", "", sep="\n")
+    print(adapter([case], options.language), end="")
     return 0
 
 

@@ -1,20 +1,22 @@
-"""What a case asks, in words, and the beginning of an implementation that answers it: in Python, JavaScript or C."""
+"""What a case asks, in words and in plain NumPy, and the beginning of an answer to it: in Python, JavaScript or C."""
 
+import ast
+import inspect
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from typing import Any
 
 from scratchdae.conformance.case import Case
-from scratchdae.conformance.formulas import formulas
+from scratchdae.conformance.explainer.catalogue import concern
+from scratchdae.conformance.plain import PLAIN, elementary
 
 LANGUAGES = ("python", "javascript", "c")
 
 
 def described(case: Case) -> str:
-    """Say what comes in and what is expected out, in words that presuppose no library."""
+    """Say what comes in and what is expected out, in words that presuppose no library, and what is computed."""
     manifest = case.manifest
     lines = [f"{case.id}: {case.operation}", "", *manifest["in_words"], ""]
-    if written := formulas(case):
-        lines += [*(f"  {line}" for line in written), ""]
     lines += [f"Aimed at: {manifest['aimed_at']}.", ""]
     lines += ["Comes in:", *_arrays(case, case.inputs), "", "Must be known besides:"]
     lines += [f"  {name} = {value!r}" for name, value in case.conventions.items()] or ["  nothing"]
@@ -23,7 +25,31 @@ def described(case: Case) -> str:
     if further:
         lines += ["", "May come out, and is compared first where it does:", *_arrays(case, further)]
     allowed = f"{case.tolerance('float64'):g} in float64, {case.tolerance('float32'):g} in float32"
-    return "\n".join([*lines, "", f"Allowed error, of the largest value of each array: {allowed}."])
+    lines += ["", f"Allowed error, of the largest value of each array: {allowed}."]
+    if source := plainly(case):
+        lines += ["", "In plain NumPy:", "", source]
+    return "\n".join(lines)
+
+
+def plainly(case: Case) -> str:
+    """Return what a case computes as a program in NumPy; empty where none is written."""
+    told = PLAIN.get(concern(case))
+    if told is None:
+        return ""
+    called = _called(told)
+    beside = [told.__globals__.get(name) for name in called]
+    functions: list[Any] = [one for one in beside if inspect.isfunction(one) and one.__module__ == told.__module__]
+    head = ["import numpy as np"]
+    if names := [name for name in sorted(called) if name in elementary.__all__]:
+        head += [f"from {elementary.__name__} import {', '.join(names)}"]
+    sources = [inspect.getsource(one).replace("  # fmt: skip", "").strip() for one in (*functions, told)]
+    return "\n\n\n".join(["\n".join([*head, "", "Array = np.ndarray"]), *sources])
+
+
+def _called(function: Callable[..., Any]) -> dict[str, None]:
+    """Name what a function calls, beside methods and what stands in modules."""
+    calls = (node.func for node in ast.walk(ast.parse(inspect.getsource(function))) if isinstance(node, ast.Call))
+    return dict.fromkeys(func.id for func in calls if isinstance(func, ast.Name))
 
 
 def _arrays(case: Case, names: Iterable[str]) -> list[str]:

@@ -1,5 +1,7 @@
 """``scratchdae conform``: what it prints, the files it leaves, and its exit statuses."""
 
+import ast
+import inspect
 import json
 import os
 import subprocess
@@ -7,14 +9,19 @@ import sys
 from pathlib import Path
 from xml.etree import ElementTree as xml
 
+import numpy as np
 import pytest
 import tiny_cases
 
 from scratchdae import atomic
 from scratchdae.cli import main
 from scratchdae.conformance import case, load_cases
+from scratchdae.conformance.comparison import compare
+from scratchdae.conformance.explainer.catalogue import concern
+from scratchdae.conformance.plain import PLAIN
 
 CANDIDATES = Path(__file__).with_name("candidates.py")
+ONE_OF_EACH = {concern(one): one for one in load_cases(spec="all")}
 
 
 @pytest.fixture
@@ -292,6 +299,58 @@ def test_show_says_what_comes_in_and_what_must_come_out(capsys):
         assert words in said
     assert conform("show", "tied_cross_entrop") == 2
     assert "near to it: tied_cross_entropy" in capsys.readouterr().err
+
+
+def in_numpy(case, capsys):
+    """Return the program that `conform show` prints of a case."""
+    assert conform("show", case.id) == 0
+    said = capsys.readouterr().out.partition("\nThe beginning of an answer:\n")[0]
+    return said.partition("\nIn plain NumPy:\n\n")[2]
+
+
+@pytest.mark.parametrize("kind", PLAIN)
+def test_show_prints_what_is_computed_and_it_is_so(kind, capsys):
+    case, function = ONE_OF_EACH[kind], PLAIN[kind]
+    program = in_numpy(case, capsys)
+    lines = inspect.getsource(function).splitlines()
+    ends = [line for line in lines if line.startswith("    return ")]
+    assert ends
+    for line in (lines[0], *ends):
+        assert line in program.splitlines()
+    assert program.startswith("import numpy as np\n")
+    assert "# fmt" not in program
+
+    namespace = {}
+    exec(program, namespace)
+    last = ast.parse(program).body[-1].name
+    assert last == function.__name__
+    given = {**case.conventions, **case.inputs}
+    parameters = inspect.signature(function).parameters
+    told = namespace[last](**{name: given[name] for name in parameters if name in given})
+    answer = {name: np.asarray(told[name], float) for name in case.expected}
+    assert compare(case, answer, "float64", case.tolerance("float64")).difference is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "functions", "imported"),
+    [
+        ("optimizer adam", ["adam", "optimizer_adam"], ""),
+        ("optimizer adamw", ["adam", "optimizer_adamw"], ""),
+        ("layer Flatten", ["flatten"], ""),
+        ("activity_penalty contractive", ["activity_penalty_contractive"], "sigmoid"),
+        ("layer LSTM", ["lstm"], "rectify, sigmoid"),
+    ],
+)
+def test_show_prints_what_a_function_calls_or_says_where_it_is(kind, functions, imported, capsys):
+    program = in_numpy(ONE_OF_EACH[kind], capsys)
+    assert [one.name for one in ast.parse(program).body if isinstance(one, ast.FunctionDef)] == functions
+    line = f"\nfrom scratchdae.conformance.plain.elementary import {imported}\n"
+    assert line in program if imported else "elementary" not in program
+
+
+def test_show_prints_no_program_of_half_precision(capsys):
+    assert {kind for kind in ONE_OF_EACH if kind not in PLAIN} == {"half"}
+    assert in_numpy(ONE_OF_EACH["half"], capsys) == ""
 
 
 @pytest.mark.parametrize("language", ["python", "javascript", "c"])
