@@ -156,4 +156,5 @@ def _explanation(case: Case, answer: Params, dtype: str, comparison: Comparison)
         return None
     from scratchdae.conformance.explainer import explain
 
-    return explain(case, answer, dtype=dtype, relative=min(comparison.relative, case.tolerance(dtype)))
+    relative = min(comparison.relative, case.tolerance(dtype))
+    return explain(case, answer, dtype=dtype, relative=relative, judged=False)

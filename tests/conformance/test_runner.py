@@ -167,7 +167,7 @@ class TestTolerances:
         adapter = candidates.Halved()
         adapter.tolerances = {"penalty": own}
         assert check(adapter, cases).results[0].comparison.relative == own
-        assert asked == [{"dtype": "float64", "relative": relative}]
+        assert asked == [{"dtype": "float64", "relative": relative, "judged": False}]
 
     @pytest.mark.parametrize(
         ("tolerances", "sentence"),

@@ -32,7 +32,12 @@ __all__ = [
 
 
 def explain(
-    case: Case, answer: Mapping[str, Array], *, dtype: str = "float64", relative: float | None = None
+    case: Case,
+    answer: Mapping[str, Array],
+    *,
+    dtype: str = "float64",
+    relative: float | None = None,
+    judged: bool = True,
 ) -> Explanation:
     """Say why an answer disagrees with a case.
 
@@ -46,6 +51,9 @@ def explain(
         What the answer is computed in.
     relative : float, optional
         How far a value may be off, as a fraction of the largest of its array. If left out, the case's own tolerance.
+    judged : bool
+        Whether to end with `judge`, which looks for a change of the formula where no known mistake fits. False where
+        the answer is to be judged together with others.
 
     Returns
     -------
@@ -58,8 +66,15 @@ def explain(
         If `dtype` is another.
     """
     case = instance("case", case, Case)
-    answer = {name: array(f"answer[{name!r}]", found) for name, found in mapping("answer", answer).items()}
     relative = case.tolerance(dtype) if relative is None else relative
+    explanation = _by_itself(case, answer, dtype, relative)
+    if not judged or explanation.first_difference is None:
+        return explanation
+    return judge([Answered(case, dict(answer), dtype, relative, explanation)])[0] or explanation
+
+
+def _by_itself(case: Case, answer: Mapping[str, Array], dtype: str, relative: float) -> Explanation:
+    answer = {name: array(f"answer[{name!r}]", found) for name, found in mapping("answer", answer).items()}
     difference = compare(case, answer, dtype, relative).difference
     if difference is None or case.operation not in ACCOUNTS or not all(map(_is_real, answer.values())):
         return Explanation((), difference)

@@ -4,6 +4,7 @@ The equations are numbered as in `scratchdae.autoencoder`.
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -132,6 +133,7 @@ def switches(inputs: Mapping[str, Array], conventions: Mapping[str, Any]) -> tup
         *own,
         *apart.switches(own),
         *corruption.switches(inputs, conventions),
+        *((replace(corruption.MISSING, late=True),) if conventions["corruption"] != "none" else ()),
         *reductions(conventions.get("reduction", "paper"), sizes),
         *NOT_REDUCED,
         *factors,

@@ -42,6 +42,10 @@ OVERLAP = mistakes(
     ("overlap_written_over_forwards", "overlap",
      "where windows overlap the last writes over the others; the gradient is that of their sum"),
 )  # fmt: skip
+OVERLAP_OF_GRADIENTS = mistakes(
+    ("gradient_written_over", "overlap",
+     "where windows overlap, the last writes its gradient over those of the others in d_input: they are not summed"),
+)  # fmt: skip
 BORDER = mistakes(*((id, "windows", sentence) for id, (_, sentence) in BORDERS.items()))
 FILTERS = mistakes(("filters_reversed", "filters", "the filters come in reverse order"))
 REST = mistakes(
@@ -75,7 +79,8 @@ def account(case: Case) -> Account:
         factor("d_input_factor", "d_input", all_sizes, "d_input factor"),
         factor("bias_factor", "the bias, with its gradient,", {}, "bias"),
     )
-    own = OVERLAP if transposed else (*BORDER, *BORDERS_CUT) if conventions["padding"] == "same" else ()
+    own = OVERLAP if transposed else OVERLAP_OF_GRADIENTS
+    own += (*BORDER, *BORDERS_CUT) if not transposed and conventions["padding"] == "same" else ()
     return Account((*KERNEL, *RARE, *IMAGE, *FILTERS, *own, *switches(dict(conventions)), *REST, *factors), _told)
 
 
@@ -117,7 +122,8 @@ def layer(inputs: Mapping[str, Array], conventions: Mapping[str, Any], wrong: Wr
         d_input = np.einsum("brcijf,ijfk->brck", of_windows, back)
     else:
         dW = np.einsum("brcijk,brcf->ijkf", seen(x, kernel, where), dy)
-        d_input = spread(np.einsum("brcf,ijkf->brcijk", dy, back), x.shape[1:3], where)
+        of_windows = np.einsum("brcf,ijkf->brcijk", dy, back)
+        d_input = spread(of_windows * _on_top(of_windows.shape, x.shape[1:3], where, wrong), x.shape[1:3], where)
         d_input = d_input if padded is None else np.einsum("brck,rh,cw->bhwk", d_input, *fold)
     if "dW_of_one_example" in wrong:
         first = (x[:1], dy[:1])
@@ -152,7 +158,7 @@ def _bordered(
 
 def _on_top(shape: tuple[int, ...], size: tuple[int, ...], where: Windows, wrong: Wrong) -> Array | float:
     """Say which value of each window (B, rows, columns, kh, kw, F) none after it writes over."""
-    if not {"overlap_written_over", "overlap_written_over_forwards"} & set(wrong):
+    if not {"overlap_written_over", "overlap_written_over_forwards", "gradient_written_over"} & set(wrong):
         return 1.0
     top, last = np.zeros((1, *shape[1:5], 1)), np.full(size, -1)
     place: dict[int, tuple[int, ...]] = {}

@@ -38,6 +38,7 @@ def recover(
     if solution is None or any(map(_out_of_range, switches, solution[0])):
         return
     found, touched = solution
+    found = [0.0 if _is_nothing(s, value) else value for s, value in zip(switches, found, strict=True)]
     proposals = []
     for switch, value, count in zip(switches, found, touched, strict=True):
         assert switch.unknown is not None
@@ -73,6 +74,12 @@ def _rounded(
         if target.misfit(account.told({**fixed, **values, **short})) <= 1:
             return short
     return {}
+
+
+def _is_nothing(switch: Switch, value: float) -> bool:
+    """Say whether a number is the rounding of 0."""
+    unknown = switch.unknown
+    return unknown is not None and unknown.scale == "linear" and abs(value) < 1e-14 * max(1.0, abs(unknown.neutral))
 
 
 def _out_of_range(switch: Switch, value: float) -> bool:

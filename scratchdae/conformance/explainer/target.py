@@ -27,6 +27,11 @@ class Target:
         self.found = {name: np.asarray(answer[name], np.float64) for name in expected if name in answer}
         self._scales = {name: _scale(found) for name, found in self.found.items()}
 
+    @property
+    def size(self) -> int:
+        """Return how many values an answer has."""
+        return sum(found.size for found in self.found.values())
+
     def misfit(self, told: Mapping[str, Array], limit: float = 1.0) -> float:
         """Return the largest error of an account, in units of what is allowed; inf where a shape differs.
 
@@ -35,15 +40,20 @@ class Target:
         looked at.
         """
         worst = 0.0
-        for name, found in self.found.items():
-            model = np.asarray(told[name] if name in told else self.expected[name], np.float64)
-            rounding = float(told.get(f"±{name}", 0))
-            worst = max(worst, self._error(found, model, rounding))
-            if worst <= limit and name in self._by_value:
-                allowed = value_by_value(model, self.relative, self._dtype) + rounding
-                worst = max(worst, float((errors(found, model) / allowed).max(initial=0.0)))
+        for name in self.found:
+            worst = max(worst, self.misfit_of(name, told, limit))
             if not worst <= limit:
                 return worst
+        return worst
+
+    def misfit_of(self, name: str, told: Mapping[str, Array], limit: float = 1.0) -> float:
+        """Return the largest error of one array of an account."""
+        found, rounding = self.found[name], float(told.get(f"±{name}", 0))
+        model = np.asarray(told[name] if name in told else self.expected[name], np.float64)
+        worst = self._error(found, model, rounding)
+        if worst <= limit and name in self._by_value:
+            allowed = value_by_value(model, self.relative, self._dtype) + rounding
+            worst = max(worst, float((errors(found, model) / allowed).max(initial=0.0)))
         return worst
 
     def beginning(self, told: Mapping[str, Array]) -> "Target":

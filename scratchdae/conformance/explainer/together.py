@@ -16,9 +16,10 @@ from scratchdae.conformance.comparison import by_value
 from scratchdae.conformance.explainer.account import Account
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.catalogue import concern
-from scratchdae.conformance.explainer.finding import Explanation, Finding, Mistake
+from scratchdae.conformance.explainer.finding import PLACE, UNKNOWN, Explanation, Finding, Mistake
 from scratchdae.conformance.explainer.pattern import told
 from scratchdae.conformance.explainer.presentation import presented
+from scratchdae.conformance.explainer.rewritten import Asked, rewritten
 from scratchdae.conformance.explainer.search import cheapest
 from scratchdae.conformance.explainer.target import Target
 
@@ -55,9 +56,32 @@ def judge(answered: Sequence[Answered]) -> list[Explanation | None]:
         if any((explanation := judged[k]) is not None and explanation.findings for k in indices):
             for k, explanation in zip(indices, _together([answered[k] for k in indices]), strict=True):
                 judged[k] = explanation
+        _rewrite(answered, judged, indices)
         for k, words in _agreed(answered, judged, indices):
             judged[k] = replace(judged[k], pattern=words)  # type: ignore[type-var]
     return judged
+
+
+def _rewrite(answered: Sequence[Answered], judged: list[Explanation | None], indices: Sequence[int]) -> None:
+    """Look for a change of the formula where no known mistake fits, or only a number without a cause."""
+    asked = []
+    for k in indices:
+        one, said = answered[k], judged[k]
+        if not all(np.asarray(array).dtype.kind in "biuf" for array in one.answer.values()):
+            return
+        target = Target(one.case.expected, one.answer, one.relative, by_value(one.case), one.dtype)
+        wanting = said is not None and said.first_difference is not None and said.confidence in (UNKNOWN, PLACE)
+        finite = all(np.isfinite(array).all() for array in target.found.values())
+        asked.append(Asked(one.case, target, wanting and finite and one.case.operation in ACCOUNTS))
+    if any(one.open for one in asked):
+        found = rewritten(asked, concern(answered[indices[0]].case))
+        refuted = any(speaks for _, speaks in found)
+        findings = tuple(finding for finding, _ in found)
+        guessed = any(mistake.recovered for finding in findings for mistake in finding.mistakes)
+        for k, wanting in zip(indices, (one.open for one in asked), strict=True):
+            said = judged[k]
+            if wanting and said is not None and findings and not (guessed and said.findings):  # one number for another
+                judged[k] = replace(said, findings=findings, pattern="", nearest=(), refuted=refuted)
 
 
 def _agreed(
