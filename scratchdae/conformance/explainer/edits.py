@@ -7,7 +7,7 @@ statements come in another order. Nothing here knows what the formula computes.
 
 import ast
 import copy
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -43,13 +43,17 @@ class Edit:
 
 
 def edits(
-    function: str, given: set[str], body: list[ast.stmt], live: set[int], variables: Mapping[str, Any]
+    function: str, given: Sequence[str], body: list[ast.stmt], live: set[int], variables: Mapping[str, Any]
 ) -> Iterator[Edit]:
     """Make every edit of the lines of a function that were run.
 
     It is told by its name, by the names of what it is given, and by what it left in its variables.
     """
-    scope = Scope.of(variables, (node for top in body if top.lineno in live for node in ast.walk(top)))
+    scope = Scope.of(
+        variables,
+        [name for name in given if name in variables],
+        (node for top in body if top.lineno in live for node in ast.walk(top)),
+    )
     yield from _of_block(function, body, live, scope, False)
     for name, value in variables.items():
         if type(value) is float:

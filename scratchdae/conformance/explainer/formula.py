@@ -17,7 +17,7 @@ from scratchdae.conformance.explainer import analytic
 from scratchdae.conformance.explainer.account import Told
 from scratchdae.conformance.explainer.edits import Edit, edits, rebuilt, replaced
 from scratchdae.conformance.explainer.retold import STEP
-from scratchdae.conformance.explainer.variants import FACTOR
+from scratchdae.conformance.explainer.variants import FACTOR, sizes_of
 from scratchdae.conformance.plain.elementary import rectify, sigmoid, softplus
 
 _SOURCE, _RESULT = "formula", "result_"
@@ -138,11 +138,11 @@ class Formula:
             sys.settrace(before)
         own = {*self._namespace, FACTOR, _RESULT} - set(self._parameters)
         variables = {name: value for name, value in last.pop("<module>", {}).items() if name not in own}
-        self.sizes = {name: value for name, value in variables.items() if name[0].isupper() and type(value) is int}
-        yield from edits(self._entry, set(self._parameters), self._body, live, variables)
+        self.sizes = sizes_of(variables, [name for name in self._parameters if name in variables])
+        yield from edits(self._entry, list(self._parameters), self._body, live, variables)
         for name, here in last.items():
             function = self._functions[name]
-            yield from edits(name, {one.arg for one in function.args.args}, function.body, live, here)
+            yield from edits(name, [one.arg for one in function.args.args], function.body, live, here)
 
 
 @lru_cache(maxsize=8)  # what is run with one number after the other
@@ -239,17 +239,7 @@ def as_bfloat16(x: Array) -> Array:
 
 
 _BESIDE = {
-    one.__name__: one
-    for one in (
-        sigmoid,
-        rectify,
-        softplus,
-        read_as,
-        shifted,
-        standardised,
-        layer_normalised,
-        as_float32,
-        as_float16,
-        as_bfloat16,
-    )
-}
+    "sigmoid": sigmoid, "rectify": rectify, "softplus": softplus, "read_as": read_as, "shifted": shifted,
+    "standardised": standardised, "layer_normalised": layer_normalised,
+    "as_float32": as_float32, "as_float16": as_float16, "as_bfloat16": as_bfloat16,
+}  # fmt: skip

@@ -82,7 +82,7 @@ def _factors(found: Array, expected: Array, off: Array) -> Iterator[str]:
     if use.sum() > 1 and _one(ratio[use]):
         factor = float(np.median(ratio[use]))
         yield "with the wrong sign" if abs(factor + 1) < _FACTOR else f"by the factor {told(factor, 6)}"
-    if np.allclose(np.abs(ratio[use]), 1, rtol=_FACTOR):
+    if np.allclose(np.abs(ratio[use]), 1, rtol=_FACTOR) and (ratio[use] < 0).all():
         yield "in the sign"
     for axis in range(found.ndim):
         slices = [part[~np.isnan(part)] for part in np.moveaxis(ratio, axis, 0)]

@@ -1,7 +1,7 @@
 """What may stand in place of an expression of a formula: the slips of the hand, by the kind of expression."""
 
 import ast
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import combinations, permutations
 from typing import Any, NamedTuple
 
@@ -64,19 +64,33 @@ class Scope(NamedTuple):
     entries: Mapping[str, ast.Subscript]  # of arrays, which the function reads: their source
 
     @classmethod
-    def of(cls, variables: Mapping[str, Any], nodes: Iterable[ast.AST]) -> "Scope":
-        """Look at what a function left in its variables, and at the nodes of its source."""
+    def of(cls, variables: Mapping[str, Any], given: Sequence[str], nodes: Iterable[ast.AST]) -> "Scope":
+        """Look at what a function left in its variables, at which of them it was given, and at its source."""
         arrays = {n: np.asarray(v) for n, v in variables.items() if isinstance(v, (np.ndarray, np.number, int, float))}
         arrays = {name: array for name, array in arrays.items() if type(variables[name]) is not bool}
-        sizes = {name: variables[name] for name in sorted(arrays) if name[0].isupper() and type(variables[name]) is int}
         nodes = list(nodes)
         loops = (node.target for node in nodes if isinstance(node, ast.For))
-        steps = [target.id for target in loops if isinstance(target, ast.Name) and target.id in arrays]
+        counted_by = {node.id for target in loops for node in ast.walk(target) if isinstance(node, ast.Name)}
+        steps = sorted(counted_by & set(arrays))
+        sizes = {name: size for name, size in sizes_of(variables, given).items() if name not in counted_by}
         counted = frozenset(name for name, array in arrays.items() if array.dtype.kind in "biu")
         read = (node for node in nodes if isinstance(node, ast.Subscript) and isinstance(node.ctx, ast.Load))
         return cls(
             {n: a.shape for n, a in arrays.items()}, sizes, steps, counted, {ast.unparse(node): node for node in read}
         )
+
+    def alike(self, name: str) -> list[str]:
+        """Name the other arrays of the shape of one."""
+        return [other for other, shape in self.shapes.items() if shape == self.shapes.get(name) and other != name]
+
+
+def sizes_of(variables: Mapping[str, Any], given: Sequence[str]) -> dict[str, int]:
+    """Return the sizes that a function names, the batch's first even if it does not."""
+    sizes = {name: value for name, value in sorted(variables.items()) if type(value) is int and value > 1}
+    arrays = (name for name in given if np.ndim(variables[name]) > 1)
+    if "B" not in sizes and (first := next(arrays, "")):
+        sizes = {f"len({first})": len(variables[first]), **sizes}
+    return sizes
 
 
 def whole(value: ast.expr, own: tuple[int, ...] | None, scope: Scope) -> Iterator[Variant]:
@@ -120,7 +134,7 @@ def variants(node: ast.expr, scope: Scope) -> Iterator[Variant]:
     """Yield what may stand in place of an expression."""
     match node:
         case ast.BinOp(left, op, right):
-            yield from _of_operator(left, op, right)
+            yield from _of_operator(left, op, right, scope)
         case ast.UnaryOp(ast.USub(), operand):
             yield Variant(operand, 1)
         case ast.Compare(left, [op], [right]):
@@ -171,7 +185,7 @@ def _numbers(value: ast.expr) -> Iterator[Variant]:
         yield Variant(parsed(pattern, *[value] * pattern.count("{}")), 5, None, words, neutral)
 
 
-def _of_operator(left: ast.expr, op: ast.operator, right: ast.expr) -> Iterator[Variant]:
+def _of_operator(left: ast.expr, op: ast.operator, right: ast.expr, scope: Scope) -> Iterator[Variant]:
     yield Variant(left, 0, right)
     match op:
         case ast.Add() | ast.Sub():
@@ -182,6 +196,10 @@ def _of_operator(left: ast.expr, op: ast.operator, right: ast.expr) -> Iterator[
             yield Variant(ast.BinOp(left, ast.Mult(), right), 2)
         case ast.Mult():
             yield Variant(right, 0, left)
+            if ast.unparse(right) == f"1 - {ast.unparse(left)}":  # the sigmoid's derivative for another
+                yield Variant(parsed("1 - ({}) ** 2", left), 1)
+                for name in scope.entries if "[" in ast.unparse(left) else scope.alike(ast.unparse(left)):
+                    yield Variant(parsed("(({}) > 0)", name), 2)
             yield Variant(ast.BinOp(left, ast.Div(), right), 1)
             yield Variant(ast.BinOp(left, ast.Add(), right), 2)
         case ast.Div():
@@ -220,6 +238,12 @@ def _of_call(call: ast.Call) -> Iterator[Variant]:
         yield from (Variant(one, 1) for one in own)
         yield Variant(parsed(f"np.{'minimum' if 'max' in name else 'maximum'}({{}}, {{}})", *own), 1)
     elif name == "np.where":
+        for pattern, one in (
+            (f"np.where({{}}, {FACTOR} * ({{}}), {{}})", own[2]),
+            (f"np.where({{}}, {{}}, {FACTOR} * ({{}}))", own[1]),
+        ):
+            words = f"has {{value}} times `{ast.unparse(one)}` in its other branch too"
+            yield Variant(parsed(pattern, own[0], one, one), 5, None, words, 1.0)
         yield from (Variant(one, 1) for one in own[1:])
         yield Variant(parsed("np.where({}, {}, {})", own[0], own[2], own[1]), 1)
     elif name == "np.clip" or (name == "reversed" and own):

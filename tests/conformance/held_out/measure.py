@@ -131,8 +131,8 @@ def main() -> int:
         rows = [row for row in rows if row.id in wanted.id]
     if wanted.unread:
         judged = json.loads(Path(__file__).with_name("judged.json").read_text(encoding="utf-8"))
-        read = {one["id"] for part in (judged, judged["again"]) for one in part["verdicts"]}
-        read |= set(judged["again"]["left out"])
+        read = {one["id"] for part in (judged, *judged["later"]) for one in part["verdicts"]}
+        read |= set(judged["left out"])
         rows = [row for row in rows if row.id not in read]
     if wanted.sample and wanted.sample < len(rows):
         rows = random.Random(0).sample(rows, wanted.sample)
