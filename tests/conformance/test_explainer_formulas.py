@@ -161,7 +161,7 @@ def test_what_a_case_does_not_tell_apart_is_told_and_too_many_are_not(monkeypatc
     assert 1 < len(found) <= 3
     lengthened = ("clip_norm_keras", {"length = norm\n": "length = norm + 0.25\n"})
     assert search(*lengthened) == []
-    monkeypatch.setattr(module, "_AT_MOST", 99)
+    monkeypatch.setattr(module, "AT_MOST", 99)
     assert len(search(*lengthened)) > 3
 
 
