@@ -63,7 +63,8 @@ def test_the_case_sees_what_it_is_aimed_at_and_it_is_named(case):
         answer = {name: np.asarray(told.get(name, case.expected[name]), np.float64) for name in case.required}
         assert (compare(case, answer).difference is None) == ((case.name, id) in UNSEEN), id
         if (case.name, id) not in UNSEEN:
-            assert {id.partition("=")[0]} in [set(finding.ids) for finding in explain(case, answer).findings], id
+            found = explain(case, answer, judged=False).findings
+            assert {id.partition("=")[0]} in [set(finding.ids) for finding in found], id
 
 
 @pytest.mark.parametrize(("name", "changed"), DETECTED)

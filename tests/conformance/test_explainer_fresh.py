@@ -22,7 +22,7 @@ def judged(fresh):
         with np.errstate(all="ignore"), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of PyTorch, at what nobody should do
             answer = as_arrays(fresh.answer({k: v.copy() for k, v in case.inputs.items()}, case.conventions))
-        explanation = explain(case, answer)
+        explanation = explain(case, answer, judged=False)
         disagrees = explanation.first_difference is not None
         asked.append(Answered(case, answer, "float64", case.tolerance("float64"), explanation if disagrees else None))
     return [explanation for explanation in judge(asked) if explanation is not None]

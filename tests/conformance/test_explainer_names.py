@@ -26,7 +26,7 @@ def test_it_names_the_mistakes(wrong):
     if wrong.needs:
         require(wrong.needs)
     case = CASES[wrong.case]
-    explanation = explain(case, as_arrays(wrong.answer(case)))
+    explanation = explain(case, as_arrays(wrong.answer(case)), judged=False)
     found = [set(finding.ids) for finding in explanation.findings]
     assert set(wrong.mistakes) in found
     assert all(len(ids) == len(wrong.mistakes) for ids in found)  # no shorter set fits, and no longer one is listed
@@ -51,7 +51,7 @@ def test_it_names_them_in_float32(wrong):
     answer = as_arrays(wrong.answer(given))
     with np.errstate(over="ignore"):
         answer = {name: value.astype(np.float32) for name, value in answer.items()}
-    explanation = explain(case, answer, dtype="float32")
+    explanation = explain(case, answer, dtype="float32", judged=False)
     assert set(wrong.mistakes) in [set(finding.ids) for finding in explanation.findings]
 
 
@@ -73,7 +73,7 @@ def test_every_known_mistake_is_found_again(case):
         with np.errstate(all="ignore"):
             told = account.told({switch.id: True})
         answer = {name: np.asarray(told.get(name, case.expected[name]), np.float64) for name in case.required}
-        explanation = explain(case, answer)
+        explanation = explain(case, answer, judged=False)
         if explanation.first_difference is not None:
             found_again = [set(finding.ids) for finding in explanation.findings]
             assert {switch.id} in found_again or (switch.late and found_again), switch.id
