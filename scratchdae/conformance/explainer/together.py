@@ -16,7 +16,7 @@ from scratchdae.conformance.comparison import by_value
 from scratchdae.conformance.explainer.account import Account
 from scratchdae.conformance.explainer.accounts import ACCOUNTS
 from scratchdae.conformance.explainer.catalogue import concern
-from scratchdae.conformance.explainer.finding import PLACE, UNKNOWN, Explanation, Finding, Mistake
+from scratchdae.conformance.explainer.finding import NO_CAUSE, UNKNOWN, Explanation, Finding, Mistake
 from scratchdae.conformance.explainer.pattern import told
 from scratchdae.conformance.explainer.presentation import presented
 from scratchdae.conformance.explainer.rewritten import Asked, rewritten
@@ -62,6 +62,13 @@ def judge(answered: Sequence[Answered]) -> list[Explanation | None]:
     return judged
 
 
+def _lacks_a_cause(said: Explanation) -> bool:
+    """Say whether nothing is known, or no more than a factor."""
+    return said.confidence == UNKNOWN or any(
+        NO_CAUSE in mistake.sentence for finding in said.findings for mistake in finding.mistakes
+    )
+
+
 def _rewrite(answered: Sequence[Answered], judged: list[Explanation | None], indices: Sequence[int]) -> None:
     """Look for a change of the formula where no known mistake fits, or only a number without a cause."""
     asked = []
@@ -70,7 +77,7 @@ def _rewrite(answered: Sequence[Answered], judged: list[Explanation | None], ind
         if not all(np.asarray(array).dtype.kind in "biuf" for array in one.answer.values()):
             return
         target = Target(one.case.expected, one.answer, one.relative, by_value(one.case), one.dtype)
-        wanting = said is not None and said.first_difference is not None and said.confidence in (UNKNOWN, PLACE)
+        wanting = said is not None and said.first_difference is not None and _lacks_a_cause(said)
         finite = all(np.isfinite(array).all() for array in target.found.values())
         asked.append(Asked(one.case, target, wanting and finite and one.case.operation in ACCOUNTS))
     if any(one.open for one in asked):
