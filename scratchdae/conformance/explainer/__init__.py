@@ -68,7 +68,7 @@ def explain(
     case = instance("case", case, Case)
     relative = case.tolerance(dtype) if relative is None else relative
     explanation = _by_itself(case, answer, dtype, relative)
-    if not judged or explanation.first_difference is None:
+    if not judged or explanation.first_difference is None or not all(map(_is_real, answer.values())):
         return explanation
     return judge([Answered(case, dict(answer), dtype, relative, explanation)])[0] or explanation
 

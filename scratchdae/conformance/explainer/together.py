@@ -103,7 +103,7 @@ def _agreed(
         if difference is None or difference.array not in answered[k].answer:
             continue
         pair = [np.asarray(a[difference.array]) for a in (answered[k].answer, answered[k].case.expected)]
-        if all(a.size == 1 and np.isfinite(a).all() and a.all() for a in pair):
+        if all(a.size == 1 and a.dtype.kind in "biuf" and np.isfinite(a).all() and a.all() for a in pair):
             ratios[k] = difference.array, float(pair[0].flat[0] / pair[1].flat[0])
     for k, (name, ratio) in ratios.items():
         near = max(1e-9, 2 * answered[k].relative)
