@@ -17,7 +17,7 @@ PACKAGE = ROOT / "scratchdae"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
-MOST = {"doctor": 8_500, "conformance": 13_450, "interchange": 2_000, "exercises": 4_250, "book": 1_400}
+MOST = {"doctor": 8_500, "conformance": 13_520, "interchange": 2_000, "exercises": 4_250, "book": 1_400}
 REST = 25_850  # lines of all else
 
 
