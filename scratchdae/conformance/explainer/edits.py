@@ -93,13 +93,11 @@ def replaced(body: list[ast.stmt], made: tuple[Edit, ...]) -> list[ast.stmt]:
     statements: dict[int, list[ast.stmt]] = {}
     for edit in made:
         for key, new in edit.statements.items():
-            statements[key] = new
-            if key in statements and edit.old is not None and edit.new is not None and len(made) > 1:
-                before = next(
-                    (one.statements[key][0] for one in made if one is not edit and key in one.statements), None
-                )
-                both = before and _replaced(before, edit.old, edit.new)
-                statements[key] = [both] if isinstance(both, ast.stmt) else new
+            if key in statements and edit.old is not None and edit.new is not None:  # another part of it is edited
+                both = _replaced(statements[key][0], edit.old, edit.new)
+                statements[key] = [both] if isinstance(both, ast.stmt) else statements[key]
+            else:
+                statements[key] = new
     return _block(body, statements)
 
 

@@ -43,9 +43,8 @@ class Made(NamedTuple):
 class Formula:
     """The source of a function of `plain` and of those that it calls, which can be run with edits made.
 
-    `sizes` has the sizes of the case that was edited last, by their names.
-
-    The statements of the function are compiled one by one, so that an edit costs the compiling of one of them.
+    The statements of the function are compiled one by one, so that an edit costs the compiling of one of them. `sizes`
+    has the sizes of the case that was edited last, by their names.
     """
 
     def __init__(self, entry: Callable[..., Told]) -> None:
